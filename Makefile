@@ -1,0 +1,51 @@
+# make demo   four models trained on the samples, with a report each
+# make test   the tests, the linter, the formatter's check and the type checker
+# make format what the linter and the formatter can mend by themselves
+# Each builds .venv from nothing where it is missing. Choose the interpreter with PYTHON=python3.12.
+
+PYTHON ?= python3
+# A word of the user's is obeyed or refused; only the default has others to fall back on.
+CANDIDATES := $(if $(filter file,$(origin PYTHON)),$(PYTHON) python3.13 python3.12 python3.11,$(PYTHON))
+# Asked of the interpreter itself: a pyenv shim of that name may exist and not run.
+FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+
+BIN := .venv/bin
+
+.PHONY: demo test format
+.DELETE_ON_ERROR:
+
+demo: .venv/.installed
+	$(BIN)/recipes demo
+
+test: .venv/.tools
+	$(BIN)/python -m pytest
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+format: .venv/.tools
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# The stamps make the second time quick. --group needs pip 25.1.
+.venv/.installed: pyproject.toml
+	@if [ ! -x $(BIN)/python ]; then \
+	  for python in $(CANDIDATES); do \
+	    if $$python $(FITS) >/dev/null 2>&1; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "None of '$(CANDIDATES)' is a Python 3.11, 3.12 or 3.13 that can make virtual environments." >&2; \
+	    echo "Name one: make PYTHON=/path/to/python3.12 (on Debian and Ubuntu: apt-get install python3 python3-venv)." >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "$$found -m venv .venv"; $$found -m venv .venv; \
+	elif ! $(BIN)/python $(FITS); then \
+	  echo ".venv holds another Python than 3.11 to 3.13. Remove the folder, then type make again." >&2; exit 1; \
+	fi
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.tools: .venv/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@

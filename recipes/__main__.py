@@ -1,0 +1,5 @@
+"""``python -m recipes``: the command line."""
+
+from recipes.cli import main
+
+main()

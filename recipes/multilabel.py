@@ -1,0 +1,67 @@
+"""Multi-label classification: any number of labels a row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recipes import workflow
+from toolkit.heads import Head
+from toolkit.runs import Run
+
+__all__ = ["train"]
+
+
+def train(
+    data: Any,
+    *,
+    target: list[str] | None = None,
+    test: Any = None,
+    head: str | Head = "logistic",
+    effort: str = "default",
+    seed: int = 0,
+    report: str | Path | None = None,
+    **options: Any,
+) -> Run:
+    """Train one network with a score for each label, and evaluate it on rows it never saw.
+
+    It is the wrong tool where exactly one class holds: use `multiclass`.
+
+    Args:
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays with y as an indicator matrix of shape (n, labels).
+        target: Names of the label columns; each holds 0 and 1, or False and True. None for an (X, y) pair.
+        test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
+            number of rows.
+        head: ``"logistic"``, or a `Head`.
+        effort: ``"quick"``, ``"default"`` or ``"best"``: how much time to spend.
+        seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
+        report: Where to write the HTML report; None writes none.
+        options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
+            `toolkit.encoding.Target.fit`, `recipes.workflow.row_weights`, the builder `toolkit.builders.mlp` and
+            `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
+            ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
+
+    Returns:
+        The run, trained and evaluated.
+
+    Raises:
+        DataError: The data, the target or an option is not what it should be; the message says what to do.
+
+    Example:
+        >>> from recipes.samples import path
+        >>> labels = ["car", "bus", "pedestrian"]
+        >>> run = train(path("street_scenes"), target=labels, epochs=5, baselines=False, progress=False)
+        >>> run.predict_proba(path("street_scenes")).shape[1]
+        3
+    """
+    return workflow.train(
+        "multilabel",
+        data,
+        target=target,
+        test=test,
+        head=head,
+        effort=effort,
+        seed=seed,
+        report=report,
+        options=options,
+    )

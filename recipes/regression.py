@@ -1,0 +1,66 @@
+"""Regression: numbers from a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recipes import workflow
+from toolkit.heads import Head
+from toolkit.runs import Run
+
+__all__ = ["train"]
+
+
+def train(
+    data: Any,
+    *,
+    target: str | list[str] | None = None,
+    test: Any = None,
+    head: str | Head = "squared",
+    effort: str = "default",
+    seed: int = 0,
+    report: str | Path | None = None,
+    **options: Any,
+) -> Run:
+    """Train a network that predicts one or several numbers, and evaluate it on rows it never saw.
+
+    It is the wrong tool for a category that happens to be written as a number, and for counts of a rare event.
+
+    Args:
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays with y as numbers, shape (n,) or (n, targets).
+        target: Name of the target column, or a list of several; its values are numbers. None for an (X, y) pair.
+        test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
+            number of rows.
+        head: ``"squared"``, ``"absolute"`` (less moved by outliers), ``"huber"`` (between the two), or a `Head`.
+        effort: ``"quick"``, ``"default"`` or ``"best"``: how much time to spend.
+        seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
+        report: Where to write the HTML report; None writes none.
+        options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
+            `toolkit.encoding.Target.fit`, `recipes.workflow.row_weights`, the builder `toolkit.builders.mlp` and
+            `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
+            ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
+
+    Returns:
+        The run, trained and evaluated.
+
+    Raises:
+        DataError: The data, the target or an option is not what it should be; the message says what to do.
+
+    Example:
+        >>> from recipes.samples import path
+        >>> run = train(path("diabetes"), target="progression", epochs=5, baselines=False, progress=False)
+        >>> sorted(run.metrics)
+        ['mae', 'median_absolute_error', 'r2', 'rmse']
+    """
+    return workflow.train(
+        "regression",
+        data,
+        target=target,
+        test=test,
+        head=head,
+        effort=effort,
+        seed=seed,
+        report=report,
+        options=options,
+    )

@@ -1,0 +1,90 @@
+"""Heads: decisions, probabilities, losses and metrics of raw scores, against scikit-learn and worked numbers."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from toolkit.errors import DataError
+from toolkit.heads import DEFAULT_HEADS, HEADS, Head, get_head
+
+SCORES = np.random.default_rng(0).normal(scale=3, size=(50, 4))
+
+
+def test_every_task_has_a_default_head_in_the_table():
+    for task, name in DEFAULT_HEADS.items():
+        assert HEADS[task, name].task == task
+
+
+def test_binary_decides_at_a_score_of_zero_and_not_at_one_half():
+    head = get_head("binary", "logistic")
+    assert head.decide(np.array([[-0.1], [0.2], [0.6]])).tolist() == [0, 1, 1]
+    assert head.probabilities(np.array([[0.0], [np.log(3)]])) == pytest.approx([0.5, 0.75])
+
+
+def test_multilabel_decides_each_label_by_itself():
+    head = get_head("multilabel", "logistic")
+    assert head.decide(np.array([[-1.0, 0.3], [2.0, -5.0]])).tolist() == [[0, 1], [1, 0]]
+
+
+def test_multiclass_loss_equals_log_loss_of_its_probabilities():
+    head = get_head("multiclass", "softmax")
+    y = np.arange(50) % 4
+    expected = sk.log_loss(y, head.probabilities(SCORES))
+    assert float(head.loss()(y, SCORES.astype("float32"))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_logistic_loss_equals_log_loss_of_its_probabilities(task):
+    head = get_head(task, "logistic")
+    scores = SCORES[:, :1] if task == "binary" else SCORES
+    y = (np.random.default_rng(1).random(scores.shape) < 0.5).astype("float32")
+    chances = np.reshape(head.probabilities(scores), scores.shape)
+    expected = np.mean([sk.log_loss(y[:, k], chances[:, k]) for k in range(scores.shape[1])])
+    assert float(head.loss()(y, scores.astype("float32"))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("squared", (4 + 0.25) / 2), ("absolute", 1.25), ("huber", 0.8125)])
+def test_regression_losses_by_hand(name, expected):
+    # errors 2 and 0.5; Huber with delta 1: 1 * (2 - 0.5) and 0.125
+    loss = get_head("regression", name).loss()
+    assert float(loss(np.zeros((2, 1)), np.array([[2.0], [0.5]], "float32"))) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("key", HEADS)
+def test_the_metric_of_the_curves_agrees_with_the_keras_metric(key):
+    head = HEADS[key]
+    units = 1 if head.task == "binary" else 4
+    scores = SCORES[:, :units].astype("float32")
+    rng = np.random.default_rng(2)
+    y = {
+        "regression": rng.normal(size=scores.shape),
+        "multiclass": rng.integers(0, units, 50),
+    }.get(head.task, rng.integers(0, 2, scores.shape))
+    (metric,) = head.keras_metrics()
+    metric.update_state(y, scores)
+    shown = float(metric.result())
+    measured = head.measure(y, scores)
+    if head.task == "regression":
+        assert measured == pytest.approx(np.mean(sk.root_mean_squared_error(y, scores, multioutput="raw_values")))
+    else:
+        assert (1 - measured if head.metric == "hamming_loss" else measured) == pytest.approx(shown, rel=1e-6)
+
+
+def test_regression_error_is_shown_in_the_targets_own_units():
+    head = get_head("regression", "squared")
+    assert head.measure(np.array([[0.0], [0.0]]), np.array([[1.0], [-1.0]]), np.array([250.0])) == 250.0
+
+
+def test_a_head_of_ones_own_is_a_value_of_a_few_lines():
+    poisson = Head("poisson", "regression", keras.losses.Poisson, None, "Poisson deviance")
+    assert get_head("regression", poisson) is poisson
+    with pytest.raises(DataError, match="for regression, and this is binary"):
+        get_head("binary", poisson)
+
+
+def test_an_unknown_head_names_the_nearest():
+    with pytest.raises(DataError, match="Did you mean 'softmax'"):
+        get_head("multiclass", "sofmax")

@@ -1,0 +1,263 @@
+"""Training: the compiled loop against ``model.fit``, stopping rules, callbacks, failures."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from toolkit import training
+from toolkit.builders import linear, mlp
+from toolkit.errors import DataError
+from toolkit.heads import get_head
+
+LOGISTIC = get_head("binary", "logistic")
+SQUARED = get_head("regression", "squared")
+
+
+@pytest.fixture(scope="module")
+def two_classes():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 6)).astype("float32")
+    y = (x[:, :1] + 0.5 * rng.normal(size=(400, 1)) > 0).astype("float32")
+    return x, y
+
+
+def _fit(model, data, head=LOGISTIC, **options):
+    return training.fit(model, head, *data, **{"progress": False, "epochs": 3} | options)
+
+
+def _largest_relative_difference(first, second):
+    pairs = zip(first.get_weights(), second.get_weights(), strict=True)
+    return max(np.max(np.abs(a - b)) / np.max(np.abs(b)) for a, b in pairs)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("optimizer", training.OPTIMIZERS)
+def test_fifty_steps_give_the_weights_of_model_fit(two_classes, optimizer, schedule):
+    x, y = two_classes[0][:395], two_classes[1][:395]  # 25 steps an epoch, the last one of 11 rows
+
+    def build():
+        return mlp(6, 1, hidden=(8, 8), activation="tanh", l2=1e-3, max_norm=2.0, seed=1)
+
+    ours, theirs = build(), build()
+    _fit(ours, (x, y), epochs=2, batch_size=16, optimizer=optimizer, schedule=schedule, shuffle=False)
+    rate = training.OPTIMIZERS[optimizer]
+    course = keras.optimizers.schedules.CosineDecay(rate, 50) if schedule == "cosine" else rate
+    made = {
+        "sgd": lambda: keras.optimizers.SGD(course),
+        "momentum": lambda: keras.optimizers.SGD(course, momentum=0.9),
+        "rmsprop": lambda: keras.optimizers.RMSprop(course),
+        "adam": lambda: keras.optimizers.Adam(course),
+        "adamw": lambda: keras.optimizers.AdamW(course),
+    }[optimizer]()
+    theirs.compile(optimizer=made, loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    theirs.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    assert _largest_relative_difference(ours, theirs) < 1e-5
+
+
+def test_weighted_rows_give_the_weights_of_model_fit(two_classes):
+    x, y = two_classes
+    weights = np.random.default_rng(1).random(len(x))
+    ours, theirs = linear(6, 1), linear(6, 1)
+    _fit(ours, (x, y), sample_weight=weights, batch_size=64, schedule="constant", shuffle=False)
+    theirs.compile(optimizer=keras.optimizers.Adam(1e-3), loss=LOGISTIC.loss())
+    theirs.fit(x, y, sample_weight=weights, batch_size=64, epochs=3, shuffle=False, verbose=0)
+    assert _largest_relative_difference(ours, theirs) < 1e-5
+
+
+def test_one_full_batch_step_is_the_lectures_linear_regression():
+    # Mason Brain: x = 1, 3, 6, 5; y = 4, 8, 14, 13; w = 5, b = 1; the deck's cost has 1/(2m), so its rate is halved.
+    model = linear(1, 1)
+    model.set_weights([np.array([[5.0]], "float32"), np.array([1.0], "float32")])
+    x, y = np.array([[1], [3], [6], [5]], "float32"), np.array([[4], [8], [14], [13]], "float32")
+    history = _fit(
+        model, (x, y), SQUARED, epochs=1, batch_size="all", optimizer="sgd", learning_rate=0.005, schedule="constant"
+    ).history
+    assert history["loss"][0] / 2 == pytest.approx(65.75)
+    w, b = model.get_weights()
+    assert w[0, 0] == pytest.approx(4.5175, abs=1e-6)
+    assert b[0] == pytest.approx(0.9, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_with_dropout_and_batch_norm(two_classes):
+    runs = []
+    for seed in (3, 3, 4):
+        model = mlp(6, 1, hidden=(16,), dropout=0.3, batch_norm=True, seed=7)
+        _fit(model, two_classes, seed=seed)
+        runs.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(runs[0], runs[1], strict=True))
+    assert not np.array_equal(runs[0][0], runs[2][0])
+
+
+def test_every_epoch_sees_the_rows_in_a_new_order(two_classes):
+    seen = []
+
+    class Spy(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(logs["loss"])
+
+    _fit(
+        linear(6, 1), two_classes, epochs=2, batch_size=40, callbacks=[Spy()], optimizer="sgd", learning_rate=1e-12,
+        schedule="constant",
+    )  # fmt: skip
+    assert len(seen) == 20
+    assert seen[0] != pytest.approx(seen[10], rel=1e-3)
+    assert seen[9] == pytest.approx(seen[19], rel=1e-5), "the mean over all rows does not depend on their order"
+
+
+def test_a_callback_that_asks_for_batches_gets_them_and_changes_nothing(two_classes):
+    class Counter(keras.callbacks.Callback):
+        batches = 0
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.batches += 1
+
+    counter = Counter()
+    watched, alone = mlp(6, 1, hidden=(8,)), mlp(6, 1, hidden=(8,))
+    _fit(watched, two_classes, batch_size=64, callbacks=[counter])
+    _fit(alone, two_classes, batch_size=64)
+    assert counter.batches == 3 * 7
+    assert _largest_relative_difference(watched, alone) < 1e-5
+
+
+def test_the_usual_keras_callbacks_work_at_epochs(two_classes, tmp_path):
+    x, y = two_classes
+    stopper = keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=10.0)
+    plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=10.0)
+    callbacks = [
+        plateau,
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", save_best_only=True),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.TensorBoard(tmp_path / "board"),
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: lambdas.append(logs["val_accuracy"])),
+        stopper,
+    ]
+    lambdas: list[float] = []
+    trained = _fit(linear(6, 1), (x, y), validation=(x, y), epochs=9, callbacks=callbacks)
+    assert len(trained.history) == len(lambdas) == 2
+    assert "callback" in trained.stopped
+    assert trained.history["learning_rate"].tolist() == pytest.approx([1e-3, 1e-3])
+    assert float(plateau.model.optimizer.learning_rate) == pytest.approx(5e-4)
+    assert trained.settings["loop"] == "compiled epoch"
+    assert (tmp_path / "log.csv").read_text().startswith("epoch,learning_rate,loss")
+    assert keras.models.load_model(tmp_path / "best.keras").count_params() == 7
+    assert list((tmp_path / "board").rglob("events*"))
+
+
+def test_a_callback_can_set_the_learning_rate(two_classes):
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
+    history = _fit(linear(6, 1), two_classes, callbacks=[scheduler]).history
+    assert history["learning_rate"].tolist() == pytest.approx([0.1, 0.05, 0.1 / 3])
+    with pytest.raises(DataError, match="both move the learning rate"):
+        _fit(linear(6, 1), two_classes, callbacks=[scheduler], schedule="cosine")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ends"), [("constant", 0.01), ("cosine", 0.0), ("exponential", 1e-4), ("step", 1e-4)]
+)
+def test_schedules_end_where_they_say(two_classes, schedule, ends):
+    history = _fit(linear(6, 1), two_classes, learning_rate=0.01, schedule=schedule, epochs=8).history
+    assert history["learning_rate"].iloc[-1] == pytest.approx(ends, abs=1e-9)
+
+
+def test_the_model_keeps_the_epoch_with_the_lowest_validation_loss(two_classes):
+    x, y = two_classes
+    model = mlp(6, 1, hidden=(64,))
+    # Trained on 40 rows, it overfits; the best epoch is an early one.
+    trained = _fit(
+        model, (x[:40], y[:40]), validation=(x[40:], y[40:]), epochs=60, patience=8, learning_rate=0.03,
+        schedule="constant",
+    )  # fmt: skip
+    best = trained.history.loc[trained.history["val_loss"].idxmin()]
+    assert trained.best_epoch == best["epoch"]
+    assert len(trained.history) == trained.best_epoch + 8
+    assert "not improved for 8 epochs" in trained.stopped
+    assert float(LOGISTIC.loss()(y[40:], model(x[40:]))) == pytest.approx(best["val_loss"], rel=1e-5)
+
+
+def test_training_stops_when_the_gradient_is_short_enough():
+    x = np.linspace(-1, 1, 20, dtype="float32")[:, None]
+    trained = _fit(
+        linear(1, 1), (x, 2 * x + 1), SQUARED, epochs=500, batch_size="all", optimizer="sgd", learning_rate=0.5,
+        schedule="constant", min_gradient_norm=1e-3,
+    )  # fmt: skip
+    assert len(trained.history) < 500
+    assert trained.history["gradient_norm"].iloc[-1] < 1e-3
+    assert "gradient's norm" in trained.stopped
+
+
+def test_a_loss_that_stops_being_finite_leaves_the_last_good_weights(two_classes):
+    x, y = two_classes
+    model = mlp(6, 1, hidden=(8, 8), initializer="random_normal")
+    with pytest.warns(RuntimeWarning, match="Try a lower learning_rate"):
+        trained = _fit(model, (x, y * 1e6), SQUARED, optimizer="sgd", learning_rate=1e6, epochs=5)
+    assert "no longer finite" in trained.stopped
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+    assert trained.best_epoch < len(trained.history)
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far(two_classes):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    x, y = two_classes
+    model = linear(6, 1)
+    trained = _fit(model, (x, y), validation=(x, y), epochs=9, callbacks=[Interrupt()])
+    assert len(trained.history) == trained.best_epoch == 2
+    assert "interrupted" in trained.stopped
+    assert float(LOGISTIC.loss()(y, model(x))) == pytest.approx(trained.history["val_loss"][1], rel=1e-5)
+
+
+def test_without_validation_rows_the_last_epoch_is_kept(two_classes):
+    assert _fit(linear(6, 1), two_classes, epochs=4).best_epoch == 4
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 400, 5000, "all"])
+def test_any_batch_size_from_one_row_to_the_whole_set_works(two_classes, batch_size):
+    trained = _fit(linear(6, 1), two_classes, batch_size=batch_size, epochs=1)
+    assert trained.settings["batch_size"] == (400 if batch_size in (5000, "all") else batch_size)
+    assert np.isfinite(trained.history["loss"]).all()
+
+
+def test_a_keras_optimiser_can_be_given(two_classes):
+    trained = _fit(linear(6, 1), two_classes, optimizer=keras.optimizers.Nadam(0.01), epochs=1)
+    assert trained.settings["optimizer"] == "nadam"
+
+
+def test_more_rows_get_larger_batches_and_fewer_passes():
+    sizes = [training.default_batch_size(rows) for rows in (100, 5_000, 50_000, 10**6)]
+    passes = [training.default_epochs(rows) for rows in (100, 5_000, 50_000, 10**6)]
+    assert sizes == sorted(sizes)
+    assert passes == sorted(passes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "1 or more"),
+        ({"batch_size": 0}, "1 or more"),
+        ({"batch_size": "whole"}, "'all'"),
+        ({"optimizer": "adm"}, "Did you mean 'adam'"),
+        ({"schedule": "cosin"}, "Did you mean 'cosine'"),
+        ({"learning_rate": 0.0}, "above 0"),
+        ({"patience": 0}, "1 or more"),
+        ({"optimizer": keras.optimizers.Adam(), "learning_rate": 0.1}, "into the optimiser itself"),
+        ({"sample_weight": -np.ones(400)}, "0 or more"),
+    ],
+)
+def test_an_option_out_of_range_says_what_was_expected(two_classes, options, message):
+    with pytest.raises(DataError, match=message):
+        _fit(linear(6, 1), two_classes, **options)
+
+
+def test_missing_and_infinite_inputs_are_refused(two_classes):
+    x, y = two_classes
+    x = x.copy()
+    x[17, 2] = np.nan
+    with pytest.raises(DataError, match="row 17"):
+        _fit(linear(6, 1), (x, y))
+    with pytest.raises(DataError, match="400 rows and y has 399"):
+        _fit(linear(6, 1), (two_classes[0], y[:-1]))

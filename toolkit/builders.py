@@ -1,0 +1,270 @@
+"""Builders: functions that return a ``keras.Sequential`` whose last layer is linear.
+
+The output is always raw scores (logits): the loss takes them as they are, and probabilities are made when someone
+asks for them. Weight initialisation, dropout and the rest are seeded one by one, so that building a model neither
+reads nor changes a global random state.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["ACTIVATIONS", "architecture", "linear", "mlp"]
+
+MAXOUT_PIECES = 2
+
+#: Every activation by name, with the initialiser that keeps the variance of its outputs steady.
+#: He et al. 2015 for the rectifiers, Glorot and Bengio 2010 for the symmetric ones, LeCun 1998 for SELU.
+ACTIVATIONS = {
+    "linear": "glorot_uniform",
+    "sigmoid": "glorot_uniform",
+    "hard_sigmoid": "glorot_uniform",
+    "tanh": "glorot_uniform",
+    "softsign": "glorot_uniform",
+    "softplus": "glorot_uniform",
+    "relu": "he_normal",
+    "relu6": "he_normal",
+    "leaky_relu": "he_normal",
+    "elu": "he_normal",
+    "selu": "lecun_normal",
+    "gelu": "he_normal",
+    "silu": "he_normal",
+    "swish": "he_normal",
+    "mish": "he_normal",
+    "celu": "he_normal",
+    "maxout": "glorot_uniform",
+}
+
+
+def linear(
+    inputs: int,
+    units: int,
+    *,
+    initializer: str = "auto",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    max_norm: float | None = None,
+    seed: int = 0,
+) -> keras.Sequential:
+    """Build a linear model: one dense layer from the columns to the scores.
+
+    With a softmax or logistic head this is logistic regression, with a hinge head a linear support vector machine,
+    with a squared head linear regression. It is the wrong tool where columns act together: use `mlp`.
+
+    Args:
+        inputs: Number of input columns.
+        units: Number of scores: one for a binary task, one per class, label or target otherwise.
+        initializer: Any Keras initialiser by name; ``"auto"`` is Glorot's.
+        l1: Strength of the penalty on the sum of absolute weights. With `l2` as well: elastic net.
+        l2: Strength of the penalty on the sum of squared weights.
+        max_norm: Largest length of each unit's weight vector; None leaves it free.
+        seed: Seed of the initial weights.
+
+    Returns:
+        A model from (n, inputs) to raw scores (n, units), not compiled.
+
+    Raises:
+        DataError: An argument is out of its range.
+
+    Example:
+        >>> linear(4, 3).count_params()
+        15
+    """
+    return mlp(inputs, units, hidden=(), initializer=initializer, l1=l1, l2=l2, max_norm=max_norm, seed=seed)
+
+
+def mlp(
+    inputs: int,
+    units: int,
+    *,
+    hidden: Sequence[int] = (256, 256, 256),
+    activation: str | Sequence[str] = "relu",
+    initializer: str = "auto",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    max_norm: float | None = None,
+    dropout: float | Sequence[float] = 0.0,
+    batch_norm: bool = False,
+    seed: int = 0,
+) -> keras.Sequential:
+    """Build a multi-layer perceptron: dense hidden layers, then a linear layer of scores.
+
+    Args:
+        inputs: Number of input columns.
+        units: Number of scores: one for a binary task, one per class, label or target otherwise.
+        hidden: Width of each hidden layer, in neurons; ``()`` is a linear model.
+        activation: One name of `ACTIVATIONS` for all hidden layers, or one per layer. ``leaky_relu`` has slope 0.1;
+            ``maxout`` takes the larger of two linear pieces a unit.
+        initializer: Any Keras initialiser by name (``zeros``, ``glorot_uniform``, ``he_normal``, ...); ``"auto"``
+            chooses by the activation.
+        l1: Strength of the penalty on the sum of absolute weights. With `l2` as well: elastic net.
+        l2: Strength of the penalty on the sum of squared weights.
+        max_norm: Largest length of each unit's incoming weight vector; None leaves it free.
+        dropout: Share of hidden outputs set to zero at random in training, 0 to below 1; one for all or one per layer.
+        batch_norm: Normalise each hidden layer's sums over the batch, before the activation (Ioffe and Szegedy 2015).
+        seed: Seed of the initial weights and of dropout.
+
+    Returns:
+        A model from (n, inputs) to raw scores (n, units), not compiled.
+
+    Raises:
+        DataError: An argument is out of its range, or a name is unknown.
+
+    Example:
+        >>> model = mlp(3, 2, hidden=(4,), activation="tanh")
+        >>> model.count_params()  # 3-4-2: (3 + 1) * 4 + (4 + 1) * 2
+        26
+    """
+    import keras
+
+    hidden = _widths(hidden)
+    activations = _per_layer("activation", activation, len(hidden))
+    dropouts = _per_layer("dropout", dropout, len(hidden))
+    _check_ranges(inputs, units, l1, l2, max_norm, dropouts)
+    seeds = itertools.count(seed * 1_000 + 1)
+
+    def dense(width: int, kind: str, name: str, use_bias: bool = True) -> keras.layers.Dense:
+        regularizer = keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
+        return keras.layers.Dense(
+            width,
+            use_bias=use_bias,
+            kernel_initializer=_initializer(initializer, kind, next(seeds)),
+            kernel_regularizer=regularizer,
+            kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
+            name=name,
+        )
+
+    layers: list[Any] = [keras.Input((inputs,), name="columns")]
+    for i, (width, kind, rate) in enumerate(zip(hidden, activations, dropouts, strict=True), start=1):
+        _check_activation(kind)
+        pieces = MAXOUT_PIECES if kind == "maxout" else 1
+        # A bias before batch normalisation would be subtracted again.
+        layers.append(dense(width * pieces, kind, f"hidden_{i}", use_bias=not batch_norm))
+        if batch_norm:
+            layers.append(keras.layers.BatchNormalization(name=f"batch_norm_{i}"))
+        layers.extend(_activation_layers(kind, width, f"{kind}_{i}"))
+        if rate:
+            layers.append(keras.layers.Dropout(rate, seed=next(seeds), name=f"dropout_{i}"))
+    layers.append(dense(units, "linear", "scores"))
+    return keras.Sequential(layers, name="mlp" if hidden else "linear")
+
+
+def _activation_layers(kind: str, width: int, name: str) -> list[Any]:
+    import keras
+
+    if kind == "linear":
+        return []
+    if kind == "leaky_relu":
+        return [keras.layers.LeakyReLU(negative_slope=0.1, name=name)]
+    if kind == "maxout":
+        return [
+            keras.layers.Reshape((MAXOUT_PIECES, width), name=f"{name}_pieces"),
+            keras.layers.GlobalMaxPooling1D(name=name),
+        ]
+    return [keras.layers.Activation(kind, name=name)]
+
+
+def _initializer(name: str, activation: str, seed: int) -> keras.initializers.Initializer:
+    import keras
+
+    if name == "auto":
+        name = ACTIVATIONS[activation]
+    try:
+        made = keras.initializers.get(name)
+    except ValueError as error:
+        known = sorted(n for n in dir(keras.initializers) if n[0].islower() and n not in ("get", "serialize"))
+        raise DataError(f"initializer '{name}' is not one of Keras's.{nearest(name, known)}") from error
+    config = made.get_config()
+    if "seed" in config:
+        config["seed"] = seed
+    return type(made).from_config(config)
+
+
+def _widths(hidden: Sequence[int]) -> tuple[int, ...]:
+    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+    for width in widths:
+        if isinstance(width, bool) or int(width) != width or width < 1:
+            raise DataError(f"hidden={hidden!r}: each width is a whole number of neurons, 1 or more.")
+    return tuple(int(width) for width in widths)
+
+
+def _per_layer(name: str, value: Any, layers: int) -> list[Any]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return [value] * layers
+    if len(value) != layers:
+        raise DataError(f"{name} names {len(value)} layers, but hidden has {layers}: give one for all, or one a layer.")
+    return list(value)
+
+
+def _check_activation(kind: str) -> None:
+    if kind == "sign":
+        raise DataError(
+            "activation 'sign' has derivative 0 everywhere, so gradients can't train it. Use 'tanh', its smooth form."
+        )
+    if kind not in ACTIVATIONS:
+        raise DataError(
+            f"activation {kind!r} is not known (known: {', '.join(ACTIVATIONS)}).{nearest(kind, ACTIVATIONS)}"
+        )
+
+
+def _check_ranges(
+    inputs: int, units: int, l1: float, l2: float, max_norm: float | None, dropouts: Sequence[float]
+) -> None:
+    if inputs < 1 or units < 1:
+        raise DataError(f"a model needs at least one input and one output; got inputs={inputs}, units={units}.")
+    for name, value in (("l1", l1), ("l2", l2)):
+        if not 0 <= value < float("inf"):
+            raise DataError(f"{name}={value!r}: expected a strength of 0 or more.")
+    if max_norm is not None and not 0 < max_norm < float("inf"):
+        raise DataError(f"max_norm={max_norm!r}: expected a length above 0, or None.")
+    for rate in dropouts:
+        if not 0 <= rate < 1:
+            raise DataError(f"dropout={rate!r}: expected a share from 0 to below 1.")
+
+
+def architecture(model: keras.Model) -> list[dict[str, Any]]:
+    """Describe a model layer by layer, with neurons and learnable parameters counted.
+
+    A neuron is a unit of a dense layer or a filter of a convolution; a maxout unit counts once, with all its pieces'
+    parameters. Moving statistics of batch normalisation are not learnable and are not counted.
+
+    Args:
+        model: A built Keras model.
+
+    Returns:
+        A dictionary a layer: ``layer`` (its name), ``type``, ``activation`` (or an empty string), ``output`` (shape
+        without the batch), ``neurons``, ``parameters``.
+
+    Example:
+        >>> rows = architecture(mlp(3, 1, hidden=(4, 4)))
+        >>> sum(row["neurons"] for row in rows), sum(row["parameters"] for row in rows)
+        (9, 41)
+    """
+    import math
+
+    rows = []
+    layers = list(model.layers)
+    for position, layer in enumerate(layers):
+        following = layers[position + 1] if position + 1 < len(layers) else None
+        neurons = int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0)
+        if neurons and type(following).__name__ == "Reshape":  # maxout: the pieces of a unit are one neuron
+            neurons = int(following.target_shape[-1])
+        activation = getattr(layer, "activation", None)
+        rows.append(
+            {
+                "layer": layer.name,
+                "type": type(layer).__name__,
+                "activation": getattr(activation, "__name__", "") if activation is not None else "",
+                "output": [int(size) for size in layer.output.shape[1:] if size is not None],
+                "neurons": neurons,
+                "parameters": sum(math.prod(v.shape) for v in layer.trainable_variables),
+            }
+        )
+    return rows

@@ -1,0 +1,642 @@
+"""From canonical columns to a float32 matrix and back, and from the user's labels to targets and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.columns import Column, assemble, level, listing, rows_text
+from toolkit.errors import DataError, nearest
+from toolkit.targets import TASKS, labels_of
+
+__all__ = ["SCALINGS", "SCHEMA", "Encoder", "Target"]
+
+SCHEMA = 1
+SCALINGS = ("standard", "mean", "robust")
+OTHER = "(other)"
+
+_MOST_LEVELS = 100
+_LARGEST = float(np.finfo(np.float32).max)
+_EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
+
+
+# ---------------------------------------------------------------------------------------------- one column's encoding
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number: `(value - centre) / spread`, `fill` where missing, and a slot for missing if training rows were."""
+
+    centre: float
+    spread: float
+    fill: float
+    missing: bool
+
+    @classmethod
+    def fit(cls, values: np.ndarray, scaling: str) -> _Number:
+        known = values[~np.isnan(values)]
+        missing = len(known) < len(values)
+        if len(known) == 0:
+            return cls(0.0, 1.0, 0.0, missing)
+        low, high = float(known.min()), float(known.max())
+        quarter, median, three = (float(q) for q in np.quantile(known, (0.25, 0.5, 0.75)))
+        if low == high:
+            return cls(low, 1.0, median, missing)
+        # Sums of squares overflow beyond 1e154, so large numbers are made small first.
+        unit = max(abs(low), abs(high), 1.0)
+        unit = unit if unit > 1e100 else 1.0
+        mean, deviation = float((known / unit).mean() * unit), float((known / unit).std() * unit)
+        if scaling == "mean":
+            spread = high / 2 - low / 2
+            return cls(mean, 2 * spread if spread < 8e307 else spread, median, missing)
+        if scaling == "robust":
+            # Half the rows or more may be equal; the standard deviation then stands in.
+            return cls(median, three - quarter if three > quarter else deviation or 1.0, median, missing)
+        return cls(mean, deviation or 1.0, median, missing)
+
+    def scale(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            scaled = (np.where(np.isnan(values), self.fill, values) - self.centre) / self.spread
+        return np.clip(scaled, -_LARGEST, _LARGEST)
+
+    def unscale(self, scaled: np.ndarray) -> np.ndarray:
+        return scaled.astype(np.float64) * self.spread + self.centre
+
+
+@dataclass(frozen=True)
+class _Category:
+    """A category: a slot a level, then one for rare and unseen levels and one for missing, where training had such."""
+
+    levels: tuple[str, ...]
+    other: bool
+    missing: bool
+
+    @classmethod
+    def fit(cls, values: np.ndarray, rare: int, most: int) -> _Category:
+        missing = np.asarray(pd.isna(values))
+        levels, counts = np.unique(values[~missing].astype(str), return_counts=True)
+        order = np.lexsort((levels, -counts))
+        chosen = [str(levels[place]) for place in order[:most] if counts[place] >= rare]
+        return cls(tuple(sorted(chosen)), len(chosen) < len(levels), bool(missing.any()))
+
+    @property
+    def width(self) -> int:
+        return len(self.levels) + self.other + self.missing
+
+    def slots(self, values: np.ndarray) -> np.ndarray:
+        """Return the slot of each row, -1 for none."""
+        missing = np.asarray(pd.isna(values))
+        slots = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
+        slots[(slots < 0) & ~missing] = len(self.levels) if self.other else -1
+        slots[missing] = len(self.levels) + self.other if self.missing else -1
+        return slots
+
+
+@dataclass(frozen=True)
+class _Date:
+    """A date: those of its parts that vary in training, then the days since the first training date, each a number."""
+
+    origin: int  # nanoseconds since 1970
+    parts: tuple[str, ...]
+    numbers: tuple[_Number, ...]
+    clock: bool  # training dates have a time of day
+
+    @classmethod
+    def fit(cls, values: np.ndarray, scaling: str) -> _Date:
+        known = values[~np.isnat(values)]
+        origin = int((known.min() - _EPOCH).astype(np.int64)) if len(known) else 0
+        parts = cls._parts(values, origin)
+        varying = [name for name in parts if name == "days" or len(np.unique(parts[name][~np.isnat(values)])) > 1]
+        numbers = tuple(_Number.fit(parts[name], scaling) for name in varying)
+        clock = bool((known.astype("datetime64[D]") != known).any())
+        return cls(origin, tuple(varying), numbers, clock)
+
+    @staticmethod
+    def _parts(values: np.ndarray, origin: int) -> dict[str, np.ndarray]:
+        index = pd.DatetimeIndex(values)
+        parts = {
+            name: np.asarray(field, dtype=np.float64)
+            for name, field in (
+                ("year", index.year),
+                ("month", index.month),
+                ("day", index.day),
+                ("weekday", index.day_of_week),
+                ("hour", index.hour),
+            )
+        }
+        days = ((values - _EPOCH).astype(np.int64).astype(np.float64) - float(origin)) / 86_400e9
+        days[np.isnat(values)] = np.nan
+        return {**parts, "days": days}
+
+    def chosen(self, values: np.ndarray) -> list[np.ndarray]:
+        parts = self._parts(values, self.origin)
+        return [parts[name] for name in self.parts]
+
+
+_Spec = _Number | _Category | _Date
+
+
+def _width(spec: _Spec) -> int:
+    if isinstance(spec, _Category):
+        return spec.width
+    if isinstance(spec, _Number):
+        return 1 + spec.missing
+    return len(spec.numbers) + spec.numbers[0].missing
+
+
+# ---------------------------------------------------------------------------------------------------------- features
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How the columns of a table become a float32 matrix, learned from training rows alone.
+
+    - A number is scaled in float64. Where it is missing stands the training median, and a further slot says so if the
+      training rows had missing cells.
+    - True and false are the numbers 1 and 0, scaled.
+    - A category has a slot of 0 or 1 for each level that is not rare, one for the rare ones together, and one for
+      missing cells, the last two only if training rows had them. A level never seen goes where the rare ones are; where
+      there is no such slot, and likewise for missing cells, all slots are 0.
+    - A date becomes year, month, day, weekday (Monday is 0) and hour, those that vary in training, and the days since
+      the first training date, each a number.
+
+    Args:
+        columns: The columns, in order.
+        source_columns: All feature columns of the user's table.
+        scaling: How numbers are scaled, see `fit`.
+        specs: What was learned of each column.
+
+    Example:
+        >>> frame = pd.DataFrame({"age": [20.0, 40.0, np.nan], "sex": ["f", "m", "f"]})
+        >>> columns = [Column("age", "number"), Column("sex", "category")]
+        >>> encoder = Encoder.fit(frame, columns, ["age", "sex"], rare=1)
+        >>> encoder.names
+        ['age', 'age is missing', 'sex = f', 'sex = m']
+        >>> encoder.transform(frame).tolist()
+        [[-1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]
+    """
+
+    columns: tuple[Column, ...]
+    source_columns: tuple[str, ...]
+    scaling: str
+    specs: tuple[_Spec, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        columns: Sequence[Column],
+        source_columns: Sequence[str],
+        *,
+        scaling: str = "standard",
+        rare: int | None = None,
+        most_levels: int = _MOST_LEVELS,
+    ) -> Encoder:
+        """Learn the encoding from training rows.
+
+        Args:
+            frame: Canonical columns of the training rows, shape (rows, columns).
+            columns: Their kinds.
+            source_columns: All feature columns of the user's table, set aside or not.
+            scaling: `"standard"` takes the mean off and divides by the standard deviation; `"mean"` divides by maximum
+                minus minimum instead (mean normalisation); `"robust"` takes the median off and divides by the distance
+                between the quartiles (by the standard deviation where that is 0). A column that does not vary is
+                divided by 1.
+            rare: A category's level in fewer training rows than this is pooled with the other rare ones. By default 5
+                from 1,000 rows on, and 2 below.
+            most_levels: The most levels of a column with a slot of their own; the less frequent ones are pooled.
+
+        Returns:
+            The encoder.
+
+        Raises:
+            DataError: An unknown scaling, or no rows.
+        """
+        if scaling not in SCALINGS:
+            hint = nearest(scaling, SCALINGS)
+            raise DataError(f"scaling {scaling!r} is not known; expected one of {', '.join(SCALINGS)}.{hint}")
+        if len(frame) == 0:
+            raise DataError("there are no training rows to learn the encoding from.")
+        for option, value in (("rare", rare), ("most_levels", most_levels)):
+            if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
+                raise DataError(f"{option}={value} is not a whole number from 1.")
+        rare = (5 if len(frame) >= 1_000 else 2) if rare is None else rare
+        specs: list[_Spec] = []
+        for column in columns:
+            values = frame[column.name].to_numpy()
+            if column.kind == "category":
+                specs.append(_Category.fit(values, rare, most_levels))
+            elif column.kind == "date":
+                specs.append(_Date.fit(values.astype("datetime64[ns]"), scaling))
+            else:
+                specs.append(_Number.fit(values.astype(np.float64, copy=False), scaling))
+        return cls(tuple(columns), tuple(source_columns), scaling, tuple(specs))
+
+    @property
+    def width(self) -> int:
+        """The number of columns of the matrix."""
+        return sum(_width(spec) for spec in self.specs)
+
+    @property
+    def names(self) -> list[str]:
+        """What each column of the matrix stands for, such as `"age"`, `"age is missing"` or `"sex = male"`."""
+        names = []
+        for column, spec in zip(self.columns, self.specs, strict=True):
+            if isinstance(spec, _Number):
+                names.append(column.name)
+                missing = spec.missing
+            elif isinstance(spec, _Category):
+                names += [f"{column.name} = {label}" for label in spec.levels]
+                names += [f"{column.name} = {OTHER}"] * spec.other
+                missing = spec.missing
+            else:
+                names += [f"{column.name}: {part}" for part in spec.parts]
+                missing = spec.numbers[0].missing
+            names += [f"{column.name} is missing"] * missing
+        return names
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the matrix of canonical rows.
+
+        Args:
+            frame: Canonical columns (see `toolkit.tables.coerce`), shape (rows, columns).
+
+        Returns:
+            float32 of shape (rows, width), finite.
+        """
+        matrix = np.zeros((len(frame), self.width), dtype=np.float32)
+        at = 0
+        for column, spec in zip(self.columns, self.specs, strict=True):
+            values = frame[column.name].to_numpy()
+            if isinstance(spec, _Category):
+                slots = spec.slots(values)
+                rows = np.flatnonzero(slots >= 0)
+                matrix[rows, at + slots[rows]] = 1.0
+            elif isinstance(spec, _Number):
+                matrix[:, at] = spec.scale(values)
+                if spec.missing:
+                    matrix[:, at + 1] = np.isnan(values)
+            else:
+                parts = spec.chosen(values.astype("datetime64[ns]"))
+                for place, (number, part) in enumerate(zip(spec.numbers, parts, strict=True)):
+                    matrix[:, at + place] = number.scale(part)
+                if spec.numbers[0].missing:
+                    matrix[:, at + len(parts)] = np.isnat(values)
+            at += _width(spec)
+        return matrix
+
+    def inverse(self, matrix: np.ndarray) -> pd.DataFrame:
+        """Return the canonical rows that a matrix stands for.
+
+        Args:
+            matrix: Shape (rows, width).
+
+        Returns:
+            Canonical columns, as exact as float32 is. A pooled level comes back as `"(other)"`; true and false, and
+            dates to the day (to the second where training dates have a time of day), come back rounded; a cell comes
+            back as missing where its slot says so, or where no slot of a category is set.
+        """
+        matrix = np.asarray(matrix)
+        if matrix.ndim != 2 or matrix.shape[1] != self.width:
+            raise DataError(f"the matrix has shape {matrix.shape}; expected (rows, {self.width}).")
+        values: dict[str, np.ndarray] = {}
+        at = 0
+        for column, spec in zip(self.columns, self.specs, strict=True):
+            block = matrix[:, at : at + _width(spec)]
+            at += _width(spec)
+            if isinstance(spec, _Category):
+                texts = np.array([*spec.levels, *[OTHER] * spec.other, *[None] * spec.missing, None], dtype=object)
+                slots = block.argmax(axis=1) if spec.width else np.full(len(block), -1)
+                if spec.width:
+                    slots[block.max(axis=1) <= 0.5] = -1
+                values[column.name] = texts[slots]
+            elif isinstance(spec, _Number):
+                numbers = spec.unscale(block[:, 0])
+                if column.kind == "boolean":
+                    numbers = (numbers > 0.5).astype(np.float64)
+                if spec.missing:
+                    numbers[block[:, 1] > 0.5] = np.nan
+                values[column.name] = numbers
+            else:
+                place = spec.parts.index("days")
+                seconds = spec.numbers[place].unscale(block[:, place]) * 86_400 + spec.origin / 1e9
+                step = 1 if spec.clock else 86_400
+                stamps = (
+                    (np.rint(seconds / step).astype(np.int64) * step).astype("datetime64[s]").astype("datetime64[ns]")
+                )
+                if spec.numbers[0].missing:
+                    stamps[block[:, -1] > 0.5] = np.datetime64("NaT")
+                values[column.name] = stamps
+        return assemble(values, self.columns, len(matrix))
+
+    def codes(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows as trees like them: unscaled numbers and category codes.
+
+        Args:
+            frame: Canonical columns, shape (rows, columns).
+
+        Returns:
+            float64 of shape (rows, codes), NaN for missing, where a category's levels are numbered in order (rare and
+            unseen ones after the last) and a date has a column for each of its parts; and a boolean mask, shape
+            (codes,), of the categories.
+        """
+        blocks: list[np.ndarray] = []
+        mask: list[bool] = []
+        for column, spec in zip(self.columns, self.specs, strict=True):
+            values = frame[column.name].to_numpy()
+            if isinstance(spec, _Category):
+                slots = spec.slots(values).astype(np.float64)
+                slots[(slots < 0) | np.asarray(pd.isna(values))] = np.nan
+                blocks.append(slots)
+                mask.append(True)
+            elif isinstance(spec, _Number):
+                blocks.append(values)
+                mask.append(False)
+            else:
+                parts = spec.chosen(values.astype("datetime64[ns]"))
+                blocks += parts
+                mask += [False] * len(parts)
+        return np.column_stack(blocks).astype(np.float64, copy=False), np.array(mask, dtype=bool)
+
+    def unseen(self, frame: pd.DataFrame) -> dict[str, list[str]]:
+        """Return for each category column the levels in canonical rows that have no slot of their own, sorted."""
+        found = {}
+        for column, spec in zip(self.columns, self.specs, strict=True):
+            if isinstance(spec, _Category):
+                strange = sorted(set(pd.unique(frame[column.name].dropna())) - set(spec.levels))
+                if strange:
+                    found[column.name] = strange
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the encoder as a dict that strict JSON can hold, exactly."""
+        return {
+            "schema": SCHEMA,
+            "scaling": self.scaling,
+            "source_columns": list(self.source_columns),
+            "columns": [
+                column.to_dict() | {"encoding": _spec_dict(spec)}
+                for column, spec in zip(self.columns, self.specs, strict=True)
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Encoder:
+        """Return the encoder that `to_dict` described.
+
+        Raises:
+            DataError: The schema version is unknown, or the dict is not of this form.
+        """
+        _check_schema(content, "encoding")
+        try:
+            columns = tuple(Column.from_dict(column) for column in content["columns"])
+            specs = tuple(
+                _spec(column.kind, one["encoding"]) for column, one in zip(columns, content["columns"], strict=True)
+            )
+            return cls(columns, tuple(content["source_columns"]), content["scaling"], specs)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"the encoding is damaged: {type(error).__name__} {error}.") from error
+
+
+def _spec_dict(spec: _Spec) -> dict[str, Any]:
+    content = asdict(spec)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in content.items()}
+
+
+def _spec(kind: str, content: dict[str, Any]) -> _Spec:
+    if kind == "category":
+        return _Category(tuple(content["levels"]), content["other"], content["missing"])
+    if kind == "date":
+        numbers = tuple(_Number(**number) for number in content["numbers"])
+        return _Date(content["origin"], tuple(content["parts"]), numbers, content["clock"])
+    return _Number(**content)
+
+
+def _check_schema(content: Any, what: str) -> None:
+    version = content.get("schema") if isinstance(content, dict) else None
+    if version != SCHEMA:
+        raise DataError(
+            f"the {what} has schema version {version!r}; this release reads version {SCHEMA}. "
+            "A file made by a later release needs that release."
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------ target
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the user's target becomes what the network learns, and how its decisions become the user's labels again.
+
+    Args:
+        task: One of `toolkit.tables.TASKS`.
+        columns: The names of the target columns.
+        dtypes: The dtype of each target column, as text.
+        classes: The user's labels in order, for binary (the second is the positive one) and multiclass; for multilabel
+            and regression empty.
+        centre: What is taken off each regression target, float64 of shape (targets,).
+        scale: What it is divided by: the standard deviation in training; ones for classification, shape (units,).
+        log_target: Regression targets are logarithms before that.
+
+    Example:
+        >>> target = Target.fit(pd.DataFrame({"y": ["no", "yes", "no"]}), np.array([0, 1]), "binary")
+        >>> target.classes, target.encode(pd.DataFrame({"y": ["yes", "no"]})).tolist()
+        (['no', 'yes'], [[1.0], [0.0]])
+        >>> target.decode(np.array([1, 0])).tolist()
+        ['yes', 'no']
+    """
+
+    task: str
+    columns: list[str]
+    dtypes: list[str]
+    classes: list[Any]
+    centre: np.ndarray
+    scale: np.ndarray
+    log_target: bool = False
+
+    @classmethod
+    def fit(
+        cls,
+        target: pd.DataFrame,
+        train: np.ndarray,
+        task: str,
+        *,
+        log_target: bool = False,
+        rows: np.ndarray | None = None,
+    ) -> Target:
+        """Learn the classes from all rows, and mean and standard deviation from the training rows.
+
+        Args:
+            target: The target columns of all rows, checked, nothing missing.
+            train: Positions of the training rows.
+            task: One of the four tasks.
+            log_target: Learn the natural logarithm of regression targets, which must all be above 0.
+            rows: The number by which each row is named in messages; by default its position, from 1.
+
+        Returns:
+            The target.
+
+        Raises:
+            DataError: `log_target` with a value of 0 or below (the rows are named), or with classes.
+        """
+        if task not in TASKS:
+            raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
+        names = [str(column) for column in target.columns]
+        dtypes = [_dtype_text(target[column]) for column in target.columns]
+        if task != "regression":
+            if log_target:
+                raise DataError(f"log_target is for regression; {task} predicts classes.")
+            classes = labels_of(target.iloc[:, 0]) if task in ("binary", "multiclass") else []
+            units = {"binary": 1, "multiclass": len(classes), "multilabel": len(names)}[task]
+            return cls(task, names, dtypes, classes, np.zeros(units), np.ones(units))
+        values = _numbers(target, names, log_target, rows)[train]
+        scale = values.std(axis=0)
+        # Where the training rows are all equal there is nothing to divide by.
+        scale = np.where((scale > 0) & (values.min(axis=0) < values.max(axis=0)), scale, 1.0)
+        return cls(task, names, dtypes, [], values.mean(axis=0), scale, log_target)
+
+    @property
+    def units(self) -> int:
+        """The number of outputs a network needs: targets, 1 for binary, classes, or labels."""
+        return len(self.scale)
+
+    def encode(self, target: pd.DataFrame, *, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return what the network learns.
+
+        Args:
+            target: Target columns, nothing missing, in the order of `columns`, shape (rows, targets).
+            rows: The number by which each row is named in messages; by default its position, from 1.
+
+        Returns:
+            Regression: float32 of shape (rows, targets), standardised. Binary: float32 of shape (rows, 1), 0 or 1.
+            Multiclass: int32 of shape (rows,). Multilabel: float32 of shape (rows, labels), 0 or 1.
+
+        Raises:
+            DataError: A label is unknown (its row is named), or a value that has no logarithm.
+        """
+        if target.shape[1] != len(self.columns):
+            raise DataError(f"there are {target.shape[1]} target columns; expected {listing(self.columns)}.")
+        if self.task == "regression":
+            values = _numbers(target, self.columns, self.log_target, rows)
+            return ((values - self.centre) / self.scale).astype(np.float32)
+        if self.task == "multilabel":
+            matrix = np.column_stack([target.iloc[:, place].to_numpy(dtype=np.float64) for place in range(self.units)])
+            bad = np.flatnonzero(~np.isin(matrix, (0.0, 1.0)).all(axis=1))
+            if len(bad):
+                raise DataError(f"labels must be 0 or 1 ({rows_text(_named(bad, rows))}).")
+            return matrix.astype(np.float32)
+        codes = self._codes(target.iloc[:, 0], rows)
+        return codes.astype(np.float32)[:, None] if self.task == "binary" else codes.astype(np.int32)
+
+    def _codes(self, series: pd.Series, rows: np.ndarray | None) -> np.ndarray:
+        known, distinct = pd.factorize(series)
+        places = {label: place for place, label in enumerate(self.classes)}
+        by_text = {level(label): place for place, label in enumerate(self.classes)}
+        table = np.array([places.get(label, by_text.get(level(label), -1)) for label in distinct] + [-1])
+        codes = table[known]
+        bad = np.flatnonzero(codes < 0)
+        if len(bad):
+            value = series.iloc[int(bad[0])]
+            shown = value.item() if isinstance(value, np.generic) else value
+            raise DataError(
+                f"target '{self.columns[0]}' holds {shown!r} in row {_named(bad[:1], rows)[0]}, not one of the "
+                f"classes ({listing([repr(label) for label in self.classes])}).{nearest(shown, self.classes)}"
+            )
+        return codes
+
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Return decisions in the user's own terms.
+
+        Args:
+            decisions: Regression: the network's outputs, shape (rows, targets) or (rows,) for one target. Binary: 0 or
+                1, shape (rows,) or (rows, 1). Multiclass: class numbers, shape (rows,). Multilabel: 0 or 1, shape
+                (rows, labels).
+
+        Returns:
+            Regression: float64 in the target's unit, shape (rows,) for one target, else (rows, targets). Binary and
+            multiclass: the user's labels, shape (rows,), in the user's dtype (text as objects). Multilabel: shape
+            (rows, labels) in the user's dtype (int64 where the labels' dtypes differ).
+        """
+        decisions = np.asarray(decisions)
+        if self.task == "regression":
+            values = decisions.astype(np.float64).reshape(len(decisions), -1) * self.scale + self.centre
+            if self.log_target:
+                with np.errstate(over="ignore"):
+                    values = np.exp(values)
+            return values[:, 0] if len(self.columns) == 1 else values
+        if self.task == "multilabel":
+            dtype = np.dtype(self.dtypes[0] if len(set(self.dtypes)) == 1 else "int64")
+            return decisions.astype(np.int64).astype(dtype)
+        dtype = np.dtype(self.dtypes[0])
+        labels = np.empty(len(self.classes), dtype=dtype)
+        labels[:] = self.classes
+        return labels[decisions.reshape(-1).astype(np.int64)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the target as a dict that strict JSON can hold, exactly."""
+        return {
+            "schema": SCHEMA,
+            "task": self.task,
+            "columns": list(self.columns),
+            "dtypes": list(self.dtypes),
+            "classes": list(self.classes),
+            "centre": self.centre.tolist(),
+            "scale": self.scale.tolist(),
+            "log_target": self.log_target,
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Target:
+        """Return the target that `to_dict` described.
+
+        Raises:
+            DataError: The schema version is unknown, or the dict is not of this form.
+        """
+        _check_schema(content, "target")
+        try:
+            return cls(
+                content["task"],
+                list(content["columns"]),
+                list(content["dtypes"]),
+                list(content["classes"]),
+                np.array(content["centre"], dtype=np.float64),
+                np.array(content["scale"], dtype=np.float64),
+                content["log_target"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"the target's encoding is damaged: {type(error).__name__} {error}.") from error
+
+
+def _dtype_text(series: pd.Series) -> str:
+    """Return the numpy dtype that gives the labels back: text and mixed labels are objects."""
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = series.cat.categories.dtype
+    if isinstance(dtype, np.dtype):
+        return dtype.name if dtype.kind in "biuf" else "object"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "bool"
+    plain = getattr(dtype, "numpy_dtype", None)
+    return plain.name if isinstance(plain, np.dtype) and plain.kind in "biuf" else "object"
+
+
+def _named(positions: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    return positions + 1 if rows is None else np.asarray(rows)[positions]
+
+
+def _numbers(target: pd.DataFrame, names: Sequence[str], log_target: bool, rows: np.ndarray | None) -> np.ndarray:
+    values = np.column_stack([target.iloc[:, place].to_numpy(dtype=np.float64) for place in range(target.shape[1])])
+    if not log_target:
+        return values
+    for place, name in enumerate(names):
+        bad = np.flatnonzero(~(values[:, place] > 0))
+        if len(bad):
+            raise DataError(
+                f"log_target needs a target above 0, but '{name}' is {values[bad[0], place]:g} "
+                f"({rows_text(_named(bad, rows))})."
+            )
+    return np.log(values)

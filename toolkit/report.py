@@ -1,0 +1,200 @@
+"""A summary as one HTML page that opens anywhere: no script, no network, the same bytes for the same summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from toolkit import plots, wording
+from toolkit.errors import DataError
+from toolkit.figures import distribution, pictures
+from toolkit.files import write_whole
+from toolkit.summary import summarise
+
+__all__ = ["notebook", "render", "summarise", "write"]
+
+HEIGHT = 720  # of the frame in a notebook, in CSS pixels
+SECTIONS = {
+    "verdict": "Verdict",
+    "data": "Data",
+    "split": "Split",
+    "model": "Model",
+    "training": "Training",
+    "results": "Results",
+    "mistakes": "Mistakes",
+    "settings": "Settings",
+}
+PARTS = {"all": "all rows", "train": "train", "validation": "validation", "test": "test"}
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """Return the page of a summary.
+
+    Args:
+        summary: What `summarise` returned, as it is or read back from its JSON.
+
+    Returns:
+        One HTML document that asks for nothing else.
+
+    Raises:
+        DataError: The summary is of another kind or of a later version.
+
+    Example:
+        >>> render({"schema": 99, "kind": "run"})
+        Traceback (most recent call last):
+        ...
+        toolkit.errors.DataError: a summary of schema 99 can't be shown: this version knows 1. Update logitkit.
+    """
+    return _page(summary, embedded=False)
+
+
+def notebook(summary: Mapping[str, Any]) -> str:
+    """Return the page of a summary for a notebook's cell, in a frame of its own: its style can't reach the notebook.
+
+    Args:
+        summary: What `summarise` returned.
+
+    Returns:
+        An `<iframe>` that holds the whole page, without its list of contents.
+
+    Raises:
+        DataError: As for `render`.
+    """
+    page = _page(summary, embedded=True).replace("&", "&amp;").replace('"', "&quot;")
+    return (
+        f'<iframe sandbox="" title="Training report" srcdoc="{page}" '
+        f'style="width:100%;height:{HEIGHT}px;border:0;border-radius:8px"></iframe>'
+    )
+
+
+def write(summary: Mapping[str, Any], path: str | Path) -> Path:
+    """Write the page of a summary, and the summary itself as JSON beside it; each file whole or not at all.
+
+    Args:
+        summary: What `summarise` returned.
+        path: Where the page goes. Its ending is `.html`; without one, it is added. Folders are made.
+
+    Returns:
+        The path of the page; the JSON stands beside it, ending in `.json`.
+
+    Raises:
+        DataError: Another ending, or the files can't be written.
+
+    Example:
+        >>> write({"schema": 1, "kind": "run"}, "report.pdf")
+        Traceback (most recent call last):
+        ...
+        toolkit.errors.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
+    """
+    path = Path(path)
+    if not path.suffix:
+        path = path.with_suffix(".html")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise DataError(f"{path}: a report is an HTML page; give a name that ends in .html.")
+    page = render(summary)
+    write_whole(path.with_suffix(".json"), json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
+    return write_whole(path, page)
+
+
+def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
+    if summary.get("schema") != 1 or summary.get("kind") != "run":
+        raise DataError(
+            f"a summary of schema {summary.get('schema')!r} can't be shown: this version knows 1. Update logitkit."
+        )
+    return _templates().get_template("run.html").render(
+        s=summary,
+        embedded=embedded,
+        colours=plots.COLOURS,
+        parts=PARTS,
+        baselines=wording.BASELINES,
+        metrics=wording.METRICS,
+        pictures=pictures(summary),
+        sections=SECTIONS.items(),
+    )
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("toolkit"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        num=wording.number,
+        pct=wording.percent,
+        time=wording.duration,
+        cut=_cut,
+        words=lambda key: str(key).replace("_", " "),
+        setting=_setting,
+        metric=lambda value, name: wording.metric_value(name, value),
+        span=lambda entry, name: wording.interval(name, entry["low"], entry["high"]),
+        apart=_apart,
+    )
+    environment.globals.update(whiskers=_whiskers, distribution=distribution, beside=_beside)
+    return environment
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def _setting(value: Any) -> str:
+    """Say a setting's value: never a Python literal."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return wording.number(value, 6)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_setting(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(item) for item in value) or "none"
+    return str(value)
+
+
+def _apart(entry: Mapping[str, Any], name: str) -> str:
+    """Say how far the network is from a baseline: which is better, by how much, and how sure that is."""
+    share = name in wording.METRICS and wording.METRICS[name].share
+    low, high = sorted((entry["low"], entry["high"])) if entry["low"] is not None and entry["high"] is not None else (None, None)
+    if low is None or high is None or entry["difference"] is None:
+        return "not defined"
+    unit = " points" if share else ""
+    if entry["standing"] == "level":
+        return f"no clear difference ({_plain_interval(name, low, high)}{unit})"
+    if high <= 0:
+        low, high = -high, -low
+    size = wording.metric_value(name, abs(entry["difference"])).removesuffix(f"{wording.NARROW}%")
+    return f"network {entry['standing']} by {size}{unit} ({_plain_interval(name, low, high)})"
+
+
+def _plain_interval(name: str, low: float, high: float) -> str:
+    return wording.interval(name, low, high).removesuffix(f"{wording.NARROW}%")
+
+
+def _beside(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Set the network first, then the baselines from the strongest kind to the weakest."""
+    others = row["baselines"]
+    return {"network": row, **{name: others[name] for name in ("tree", "linear", "dummy") if name in others}, **others}
+
+
+def _whiskers(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[float, float, float] | None]:
+    """Place intervals on one axis from 3 to 97 per cent: key -> (low, value, high), or None where one is not defined."""
+    known = {
+        key: (entry["low"], entry["value"], entry["high"])
+        for key, entry in entries.items()
+        if None not in (entry["low"], entry["value"], entry["high"])
+    }
+    ends = [end for triple in known.values() for end in triple]
+    least, most = min(ends, default=0.0), max(ends, default=1.0)
+    scale = 94 / ((most - least) or 1)
+    placed = {key: tuple(round(3 + (end - least) * scale, 2) for end in triple) for key, triple in known.items()}
+    return {key: placed.get(key) for key in entries}

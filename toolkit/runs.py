@@ -1,0 +1,312 @@
+"""Run: one training, finished. It predicts, evaluates, goes on learning, saves and reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from toolkit import archive, metrics, report, summary, tables, training
+from toolkit.encoding import Encoder, Target
+from toolkit.errors import DataError
+from toolkit.heads import Head, get_head
+from toolkit.inference import Scorer
+from toolkit.metrics import Outcome
+from toolkit.tables import Table
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Run", "load", "outcome_of"]
+
+SCHEMA = 1
+
+
+@dataclass
+class Run:
+    """One training, finished: the model, what turns a table into its inputs and its scores into answers.
+
+    Attributes:
+        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
+        head: What the scores mean.
+        model: The ``keras.Sequential``; its last layer is linear, and it is compiled with the head's loss and metrics.
+        encoder: Turns a table into the model's inputs.
+        target: Turns labels into what the loss takes, and decisions back into labels.
+        history: A row an epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
+        best_epoch: The epoch whose weights the model holds.
+        stopped: Why training ended.
+        metrics: The metrics on the test part, by scikit-learn's names.
+        table: A row a metric: value, low, high (95 %), and the same of the dummy, linear and tree baselines.
+        settings: Everything that was asked and every default as it was resolved.
+        seconds: Time of each stage.
+        data: The table it was trained on; None after `load`.
+        outcome: Truth, decisions and probabilities on the test part; None after `load`.
+        baselines: The same for each baseline; empty after `load`.
+        verdict: Sentences: how the network stands beside the baselines, and what that means.
+    """
+
+    task: str
+    head: Head
+    model: keras.Sequential
+    encoder: Encoder
+    target: Target
+    history: pd.DataFrame
+    best_epoch: int
+    stopped: str
+    metrics: dict[str, float]
+    table: pd.DataFrame
+    settings: dict[str, Any]
+    seconds: dict[str, float]
+    data: Table | None = None
+    outcome: Outcome | None = None
+    baselines: dict[str, Outcome] = field(default_factory=dict)
+    verdict: list[str] = field(default_factory=list)
+    saved_summary: dict[str, Any] | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes (binary, multiclass), labels (multilabel) or targets (regression), as text, in column order."""
+        named = self.target.classes if self.task in ("binary", "multiclass") else self.target.columns
+        return [str(name) for name in named]
+
+    def decision_function(self, new: Any) -> NDArray[np.float32]:
+        """Return raw scores (logits), shape (n, units).
+
+        Args:
+            new: A path, a DataFrame, or an array of the columns it was trained on, in their order.
+
+        Raises:
+            DataError: A column is missing or has another type than in training.
+        """
+        frame, name = tables.read(new)
+        return self.raw_scores(self._inputs(frame, name))
+
+    def raw_scores(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return raw scores, shape (n, units), of rows that `encoder` has encoded already, shape (n, inputs)."""
+        return self._scorer(x)
+
+    def predict(self, new: Any) -> NDArray[Any]:
+        """Return predictions in the user's own labels, numbers and dtype.
+
+        Args:
+            new: A path, a DataFrame, or an array of the columns it was trained on, in their order. Further columns
+                are ignored; missing cells and categories never seen are allowed.
+
+        Returns:
+            Shape (n,), or (n, labels) for multilabel and (n, targets) for several regression targets.
+
+        Raises:
+            DataError: A column is missing or has another type than in training.
+        """
+        return self.target.decode(self.head.decide(self.decision_function(new)))
+
+    def predict_proba(self, new: Any) -> NDArray[np.float64]:
+        """Return probabilities: (n, classes) for binary and multiclass, (n, labels) for multilabel.
+
+        Args:
+            new: As for `predict`.
+
+        Raises:
+            DataError: The head has no probabilities, or a column is missing or of another type.
+        """
+        probabilities = self.head.probabilities(self.decision_function(new))
+        if probabilities is None:
+            raise DataError(f"a {self.task} run with the {self.head.name} head has {self.head.probability}.")
+        return np.stack([1 - probabilities, probabilities], axis=1) if self.task == "binary" else probabilities
+
+    def evaluate(self, labelled: Any) -> dict[str, float]:
+        """Return the metrics of `metrics` on other labelled rows.
+
+        Args:
+            labelled: A path or DataFrame that holds the target too, or an (X, y) pair.
+
+        Raises:
+            DataError: The target or a column is missing, a label was never seen, or a value has another type.
+        """
+        frame, y = self._labelled(labelled)
+        return metrics.evaluate(outcome_of(self.head, self.target, y, self.raw_scores(frame)))
+
+    def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
+        """Learn from new labelled rows in one pass, in their order, then forget them (online learning).
+
+        The encoding, the metrics and the history stay those of the training.
+
+        Args:
+            rows: As for `evaluate`.
+            learning_rate: Step size of plain gradient descent.
+            batch_size: Rows a step; 1 is one example at a time.
+
+        Returns:
+            The run itself.
+
+        Raises:
+            DataError: As for `evaluate`.
+        """
+        x, y = self._labelled(rows)
+        training.fit(
+            self.model,
+            self.head,
+            x,
+            self.target.encode(y),
+            epochs=1,
+            batch_size=batch_size,
+            optimizer="sgd",
+            learning_rate=learning_rate,
+            schedule="constant",
+            shuffle=False,
+            progress=False,
+        )
+        self.settings["updated"] = self.settings.get("updated", 0) + len(x)
+        self.saved_summary = None
+        return self
+
+    def summary(self, rows: bool = True) -> dict[str, Any]:
+        """Return everything the report says, as a dictionary that JSON can hold.
+
+        Args:
+            rows: Whether rows of the user's data (the most confident mistakes) are part of it.
+        """
+        if self.data is None and self.saved_summary is not None:
+            return self.saved_summary
+        return summary.summarise(self, rows=rows)
+
+    def report(self, path: str | Path, *, rows: bool = True) -> Path:
+        """Write the report as one HTML page, and the same content as JSON beside it.
+
+        Args:
+            path: Where; the name ends in ``.html``.
+            rows: False leaves rows of the user's data out. A loaded run has none.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            DataError: The file can't be written.
+        """
+        return report.write(self.summary(rows), path)
+
+    def _repr_html_(self) -> str:
+        return report.notebook(self.summary())
+
+    def __repr__(self) -> str:
+        scored = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        return f"Run({self.task}, {self.head.name}; test: {scored})"
+
+    def save(self, path: str | Path) -> Path:
+        """Write one ``.keras`` file: a plain Keras model that needs no part of this project, and one JSON member.
+
+        The file holds no rows of the data; it holds the summaries that the report shows.
+
+        Args:
+            path: Where; the name ends in ``.keras``.
+
+        Returns:
+            The path.
+
+        Raises:
+            DataError: The name has another ending, the model holds a layer that isn't built into Keras, or the file
+                can't be written. What stood there before is then untouched.
+        """
+        content = {
+            "schema": SCHEMA,
+            "task": self.task,
+            "head": self.head.name,
+            "encoder": self.encoder.to_dict(),
+            "target": self.target.to_dict(),
+            "history": json.loads(self.history.to_json(orient="split", double_precision=15)),
+            "best_epoch": self.best_epoch,
+            "stopped": self.stopped,
+            "metrics": _nullable(self.metrics),
+            "table": json.loads(self.table.to_json(orient="split", double_precision=15)),
+            "settings": self.settings,
+            "seconds": self.seconds,
+            "verdict": self.verdict,
+            "summary": self.summary(rows=False),
+        }
+        return archive.write(path, self.model, content)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.model)
+
+    def _inputs(self, frame: pd.DataFrame, name: str) -> NDArray[np.float32]:
+        columns, source = self.encoder.columns, self.encoder.source_columns
+        return self.encoder.transform(tables.coerce(frame, columns, source, name))
+
+    def _labelled(self, labelled: Any) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        frame, y, name = tables.read_labelled(labelled, self.target.columns, self.task)
+        return self._inputs(frame, name), y
+
+
+def load(path: str | Path, *, head: Head | None = None) -> Run:
+    """Return a run saved by `Run.save`; its predictions are identical to those before.
+
+    Args:
+        path: The ``.keras`` file. It is opened safely: no pickle, no code, built-in layers only.
+        head: The head, where the run was trained with one of your own.
+
+    Returns:
+        The run. The rows it was trained on are gone; its report shows all but them.
+
+    Raises:
+        DataError: No such file, a damaged or foreign one, or one from a later version.
+    """
+    model, content = archive.read(path)
+    if content.get("schema") != SCHEMA:
+        raise DataError(
+            f"{path} has schema {content.get('schema')!r}; this version reads {SCHEMA}: update logitkit and load again."
+        )
+    try:
+        head = head or get_head(content["task"], content["head"])
+        run = Run(
+            task=content["task"],
+            head=head,
+            model=model,
+            encoder=Encoder.from_dict(content["encoder"]),
+            target=Target.from_dict(content["target"]),
+            history=pd.DataFrame(**content["history"]),
+            best_epoch=content["best_epoch"],
+            stopped=content["stopped"],
+            metrics={k: float("nan") if v is None else v for k, v in content["metrics"].items()},
+            table=pd.DataFrame(**content["table"]),
+            settings=content["settings"],
+            seconds=content["seconds"],
+            verdict=content["verdict"],
+            saved_summary=content["summary"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged: its settings lack {error}.") from error
+    model.compile(loss=head.loss(), metrics=head.keras_metrics())
+    return run
+
+
+def outcome_of(
+    head: Head, target: Target, y: pd.DataFrame, scores: NDArray[np.float32], seconds: float = 0.0
+) -> Outcome:
+    """Return truth, decisions and probabilities of rows with their raw scores.
+
+    Args:
+        head: What the scores mean.
+        target: The target's encoding.
+        y: The true target columns, in the user's own labels.
+        scores: Raw scores, shape (n, units).
+        seconds: Time of the training.
+    """
+    if head.task == "regression":
+        decoded = target.decode(scores)
+        return Outcome(
+            head.task, y.to_numpy(np.float64), decoded.reshape(len(y), -1), None, scores, seconds
+        )
+    y_true = np.asarray(target.encode(y)).astype(np.int64)
+    y_true = y_true[:, 0] if head.task == "binary" else y_true
+    return Outcome(head.task, y_true, head.decide(scores), head.probabilities(scores), scores, seconds)
+
+
+def _nullable(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,490 @@
+"""From what the user brought to a checked table with a split: read, check, describe."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.columns import Column, assemble, coerce, infer, listing, refuse_infinite, rows_text
+from toolkit.describing import describe
+from toolkit.errors import DataError, nearest
+from toolkit.sources import read
+from toolkit.splitting import PARTS, deal_rows, is_drawn
+from toolkit.targets import TASKS, check_target, match_target, target_of_pair
+
+__all__ = ["TASKS", "Column", "Table", "coerce", "prepare", "read"]
+
+_FEWEST_ROWS = 10
+_TEXT_LEVELS = 50
+
+
+# --------------------------------------------------------------------------------------------------------- the table
+
+
+@dataclass
+class Table:
+    """What the user brought, checked, typed and split once.
+
+    Args:
+        name: The file's name, `"DataFrame"` or `"arrays"`.
+        task: One of `TASKS`.
+        frame: The usable feature columns in canonical form (see `coerce`), shape (rows, columns), index 0 to n - 1.
+        columns: Those columns, in order.
+        source_columns: All feature columns as the user gave them, those set aside included.
+        target: The target columns in the user's own dtype, nothing missing, shape (rows, targets).
+        parts: `"train"`, `"validation"` and `"test"`, each the sorted row positions, int64.
+        split_reason: Sentences: sizes and why, stratified how, repeated rows, groups or time.
+        set_aside: The columns not used, each with its reason.
+        notes: Everything else that was done to the data, a sentence each.
+        source_rows: The row number in the user's file of each row, from 1, the header not counted; rows of a given
+            test or validation table carry their own table's numbers.
+        sample_weight: float64 of shape (rows,), or None.
+    """
+
+    name: str
+    task: str
+    frame: pd.DataFrame
+    columns: list[Column]
+    source_columns: list[str]
+    target: pd.DataFrame
+    parts: dict[str, np.ndarray]
+    split_reason: str
+    set_aside: dict[str, str]
+    notes: list[str]
+    source_rows: np.ndarray
+    sample_weight: np.ndarray | None = None
+    _description: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, over all parts."""
+        return len(self.frame)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the distribution of every column and target, over all rows and in each part (see `describing`)."""
+        if self._description is None:
+            self._description = describe(self.frame, self.columns, self.target, self.task, self.parts, self.set_aside)
+        return self._description
+
+    def leaks(self) -> list[str]:
+        """Return the columns that alone give the target nearly away."""
+        return self.describe()["leaks"]
+
+
+@dataclass
+class _Given:
+    """One table as it came: every column but the target, the target, and the rows' numbers."""
+
+    name: str
+    features: pd.DataFrame
+    target: pd.DataFrame
+    rows: np.ndarray
+    notes: list[str]
+
+
+def prepare(
+    data: Any,
+    target: str | Sequence[str] | None = None,
+    *,
+    task: str,
+    test: Any = None,
+    validation: Any = None,
+    group: str | None = None,
+    time: str | None = None,
+    keep: str | Sequence[str] = (),
+    drop: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
+    sample_weight: Any = None,
+    seed: int = 0,
+) -> Table:
+    """Return a table that is read, checked, typed and split.
+
+    Args:
+        data: A path (see `read`), a DataFrame, or an `(X, y)` pair: X of shape (rows, columns), y as labels of shape
+            (rows,) or (rows, 1), one-hot for binary and multiclass, an indicator matrix for multilabel, (rows, targets)
+            for regression.
+        target: The name of the column to predict, or a list of names for regression and multilabel. Left out with a
+            pair only.
+        task: `"regression"`, `"binary"`, `"multiclass"` or `"multilabel"`.
+        test: The test rows: a fraction of the data, or a path, DataFrame or `(X, y)` pair of their own. By default
+            sized by the number of rows.
+        validation: The validation rows, likewise.
+        group: A column whose rows of one value all go to one part, such as a patient. It is not a feature.
+        time: A column (a date or a number) by which the oldest rows train and the newest test. It is not a feature,
+            unless named in `keep`.
+        keep: Columns kept although they would be set aside.
+        drop: Columns left out.
+        categories: Columns whose values are categories, whatever they look like.
+        sample_weight: The name of a column (then not a feature) or an array of shape (rows,): how much each row counts
+            in training.
+        seed: Of the random split. The same data and seed give the same parts, whatever the order of the columns.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: Whatever in the data or the options can't be used; the message says what to do.
+
+    Example:
+        >>> frame = pd.DataFrame({"size": range(40), "colour": ["red", "blue"] * 20, "price": np.arange(40) ** 2})
+        >>> table = prepare(frame, target="price", task="regression", keep="size")
+        >>> [(column.name, column.kind) for column in table.columns]
+        [('size', 'number'), ('colour', 'category')]
+        >>> {part: len(rows) for part, rows in table.parts.items()}
+        {'train': 24, 'validation': 8, 'test': 8}
+    """
+    if task not in TASKS:
+        raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise DataError(f"seed={seed!r} is not a whole number from 0.")
+    test, validation = _fraction_from_text(test), _fraction_from_text(validation)
+    keep, drop, categories = _names(keep), _names(drop), _names(categories)
+    pair = _is_pair(data)
+    targets = _target_names(target, pair)
+    given = _load(data, targets, task, "")
+    weight_name = sample_weight if isinstance(sample_weight, str) else None
+    named = {"keep": keep, "drop": drop, "categories": categories}
+    named |= {"group": _names(group), "time": _names(time), "sample_weight": _names(weight_name)}
+    _check_options(given, targets, named)
+    source_columns = [str(label) for label in given.features.columns]
+    drawn = is_drawn(test) or is_drawn(validation)
+    _check_rows(len(given.features), given.name, drawn)
+    cleaned, present, target_notes = check_target(given.target, task, given.name, from_file=_is_path(data))
+    _check_rows(int(present.sum()), f"{given.name} (rows with a target)", drawn)
+    notes = given.notes + target_notes
+    weights = _weights(sample_weight, weight_name, given.features, given.name, present)
+    apart = _apart(drop, group, time, weight_name, keep)
+    values, columns, set_aside, more = _usable_columns(given, present, keep=keep, categories=categories, apart=apart)
+    notes += more
+    by = {
+        role: given.features.iloc[:, source_columns.index(name)].loc[present].reset_index(drop=True)
+        for role, name in (("group", group), ("time", time))
+        if name is not None
+    }
+
+    # Given test and validation rows follow the data's own, read by its schema.
+    frames, target_frames = [assemble(values, columns, int(present.sum()))], [cleaned]
+    numbers, owner, all_weights = [given.rows[present]], [np.full(len(cleaned), -1)], [weights]
+    for place, role, source in ((2, "test", test), (1, "validation", validation)):
+        if is_drawn(source):
+            continue
+        other = _load(source, targets or [str(name) for name in cleaned.columns], task, role)
+        wanted, there, other_notes = check_target(
+            other.target, task, other.name, from_file=_is_path(source), complete=False
+        )
+        extra = coerce(other.features, columns, source_columns, other.name).loc[there].reset_index(drop=True)
+        frames.append(extra)
+        target_frames.append(match_target(wanted, cleaned, task, other.name, other.rows[there]))
+        numbers.append(other.rows[there])
+        owner.append(np.full(len(extra), place))
+        notes += other_notes
+        if weights is not None:
+            known = weight_name is not None and weight_name in other.features.columns
+            own = _weights(weight_name, weight_name, other.features, other.name, there) if known else None
+            all_weights.append(np.ones(len(extra)) if own is None else own)
+    frame, target_frame = frames[0], target_frames[0]
+    if len(frames) > 1:
+        frame = pd.concat(frames, ignore_index=True)
+        target_frame = pd.concat(target_frames, ignore_index=True)
+    source_rows = np.concatenate(numbers)
+    sample_weights = None if weights is None else np.concatenate([one for one in all_weights if one is not None])
+    owners = np.concatenate(owner)
+
+    part, reason = deal_rows(
+        frame, columns, target_frame, task, owners, by, test=test, validation=validation, seed=int(seed)
+    )
+    stays = part >= 0
+    if not stays.all():
+        frame = frame.loc[stays].reset_index(drop=True)
+        target_frame = target_frame.loc[stays].reset_index(drop=True)
+        source_rows, part = source_rows[stays], part[stays]
+        sample_weights = None if sample_weights is None else sample_weights[stays]
+    table = Table(
+        name=given.name,
+        task=task,
+        frame=frame,
+        columns=columns,
+        source_columns=source_columns,
+        target=target_frame,
+        parts={name: np.flatnonzero(part == place) for place, name in enumerate(PARTS)},
+        split_reason=reason,
+        set_aside=set_aside,
+        notes=notes,
+        source_rows=source_rows,
+        sample_weight=sample_weights,
+    )
+    _check_parts(table)
+    return table
+
+
+def _check_rows(rows: int, name: str, drawn: bool) -> None:
+    if rows < _FEWEST_ROWS and drawn:
+        raise DataError(
+            f"{name} has {rows} row{'s' * (rows != 1)}; at least {_FEWEST_ROWS} are needed to train, validate and test."
+        )
+
+
+def _fraction_from_text(given: Any) -> Any:
+    """Return a fraction written as text, as a command line gives it, as the number; anything else unchanged."""
+    return float(given) if isinstance(given, str) and re.fullmatch(r"0?\.\d+", given.strip()) else given
+
+
+def _names(given: str | int | Sequence[str] | None) -> tuple[str, ...]:
+    """Return one name or several as names; a DataFrame's columns may be numbered."""
+    if given is None:
+        return ()
+    return (str(given),) if isinstance(given, (str, int)) else tuple(str(name) for name in given)
+
+
+def _is_pair(source: Any) -> bool:
+    if isinstance(source, (tuple, list)):
+        if len(source) != 2 or isinstance(source[0], str):
+            raise DataError(f"data is a {type(source).__name__} of {len(source)}; expected a pair (X, y).")
+        return True
+    return False
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike))
+
+
+def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
+    if pair:
+        if target is not None:
+            raise DataError("target= names a column of a table; with an (X, y) pair leave it out.")
+        return []
+    names = list(_names(target))
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"target names the column '{twice}' twice.")
+    return names
+
+
+def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
+    """Read one source and part features from target."""
+    if _is_pair(source):
+        x, y = source
+        name = f"the {role} arrays" if role else "arrays"
+        if isinstance(x, pd.DataFrame):
+            features = x
+        else:
+            if hasattr(x, "toarray"):
+                raise DataError("X is a sparse matrix; give X.toarray().")
+            array = np.asarray(x)
+            if array.ndim == 1 and array.dtype != object:
+                raise DataError(f"X has shape {array.shape}; expected (rows, columns): X.reshape(-1, 1) is one column.")
+            if array.ndim != 2:
+                raise DataError(f"X has shape {array.shape}; expected (rows, columns).")
+            features = pd.DataFrame(array, columns=[f"x{place + 1}" for place in range(array.shape[1])], copy=False)
+        if features.empty:
+            raise DataError(f"X has shape {features.shape}; expected rows and columns.")
+        target = target_of_pair(x, y, task)
+        features = features.reset_index(drop=True)
+        if role and targets and len(targets) == target.shape[1]:
+            target.columns = pd.Index(targets)
+    else:
+        frame, name = read(source)
+        if role and isinstance(source, pd.DataFrame):
+            name = f"the {role} DataFrame"
+        frame = frame.reset_index(drop=True)
+        labels = [str(label) for label in frame.columns]
+        if not targets:
+            raise DataError(f"target= is needed: the column of {name} to predict (columns: {listing(labels)}).")
+        for wanted in targets:
+            if wanted not in labels:
+                why = f" The {role} rows need it too." if role else ""
+                raise DataError(
+                    f"target '{wanted}' is not a column of {name} (columns: {listing(labels)})."
+                    f"{nearest(wanted, labels)}{why}"
+                )
+            if labels.count(wanted) > 1:
+                raise DataError(f"{name} has {labels.count(wanted)} columns named '{wanted}'; the target must be one.")
+        target = frame.iloc[:, [labels.index(wanted) for wanted in targets]]
+        features = frame.iloc[:, [place for place, label in enumerate(labels) if label not in targets]]
+        target.columns = pd.Index(targets)
+    features = features.set_axis([str(label) for label in features.columns], axis=1)
+    notes = []
+    if not role and _is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
+        notes.append(f"Every column name of {name} is a number: does its first line hold names?")
+    return _Given(name, features, target, np.arange(1, len(features) + 1), notes)
+
+
+def _check_options(given: _Given, targets: list[str], options: dict[str, tuple[str, ...]]) -> None:
+    labels = list(given.features.columns)
+    for option, names in options.items():
+        for name in names:
+            if name in targets:
+                raise DataError(f"{option}= names the target '{name}'; it can't be both.")
+            if name not in labels:
+                raise DataError(
+                    f"{option}= names '{name}', which is not a column of {given.name} "
+                    f"(columns: {listing(labels)}).{nearest(name, labels)}"
+                )
+    for name in options["keep"]:
+        if name in options["drop"]:
+            raise DataError(f"'{name}' is named in keep= and in drop=; it can't be both.")
+    if options["group"] and options["time"]:
+        raise DataError("group= and time= can't be combined: name one of them.")
+
+
+def _apart(
+    drop: tuple[str, ...], group: str | None, time: str | None, weight: str | None, keep: tuple[str, ...]
+) -> dict[str, str]:
+    """Return the columns that the user's own options take out of the features, with the reason."""
+    apart = dict.fromkeys(drop, "left out as asked (drop)")
+    if group is not None:
+        apart[group] = "names the groups of the split (group)"
+    if time is not None and time not in keep:
+        apart[time] = "orders the split by time (time)"
+    if weight is not None:
+        apart[weight] = "holds the weights of the rows (sample_weight)"
+    return apart
+
+
+def _usable_columns(
+    given: _Given, present: np.ndarray, *, keep: tuple[str, ...], categories: tuple[str, ...], apart: dict[str, str]
+) -> tuple[dict[str, np.ndarray], list[Column], dict[str, str], list[str]]:
+    """Type every column and set aside what a model can't use."""
+    values: dict[str, np.ndarray] = {}
+    columns: list[Column] = []
+    set_aside: dict[str, str] = {}
+    notes: list[str] = []
+    running: list[tuple[Column, np.ndarray]] = []
+    seen: set[str] = set()
+    whole = bool(present.all())
+    for place, name in enumerate(given.features.columns):
+        if name in seen:
+            set_aside[f"{name} (column {place + 1})"] = f"another column is named '{name}' too; the first one is used"
+            continue
+        seen.add(name)
+        if name in apart:
+            set_aside[name] = apart[name]
+            continue
+        column, cells, sentences = infer(given.features.iloc[:, place], name, category=name in categories)
+        if column is None:
+            set_aside[name] = sentences[0]
+            continue
+        if name not in keep and column.kind == "number" and _is_running(cells):
+            set_aside[name] = "a row number: its whole numbers run on by one"
+            running.append((column, cells))
+            continue
+        if not whole:
+            cells = cells[present]
+        reason = None if name in keep else _useless(cells, column, name in categories)
+        if reason is not None:
+            set_aside[name] = reason
+            continue
+        refuse_infinite(cells, column, given.name, given.rows[present])
+        columns.append(column)
+        values[name] = cells
+        notes += sentences
+    if not columns and running:
+        column, cells = running[0]
+        columns, values = [column], {column.name: cells[present]}
+        del set_aside[column.name]
+        notes.append(f"'{column.name}' looks like a row number, and is used because there is no other column.")
+    if not columns:
+        reasons = "; ".join(f"'{name}': {reason}" for name, reason in list(set_aside.items())[:5])
+        raise DataError(
+            f"no usable column is left in {given.name}. Set aside: {reasons or 'none, there is the target alone'}. "
+            "keep= takes the names of columns to use all the same."
+        )
+    return values, columns, set_aside, notes
+
+
+def _is_running(values: np.ndarray) -> bool:
+    """Tell whether numbers are whole, all different and without a gap."""
+    if len(values) < _FEWEST_ROWS or np.isnan(values).any():
+        return False
+    low, high = float(values.min()), float(values.max())
+    if high - low != len(values) - 1 or not low.is_integer():
+        return False
+    if low >= 1800 and high <= 2100:  # a year in each row is a series, and the year says something
+        return False
+    return bool((np.diff(np.sort(values)) == 1).all())
+
+
+def _useless(values: np.ndarray, column: Column, forced: bool) -> str | None:
+    """Return why a column can't help a model, or None."""
+    if column.kind == "number" or column.kind == "boolean":
+        missing = np.isnan(values)
+        rest = values[~missing] if missing.any() else values
+        distinct = 0 if len(rest) == 0 else 1 if rest.min() == rest.max() else 2
+    else:
+        missing = np.asarray(pd.isna(values))
+        rest = values[~missing]
+        distinct = len(pd.unique(rest))
+    if distinct == 0:
+        return "every cell is missing"
+    if distinct == 1 and not missing.any():
+        return f"constant: every row holds {_shown(rest[0], column.kind)}"
+    if column.kind == "category" and not forced:
+        if distinct == len(rest) and not missing.any():
+            return f"a key: each of its {distinct:,} values is different"
+        if distinct > 0.5 * len(rest) and distinct > _TEXT_LEVELS:
+            return f"text with a value per row or nearly: {distinct:,} different values in {len(rest):,} rows"
+    return None
+
+
+def _shown(value: Any, kind: str) -> str:
+    if kind == "number":
+        return f"{value:g}"
+    return {1.0: "true", 0.0: "false"}[value] if kind == "boolean" else str(value)[:40]
+
+
+def _weights(
+    given: Any, name: str | None, features: pd.DataFrame, where: str, present: np.ndarray
+) -> np.ndarray | None:
+    if given is None:
+        return None
+    if name is not None:
+        column, values, _ = infer(features[name], name)
+        if column is None or column.kind != "number":
+            raise DataError(f"sample_weight= names '{name}', which does not hold numbers.")
+    else:
+        values = np.asarray(given, dtype=np.float64)
+        if values.shape != present.shape:
+            raise DataError(f"sample_weight has shape {values.shape}; {where} has {len(present)} rows.")
+    bad = present & ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        raise DataError(f"weights must be finite and not negative ({rows_text(np.flatnonzero(bad) + 1)} of {where}).")
+    if values[present].sum() == 0:
+        raise DataError(f"every weight of {where} is 0.")
+    return values[present].astype(np.float64)
+
+
+def _check_parts(table: Table) -> None:
+    """Hold that no part is empty and every class is in train, and note what the other parts lack."""
+    for part, rows in table.parts.items():
+        if len(rows) == 0:
+            raise DataError(f"no rows are left for {part}: {table.split_reason}")
+    if table.task == "regression":
+        return
+    if table.task == "multilabel":
+        for part, rows in table.parts.items():
+            cells = table.target.iloc[rows].to_numpy(dtype=np.float64)
+            for label, low, high in zip(table.target.columns, cells.min(axis=0), cells.max(axis=0), strict=True):
+                if low == high:
+                    table.notes.append(f"Label '{label}' is {'always' if low else 'never'} set in {part}.")
+        return
+    name = table.target.columns[0]
+    codes, classes = pd.factorize(table.target[name])
+    for part, rows in table.parts.items():
+        absent = [str(classes[code]) for code in np.setdiff1d(np.arange(len(classes)), codes[rows])]
+        if absent and part == "train":
+            raise DataError(
+                f"no row of class '{absent[0]}' of '{name}' is left to train on: every class needs one. "
+                "Give more rows of it, or leave it out."
+            )
+        if absent:
+            table.notes.append(f"The {part} part has no row of class {_quoted(absent)}.")
+
+
+def _quoted(names: list[str]) -> str:
+    return listing([f"'{name}'" for name in names])

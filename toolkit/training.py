@@ -1,0 +1,421 @@
+"""Training: whole epochs compiled into one function, with early stopping and Keras callbacks.
+
+``model.fit`` returns to Python after every batch. Here an epoch is one compiled function: it gathers the epoch's
+shuffled rows once and loops over the mini-batches inside the graph, with the Keras loss and the Keras optimiser. The
+shuffle is a function of (seed, epoch).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from toolkit.errors import DataError, nearest
+from toolkit.heads import Head
+from toolkit.inference import Scorer, gains_from_xla
+from toolkit.progress import Progress
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Training", "default_batch_size", "default_epochs", "fit"]
+
+#: Optimisers by word, with the learning rate that each starts from unless one is given.
+OPTIMIZERS = {"sgd": 0.05, "momentum": 0.02, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
+
+#: Learning-rate schedules by word.
+SCHEDULES = ("constant", "cosine", "exponential", "step")
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training leaves behind, beside the trained model.
+
+    Attributes:
+        history: A row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (of the head, without weight penalties),
+            ``val_<metric>``, ``learning_rate`` (at the epoch's end), ``seconds`` (training alone; the first epoch's
+            include the compilation), and ``gradient_norm`` where it was asked for.
+        best_epoch: The epoch whose weights the model holds; 0 where even the first epoch failed.
+        stopped: A sentence that says why training ended.
+        settings: Every option as it was resolved.
+    """
+
+    history: pd.DataFrame
+    best_epoch: int
+    stopped: str
+    settings: dict[str, Any]
+
+
+def fit(
+    model: keras.Sequential,
+    head: Head,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    validation: tuple[NDArray[Any], NDArray[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
+    sample_weight: NDArray[Any] | None = None,
+    scale: NDArray[np.float64] | None = None,
+    epochs: int | None = None,
+    batch_size: int | str | None = None,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | None = None,
+    schedule: str | None = None,
+    weight_decay: float | None = None,
+    clip_norm: float | None = None,
+    patience: int | None = None,
+    min_gradient_norm: float | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    shuffle: bool = True,
+    progress: bool = True,
+    seed: int = 0,
+) -> Training:
+    """Train a model with a head's loss on its raw scores, and leave the best epoch's weights in it.
+
+    With the same batches it gives the weights of ``model.fit``. It needs the training data in memory.
+
+    Args:
+        model: A built Keras model with a linear output; it is compiled here with the head's loss and metrics.
+        head: What the scores mean.
+        x: Inputs, shape (n, ...).
+        y: Encoded targets of the head, first axis n.
+        validation: (x, y) or (x, y, sample_weight) to watch; without it the last epoch is kept.
+        sample_weight: Weight of each training row, shape (n,), not negative.
+        scale: Standard deviations of regression targets, to show their error in the user's units.
+        epochs: Passes over the training rows; None takes 64, more for few rows (about 2,500 steps, 256 at most) and
+            fewer from 100,000 rows on.
+        batch_size: Rows a step, from 1 up; ``"all"`` is the whole set; None takes 32 up to 2,000 rows, 128 up to
+            10,000, 256 up to 200,000, then 1,024.
+        optimizer: A word of `OPTIMIZERS`, or any Keras optimiser.
+        learning_rate: Step size at the start; None takes the optimiser's of `OPTIMIZERS`.
+        schedule: How the rate falls over the planned epochs: ``"constant"``, ``"cosine"`` (to 0), ``"exponential"``
+            (to 1 %), ``"step"`` (a tenth at one half and at three quarters). None is cosine, or constant where a
+            callback moves the rate.
+        weight_decay: Share of each weight, times the rate, taken off at every step; None is the optimiser's own.
+        clip_norm: Largest length of the whole gradient; None leaves it free.
+        patience: Epochs without a lower validation loss before training stops; None takes a quarter of the epochs,
+            16 at least.
+        min_gradient_norm: Stop when the gradient over all training rows is shorter than this; None doesn't look.
+        callbacks: Keras callbacks, called at each epoch; one that asks for batches is called at each batch, which
+            is slower.
+        shuffle: Draw a new order of the rows every epoch; False keeps them as they are.
+        progress: Show a line of progress.
+        seed: Seed of the order of the rows.
+
+    Returns:
+        The training's history. The model holds the weights of the best epoch: the lowest validation loss, or the
+        last epoch without validation rows.
+
+    Raises:
+        DataError: An option is out of its range, or the arrays don't fit each other.
+
+    Warns:
+        RuntimeWarning: The loss stopped being finite; the model holds the last good weights.
+
+    Example:
+        >>> from toolkit.builders import linear
+        >>> from toolkit.heads import get_head
+        >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype("float32")
+        >>> y = (x[:, :1] > 0).astype("float32")
+        >>> training = fit(linear(2, 1), get_head("binary", "logistic"), x, y, epochs=3, progress=False)
+        >>> list(training.history.columns)
+        ['epoch', 'loss', 'learning_rate', 'seconds']
+    """
+    import keras
+    import tensorflow as tf
+
+    _check_arrays(x, y, sample_weight)
+    rows = len(x)
+    batch = _batch_size(batch_size, rows)
+    planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
+    wait = max(16, planned // 4) if patience is None else _at_least("patience", patience, 1)
+    steps = math.ceil(rows / batch)
+    moves_rate = any(
+        isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
+    )
+    made, rate, falls = _optimizer(
+        optimizer, learning_rate, schedule, weight_decay, clip_norm, planned * steps, moves_rate
+    )
+    per_batch = any(_wants_batches(callback) for callback in callbacks)
+
+    model.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
+    made.build(model.trainable_variables)
+    run_epoch = _Epoch(model, head.loss(), made, batch)
+    score = Scorer(model)
+    called = keras.callbacks.CallbackList(
+        list(callbacks), model=model, epochs=planned, steps=steps, verbose=0, batch_size=batch
+    )
+    data = (tf.constant(x), tf.constant(y), None if sample_weight is None else tf.constant(sample_weight, tf.float32))
+
+    history: list[dict[str, float]] = []
+    good, best_epoch, best_loss = model.get_weights(), 0, math.inf
+    stopped = f"all {planned} epochs were run"
+    called.on_train_begin()
+    try:
+        with Progress(planned, progress) as shown:
+            for epoch in range(1, planned + 1):
+                called.on_epoch_begin(epoch - 1)
+                started = time.perf_counter()
+                order = np.random.default_rng((seed, epoch)).permutation(rows) if shuffle else np.arange(rows)
+                order = order.astype(np.int32)
+                if per_batch:
+                    loss = _by_batch(run_epoch, data, order, batch, called)
+                else:
+                    loss = run_epoch(data, order) / rows
+                row: dict[str, float] = {"epoch": epoch, "loss": loss}
+                seconds = time.perf_counter() - started
+                if validation is not None:
+                    row.update(_validate(head, score, validation, scale))
+                row["learning_rate"] = float(made.learning_rate)
+                row["seconds"] = seconds
+                if min_gradient_norm is not None:
+                    row["gradient_norm"] = _gradient_norm(model, head.loss(), data)
+                history.append(row)
+                watched = row.get("val_loss", loss)
+                if not (math.isfinite(loss) and math.isfinite(watched)):
+                    stopped = f"the loss was no longer finite in epoch {epoch}"
+                    warnings.warn(
+                        f"Training stopped: {stopped}. The model holds the weights of epoch {best_epoch} "
+                        f"(0: before training). Try a lower learning_rate (it was {rate:g}) or clip_norm=1.",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+                    break
+                if validation is None or watched < best_loss:
+                    good, best_epoch, best_loss = model.get_weights(), epoch, watched
+                called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
+                shown.epoch(row)
+                if model.stop_training:
+                    stopped = f"a callback stopped it after epoch {epoch}"
+                    break
+                if min_gradient_norm is not None and row["gradient_norm"] < min_gradient_norm:
+                    stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {min_gradient_norm:g}"
+                    break
+                if epoch - best_epoch >= wait:
+                    stopped = f"the validation loss had not improved for {wait} epochs"
+                    break
+    except KeyboardInterrupt:
+        stopped = f"interrupted by hand in epoch {len(history) + 1}"
+    model.set_weights(good)
+    called.on_train_end()
+
+    settings = {
+        "epochs": planned,
+        "batch_size": batch,
+        "optimizer": made.name if not isinstance(optimizer, str) else optimizer,
+        "learning_rate": rate,
+        "schedule": falls,
+        "weight_decay": float(made.weight_decay or 0.0),
+        "clip_norm": clip_norm,
+        "patience": wait,
+        "min_gradient_norm": min_gradient_norm,
+        "shuffle": shuffle,
+        "callbacks": [type(callback).__name__ for callback in callbacks],
+        "loop": "compiled epoch" + (", batch by batch for a callback" if per_batch else ""),
+        "xla": gains_from_xla(model),
+    }
+    frame = pd.DataFrame(history)
+    return Training(frame.astype({"epoch": int}) if len(frame) else frame, best_epoch, stopped, settings)
+
+
+class _Epoch:
+    """The compiled epoch. Called with (x, y, weights or None) and an order of rows, it returns the sum of their losses.
+
+    One program a number of rows: a whole epoch's, and the batches' where a callback asks for them.
+    """
+
+    def __init__(
+        self, model: keras.Sequential, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer, batch: int
+    ) -> None:
+        self._model, self._loss, self._optimizer, self._batch = model, loss, optimizer, batch
+        self._variables = model.trainable_variables
+        self._programs: dict[int, Callable[..., Any]] = {}
+
+    def __call__(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
+        import tensorflow as tf
+
+        rows = tf.constant(order)
+        if len(order) not in self._programs:
+            function = tf.function(self._epoch, jit_compile=gains_from_xla(self._model))
+            self._programs[len(order)] = function.get_concrete_function(*data, rows)
+        return float(self._programs[len(order)](*data, rows))
+
+    def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
+        import tensorflow as tf
+
+        shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
+
+        def rows(start: Any, count: int) -> list[Any]:
+            # A static size lets XLA compile one step for all batches; the last, smaller one has its own.
+            return [
+                None if part is None else tf.slice(part, [start, *[0] * (part.ndim - 1)], [count, *part.shape[1:]])
+                for part in shuffled
+            ]
+
+        batch = self._batch
+        whole, rest = divmod(order.shape[0], batch)
+        total = tf.constant(0.0)
+        if whole:
+            _, total = tf.while_loop(
+                lambda i, _: i < whole,
+                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * batch),
+                (tf.constant(0), total),
+                maximum_iterations=whole,
+            )
+        return total + self._step(*rows(whole * batch, rest)) * rest if rest else total
+
+    def _step(self, x: Any, y: Any, w: Any) -> Any:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = self._loss(y, self._model(x, training=True), sample_weight=w)
+            total = self._optimizer.scale_loss(tf.add_n([value, *self._model.losses]))
+        self._optimizer.apply(tape.gradient(total, self._variables), self._variables)
+        return value
+
+
+def _by_batch(run: _Epoch, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
+    """Run an epoch batch by batch, so that callbacks get each of them; return the mean loss."""
+    total = 0.0
+    for number, start in enumerate(range(0, len(order), batch)):
+        called.on_train_batch_begin(number)
+        total += run(data, order[start : start + batch])
+        called.on_train_batch_end(number, {"loss": total / min(start + batch, len(order))})
+    return total / len(order)
+
+
+def _validate(head: Head, score: Scorer, validation: Any, scale: Any) -> dict[str, float]:
+    x, y, *rest = validation
+    scores = score(x)
+    value = float(head.loss()(y, scores, sample_weight=rest[0] if rest else None))
+    return {"val_loss": value, f"val_{head.metric}": head.measure(y, scores, scale)}
+
+
+def _gradient_norm(model: keras.Sequential, loss: keras.losses.Loss, data: Any) -> float:
+    """Return the length of the gradient of the whole objective over all training rows, dropout off."""
+    import tensorflow as tf
+
+    x, y, w = data
+    with tf.GradientTape() as tape:
+        total = tf.add_n([loss(y, model(x, training=False), sample_weight=w), *model.losses])
+    gradients = tape.gradient(total, model.trainable_variables)
+    return float(tf.linalg.global_norm(gradients))
+
+
+def _wants_batches(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback does something at batches."""
+    import keras
+
+    # These define the hooks and do nothing in them unless asked.
+    if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
+        return callback.save_freq != "epoch"
+    if isinstance(callback, keras.callbacks.TensorBoard):
+        return callback.update_freq != "epoch" or bool(callback.write_steps_per_second) or callback._should_trace
+    if isinstance(callback, keras.callbacks.TerminateOnNaN):
+        return False  # the loop itself stops there, with the last good weights
+    base = keras.callbacks.Callback
+    own = type(callback)
+    return any(getattr(own, hook) is not getattr(base, hook) or hook in vars(callback) for hook in _BATCH_HOOKS)
+
+
+def _optimizer(
+    optimizer: str | keras.optimizers.Optimizer,
+    learning_rate: float | None,
+    schedule: str | None,
+    weight_decay: float | None,
+    clip_norm: float | None,
+    steps: int,
+    moves_rate: bool,
+) -> tuple[keras.optimizers.Optimizer, float, str]:
+    """Return the optimiser, the rate it starts from and the name of its schedule."""
+    import keras
+
+    if not isinstance(optimizer, str):
+        own = {"learning_rate": learning_rate, "schedule": schedule, "weight_decay": weight_decay, "clip_norm": clip_norm}
+        given = [name for name, value in own.items() if value is not None]
+        if given:
+            raise DataError(f"{given[0]} goes into the optimiser itself where you give a Keras one.")
+        if optimizer.built:
+            raise DataError("the optimiser has been used before: give each training one of its own.")
+        return optimizer, float(optimizer.learning_rate), "the optimiser's own"
+    if optimizer not in OPTIMIZERS:
+        raise DataError(
+            f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
+        )
+    rate = OPTIMIZERS[optimizer] if learning_rate is None else learning_rate
+    if not 0 < rate < math.inf:
+        raise DataError(f"learning_rate={rate!r}: expected a number above 0.")
+    if schedule is not None and moves_rate and schedule != "constant":
+        raise DataError(f"schedule='{schedule}' and a callback would both move the learning rate: leave one out.")
+    falls = schedule or ("constant" if moves_rate else "cosine")
+    schedules = keras.optimizers.schedules
+    match falls:
+        case "constant":
+            course: Any = rate
+        case "cosine":
+            course = schedules.CosineDecay(rate, steps)
+        case "exponential":
+            course = schedules.ExponentialDecay(rate, steps, 0.01)
+        case "step":
+            course = schedules.PiecewiseConstantDecay([steps // 2, steps * 3 // 4], [rate, rate / 10, rate / 100])
+        case _:
+            raise DataError(
+                f"schedule '{falls}' is not known (known: {', '.join(SCHEDULES)}).{nearest(falls, SCHEDULES)}"
+            )
+    options: dict[str, Any] = {"global_clipnorm": clip_norm}
+    if weight_decay is not None:
+        options["weight_decay"] = weight_decay
+    if optimizer == "momentum":
+        options["momentum"] = 0.9
+    kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+    return kinds.get(optimizer, keras.optimizers.SGD)(course, **options), rate, falls
+
+
+def default_batch_size(rows: int) -> int:
+    """Return the rows a step that suit a number of training rows."""
+    return 32 if rows <= 2_000 else 128 if rows <= 10_000 else 256 if rows <= 200_000 else 1_024
+
+
+def default_epochs(rows: int) -> int:
+    """Return the passes that suit a number of training rows: about 2,500 steps for few rows, fewer passes for many."""
+    if rows > 100_000:
+        return max(8, 6_400_000 // rows)
+    return min(256, max(64, 2_500 * default_batch_size(rows) // rows))
+
+
+def _batch_size(batch_size: int | str | None, rows: int) -> int:
+    if batch_size is None:
+        batch_size = default_batch_size(rows)
+    if batch_size == "all":
+        batch_size = rows
+    if isinstance(batch_size, str):
+        raise DataError(f"batch_size='{batch_size}': expected a number of rows, or 'all'.")
+    return min(_at_least("batch_size", batch_size, 1), rows)
+
+
+def _at_least(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise DataError(f"{name}={value!r}: expected a whole number, {least} or more.")
+    return int(value)
+
+
+def _check_arrays(x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
+    if len(x) != len(y):
+        raise DataError(f"x has {len(x)} rows and y has {len(y)}.")
+    for name, values in (("x", x), ("y", y)):
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            row = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise DataError(f"{name} holds a missing or infinite value, first in row {row}: encode the table first.")
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, np.float64)
+        if weights.shape != (len(x),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise DataError("sample_weight needs a finite number of 0 or more for each row, not all of them 0.")
