@@ -28,8 +28,10 @@ def train(
     It is the wrong tool for three classes or more: use `multiclass`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays with y as labels, shape (n,).
-        target: Name of the target column; it holds two classes, of any type. The second in sorted order is the positive one. None for an (X, y) pair.
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays, y being
+            labels, shape (n,).
+        target: Name of the target column; it holds two classes, of any type. The second in sorted order is the positive
+            one. None for an (X, y) pair.
         test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
             number of rows.
         head: ``"logistic"``, or a `Head`.
@@ -37,7 +39,7 @@ def train(
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
         options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
-            `toolkit.encoding.Target.fit`, `recipes.workflow.row_weights`, the builder `toolkit.builders.mlp` and
+            `toolkit.encoding.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` and
             `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
             ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
 

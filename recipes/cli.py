@@ -116,9 +116,7 @@ def _task_command(task: str) -> click.Command:
         click.Option(
             ["--head"], default=DEFAULT_HEADS[task], show_default=True, help=f"Loss and meaning: {', '.join(heads)}."
         ),
-        click.Option(
-            ["--effort"], default="default", show_default=True, help="Time to spend: quick, default or best."
-        ),
+        click.Option(["--effort"], default="default", show_default=True, help="Time to spend: quick, default or best."),
         click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
         click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
         click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),

@@ -28,7 +28,8 @@ def train(
     It is the wrong tool where a row can have several labels at once: use `multilabel`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays with y as labels of shape (n,), or one-hot of shape (n, classes).
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays, y being
+            labels of shape (n,), or one-hot of shape (n, classes).
         target: Name of the target column; its classes are of any type. None for an (X, y) pair.
         test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
             number of rows.
@@ -37,7 +38,7 @@ def train(
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
         options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
-            `toolkit.encoding.Target.fit`, `recipes.workflow.row_weights`, the builder `toolkit.builders.mlp` and
+            `toolkit.encoding.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` and
             `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
             ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
 

@@ -28,7 +28,8 @@ def train(
     It is the wrong tool where exactly one class holds: use `multiclass`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays with y as an indicator matrix of shape (n, labels).
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays, y being
+            an indicator matrix of shape (n, labels).
         target: Names of the label columns; each holds 0 and 1, or False and True. None for an (X, y) pair.
         test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
             number of rows.
@@ -37,7 +38,7 @@ def train(
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
         options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
-            `toolkit.encoding.Target.fit`, `recipes.workflow.row_weights`, the builder `toolkit.builders.mlp` and
+            `toolkit.encoding.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` and
             `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
             ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
 

@@ -16,19 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"errors", "files", "wording"},
     {
-        *("columns", "describing", "splitting", "tables", "targets"),
-        *(
-            "baselines",
-            "calibration",
-            "encoding",
-            "losses",
-            "metrics",
-            "plots",
-            "progress",
-            "reading",
-            "row_weights",
-            "sources",
-        ),
+        *("columns", "describing", "row_weights", "sources", "splitting", "tables", "targets"),
+        *("baselines", "calibration", "encoding", "losses", "metrics", "plots", "progress", "reading"),
     },
     {"archive", "builders", "heads", "inference", "numerics"},
     {"figures", "report", "runs", "summary", "training"},

@@ -252,7 +252,7 @@ def architecture(model: keras.Model) -> list[dict[str, Any]]:
     rows = []
     layers = list(model.layers)
     for position, layer in enumerate(layers):
-        following = layers[position + 1] if position + 1 < len(layers) else None
+        following: Any = layers[position + 1] if position + 1 < len(layers) else None
         neurons = int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0)
         if neurons and type(following).__name__ == "Reshape":  # maxout: the pieces of a unit are one neuron
             neurons = int(following.target_shape[-1])

@@ -41,10 +41,10 @@ class Run:
         history: A row an epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
         best_epoch: The epoch whose weights the model holds.
         stopped: Why training ended.
+        seconds: Time of each stage.
         metrics: The metrics on the test part, by scikit-learn's names.
         table: A row a metric: value, low, high (95 %), and the same of the dummy, linear and tree baselines.
         settings: Everything that was asked and every default as it was resolved.
-        seconds: Time of each stage.
         data: The table it was trained on; None after `load`.
         outcome: Truth, decisions and probabilities on the test part; None after `load`.
         baselines: The same for each baseline; empty after `load`.
@@ -59,10 +59,10 @@ class Run:
     history: pd.DataFrame
     best_epoch: int
     stopped: str
-    metrics: dict[str, float]
-    table: pd.DataFrame
-    settings: dict[str, Any]
     seconds: dict[str, float]
+    metrics: dict[str, float] = field(default_factory=dict)
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    settings: dict[str, Any] = field(default_factory=dict)
     data: Table | None = None
     outcome: Outcome | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
@@ -84,7 +84,8 @@ class Run:
         Raises:
             DataError: A column is missing or has another type than in training.
         """
-        frame, name = tables.read(new)
+        is_table = isinstance(new, str | Path | pd.DataFrame)
+        frame, name = tables.read(new) if is_table else (new, "the array")
         return self.raw_scores(self._inputs(frame, name))
 
     def raw_scores(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -235,13 +236,13 @@ class Run:
     def _scorer(self) -> Scorer:
         return Scorer(self.model)
 
-    def _inputs(self, frame: pd.DataFrame, name: str) -> NDArray[np.float32]:
+    def _inputs(self, new: Any, name: str) -> NDArray[np.float32]:
         columns, source = self.encoder.columns, self.encoder.source_columns
-        return self.encoder.transform(tables.coerce(frame, columns, source, name))
+        return self.encoder.transform(tables.coerce(new, columns, source, name))
 
     def _labelled(self, labelled: Any) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        frame, y, name = tables.read_labelled(labelled, self.target.columns, self.task)
-        return self._inputs(frame, name), y
+        features, y, name = tables.labelled(labelled, self.target.columns, self.task)
+        return self._inputs(features, name), y
 
 
 def load(path: str | Path, *, head: Head | None = None) -> Run:
@@ -274,7 +275,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             best_epoch=content["best_epoch"],
             stopped=content["stopped"],
             metrics={k: float("nan") if v is None else v for k, v in content["metrics"].items()},
-            table=pd.DataFrame(**content["table"]),
+            table=pd.DataFrame(**content["table"]).rename_axis("metric"),
             settings=content["settings"],
             seconds=content["seconds"],
             verdict=content["verdict"],
@@ -300,9 +301,7 @@ def outcome_of(
     """
     if head.task == "regression":
         decoded = target.decode(scores)
-        return Outcome(
-            head.task, y.to_numpy(np.float64), decoded.reshape(len(y), -1), None, scores, seconds
-        )
+        return Outcome(head.task, y.to_numpy(np.float64), decoded.reshape(len(y), -1), None, scores, seconds)
     y_true = np.asarray(target.encode(y)).astype(np.int64)
     y_true = y_true[:, 0] if head.task == "binary" else y_true
     return Outcome(head.task, y_true, head.decide(scores), head.probabilities(scores), scores, seconds)

@@ -62,7 +62,7 @@ def fit(
     x: NDArray[Any],
     y: NDArray[Any],
     *,
-    validation: tuple[NDArray[Any], NDArray[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
+    validation: tuple[NDArray[Any] | None, ...] | None = None,
     sample_weight: NDArray[Any] | None = None,
     scale: NDArray[np.float64] | None = None,
     epochs: int | None = None,
@@ -167,10 +167,8 @@ def fit(
                 started = time.perf_counter()
                 order = np.random.default_rng((seed, epoch)).permutation(rows) if shuffle else np.arange(rows)
                 order = order.astype(np.int32)
-                if per_batch:
-                    loss = _by_batch(run_epoch, data, order, batch, called)
-                else:
-                    loss = run_epoch(data, order) / rows
+                total = _by_batch(run_epoch, data, order, batch, called) if per_batch else run_epoch(data, order)
+                loss = total / rows
                 row: dict[str, float] = {"epoch": epoch, "loss": loss}
                 seconds = time.perf_counter() - started
                 if validation is not None:
@@ -284,13 +282,13 @@ class _Epoch:
 
 
 def _by_batch(run: _Epoch, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
-    """Run an epoch batch by batch, so that callbacks get each of them; return the mean loss."""
+    """Run an epoch batch by batch, so that callbacks get each of them."""
     total = 0.0
     for number, start in enumerate(range(0, len(order), batch)):
         called.on_train_batch_begin(number)
         total += run(data, order[start : start + batch])
         called.on_train_batch_end(number, {"loss": total / min(start + batch, len(order))})
-    return total / len(order)
+    return total
 
 
 def _validate(head: Head, score: Scorer, validation: Any, scale: Any) -> dict[str, float]:
@@ -340,8 +338,9 @@ def _optimizer(
     import keras
 
     if not isinstance(optimizer, str):
-        own = {"learning_rate": learning_rate, "schedule": schedule, "weight_decay": weight_decay, "clip_norm": clip_norm}
-        given = [name for name, value in own.items() if value is not None]
+        own = (learning_rate, schedule, weight_decay, clip_norm)
+        names = ("learning_rate", "schedule", "weight_decay", "clip_norm")
+        given = [name for name, value in zip(names, own, strict=True) if value is not None]
         if given:
             raise DataError(f"{given[0]} goes into the optimiser itself where you give a Keras one.")
         if optimizer.built:

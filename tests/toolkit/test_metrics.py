@@ -129,7 +129,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ROWS)
 def test_tied_scores_rank_as_in_scikit_learn(rows: list[tuple[bool, int, float]]) -> None:
     true, score, weights = (np.array(column) for column in zip(*rows, strict=True))
@@ -267,7 +267,7 @@ def test_an_interval_is_the_percentiles_of_the_metric_over_repeated_rows() -> No
     random, draws = np.random.default_rng(7), []
     for _ in range(2000):
         rows = random.integers(0, 200, 200)
-        draws.append(sk.accuracy_score(outcome.y_true[rows], outcome.y_pred[rows]))
+        draws.append(np.mean(outcome.y_true[rows] == outcome.y_pred[rows]))
     table = intervals(outcome, resamples=2000)
     assert table.loc["accuracy", ["low", "high"]].tolist() == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.01)
     narrow = intervals(outcome, resamples=2000, coverage=0.5)
@@ -277,13 +277,13 @@ def test_an_interval_is_the_percentiles_of_the_metric_over_repeated_rows() -> No
 
 def test_the_interval_of_a_mean_covers_as_often_as_it_says() -> None:
     random, hits = np.random.default_rng(0), 0
-    for seed in range(300):
+    for seed in range(200):
         right = random.random(150) < 0.8
         low, high = intervals(
-            Outcome("multiclass", np.ones(150, int), right.astype(int)), resamples=300, seed=seed
+            Outcome("multiclass", np.ones(150, int), right.astype(int)), resamples=200, seed=seed
         ).loc["accuracy", ["low", "high"]]
         hits += low <= 0.8 <= high
-    assert 0.90 <= hits / 300 <= 0.98
+    assert 0.90 <= hits / 200 <= 0.98
 
 
 def test_intervals_repeat_with_the_seed_and_hold_the_value() -> None:

@@ -131,7 +131,7 @@ DRAWN: dict[str, tuple[str, np.ndarray, np.ndarray, float]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_drawn_curve_reads_as_its_label(name: str, seed: int) -> None:
     label, loss, val_loss, noise = DRAWN[name]
@@ -165,7 +165,11 @@ def trained(x: np.ndarray, y: np.ndarray, epochs: int, **options: Any) -> pd.Dat
     for _ in range(epochs):
         with np.errstate(all="ignore"):
             if regression:
-                model.partial_fit(x, y)
+                try:
+                    model.partial_fit(x, y)
+                except ValueError:  # scikit-learn's word for weights that are no longer finite
+                    rows.append((math.nan, math.nan))
+                    break
                 score = np.mean((truth - model.predict(new)) ** 2) / 2
             else:
                 model.partial_fit(x, y, classes=classes)
@@ -183,7 +187,7 @@ TRAINED: dict[str, tuple[str, Any, int, dict[str, Any]]] = {
     "diabetes, wide and long": ("overfitted", DIABETES, 80, {"hidden_layer_sizes": (128,), "learning_rate_init": 3e-3}),
     "diabetes, narrow and short": ("could train longer", DIABETES, 25, {"hidden_layer_sizes": (8,)}),
     "diabetes, a rate of 1": ("diverged", DIABETES, 20, {"solver": "sgd", "learning_rate_init": 1.0}),
-    "cancer, long": ("overfitted", CANCER, 120, {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-2}),
+    "cancer, long": ("overfitted", CANCER, 80, {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-2}),
 }
 
 
@@ -283,7 +287,7 @@ def test_what_the_interval_does_not_show_is_not_claimed() -> None:
     sentences = read_baselines(network, {"dummy": GUESS, "linear": linear, "tree": linear}, rows=4000, classes=2)
     assert "no clear difference from the linear model (" in sentences[0]
     joined = " ".join(sentences)
-    assert "prefer it" in joined
+    assert "prefer it to the network" in joined
     assert "use them unless you need" in joined
     assert "No clear difference is not the same as equal" in joined
     assert "worse" not in joined

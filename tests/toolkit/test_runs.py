@@ -99,21 +99,23 @@ def test_the_model_is_compiled_with_the_heads_loss_and_metrics(runs):
     assert accuracy == pytest.approx(run.metrics["accuracy"], rel=1e-6)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_saved_run_predicts_the_same_in_a_new_process(runs, task, tmp_path):
-    run, (name, _) = runs[task], BY_TASK[task]
-    saved = run.save(tmp_path / "run.keras")
+def test_saved_runs_predict_the_same_in_a_new_process(runs, tmp_path):
+    for task, run in runs.items():
+        run.save(tmp_path / f"{task}.keras")
     code = (
-        "import sys, numpy, toolkit; run = toolkit.load(sys.argv[1]);"
-        "numpy.save(sys.argv[3], run.decision_function(sys.argv[2])); print(run)"
+        "import sys, numpy, toolkit\n"
+        "for saved, data in zip(sys.argv[1::2], sys.argv[2::2]):\n"
+        "    run = toolkit.load(saved)\n"
+        "    numpy.save(saved + '.npy', run.decision_function(data))\n"
+        "    print(run)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, saved, path(name), tmp_path / "scores.npy"],
-        capture_output=True, text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
+    given = [word for task, (name, _) in BY_TASK.items() for word in (tmp_path / f"{task}.keras", path(name))]
+    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == repr(run)
-    assert np.array_equal(np.load(tmp_path / "scores.npy"), run.decision_function(path(name)))
+    assert done.stdout.splitlines() == [repr(runs[task]) for task in TASKS]
+    for task, (name, _) in BY_TASK.items():
+        scores = np.load(tmp_path / f"{task}.keras.npy")
+        assert np.array_equal(scores, runs[task].decision_function(path(name))), task
 
 
 def test_a_loaded_run_keeps_its_tables_and_its_report_without_rows(runs, tmp_path):
@@ -135,23 +137,20 @@ def test_the_saved_file_is_a_plain_keras_model_that_needs_nothing_of_this_projec
         "assert not [m for m in sys.modules if m.split('.')[0] in ('toolkit', 'recipes')];"
         "print(float(model(numpy.ones((1, model.input_shape[1]), 'float32'))[0, 0]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, saved], capture_output=True, text=True, cwd=tmp_path,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code, saved], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     ones = np.ones((1, run.model.input_shape[1]), "float32")
     assert float(done.stdout) == pytest.approx(float(run.model(ones)[0, 0]), rel=1e-5)
     with zipfile.ZipFile(saved) as archived:
         assert json.loads(archived.read(archive.MEMBER))["schema"] == 1
-        assert "compile_config" not in json.loads(archived.read("config.json"))
+        assert not json.loads(archived.read("config.json")).get("compile_config")
 
 
 def test_the_saved_file_holds_no_row_of_the_data(runs, tmp_path):
     rows = runs["multilabel"].data.frame["date"].astype(str)
     with zipfile.ZipFile(runs["multilabel"].save(tmp_path / "run.keras")) as archived:
         text = archived.read(archive.MEMBER).decode()
-    assert sum(day in text for day in rows.unique()) < 5, "a date or two are the ends of its range"
+    assert sum(day in text for day in rows.unique()) < 0.1 * rows.nunique(), "the edges of its histogram are summaries"
 
 
 def test_a_full_disk_while_saving_leaves_what_stood_there(runs, tmp_path, monkeypatch):
@@ -179,7 +178,7 @@ def test_only_files_that_save_wrote_are_loaded(runs, tmp_path):
         toolkit.load(tmp_path / "god.keras")
 
     (tmp_path / "text.keras").write_text("hello")
-    with pytest.raises(DataError, match="damaged or not a .keras file"):
+    with pytest.raises(DataError, match=r"damaged or not a .keras file"):
         toolkit.load(tmp_path / "text.keras")
 
     (tmp_path / "cut.keras").write_bytes(good.read_bytes()[:-400])
@@ -187,7 +186,7 @@ def test_only_files_that_save_wrote_are_loaded(runs, tmp_path):
         toolkit.load(tmp_path / "cut.keras")
 
     runs["binary"].model.save(tmp_path / "plain.keras")
-    with pytest.raises(DataError, match="was not saved by run.save"):
+    with pytest.raises(DataError, match=r"was not saved by run.save"):
         toolkit.load(tmp_path / "plain.keras")
 
 
@@ -227,14 +226,14 @@ def test_new_rows_may_lack_cells_and_bring_unknown_categories_and_columns(runs):
 
 def test_a_missing_column_is_named_with_the_nearest(runs):
     rows = _test_rows(runs["multiclass"]).rename(columns={"alcohol": "alchohol"})
-    with pytest.raises(DataError, match="'alcohol'.*alchohol"):
+    with pytest.raises(DataError, match=r"'alcohol'.*alchohol"):
         runs["multiclass"].predict(rows)
 
 
 def test_a_column_of_another_type_names_row_and_value(runs):
     rows = _test_rows(runs["multiclass"]).astype({"alcohol": object})
     rows.iloc[1, rows.columns.get_loc("alcohol")] = "strong"
-    with pytest.raises(DataError, match="alcohol.*strong"):
+    with pytest.raises(DataError, match=r"alcohol.*strong"):
         runs["multiclass"].predict(rows)
 
 

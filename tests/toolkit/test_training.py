@@ -95,7 +95,7 @@ def test_every_epoch_sees_the_rows_in_a_new_order(two_classes):
 
     class Spy(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            seen.append(logs["loss"])
+            seen.append((logs or {})["loss"])
 
     _fit(
         linear(6, 1), two_classes, epochs=2, batch_size=40, callbacks=[Spy()], optimizer="sgd", learning_rate=1e-12,
