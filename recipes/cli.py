@@ -26,6 +26,9 @@ TASKS = {
     "multilabel": "Train a network that gives each row any number of labels.",
 }
 
+# Options that other tasks refuse.
+_ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass")}
+
 
 class _Lazy(click.Group):
     """A group whose task commands are built when they are called for: their options take a moment to collect."""
@@ -122,7 +125,7 @@ def _task_command(task: str) -> click.Command:
         click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
     ]
     for place, options in all_options().items():
-        parameters += [_option(option, repeated=place == "data") for option in options.values() if _is_text(option)]
+        parameters += [_option(option, repeated=place == "data") for option in options.values() if _fits(option, task)]
 
     def run(file: str, target: tuple[str, ...], save: str | None, **given: Any) -> None:
         import importlib
@@ -148,20 +151,21 @@ def _task_command(task: str) -> click.Command:
     return click.Command(task, params=parameters, callback=run, help=f"{TASKS[task]}\n\nFILE is a CSV, TSV or Parquet.")
 
 
-def _is_text(option: Option) -> bool:
-    """Tell whether an option's value can be written on a command line."""
-    return "Callback" not in option.kind
+def _fits(option: Option, task: str) -> bool:
+    """Tell whether an option is for this task and can be written on a command line."""
+    return "Callback" not in option.kind and task in _ONLY.get(option.name, TASKS)
 
 
 def _option(option: Option, *, repeated: bool) -> click.Option:
     flag = f"--{option.name.replace('_', '-')}"
+    about = option.about.replace("`", "")
     if option.kind == "bool":
-        return click.Option([f"{flag}/--no-{flag[2:]}"], default=option.default, show_default=True, help=option.about)
+        return click.Option([f"{flag}/--no-{flag[2:]}"], default=option.default, show_default=True, help=about)
     if repeated and "Sequence[str]" in option.kind:
-        return click.Option([flag], multiple=True, help=option.about)
+        return click.Option([flag], multiple=True, help=about)
     shown = not isinstance(option.default, tuple) and option.default is not None
     default = option.default if shown else None
-    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=option.about)
+    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=about)
 
 
 def _type_of(kind: str) -> click.ParamType:
@@ -236,6 +240,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
     # TensorFlow's C++ start-up messages are about its build, not about the user's data.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Threads that spin while they wait slow each other down where cores are few.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
     try:
         recipes(args=arguments, prog_name="recipes", standalone_mode=False)

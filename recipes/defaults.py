@@ -40,6 +40,6 @@ def choose(effort: str, rows: int) -> dict[str, dict[str, Any]]:
     many = rows >= MANY_ROWS
     epochs = max(8, round(default_epochs(rows) * EFFORTS[effort]))
     return {
-        "model": {"dropout": 0.1 if many else 0.3},
+        "model": {"dropout": 0.0 if many else 0.3},
         "training": {"epochs": epochs, "learning_rate": 1e-3 if many else 5e-4},
     }

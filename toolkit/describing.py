@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
-from sklearn.model_selection import KFold
-from sklearn.tree import DecisionTreeRegressor
 
 from toolkit.columns import Column, level
 from toolkit.targets import labels_of
@@ -218,25 +215,27 @@ def alone(values: np.ndarray, kind: str, outcome: np.ndarray, task: str, seed: i
         >>> alone(x, "number", (x > 50)[:, None].astype(float), "binary") > 0.95
         True
     """
+    # Imported here: the command line reads the options of `prepare` without waiting for them.
+    from scipy.stats import rankdata
+    from sklearn.model_selection import KFold
+    from sklearn.tree import DecisionTreeRegressor
+
     predicted = np.empty_like(outcome)
-    numbers = values if kind != "date" else _days(values)
     if kind == "category":
-        order = pd.factorize(values)[0] + 1
+        inputs = pd.factorize(values)[0] + 1
     else:
-        # The tree takes float32: order, not size, is what it looks at, so ranks do as well and never overflow.
-        order = np.unique(numbers, return_inverse=True)[1]
-        order[np.isnan(numbers)] = -1
+        inputs = _between_0_and_1(values if kind != "date" else _days(values))
     for train, test in KFold(3, shuffle=True, random_state=seed).split(outcome):
         if kind == "category":
             base = outcome[train].mean(axis=0)
-            counts = np.bincount(order[train], minlength=order.max() + 1)[:, None]
+            counts = np.bincount(inputs[train], minlength=inputs.max() + 1)[:, None]
             sums = np.zeros((len(counts), outcome.shape[1]))
-            np.add.at(sums, order[train], outcome[train])
-            predicted[test] = ((sums + base) / (counts + 1))[order[test]]
+            np.add.at(sums, inputs[train], outcome[train])
+            predicted[test] = ((sums + base) / (counts + 1))[inputs[test]]
         else:
             tree = DecisionTreeRegressor(max_leaf_nodes=16, min_samples_leaf=max(1, len(train) // 200), random_state=0)
-            tree.fit(order[train, None], outcome[train])
-            predicted[test] = tree.predict(order[test, None]).reshape(len(test), -1)
+            tree.fit(inputs[train, None], outcome[train])
+            predicted[test] = tree.predict(inputs[test, None]).reshape(len(test), -1)
     if task == "regression":
         residual = ((outcome - predicted) ** 2).sum(axis=0)
         spread = ((outcome - outcome.mean(axis=0)) ** 2).sum(axis=0)
@@ -254,6 +253,16 @@ def alone(values: np.ndarray, kind: str, outcome: np.ndarray, task: str, seed: i
         area = (ranks - positive * (positive + 1) / 2) / (positive * negative)
         score = float((2 * area - 1).max(initial=0.0))
     return max(0.0, score)
+
+
+def _between_0_and_1(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers as a tree, which takes float32, can tell them apart: from 0 to 1, and -1 where missing."""
+    missing = np.isnan(numbers)
+    if missing.all():
+        return np.full(len(numbers), -1.0)
+    halves = numbers / 2  # of which the differences can't overflow
+    low, high = np.nanmin(halves), np.nanmax(halves)
+    return np.where(missing, -1.0, (halves - low) / (high - low if high > low else 1.0))
 
 
 def _outcome(target: pd.DataFrame, task: str) -> np.ndarray:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from toolkit.columns import Column, infer
 from toolkit.errors import DataError
@@ -157,32 +155,29 @@ def iterative(
     References:
         Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, ECML PKDD 2011.
     """
-    shares = np.asarray(fractions, dtype=np.float64)
-    closed = shares == 0
-    wanted = shares[:, None] * labels.sum(axis=0)
-    room = shares * sizes.sum()
-    wanted[closed], room[closed] = -np.inf, -np.inf
+    places = [place for place, share in enumerate(fractions) if share > 0]
+    wanted = np.asarray(fractions, dtype=np.float64)[:, None] * labels.sum(axis=0)
+    room = [share * float(sizes.sum()) for share in fractions]
     parts = np.full(len(sizes), -1, dtype=np.int64)
     order = rng.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]
     left = labels.sum(axis=0).astype(np.float64)
 
-    def place(unit: int, need: np.ndarray) -> None:
-        best = np.flatnonzero(need == need.max())
-        part = int(best[np.argmax(room[best])])
-        parts[unit] = part
-        wanted[part] -= labels[unit]
-        room[part] -= sizes[unit]
+    def deal_out(units: np.ndarray, label: int | None) -> None:
+        for unit in units.tolist():
+            need = room if label is None else wanted[:, label].tolist()
+            best = max(places, key=lambda place: (need[place], room[place]))
+            parts[unit] = best
+            wanted[best] -= labels[unit]
+            room[best] -= float(sizes[unit])
 
     while (left > 0).any():
         rarest = int(np.argmin(np.where(left > 0, left, np.inf)))
         chosen = order[(parts[order] < 0) & (labels[order, rarest] > 0)]
-        for unit in chosen:
-            place(int(unit), wanted[:, rarest])
+        deal_out(chosen, rarest)
         left -= labels[chosen].sum(axis=0)
         left[rarest] = 0.0
-    for unit in order[parts[order] < 0]:
-        place(int(unit), room)
+    deal_out(order[parts[order] < 0], None)
     return parts
 
 
@@ -259,9 +254,11 @@ def split(
             f"{' and '.join(PARTS[place] for place in open_parts)}."
         )
     if grouped or stratum.ndim == 2:
-        labels = stratum if stratum.ndim == 2 else np.eye(int(stratum.max()) + 1)[stratum]
-        counted = np.zeros((count, labels.shape[1]))
-        np.add.at(counted, units, labels)
+        if stratum.ndim == 2:
+            counted = np.column_stack([np.bincount(units, label, minlength=count) for label in stratum.T])
+        else:
+            counted = np.zeros((count, int(stratum.max()) + 1))
+            np.add.at(counted, (units, stratum), 1.0)
         parts = iterative(counted, sizes, fractions, rng)
     else:
         _, first = np.unique(units, return_index=True)
@@ -307,6 +304,9 @@ def merge(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     offset = int(first.max()) + 1
     nodes = offset + int(second.max()) + 1
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(first), dtype=np.int8), (first, offset + second)), shape=(nodes, nodes))
     _, component = connected_components(links, directed=False)
     return pd.factorize(component[first])[0].astype(np.int64)
