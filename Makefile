@@ -30,7 +30,7 @@ format: .venv/.tools
 # The stamps make the second time quick. --group needs pip 25.1.
 .venv/.installed: pyproject.toml
 	@if [ ! -x $(BIN)/python ]; then \
-	  for python in $(CANDIDATES); do \
+	  found=; for python in $(CANDIDATES); do \
 	    if $$python $(FITS) >/dev/null 2>&1; then found=$$python; break; fi; \
 	  done; \
 	  if [ -z "$$found" ]; then \

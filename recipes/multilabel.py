@@ -38,7 +38,7 @@ def train(
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
         options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
-            `toolkit.encoding.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` and
+            `toolkit.targets.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` and
             `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
             ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
 

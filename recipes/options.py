@@ -58,14 +58,15 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
         build: The builder; None is `toolkit.builders.mlp`.
     """
     from toolkit import builders, tables, training
-    from toolkit.encoding import Encoder, Target
+    from toolkit.encoding import Encoder
     from toolkit.row_weights import row_weights
+    from toolkit.targets import Target
 
     compare = "Fit a dummy, a linear and a gradient-boosted tree model on the same rows, to compare with."
     return {
         "data": options_of(tables.prepare, but=("task", "test", "seed")),
         "encoding": options_of(Encoder.fit),
-        "target": options_of(Target.fit, but=("rows",)),
+        "target": options_of(Target.fit),
         "weights": options_of(row_weights),
         "model": options_of(build or builders.mlp, but=("seed",)),
         "training": options_of(training.fit, but=("validation", "sample_weight", "scale", "shuffle", "seed")),

@@ -57,9 +57,9 @@ def circumstances() -> dict[str, Any]:
     }
 
 
-def resolved(function: Callable[..., Any], given: Mapping[str, Any], but: tuple[str, ...] = ()) -> dict[str, Any]:
+def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options of a function, its defaults overlaid by what was given, as JSON can hold them."""
-    defaults = {name: option.default for name, option in options_of(function, but=("seed", *but)).items()}
+    defaults = {name: option.default for name, option in options_of(function, but=("seed",)).items()}
     return shown(defaults | dict(given))
 
 

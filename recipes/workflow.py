@@ -13,13 +13,14 @@ import pandas as pd
 from recipes import defaults, settings
 from recipes.options import all_options, options_of, route
 from toolkit import baselines, builders, metrics, tables, training
-from toolkit.encoding import Encoder, Target
+from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 from toolkit.metrics import Outcome
 from toolkit.reading import read_baselines
 from toolkit.row_weights import row_weights
 from toolkit.runs import Run, outcome_of
+from toolkit.targets import Target
 
 if TYPE_CHECKING:
     import keras
@@ -52,7 +53,7 @@ def train(
     with _timed(seconds, "encode"):
         rows = table.frame.iloc[parts["train"]]
         encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked["encoding"])
-        coded = Target.fit(table.target, parts["train"], task, rows=table.source_rows, **asked["target"])
+        coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked["target"])
         weights = row_weights(table, coded, **asked["weights"])
         x = {part: encoder.transform(table.frame.iloc[positions]) for part, positions in parts.items()}
         y = {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()}
@@ -109,8 +110,7 @@ def train(
         "head": chosen.name,
         "seed": seed,
         "data": {"source": table.name} | settings.shown(asked["data"]),
-        "encoding": settings.resolved(Encoder.fit, asked["encoding"])
-        | settings.resolved(Target.fit, asked["target"], but=("rows",)),
+        "encoding": settings.resolved(Encoder.fit, asked["encoding"]) | settings.resolved(Target.fit, asked["target"]),
         "weights": settings.shown(asked["weights"]),
         "model": {"builder": getattr(build, "__name__", type(build).__name__)}
         | settings.resolved(build, model_options),

@@ -132,7 +132,7 @@ def _foreign(config: Any) -> str:
     name = config.get("class_name")
     if name is not None:
         module, registered = config.get("module"), config.get("registered_name")
-        known = module in _MODULES and name not in _REFUSED or (module, name) in _CLASSES
+        known = (module in _MODULES and name not in _REFUSED) or (module, name) in _CLASSES
         if not known or registered not in (None, name):
             return f"{module}.{name}" if module else str(name)
     return next(filter(None, map(_foreign, config.values())), "")

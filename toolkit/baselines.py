@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,27 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
+from threadpoolctl import threadpool_limits
 
-from toolkit.encoding import Encoder, Target
+from toolkit.encoding import Encoder
 from toolkit.metrics import Outcome
 from toolkit.tables import Table
+from toolkit.targets import Target
 
 __all__ = ["fit_baselines"]
 
-# A tree costs about this many cells (rows x columns) beside its own, in scikit-learn's histograms.
-_TREE_CELLS = 200_000
-# Cells that all trees of the baseline may cost: some 20 seconds of two cores.
-_TREE_BUDGET = 2_000_000_000
-# Multiplications a step of Newton's method may cost; beyond it the linear model takes more, cheaper steps.
+# What a tree costs is counted in cells (rows x columns), about 25 ns each on one core. Beside its rows' cells it costs
+# a column this many for its histograms, by the number of bins.
+_HISTOGRAM_ROWS = {255: 6_000, 63: 2_500}
+# Cells worth about four seconds: what several outputs may cost together, or what one output costs if that is more.
+_TREE_BUDGET = 160_000_000
+# Cells from which even the fewest rounds would take minutes.
+_TREE_LIMIT = 10_000_000_000
+# Below this many cells a second thread wins a second at most, and on a busy machine loses twenty by waiting.
+_ONE_THREAD = 5_000_000
+# Multiplications of the linear model: of one step of Newton's method, and of all the cheaper steps it takes otherwise.
 _NEWTON_BUDGET = 4_000_000_000
+_STEPS_BUDGET = 20_000_000_000
 
 
 def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) -> dict[str, Outcome]:
@@ -39,8 +48,9 @@ def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) 
     - "dummy": the mean of the target, or the classes' shares, whatever the row.
     - "linear": ridge or logistic regression on the encoded columns; one a label for multi-label targets.
     - "tree": histogram gradient boosting on the columns themselves, missing values and categories as they are; one
-      a target or label. Its 100 rounds become fewer, down to 10, where many labels or classes or a large table
-      would make it slow. Above 10,000 rows it stops early by itself.
+      a target or label. Above 10,000 rows it stops early by itself. Several labels or classes that would take long
+      together get coarser bins (63 instead of 255), then fewer rounds (down to 10 instead of 100, below 30 of them at a
+      higher learning rate); where that would still take minutes, "tree" is left out.
 
     Args:
         table: The split data. Sample weights are honoured.
@@ -53,88 +63,105 @@ def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) 
 
     References:
         Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017, the method of "tree".
+
+    Example:
+        >>> from toolkit.tables import prepare
+        >>> size = np.random.default_rng(0).normal(size=200)
+        >>> table = prepare(pd.DataFrame({"size": size, "price": 3 * size + 1}), "price", task="regression")
+        >>> train = table.parts["train"]
+        >>> encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns)
+        >>> found = fit_baselines(table, encoder, Target.fit(table.target, train, "regression"), seed=0)
+        >>> {name: bool(np.abs(outcome.y_pred - outcome.y_true).mean() < 0.1) for name, outcome in found.items()}
+        {'dummy': False, 'linear': True, 'tree': False}
     """
     rows = np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
     test = table.parts["test"]
     weights = None if table.sample_weight is None else table.sample_weight[rows]
     codes, categorical = encoder.codes(table.frame)
-    # Above 255 levels scikit-learn's trees take a category by its number.
-    categorical &= ~(np.nanmax(codes, axis=0, initial=0) > 254)
+    # scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
+    fewest = 1 if len(rows) <= 10_000 else max(20, len(rows) // 10_000)
+    codes = np.where((~np.isnan(codes[rows])).sum(axis=0) < fewest, 0.0, codes)
     features = {
         "dummy": (np.zeros((len(rows), 1)), np.zeros((len(test), 1))),
         "linear": (encoder.transform(table.frame.iloc[rows]), encoder.transform(table.frame.iloc[test])),
         "tree": (codes[rows], codes[test]),
     }
     y = target.encode(table.target.iloc[rows])
+    classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
+    outputs = y.reshape(len(y), -1).T
+    outputs = outputs.astype(int) if classes else outputs
     outcomes = {}
     for name, (x, new) in features.items():
+        make = _maker(name, x, classes, len(outputs), categorical, seed)
+        if make is None:
+            continue
         start = time.perf_counter()
-        if target.task == "regression":
-            outputs, classes = y.T, 0
-        else:
-            classes = len(target.classes) if target.task == "multiclass" else 2
-            outputs = y.reshape(len(y), -1).T.astype(int)
-        predictors = [_fit(name, x, output, classes, len(outputs), weights, categorical, seed) for output in outputs]
-        seconds = time.perf_counter() - start
-        said = np.stack([predict(new) for predict in predictors], axis=1)  # (rows, outputs) or (rows, outputs, classes)
+        with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", LinAlgWarning)
+            models = [_fit(make, x, output, weights, classes > 0) for output in outputs]
+            seconds = time.perf_counter() - start
+            # (rows, outputs), or with classes (rows, outputs, classes)
+            said = np.stack([_predict(model, new, classes) for model in models], axis=1)
         outcomes[name] = _outcome(table.target.iloc[test], target, said, seconds)
     return outcomes
 
 
-def _fit(
-    name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    classes: int,
-    outputs: int,
-    weights: np.ndarray | None,
-    categorical: np.ndarray,
-    seed: int,
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Fit one output; return what predicts it: values (rows,), or with classes their probabilities (rows, classes)."""
-    present, counts = np.unique(y, return_counts=True) if classes else (np.zeros(0, int), np.zeros(0, int))
-    model: Any
+def _maker(
+    name: str, x: np.ndarray, classes: int, outputs: int, categorical: np.ndarray, seed: int
+) -> Callable[[], Any] | None:
+    """Return what makes the unfitted model of one output, or None where it would take too long."""
     if name == "dummy":
-        model = DummyClassifier(strategy="prior") if classes else DummyRegressor()
-    elif classes and len(present) == 1:
-        model = DummyClassifier(strategy="prior")  # the others want two classes
-    elif name == "linear":
-        model = _logistic(x.shape, classes, seed) if classes else Ridge(random_state=seed)
-    else:
-        options: dict[str, Any] = {
-            "max_iter": _rounds(x.shape, outputs * (classes if classes > 2 else 1)),
-            "categorical_features": categorical,
-            "random_state": seed,
-        }
-        if classes and counts.min() < 2:
-            options["early_stopping"] = False  # its held-out rows are drawn by class, of which two are needed
-        model = (HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor)(**options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", LinAlgWarning)
-        model.fit(x, y, sample_weight=weights)
+        return partial(DummyClassifier, strategy="prior") if classes else DummyRegressor
+    together = outputs * (classes if classes > 2 else 1)
+    if name == "linear":
+        return partial(_logistic, x.shape, classes, together, seed) if classes else partial(Ridge, random_state=seed)
+    rows, columns = x.shape
+    bins = 255
+    if 100 * together * columns * (rows + _HISTOGRAM_ROWS[bins]) > _TREE_BUDGET and together > 1:
+        bins = 63
+    cost = columns * (rows + _HISTOGRAM_ROWS[bins])
+    rounds = int(np.clip(max(_TREE_BUDGET, 100 * cost) // (together * cost), 10, 100))
+    if together > 1 and rounds * together * cost > _TREE_LIMIT:
+        return None
+    return partial(
+        HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor,
+        max_iter=rounds,
+        learning_rate=float(np.clip(3 / rounds, 0.1, 0.3)),
+        max_bins=bins,
+        # A category with more levels than bins is taken by its number.
+        categorical_features=categorical & (np.nanmax(x, axis=0, initial=0) < bins),
+        random_state=seed,
+    )
+
+
+def _fit(make: Callable[[], Any], x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, classified: bool) -> Any:
+    model = make()
+    if classified:
+        counts = np.unique(y, return_counts=True)[1]
+        if len(counts) == 1:
+            model = DummyClassifier(strategy="prior")  # the others want two classes
+        elif counts.min() < 2 and isinstance(model, HistGradientBoostingClassifier):
+            model.set_params(early_stopping=False)  # it would hold out rows of each class, and wants two for that
+    return model.fit(x, y, sample_weight=weights)
+
+
+def _predict(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """Values (rows,), or probabilities (rows, classes), 0 for a class that stood in no row to learn from."""
     if not classes:
-        return model.predict
-
-    def probabilities(new: np.ndarray) -> np.ndarray:
-        found = np.zeros((len(new), classes))
-        found[:, model.classes_] = model.predict_proba(new)
-        return found
-
-    return probabilities
+        return model.predict(x)
+    chance = np.zeros((len(x), classes))
+    chance[:, model.classes_] = model.predict_proba(x)
+    return chance
 
 
-def _logistic(shape: tuple[int, ...], classes: int, seed: int) -> LogisticRegression:
+def _logistic(shape: tuple[int, int], classes: int, together: int, seed: int) -> LogisticRegression:
     """Newton's method where its matrix is small: it is exact within a dozen steps; else a bounded number of steps."""
-    parameters = shape[1] * (classes if classes > 2 else 1)
-    if shape[0] * parameters**2 <= _NEWTON_BUDGET:
+    rows, columns = shape
+    if rows * (columns * (classes if classes > 2 else 1)) ** 2 <= _NEWTON_BUDGET:
         return LogisticRegression(solver="newton-cholesky", random_state=seed)
-    return LogisticRegression(max_iter=200, random_state=seed)
-
-
-def _rounds(shape: tuple[int, ...], trees: int) -> int:
-    """Boosting rounds: scikit-learn's 100, fewer where that many trees of these rows would take too long."""
-    return int(np.clip(_TREE_BUDGET // (trees * (shape[0] * shape[1] + _TREE_CELLS)), 10, 100))
+    steps = int(np.clip(_STEPS_BUDGET // (rows * columns * together), 20, 200))
+    return LogisticRegression(max_iter=steps, random_state=seed)
 
 
 def _outcome(truth: pd.DataFrame, target: Target, said: np.ndarray, seconds: float) -> Outcome:

@@ -177,7 +177,7 @@ def _number(value: Any) -> float | None:
         return float(text) if _NUMBER.fullmatch(text) or _INFINITE.fullmatch(text) else None
     if isinstance(value, (datetime.timedelta, np.timedelta64)):
         return pd.Timedelta(value) / pd.Timedelta(days=1)
-    if isinstance(value, (bool, int, float, np.number, np.bool_, decimal.Decimal)) and not isinstance(value, complex):
+    if isinstance(value, (bool, int, float, np.number, np.bool_, decimal.Decimal)):
         return float(value)
     return None
 
@@ -216,23 +216,33 @@ def _levels(codes: np.ndarray, uniques: Sequence[Any]) -> np.ndarray:
 
 def _dates(codes: np.ndarray, uniques: Sequence[Any], format: str | None) -> np.ndarray:
     """Return datetime64[ns] from date objects, or from text in one format (None means ISO 8601)."""
+    format = format or "ISO8601"
+    cells = [unique.strip() if isinstance(unique, str) else unique for unique in uniques]
+    known = [place for place, cell in enumerate(cells) if not (isinstance(cell, str) and cell in MISSING_TEXT)]
     values = np.full(len(uniques) + 1, np.datetime64("NaT"), dtype="datetime64[ns]")
-    for place, unique in enumerate(uniques):
-        text = unique.strip() if isinstance(unique, str) else None
-        if text is not None and text in MISSING_TEXT:
-            continue
-        try:
-            if text is not None and (format or "ISO8601") == "ISO8601" and not _ISO_DATE.fullmatch(text):
-                raise ValueError("not an ISO 8601 date")
-            if text is None and not isinstance(unique, (datetime.date, np.datetime64)):
-                raise ValueError("not a date")
-            stamp = pd.to_datetime(unique if text is None else text, format=format or "ISO8601" if text else None)
-            if stamp.tzinfo is not None:
-                stamp = stamp.tz_convert("UTC").tz_localize(None)
-            values[place] = stamp.as_unit("ns").to_datetime64()
-        except ValueError:  # OutOfBoundsDatetime is one too
-            raise _BadCell(int(np.flatnonzero(codes == place)[0]), unique) from None
+    try:
+        values[known] = _stamps([cells[place] for place in known], format)
+    except (ValueError, TypeError):  # OutOfBoundsDatetime is a ValueError too
+        for place in known:
+            try:
+                _stamps([cells[place]], format)
+            except (ValueError, TypeError):
+                raise _BadCell(int(np.flatnonzero(codes == place)[0]), uniques[place]) from None
+        raise
     return values[codes]
+
+
+def _stamps(cells: list[Any], format: str) -> np.ndarray:
+    """Return date objects or texts as datetime64[ns] in UTC; ValueError where one is neither."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if format == "ISO8601" and not all(_ISO_DATE.fullmatch(text) for text in texts):
+        raise ValueError("not ISO 8601")
+    if not all(isinstance(cell, (str, datetime.date, np.datetime64)) for cell in cells):
+        raise ValueError("not dates")
+    if 0 < len(texts) < len(cells):
+        return np.concatenate([_stamps([cell], format) for cell in cells])
+    index = pd.to_datetime(pd.Index(cells, dtype=object), format=format if texts else None, utc=True)
+    return pd.DatetimeIndex(index).tz_localize(None).as_unit("ns").to_numpy()
 
 
 def _date_formats(texts: Sequence[str]) -> list[str]:
@@ -285,14 +295,12 @@ def infer(series: pd.Series, name: str, *, category: bool = False) -> tuple[Colu
         codes, uniques = _distinct(series)
     except TypeError:
         kind = next(type(cell).__name__ for cell in series if getattr(cell, "__hash__", None) is None)
-        return None, np.empty(0), [f"its cells are of type {kind}, not numbers, text, dates or true/false"]
-    strange = next((unique for unique in uniques if not isinstance(unique, _CELLS)), None)
+        return None, np.empty(0), [f"its cells are of type {kind}, {_NO_CELLS}"]
+    strange = next(
+        (cell for cell in uniques if not isinstance(cell, _CELLS) or isinstance(cell, np.complexfloating)), None
+    )
     if strange is not None and not category:
-        return (
-            None,
-            np.empty(0),
-            [f"its cells are of type {type(strange).__name__}, not numbers, text, dates or true/false"],
-        )
+        return None, np.empty(0), [f"its cells are of type {type(strange).__name__}, {_NO_CELLS}"]
     texts = [unique.strip() for unique in uniques if isinstance(unique, str)]
     present = [text for text in texts if text not in MISSING_TEXT]
 
@@ -331,6 +339,7 @@ def infer(series: pd.Series, name: str, *, category: bool = False) -> tuple[Colu
     return Column(name, "category"), _levels(codes, uniques), notes
 
 
+_NO_CELLS = "not numbers, text, dates or true/false"
 _YEARS = "dates from the year 1678 to 2261 can be read"
 
 

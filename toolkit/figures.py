@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from toolkit import plots
-from toolkit.wording import METRICS, number, percent
+from toolkit.wording import METRICS, NARROW, isolated, number, percent
 
 __all__ = ["Picture", "Row", "bars", "distribution", "outline", "pictures"]
 
@@ -39,7 +39,9 @@ class Picture:
     note: str = ""
 
 
-def _picture(figure: Figure, title: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Picture:
+def _picture(
+    figure: Figure, title: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
+) -> Picture:
     return Picture(Markup(plots.svg(figure, title=title, description=caption)), title, caption, head, rows, note)
 
 
@@ -52,7 +54,7 @@ def pictures(summary: Mapping[str, Any]) -> dict[str, list[Picture]]:
     Returns:
         "training" and "results" -> their pictures, in the order of the page.
     """
-    return {"training": _training(summary["training"]), "results": _results(summary["results"], summary["target"])}
+    return {"training": _training(summary["training"]), "results": _results(summary["results"])}
 
 
 def _training(training: Mapping[str, Any]) -> list[Picture]:
@@ -61,7 +63,9 @@ def _training(training: Mapping[str, Any]) -> list[Picture]:
     if not epochs:
         return []
     kept = _spread(len(epochs), EPOCHS, [] if best is None else [epochs.index(best)] if best in epochs else [])
-    note = "" if len(kept) == len(epochs) else f"{len(kept)} of {len(epochs)} epochs, evenly chosen; the JSON file has all"
+    note = (
+        "" if len(kept) == len(epochs) else f"{len(kept)} of {len(epochs)} epochs, evenly chosen; the JSON file has all"
+    )
 
     def table(*names: str) -> list[list[str]]:
         return [[str(epochs[i]), *(number(history[name][i]) for name in names)] for i in kept]
@@ -74,7 +78,8 @@ def _training(training: Mapping[str, Any]) -> list[Picture]:
         _picture(
             plots.learning_curve(epochs, lines, name="loss", best_epoch=best),
             "Loss by epoch",
-            "Lower is better. The training loss is taken while the weights still move" + (", the validation loss after each epoch." if watched else "."),
+            "Lower is better. The training loss is taken while the weights still move"
+            + (", the validation loss after each epoch." if watched else "."),
             ["epoch", "training loss", "validation loss"][: len(names) + 1],
             table(*names),
             note,
@@ -109,11 +114,12 @@ def _training(training: Mapping[str, Any]) -> list[Picture]:
     return drawn
 
 
-def _results(results: Mapping[str, Any], targets: Sequence[str]) -> list[Picture]:
+def _results(results: Mapping[str, Any]) -> list[Picture]:
     drawn = []
-    for place, target in enumerate(results["targets"] or []):
+    several = len(results["targets"] or []) > 1
+    for target in results["targets"] or []:
         if target["bands"] is not None:
-            drawn += _regression(target, f"Target {place + 1}: " if len(targets) > 1 else "")
+            drawn += _regression(target, f"{isolated(_shorter(target['name'], 40))}: " if several else "")
     if results["curves"] is not None:
         drawn += _curves(results["curves"])
     if results["reliability"] is not None:
@@ -137,17 +143,16 @@ def _regression(target: Mapping[str, Any], prefix: str) -> list[Picture]:
 
     def table(word: str) -> list[list[str]]:
         columns = (bands["predicted"], *(bands[f"{word}_{name}"] for name in ("low", "middle", "high")))
-        return [
-            [number(count), *(number(column[i]) for column in columns)] for i, count in enumerate(bands["rows"])
-        ]
+        return [[number(count), *(number(column[i]) for column in columns)] for i, count in enumerate(bands["rows"])]
 
-    head = ["rows", "mean prediction", "5 %", "median", "95 %"]
+    head = ["rows", "mean prediction", f"5{NARROW}%", "median", f"95{NARROW}%"]
     note = "Groups of rows by their prediction"
     return [
         _picture(
             plots.predicted_against_true(true, predicted, banded("true")),
             f"{prefix}Predicted against true",
-            f"On the dotted line a prediction is right. {shown} The bars hold 90 % of the rows of a tenth of the predictions.",
+            f"On the dotted line a prediction is right. {shown} "
+            f"A bar holds 90{NARROW}% of the rows of a tenth of the predictions.",
             head,
             table("true"),
             f"{note}; quantiles of the true value",
@@ -202,8 +207,9 @@ def _reliability(shape: Mapping[str, Any]) -> Picture:
     return _picture(
         plots.reliability(*(shape[name] for name in columns)),
         "Reliability of the probabilities",
-        f"On the dotted line a probability of 70 % comes true 7 times in 10. Expected calibration error (ECE): {percent(shape['ece'])}. "
-        f"Bars are 95 % intervals; even honest probabilities stray a little on few rows.",
+        f"On the dotted line a probability of 70{NARROW}% comes true 7 times in 10. "
+        f"Expected calibration error (ECE): {percent(shape['ece'])}. "
+        f"Bars are 95{NARROW}% intervals; even honest probabilities stray a little on few rows.",
         ["rows", "mean predicted", "observed", "low", "high"],
         [[number(count), *(percent(shape[name][i]) for name in columns)] for i, count in enumerate(shape["count"])],
     )
@@ -293,7 +299,7 @@ def _described(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
     top = max(range(len(counts)), key=lambda i: counts[i])
     share = percent(counts[top] / total, 0)
     if entry["levels"] is not None:
-        return f"most often {_shorter(entry['levels'][top])}, {share}"
+        return f"most often {isolated(_shorter(entry['levels'][top]))}, {share}"
     low, high = (_value(entry["edges"][i]) for i in (top, top + 1))
     return f"{share} from {low} to {high}"
 
@@ -318,7 +324,10 @@ def _numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> list[str]:
     start = [number(part["count"]), number(part["missing"]), number(part["distinct"])]
     if entry["levels"] is not None:
         total = sum(part["counts"]) or 1
-        listed = (f"{_shorter(name)} {percent(count / total)}" for name, count in zip(entry["levels"], part["counts"], strict=True))
+        listed = (
+            f"{isolated(_shorter(name))} {percent(count / total)}"
+            for name, count in zip(entry["levels"], part["counts"], strict=True)
+        )
         return [*start, "; ".join(listed)]
     if entry["kind"] == "number":
         names = ("mean", "std", "min", "q1", "median", "q3", "max")

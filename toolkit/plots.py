@@ -1,7 +1,7 @@
 """Pictures: arrays in, a matplotlib Figure out, and the Figure as SVG that follows the page's theme.
 
-No pyplot: nothing here keeps state or opens a window. No text of the user's stands inside a picture, so that a name in a script
-that the measuring font lacks, or one of 300 letters, can't spoil it; the page around the picture names things.
+No pyplot: nothing here keeps state or opens a window. No text of the user's stands inside a picture, so that a name in
+a script that the measuring font lacks, or one of 300 letters, can't spoil it; the page around it names things.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.style
@@ -18,10 +19,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 from toolkit.wording import number
 
-__all__ = ["COLOURS", "learning_curve", "precision_recall", "predicted_against_true", "reliability", "residuals", "roc", "svg"]
+__all__ = [
+    "COLOURS",
+    "learning_curve",
+    "precision_recall",
+    "predicted_against_true",
+    "reliability",
+    "residuals",
+    "roc",
+    "svg",
+]
 
 COLOURS: dict[str, tuple[str, str]] = {
     "ink": ("#20242b", "#e7e9ec"),
@@ -34,7 +45,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "tree": ("#7c4d9e", "#c9a2e6"),
     "dummy": ("#777b82", "#8f96a1"),
 }
-"""Colour name -> (light, dark). Figures are drawn in the light one; `svg` turns each into a CSS variable of that name."""
+"""Name -> (light, dark). Figures are drawn in the light one; `svg` turns each into the CSS variable of that name."""
 
 SERIES = {  # what a line stands for -> its colour and dash, the same in every picture
     "training": ("network", (0, (4, 2))),
@@ -93,7 +104,11 @@ def _look() -> Iterator[None]:
         yield
 
 
-def _numbers(values: Sequence[float | None] | np.ndarray) -> np.ndarray:
+Numbers = Sequence[float | None] | NDArray[Any]
+Curve = tuple[Numbers, Numbers]
+
+
+def _numbers(values: Numbers) -> np.ndarray:
     array = np.array([np.nan if v is None else v for v in values], dtype=float)
     array[~np.isfinite(array)] = np.nan
     return array
@@ -121,17 +136,21 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, kind: str, label: str | None
 
 
 def _finish(figure: Figure, axes: Axes) -> None:
-    """Set the legend above the picture, where it can't cover a line, and fix the layout: drawn again, it stays where it is."""
+    """Set the legend above the picture, where it covers no line, and fix the layout: drawn again, it stays as it is."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
-        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), labelcolor="linecolor", columnspacing=1.2)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+        figure.legend(
+            handles, labels, loc="outside upper right", ncols=len(labels), labelcolor="linecolor", columnspacing=1.2
+        )
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def learning_curve(
-    epochs: Sequence[int],
-    lines: Mapping[str, Sequence[float | None]],
+    epochs: Numbers,
+    lines: Mapping[str, Numbers],
     *,
     name: str,
     best_epoch: int | None = None,
@@ -139,8 +158,8 @@ def learning_curve(
 ) -> Figure:
     """Draw one quantity over the epochs, with the kept epoch marked.
 
-    Values that are missing or not finite leave a gap. The scale is logarithmic where half of the (positive) values would lie
-    in the lowest hundredth of the picture.
+    Values that are missing or not finite leave a gap. The scale is logarithmic where half of the (positive) values
+    would lie in the lowest hundredth of the picture.
 
     Args:
         epochs: Epoch numbers, from 1.
@@ -153,7 +172,9 @@ def learning_curve(
         The Figure; its first axes hold the lines, in the order given, then the mark.
 
     Example:
-        >>> figure = learning_curve([1, 2, 3], {"training": [3.0, 2.0, 1.5], "validation": [3.0, 2.5, 2.6]}, name="loss", best_epoch=2)
+        >>> figure = learning_curve(
+        ...     [1, 2, 3], {"training": [3.0, 2.0, 1.5], "validation": [3.0, 2.5, 2.6]}, name="loss", best_epoch=2
+        ... )
         >>> [line.get_label() for line in figure.axes[0].lines][:2]
         ['training', 'validation']
     """
@@ -175,7 +196,13 @@ def learning_curve(
         axes.set_title(name)
         axes.set_xlabel("epoch")
         if best_epoch is not None and len(x):
-            axes.axvline(best_epoch, color=COLOURS["muted"][0], linewidth=0.8, linestyle=(0, (2, 2)), label=f"best epoch {best_epoch}")
+            axes.axvline(
+                best_epoch,
+                color=COLOURS["muted"][0],
+                linewidth=0.8,
+                linestyle=(0, (2, 2)),
+                label=f"best epoch {best_epoch}",
+            )
         _finish(figure, axes)
     return figure
 
@@ -191,11 +218,14 @@ def _square(axes: Axes) -> None:
 def _chosen(axes: Axes, at: tuple[float, float] | None) -> None:
     if at is not None:
         axes.plot(
-            [at[0]], [at[1]], "o", markersize=5, color=COLOURS["network"][0], markeredgecolor=COLOURS["paper"][0], label="_chosen"
+            [at[0]],
+            [at[1]],
+            "o",
+            markersize=5,
+            color=COLOURS["network"][0],
+            markeredgecolor=COLOURS["paper"][0],
+            label="_chosen",
         )
-
-
-Curve = tuple[Sequence[float], Sequence[float]]
 
 
 def roc(curves: Mapping[str, Curve], *, at: tuple[float, float] | None = None) -> Figure:
@@ -244,7 +274,9 @@ def precision_recall(curves: Mapping[str, Curve], *, share: float, at: tuple[flo
     """
     with _look():
         figure, axes = _axes(height=3.3)
-        axes.plot([0, 1], [share, share], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing")
+        axes.plot(
+            [0, 1], [share, share], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing"
+        )
         for kind, (x, y) in curves.items():
             _line(axes, _numbers(x), _numbers(y), kind)
         _chosen(axes, at)
@@ -255,9 +287,7 @@ def precision_recall(curves: Mapping[str, Curve], *, share: float, at: tuple[flo
     return figure
 
 
-def reliability(
-    predicted: Sequence[float], observed: Sequence[float], low: Sequence[float], high: Sequence[float]
-) -> Figure:
+def reliability(predicted: Numbers, observed: Numbers, low: Numbers, high: Numbers) -> Figure:
     """Draw observed shares against predicted probabilities; on the diagonal a probability means what it says.
 
     Args:
@@ -300,29 +330,37 @@ def _limits(*arrays: np.ndarray) -> tuple[float, float]:
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     if len(x):
         axes.plot(
-            x, y, linestyle="none", marker="o", markersize=2.6, markeredgewidth=0, alpha=0.4, color=COLOURS["network"][0], label="rows"
+            x,
+            y,
+            linestyle="none",
+            marker="o",
+            markersize=2.6,
+            markeredgewidth=0,
+            alpha=0.4,
+            color=COLOURS["network"][0],
+            label="rows",
         )
 
 
-def _bands(axes: Axes, bands: Mapping[str, Sequence[float]]) -> None:
+def _bands(axes: Axes, bands: Mapping[str, Numbers]) -> None:
     x = _numbers(bands["x"])
     axes.vlines(x, _numbers(bands["low"]), _numbers(bands["high"]), color=COLOURS["second"][0], linewidth=1.0)
-    axes.plot(x, _numbers(bands["middle"]), "o", markersize=3.4, color=COLOURS["second"][0], label="median, 5–95 % of rows")
+    axes.plot(
+        x, _numbers(bands["middle"]), "o", markersize=3.4, color=COLOURS["second"][0], label="median, 5–95 % of rows"
+    )
 
 
-def predicted_against_true(
-    true: Sequence[float], predicted: Sequence[float], bands: Mapping[str, Sequence[float]]
-) -> Figure:
+def predicted_against_true(true: Numbers, predicted: Numbers, bands: Mapping[str, Numbers]) -> Figure:
     """Draw predictions against the truth; a perfect one lies on the diagonal.
 
     Args:
         true: True values of the rows to draw, in the target's unit; empty draws the bands alone.
         predicted: Their predictions.
-        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median truth, "low" and "high" its 5 % and
-            95 % quantiles.
+        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median truth, "low" and "high" its 5 %
+            and 95 % quantiles.
 
     Returns:
-        The Figure; predictions run along x. Its first axes hold the diagonal, the points (if any), then the bands' middles.
+        The Figure; predictions run along x. Its axes hold the diagonal, the points (if any), then the bands' middles.
 
     Example:
         >>> bands = {"x": [1.5], "middle": [1.6], "low": [1.0], "high": [2.0]}
@@ -346,20 +384,20 @@ def predicted_against_true(
 
 
 def residuals(
-    predicted: Sequence[float],
-    residual: Sequence[float],
-    bands: Mapping[str, Sequence[float]],
+    predicted: Numbers,
+    residual: Numbers,
+    bands: Mapping[str, Numbers],
     *,
-    edges: Sequence[float],
-    counts: Sequence[int],
+    edges: Numbers,
+    counts: Numbers,
 ) -> Figure:
     """Draw errors (true minus predicted) against the prediction, with their histogram at the side.
 
     Args:
         predicted: Predictions of the rows to draw; empty draws the bands alone.
         residual: Their errors, in the target's unit.
-        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median error, "low" and "high" its 5 % and 95 %
-            quantiles.
+        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median error, "low" and "high" its 5 %
+            and 95 % quantiles.
         edges: Bin edges of the histogram over all rows.
         counts: Rows in each bin, one fewer than edges.
 
@@ -369,7 +407,7 @@ def residuals(
     Example:
         >>> bands = {"x": [1.5], "middle": [0.1], "low": [-1.0], "high": [1.0]}
         >>> figure = residuals([1.2], [0.3], bands, edges=[-1, 0, 1], counts=[1, 2])
-        >>> [bar.get_width() for bar in figure.axes[0].child_axes[0].patches]
+        >>> [float(bar.get_width()) for bar in figure.axes[0].child_axes[0].patches]
         [1.0, 2.0]
     """
     with _look():
@@ -385,7 +423,11 @@ def residuals(
         axes.set_xlabel("predicted value")
         bins = _numbers(edges)
         side.barh(
-            (bins[:-1] + bins[1:]) / 2, _numbers(counts), height=np.diff(bins) * 0.9, color=COLOURS["network"][0], alpha=0.55
+            (bins[:-1] + bins[1:]) / 2,
+            _numbers(counts),
+            height=np.diff(bins) * 0.9,
+            color=COLOURS["network"][0],
+            alpha=0.55,
         )
         side.axis("off")
         _finish(figure, axes)
@@ -418,11 +460,11 @@ def _shorten(text: str) -> str:
 
 
 def svg(figure: Figure, *, title: str, description: str) -> str:
-    """Return a figure as an SVG element to stand in a page: small, the same bytes each time, in the page's colours and font.
+    """Return a figure as an SVG element for a page: small, the same bytes each time, in the page's colours and font.
 
-    Colours of `COLOURS` become CSS variables (``var(--ink, #20242b)``), so that a page's dark theme reaches the picture;
-    alone, the file shows the light ones. Identifiers are made from the picture's content, so that several pictures fit in one
-    page.
+    Colours of `COLOURS` become CSS variables (``var(--ink, #20242b)``), so that a page's dark theme reaches the
+    picture; alone, the file shows the light ones. Identifiers are made from the picture's content, so that several
+    pictures fit in one page.
 
     Args:
         figure: The figure.
@@ -508,4 +550,6 @@ def _scope(root: ElementTree.Element) -> None:
     for node in root.iter():
         for key, value in node.attrib.items():
             if key in ("href", "clip-path"):
-                node.set(key, re.sub(r"#([\w.-]+)", lambda match: f"#{names.get(match.group(1), match.group(1))}", value))
+                node.set(
+                    key, re.sub(r"#([\w.-]+)", lambda match: f"#{names.get(match.group(1), match.group(1))}", value)
+                )

@@ -308,7 +308,8 @@ def _against(
     else:
         follows = {
             "better": "the columns seem to act together, or not in proportion, which a linear model cannot follow.",
-            "level": f"it does as well as far as these rows tell{took}, and its weights can be read, so prefer it.",
+            "level": f"it does as well as far as these rows tell{took}, and its weights can be read, so prefer it "
+            "to the network.",
             "worse": f"use the linear model{took}; the network is too large, not trained well, or short of rows.",
         }
     return f"Against {_NAMES[name]} {size}: {follows[standing]}"

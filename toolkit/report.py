@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from toolkit import plots, wording
 from toolkit.errors import DataError
@@ -19,6 +20,7 @@ from toolkit.summary import summarise
 __all__ = ["notebook", "render", "summarise", "write"]
 
 HEIGHT = 720  # of the frame in a notebook, in CSS pixels
+WHOLE = 22  # letters of a name that may stand on one line
 SECTIONS = {
     "verdict": "Verdict",
     "data": "Data",
@@ -106,15 +108,19 @@ def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
         raise DataError(
             f"a summary of schema {summary.get('schema')!r} can't be shown: this version knows 1. Update logitkit."
         )
-    return _templates().get_template("run.html").render(
-        s=summary,
-        embedded=embedded,
-        colours=plots.COLOURS,
-        parts=PARTS,
-        baselines=wording.BASELINES,
-        metrics=wording.METRICS,
-        pictures=pictures(summary),
-        sections=SECTIONS.items(),
+    return (
+        _templates()
+        .get_template("run.html")
+        .render(
+            s=summary,
+            embedded=embedded,
+            colours=plots.COLOURS,
+            parts=PARTS,
+            baselines=wording.BASELINES,
+            metrics=wording.METRICS,
+            pictures=pictures(summary),
+            sections=SECTIONS.items(),
+        )
     )
 
 
@@ -132,18 +138,26 @@ def _templates() -> jinja2.Environment:
         pct=wording.percent,
         time=wording.duration,
         cut=_cut,
+        soft=_soft,
         words=lambda key: str(key).replace("_", " "),
         setting=_setting,
         metric=lambda value, name: wording.metric_value(name, value),
         span=lambda entry, name: wording.interval(name, entry["low"], entry["high"]),
         apart=_apart,
     )
-    environment.globals.update(whiskers=_whiskers, distribution=distribution, beside=_beside)
+    environment.globals.update(
+        whole=WHOLE, whiskers=_whiskers, distribution=distribution, beside=_beside, one_by_one=_one_by_one
+    )
     return environment
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def _soft(text: str) -> Markup:
+    """Let a long name break after its underscores."""
+    return escape(text).replace("_", Markup("_<wbr>")) if len(text) > WHOLE else escape(text)
 
 
 def _setting(value: Any) -> str:
@@ -164,10 +178,16 @@ def _setting(value: Any) -> str:
 def _apart(entry: Mapping[str, Any], name: str) -> str:
     """Say how far the network is from a baseline: which is better, by how much, and how sure that is."""
     share = name in wording.METRICS and wording.METRICS[name].share
-    low, high = sorted((entry["low"], entry["high"])) if entry["low"] is not None and entry["high"] is not None else (None, None)
+    low, high = (
+        sorted((entry["low"], entry["high"]))
+        if entry["low"] is not None and entry["high"] is not None
+        else (None, None)
+    )
     if low is None or high is None or entry["difference"] is None:
         return "not defined"
     unit = " points" if share else ""
+    if low == high == 0:
+        return "no difference on these rows"
     if entry["standing"] == "level":
         return f"no clear difference ({_plain_interval(name, low, high)}{unit})"
     if high <= 0:
@@ -186,8 +206,14 @@ def _beside(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {"network": row, **{name: others[name] for name in ("tree", "linear", "dummy") if name in others}, **others}
 
 
+def _one_by_one(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that stand alone and are not shown elsewhere on the page."""
+    elsewhere = ("call", "command", "created")
+    return {key: value for key, value in settings.items() if not isinstance(value, Mapping) and key not in elsewhere}
+
+
 def _whiskers(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[float, float, float] | None]:
-    """Place intervals on one axis from 3 to 97 per cent: key -> (low, value, high), or None where one is not defined."""
+    """Place intervals on one axis from 3 to 97 per cent: key -> (low, value, high), or None where it is not defined."""
     known = {
         key: (entry["low"], entry["value"], entry["high"])
         for key, entry in entries.items()

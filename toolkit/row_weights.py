@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.encoding import Target
 from toolkit.errors import DataError
 from toolkit.tables import Table
+from toolkit.targets import Target
 
 __all__ = ["row_weights"]
 

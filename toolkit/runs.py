@@ -13,19 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit import archive, metrics, report, summary, tables, training
-from toolkit.encoding import Encoder, Target
+from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import Head, get_head
 from toolkit.inference import Scorer
 from toolkit.metrics import Outcome
+from toolkit.schema import SCHEMA, check_schema
 from toolkit.tables import Table
+from toolkit.targets import Target
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["Run", "load", "outcome_of"]
-
-SCHEMA = 1
 
 
 @dataclass
@@ -259,10 +259,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
         DataError: No such file, a damaged or foreign one, or one from a later version.
     """
     model, content = archive.read(path)
-    if content.get("schema") != SCHEMA:
-        raise DataError(
-            f"{path} has schema {content.get('schema')!r}; this version reads {SCHEMA}: update logitkit and load again."
-        )
+    check_schema(content, f"run in {path}")
     try:
         head = head or get_head(content["task"], content["head"])
         run = Run(

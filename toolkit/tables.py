@@ -18,7 +18,7 @@ from toolkit.sources import read
 from toolkit.splitting import PARTS, deal_rows, is_drawn
 from toolkit.targets import TASKS, check_target, match_target, target_of_pair
 
-__all__ = ["TASKS", "Column", "Table", "coerce", "prepare", "read"]
+__all__ = ["TASKS", "Column", "Table", "coerce", "labelled", "prepare", "read"]
 
 _FEWEST_ROWS = 10
 _TEXT_LEVELS = 50
@@ -86,6 +86,7 @@ class _Given:
     target: pd.DataFrame
     rows: np.ndarray
     notes: list[str]
+    unnamed: bool  # an array: its columns are known by their places
 
 
 def prepare(
@@ -178,7 +179,8 @@ def prepare(
         wanted, there, other_notes = check_target(
             other.target, task, other.name, from_file=_is_path(source), complete=False
         )
-        extra = coerce(other.features, columns, source_columns, other.name).loc[there].reset_index(drop=True)
+        new = other.features.to_numpy() if other.unnamed else other.features
+        extra = coerce(new, columns, source_columns, other.name).loc[there].reset_index(drop=True)
         frames.append(extra)
         target_frames.append(match_target(wanted, cleaned, task, other.name, other.rows[there]))
         numbers.append(other.rows[there])
@@ -221,6 +223,26 @@ def prepare(
     )
     _check_parts(table)
     return table
+
+
+def labelled(source: Any, targets: Sequence[str], task: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return further labelled rows for a run that is trained: features as they came, target, name for messages.
+
+    Args:
+        source: A path, a DataFrame that holds the target too, or an `(X, y)` pair.
+        targets: The names of the target columns in training.
+        task: One of `TASKS`.
+
+    Returns:
+        The features (to be brought into shape by `coerce`), the checked target of the same rows, and the name. Rows
+        without a target are left out.
+
+    Raises:
+        DataError: The target is missing or doesn't suit the task.
+    """
+    given = _load(source, list(targets), task, "labelled")
+    target, present, _ = check_target(given.target, task, given.name, from_file=_is_path(source), complete=False)
+    return given.features.loc[present].reset_index(drop=True), target, given.name
 
 
 def _check_rows(rows: int, name: str, drawn: bool) -> None:
@@ -268,6 +290,7 @@ def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
 
 def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
     """Read one source and part features from target."""
+    unnamed = False
     if _is_pair(source):
         x, y = source
         name = f"the {role} arrays" if role else "arrays"
@@ -281,6 +304,7 @@ def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
                 raise DataError(f"X has shape {array.shape}; expected (rows, columns): X.reshape(-1, 1) is one column.")
             if array.ndim != 2:
                 raise DataError(f"X has shape {array.shape}; expected (rows, columns).")
+            unnamed = True
             features = pd.DataFrame(array, columns=[f"x{place + 1}" for place in range(array.shape[1])], copy=False)
         if features.empty:
             raise DataError(f"X has shape {features.shape}; expected rows and columns.")
@@ -312,7 +336,7 @@ def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
     notes = []
     if not role and _is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
         notes.append(f"Every column name of {name} is a number: does its first line hold names?")
-    return _Given(name, features, target, np.arange(1, len(features) + 1), notes)
+    return _Given(name, features, target, np.arange(1, len(features) + 1), notes, unnamed)
 
 
 def _check_options(given: _Given, targets: list[str], options: dict[str, tuple[str, ...]]) -> None:
@@ -358,9 +382,11 @@ def _usable_columns(
     running: list[tuple[Column, np.ndarray]] = []
     seen: set[str] = set()
     whole = bool(present.all())
-    for place, name in enumerate(given.features.columns):
+    labels = list(given.features.columns)
+    for place, name in enumerate(labels):
         if name in seen:
-            set_aside[f"{name} (column {place + 1})"] = f"another column is named '{name}' too; the first one is used"
+            copies = labels[: place + 1].count(name)
+            set_aside[f"{name} ({copies})"] = f"another column is named '{name}' too; the first one is used"
             continue
         seen.add(name)
         if name in apart:

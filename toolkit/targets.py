@@ -1,8 +1,10 @@
-"""The target columns: taken from a pair, checked for their task, matched to the training labels."""
+"""The target: taken from a pair, checked for its task, turned into what a network learns and back into labels."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ import pandas as pd
 
 from toolkit.columns import infer, level, listing, rows_text
 from toolkit.errors import DataError, nearest
+from toolkit.schema import SCHEMA, check_schema
 
-__all__ = ["TASKS", "check_target", "labels_of", "match_target", "target_of_pair"]
+__all__ = ["TASKS", "Target", "check_target", "labels_of", "match_target", "target_of_pair"]
 
 TASKS = ("regression", "binary", "multiclass", "multilabel")
 _MANY_CLASSES = 20
@@ -226,10 +229,11 @@ def _check_classes(series: pd.Series, column: str, task: str, name: str, rows: n
         needed = "exactly 2" if task == "binary" else "at least 2"
         raise DataError(f"target '{column}' of {name} has one class only ({shown}); {task} needs {needed}.")
     if len(classes) > _MANY_CLASSES and len(classes) > 0.5 * len(series):
-        advice = "Use regression, or cut the numbers into classes" if numeric else "Is it a name or a key"
+        numbers = not any(isinstance(label, str) for label in classes)
+        advice = "Use regression, or cut the numbers into classes." if numbers else "Is it a name or a key?"
         raise DataError(
             f"target '{column}' of {name} has {len(classes):,} different values in {len(series):,} rows, "
-            f"too many for classes. {advice}{'.' if numeric else '?'}"
+            f"too many for classes. {advice}"
         )
     if task == "binary" and len(classes) > 2:
         raise DataError(
@@ -313,3 +317,217 @@ def match_target(target: pd.DataFrame, known: pd.DataFrame, task: str, name: str
             {column: known[column].dtype for column in known.columns if frame[column].dtype.kind == "i"}
         )
     return frame
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the user's target becomes what the network learns, and how its decisions become the user's labels again.
+
+    Args:
+        task: One of `toolkit.tables.TASKS`.
+        columns: The names of the target columns.
+        dtypes: The dtype of each target column, as text.
+        classes: The user's labels in order, for binary (the second is the positive one) and multiclass; for multilabel
+            and regression empty.
+        centre: What is taken off each regression target, float64 of shape (targets,).
+        scale: What it is divided by: the standard deviation in training; ones for classification, shape (units,).
+        log_target: Regression targets are logarithms before that.
+
+    Example:
+        >>> target = Target.fit(pd.DataFrame({"y": ["no", "yes", "no"]}), np.array([0, 1]), "binary")
+        >>> target.classes, target.encode(pd.DataFrame({"y": ["yes", "no"]})).tolist()
+        (['no', 'yes'], [[1.0], [0.0]])
+        >>> target.decode(np.array([1, 0])).tolist()
+        ['yes', 'no']
+    """
+
+    task: str
+    columns: list[str]
+    dtypes: list[str]
+    classes: list[Any]
+    centre: np.ndarray
+    scale: np.ndarray
+    log_target: bool = False
+
+    @classmethod
+    def fit(
+        cls,
+        target: pd.DataFrame,
+        train: np.ndarray,
+        task: str,
+        rows: np.ndarray | None = None,
+        *,
+        log_target: bool = False,
+    ) -> Target:
+        """Learn the classes from all rows, and mean and standard deviation from the training rows.
+
+        Args:
+            target: The target columns of all rows, checked, nothing missing.
+            train: Positions of the training rows.
+            task: One of the four tasks.
+            rows: The number by which each row is named in messages; by default its position, from 1.
+            log_target: Learn the natural logarithm of regression targets, which must all be above 0.
+
+        Returns:
+            The target.
+
+        Raises:
+            DataError: `log_target` with a value of 0 or below (the rows are named), or with classes.
+        """
+        if task not in TASKS:
+            raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
+        names = [str(column) for column in target.columns]
+        dtypes = [_dtype_text(target[column]) for column in target.columns]
+        if task != "regression":
+            if log_target:
+                raise DataError(f"log_target is for regression; {task} predicts classes.")
+            classes = labels_of(target.iloc[:, 0]) if task in ("binary", "multiclass") else []
+            units = {"binary": 1, "multiclass": len(classes), "multilabel": len(names)}[task]
+            return cls(task, names, dtypes, classes, np.zeros(units), np.ones(units))
+        values = _numbers(target, names, log_target, rows)[train]
+        scale = values.std(axis=0)
+        # Where the training rows are all equal there is nothing to divide by.
+        scale = np.where((scale > 0) & (values.min(axis=0) < values.max(axis=0)), scale, 1.0)
+        return cls(task, names, dtypes, [], values.mean(axis=0), scale, log_target)
+
+    @property
+    def units(self) -> int:
+        """The number of outputs a network needs: targets, 1 for binary, classes, or labels."""
+        return len(self.scale)
+
+    def encode(self, target: pd.DataFrame, *, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return what the network learns.
+
+        Args:
+            target: Target columns, nothing missing, in the order of `columns`, shape (rows, targets).
+            rows: The number by which each row is named in messages; by default its position, from 1.
+
+        Returns:
+            Regression: float32 of shape (rows, targets), standardised. Binary: float32 of shape (rows, 1), 0 or 1.
+            Multiclass: int32 of shape (rows,). Multilabel: float32 of shape (rows, labels), 0 or 1.
+
+        Raises:
+            DataError: A label is unknown (its row is named), or a value that has no logarithm.
+        """
+        if target.shape[1] != len(self.columns):
+            raise DataError(f"there are {target.shape[1]} target columns; expected {listing(self.columns)}.")
+        if self.task == "regression":
+            values = _numbers(target, self.columns, self.log_target, rows)
+            return ((values - self.centre) / self.scale).astype(np.float32)
+        if self.task == "multilabel":
+            matrix = np.column_stack([target.iloc[:, place].to_numpy(dtype=np.float64) for place in range(self.units)])
+            bad = np.flatnonzero(~np.isin(matrix, (0.0, 1.0)).all(axis=1))
+            if len(bad):
+                raise DataError(f"labels must be 0 or 1 ({rows_text(_named(bad, rows))}).")
+            return matrix.astype(np.float32)
+        codes = self._codes(target.iloc[:, 0], rows)
+        return codes.astype(np.float32)[:, None] if self.task == "binary" else codes.astype(np.int32)
+
+    def _codes(self, series: pd.Series, rows: np.ndarray | None) -> np.ndarray:
+        known, distinct = pd.factorize(series)
+        places = {label: place for place, label in enumerate(self.classes)}
+        by_text = {level(label): place for place, label in enumerate(self.classes)}
+        table = np.array([places.get(label, by_text.get(level(label), -1)) for label in distinct] + [-1])
+        codes = table[known]
+        bad = np.flatnonzero(codes < 0)
+        if len(bad):
+            value = series.iloc[int(bad[0])]
+            shown = value.item() if isinstance(value, np.generic) else value
+            raise DataError(
+                f"target '{self.columns[0]}' holds {shown!r} in row {_named(bad[:1], rows)[0]}, not one of the "
+                f"classes ({listing([repr(label) for label in self.classes])}).{nearest(shown, self.classes)}"
+            )
+        return codes
+
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Return decisions in the user's own terms.
+
+        Args:
+            decisions: Regression: the network's outputs, shape (rows, targets) or (rows,) for one target. Binary: 0 or
+                1, shape (rows,) or (rows, 1). Multiclass: class numbers, shape (rows,). Multilabel: 0 or 1, shape
+                (rows, labels).
+
+        Returns:
+            Regression: float64 in the target's unit, shape (rows,) for one target, else (rows, targets). Binary and
+            multiclass: the user's labels, shape (rows,), in the user's dtype (text as objects). Multilabel: shape
+            (rows, labels) in the user's dtype (int64 where the labels' dtypes differ).
+        """
+        decisions = np.asarray(decisions)
+        if self.task == "regression":
+            values = decisions.astype(np.float64).reshape(len(decisions), -1) * self.scale + self.centre
+            if self.log_target:
+                with np.errstate(over="ignore"):
+                    values = np.exp(values)
+            return values[:, 0] if len(self.columns) == 1 else values
+        if self.task == "multilabel":
+            dtype = np.dtype(self.dtypes[0] if len(set(self.dtypes)) == 1 else "int64")
+            return decisions.astype(np.int64).astype(dtype)
+        dtype = np.dtype(self.dtypes[0])
+        labels = np.empty(len(self.classes), dtype=dtype)
+        labels[:] = self.classes
+        return labels[decisions.reshape(-1).astype(np.int64)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the target as a dict that strict JSON can hold, exactly."""
+        return {
+            "schema": SCHEMA,
+            "task": self.task,
+            "columns": list(self.columns),
+            "dtypes": list(self.dtypes),
+            "classes": list(self.classes),
+            "centre": self.centre.tolist(),
+            "scale": self.scale.tolist(),
+            "log_target": self.log_target,
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Target:
+        """Return the target that `to_dict` described.
+
+        Raises:
+            DataError: The schema version is unknown, or the dict is not of this form.
+        """
+        check_schema(content, "target")
+        try:
+            return cls(
+                content["task"],
+                list(content["columns"]),
+                list(content["dtypes"]),
+                list(content["classes"]),
+                np.array(content["centre"], dtype=np.float64),
+                np.array(content["scale"], dtype=np.float64),
+                content["log_target"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"the target's encoding is damaged: {type(error).__name__} {error}.") from error
+
+
+def _dtype_text(series: pd.Series) -> str:
+    """Return the numpy dtype that gives the labels back: text and mixed labels are objects."""
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = series.cat.categories.dtype
+    if isinstance(dtype, np.dtype):
+        return dtype.name if dtype.kind in "biuf" else "object"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "bool"
+    plain = getattr(dtype, "numpy_dtype", None)
+    return plain.name if isinstance(plain, np.dtype) and plain.kind in "biuf" else "object"
+
+
+def _named(positions: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    return positions + 1 if rows is None else np.asarray(rows)[positions]
+
+
+def _numbers(target: pd.DataFrame, names: Sequence[str], log_target: bool, rows: np.ndarray | None) -> np.ndarray:
+    values = np.column_stack([target.iloc[:, place].to_numpy(dtype=np.float64) for place in range(target.shape[1])])
+    if not log_target:
+        return values
+    for place, name in enumerate(names):
+        bad = np.flatnonzero(~(values[:, place] > 0))
+        if len(bad):
+            raise DataError(
+                f"log_target needs a target above 0, but '{name}' is {values[bad[0], place]:g} "
+                f"({rows_text(_named(bad, rows))})."
+            )
+    return np.log(values)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["BASELINES", "METRICS", "Metric", "duration", "interval", "metric_value", "number", "percent", "plain"]
+__all__ = [
+    "BASELINES",
+    "METRICS",
+    "Metric",
+    "duration",
+    "interval",
+    "isolated",
+    "metric_value",
+    "number",
+    "percent",
+    "plain",
+]
 
 NARROW = "\u202f"  # the narrow space that a unit keeps from its number, and that never breaks a line
 MINUS = "\u2212"
@@ -48,7 +59,7 @@ BASELINES = {"dummy": "Dummy", "linear": "Linear model", "tree": "Gradient-boost
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Say a number with at most so many significant digits; thousands are set apart, and whole parts are never rounded away.
+    """Say a number with at most so many significant digits; thousands are set apart, whole parts never rounded.
 
     Args:
         value: The number; None and NaN are "not defined".
@@ -80,7 +91,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def percent(value: float | None, places: int = 1) -> str:
-    """Say a share from 0 to 1 in per cent.
+    r"""Say a share from 0 to 1 in per cent.
 
     Args:
         value: The share; None and NaN are "not defined".
@@ -90,7 +101,7 @@ def percent(value: float | None, places: int = 1) -> str:
         The text, with a narrow space before the sign.
 
     Example:
-        >>> [percent(share).replace("\\u202f", " ") for share in (0.9856, 0.99, 1.0, None)]
+        >>> [percent(share).replace("\u202f", " ") for share in (0.9856, 0.99, 1.0, None)]
         ['98.6 %', '99.0 %', '100 %', 'not defined']
     """
     if value is None or math.isnan(value):
@@ -106,18 +117,18 @@ def _fixed(name: str, values: list[float]) -> list[str]:
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if metric is not None and metric.share:
         texts = [f"{100 * value:.1f}" for value in values]
-    elif largest >= 1e10 or 0 < largest < 5e-4:
+    elif largest >= 1e10 or (0 < largest < 5e-4 and name != "r2"):
         return [number(value) for value in values]
     else:
-        places = 3 if not largest else 3 - math.floor(math.log10(largest))
+        places = 3 if not largest else 3 - math.floor(math.log10(largest))  # four significant digits
         if metric is not None and not metric.unit:  # on a scale around 1: three digits, whatever the value
             places = min(places, 3)
-        texts = [f"{value:,.{max(0, places)}f}" for value in values]
+        texts = [f"{round(value, places):,.{max(0, places)}f}" for value in values]
     return [text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-") for text in texts]
 
 
 def metric_value(name: str, value: float | None) -> str:
-    """Say a metric's value: shares in per cent, others with the digits that matter.
+    r"""Say a metric's value: shares in per cent, others with the digits that matter.
 
     Args:
         name: scikit-learn's name of the metric.
@@ -127,7 +138,11 @@ def metric_value(name: str, value: float | None) -> str:
         The text.
 
     Example:
-        >>> metric_value("accuracy", 0.98551).replace("\\u202f", " "), metric_value("roc_auc", 0.9231), metric_value("r2", None)
+        >>> (
+        ...     metric_value("accuracy", 0.98551).replace("\u202f", " "),
+        ...     metric_value("roc_auc", 0.9231),
+        ...     metric_value("r2", None),
+        ... )
         ('98.6 %', '0.923', 'not defined')
     """
     if value is None or math.isnan(value):
@@ -136,7 +151,7 @@ def metric_value(name: str, value: float | None) -> str:
 
 
 def interval(name: str, low: float | None, high: float | None) -> str:
-    """Say an interval of a metric; both ends with the same digits.
+    r"""Say an interval of a metric; both ends with the same digits.
 
     Args:
         name: scikit-learn's name of the metric.
@@ -147,8 +162,12 @@ def interval(name: str, low: float | None, high: float | None) -> str:
         The text.
 
     Example:
-        >>> interval("accuracy", 0.957, 1.0).replace("\\u202f", " "), interval("rmse", 51000.2, 53999.9), interval("r2", -0.2, 0.31)
-        ('95.7–100.0 %', '51,000–54,000', '−0.200 to 0.310')
+        >>> (
+        ...     interval("accuracy", 0.957, 1.0).replace("\u202f", " "),
+        ...     interval("rmse", 51234.2, 53999.9),
+        ...     interval("r2", -0.2, 0.31),
+        ... )
+        ('95.7–100.0 %', '51,230–54,000', '−0.200 to 0.310')
     """
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return UNDEFINED
@@ -162,7 +181,7 @@ def _sign(name: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Say how long something took.
+    r"""Say how long something took.
 
     Args:
         seconds: The time; None is "not measured".
@@ -171,7 +190,7 @@ def duration(seconds: float | None) -> str:
         The text.
 
     Example:
-        >>> [duration(s).replace("\\u202f", " ") for s in (0.0123, 4.26, 75, 7322)]
+        >>> [duration(s).replace("\u202f", " ") for s in (0.0123, 4.26, 75, 7322)]
         ['12 ms', '4.3 s', '1 min 15 s', '2 h 2 min']
     """
     if seconds is None or math.isnan(seconds):
@@ -186,8 +205,24 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}{NARROW}h {whole % 3600 // 60}{NARROW}min"
 
 
+def isolated(text: str) -> str:
+    """Return text of the user's to stand inside a sentence, so that its direction of writing ends where it ends.
+
+    Args:
+        text: A name or a label.
+
+    Returns:
+        The text between the Unicode isolates, which can't be seen.
+
+    Example:
+        >>> len(isolated("abc"))
+        5
+    """
+    return f"\u2068{text}\u2069"
+
+
 def plain(value: object) -> str:
-    """Return a user's value as text that any page and JSON file can hold.
+    r"""Return a user's value as text that any page and JSON file can hold.
 
     Control characters and halves of surrogate pairs, which HTML forbids, become the replacement sign.
 
@@ -198,8 +233,8 @@ def plain(value: object) -> str:
         The text.
 
     Example:
-        >>> plain("a\\x00b"), plain(3.0), plain("\\ud800")
-        ('a\\ufffdb', '3', '?')
+        >>> plain("a\x00b"), plain(3.0), plain("\ud800")
+        ('a\ufffdb', '3', '?')
     """
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)

@@ -12,9 +12,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from toolkit import baselines
 from toolkit.baselines import fit_baselines
-from toolkit.encoding import Encoder, Target
+from toolkit.encoding import Encoder
 from toolkit.metrics import Outcome, evaluate
 from toolkit.tables import Table, prepare
+from toolkit.targets import Target
 
 
 def frame(rows: int = 400, seed: int = 0) -> pd.DataFrame:

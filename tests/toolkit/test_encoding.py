@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, RobustScaler, StandardScaler
 
-from toolkit.encoding import Encoder, Target
+from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.tables import Column
+from toolkit.targets import Target
 
 
 def encoder_of(column: str, kind: str, values: Any, **options: Any) -> tuple[Encoder, pd.DataFrame]:

@@ -207,7 +207,7 @@ def test_a_file_with_code_or_of_a_later_version_is_refused(runs, tmp_path):
 
     with pytest.raises(DataError, match=r"keras\.layers\.Lambda"):
         toolkit.load(_rewritten(good, tmp_path / "lambda.keras", "config.json", with_lambda))
-    with pytest.raises(DataError, match="schema 99"):
+    with pytest.raises(DataError, match="schema version 99"):
         toolkit.load(_rewritten(good, tmp_path / "later.keras", archive.MEMBER, lambda c: c | {"schema": 99}))
     with pytest.raises(DataError, match="lack"):
         toolkit.load(_rewritten(good, tmp_path / "less.keras", archive.MEMBER, lambda c: {"schema": 1}))
