@@ -12,8 +12,8 @@ __all__ = ["EFFORTS", "choose"]
 #: Passes over the training rows, as a multiple of `toolkit.training.default_epochs`, by effort.
 EFFORTS = {"quick": 0.25, "default": 1.0, "best": 4.0}
 
-#: From this number of training rows on a network is held back less.
-MANY_ROWS = 10_000
+# Numbers of training rows below which a network is held back: by dropout, and by a lower rate too.
+_FEW, _VERY_FEW = 10_000, 2_000
 
 
 def choose(effort: str, rows: int) -> dict[str, dict[str, Any]]:
@@ -37,9 +37,8 @@ def choose(effort: str, rows: int) -> dict[str, dict[str, Any]]:
     """
     if effort not in EFFORTS:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
-    many = rows >= MANY_ROWS
     epochs = max(8, round(default_epochs(rows) * EFFORTS[effort]))
     return {
-        "model": {"dropout": 0.0 if many else 0.3},
-        "training": {"epochs": epochs, "learning_rate": 1e-3 if many else 5e-4},
+        "model": {"dropout": 0.3 if rows < _FEW else 0.0},
+        "training": {"epochs": epochs, "learning_rate": 5e-4 if rows < _VERY_FEW else 1e-3},
     }
