@@ -1,7 +1,12 @@
 """The losses that Keras lacks or gets wrong, as Keras ``Loss`` classes on raw scores.
 
 They work in plain Keras (``model.compile(loss=MulticlassHinge())``), serialise with the model, take sample weights,
-and are exactly 0, with a gradient of exactly 0, where every margin is met.
+and a hinge is exactly 0, with a gradient of exactly 0, where every margin is met. None of them is ever NaN for finite
+scores and declared labels, and none is infinite where the true value fits its type: not for huge scores, not in
+float16, not in the mean over the rows.
+
+A label that is not a class id, or not one of the two declared ones, is an error where it comes in an array or a list.
+Inside a compiled function nothing can be raised: there its row's loss is NaN, and its gradient 0.
 """
 
 from __future__ import annotations
@@ -9,28 +14,101 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+from toolkit.errors import DataError
 
 __all__ = ["BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy"]
 
 _PACKAGE = "logitkit"
+# Rows are added up at this scale, a power of two and so exact: a sum of up to 16 million of them can't overflow.
+_SCALE = 2.0**-24
+_HALVES = ("float16", "bfloat16")
+
+
+class _ScoreLoss(keras.losses.Loss):
+    """A loss of raw scores (n, units) that is written row by row, in `_rows`, and computed in float32 at least.
+
+    Keras turns the targets into the loss's type before it calls it: float16 rounds class ids above 2,048, bfloat16
+    those above 256. A 16-bit loss therefore works in float32 and gives its result in 16 bits.
+    """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the reduced loss, in this loss's type."""
+        _check_shapes(y_true, y_pred, self._sparse)
+        if isinstance(y_true, np.ndarray | list | tuple):
+            labels = np.asarray(y_true)
+            if labels.dtype.kind not in "biuf":
+                raise DataError(f"labels are {labels.dtype}; expected numbers. Encode them first.")
+            self._check_labels(labels, np.shape(y_pred)[-1])
+        reduced = _Reduction(self, sample_weight)(y_true, y_pred, sample_weight)
+        return ops.cast(reduced / _SCALE, self.dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each row, shape (n,), in the type of the scores."""
+        y_pred = ops.convert_to_tensor(y_pred)
+        y_true = ops.convert_to_tensor(y_true)
+        _check_shapes(y_true, y_pred, self._sparse)
+        y_true = ops.reshape(y_true, (-1,) if self._sparse else ops.shape(y_pred))
+        given = keras.backend.standardize_dtype(y_pred.dtype)
+        return ops.cast(self._rows(y_true, ops.cast(y_pred, _wide(given))), given)
+
+    #: Whether targets are class ids, one a row.
+    _sparse = True
+
+    def _rows(self, y_true: Any, scores: Any) -> Any:
+        raise NotImplementedError
+
+    def _check_labels(self, labels: np.ndarray, units: int) -> None:
+        wrong = labels[~((labels >= 0) & (labels < units) & (labels == np.floor(labels)))]
+        if wrong.size:
+            raise DataError(f"label {wrong[0]} is not a class id: expected whole numbers from 0 to {units - 1}.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds this loss."""
+        return {**super().get_config(), "dtype": self.dtype}
+
+
+class _Reduction(keras.losses.Loss):
+    """Keras's own weights, mask and reduction around the rows of a `_ScoreLoss`, scaled so that they don't overflow."""
+
+    def __init__(self, loss: _ScoreLoss, sample_weight: Any) -> None:
+        super().__init__(name=loss.name, reduction=loss.reduction, dtype=_wide(loss.dtype))
+        self._loss, self._weight = loss, sample_weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        rows = self._loss.call(y_true, y_pred) * _SCALE
+        if self._weight is None:
+            return rows
+        weight = ops.convert_to_tensor(self._weight, dtype=rows.dtype)
+        if len(weight.shape) == 2:
+            weight = ops.squeeze(weight, axis=-1)
+        return ops.where(weight == 0, 0.0, rows)  # a row without weight stays out, even where it is infinite
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
-class MulticlassHinge(keras.losses.Loss):
+class MulticlassHinge(_ScoreLoss):
     """Multiclass max-margin loss of Weston and Watkins (1999): a sum over the wrong classes.
 
     ``sum over j != y of max(0, scores[j] - scores[y] + delta)``, squared term by term if asked. Adding a constant to
-    all scores changes nothing. At scores near 0 its value is ``classes - 1`` (for delta 1).
+    all scores changes nothing. At scores near 0 its value is ``classes - 1`` (for delta 1). Its gradient is 1 for each
+    wrong class inside the margin (for squared, twice its term) and minus their sum for the true class.
+
+    It gives no probabilities: take `SoftmaxCrossentropy` where they matter.
 
     Args:
-        delta: The margin by which the true class's score shall lead, above 0.
+        delta: The margin by which the true class's score shall lead, above 0. Terms are exact to 6e-8 of it, or of
+            the difference where that is larger.
         squared: Square each term: smooth at the margin, harder on large violations.
         reduction: As in every Keras loss.
         name: As in every Keras loss.
-        dtype: As in every Keras loss.
+        dtype: The type of the result; None is Keras's ``floatx``. A 16-bit loss is computed in float32.
 
     Call with ``y_true`` of shape (n,) or (n, 1), integer class ids, and ``y_pred`` of shape (n, classes), raw scores.
+
+    Raises:
+        DataError: A margin that is not above 0; shapes that don't fit; labels that are not class ids.
 
     Example:
         >>> loss = MulticlassHinge()
@@ -46,22 +124,20 @@ class MulticlassHinge(keras.losses.Loss):
         self,
         delta: float = 1.0,
         squared: bool = False,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str = "multiclass_hinge",
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.delta = _margin(delta)
-        self.squared = squared
+        self.squared = bool(squared)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each row, shape (n,)."""
-        y_true, y_pred = _ids_and_scores(y_true, y_pred)
-        true = ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
-        # The true score is read by its place, not by a product with the one-hot: an infinite score times 0 is NaN.
-        own = ops.take_along_axis(y_pred, ops.expand_dims(y_true, -1), axis=-1)
-        margins = ops.where(true > 0, ops.zeros_like(y_pred), ops.relu(y_pred - own + self.delta))
-        return ops.sum(ops.square(margins) if self.squared else margins, axis=-1)
+    def _rows(self, y_true: Any, scores: Any) -> Any:
+        ids, known, own = _true_class(y_true, scores)
+        # The true class is masked, not subtracted: 1 taken from a sum of 1e30 would be lost.
+        true = ops.expand_dims(ids, -1) == ops.arange(scores.shape[-1], dtype="int32")
+        margins = ops.where(true, 0.0, ops.relu((scores - ops.expand_dims(own, -1)) + self.delta))
+        return _or_nan(known, ops.sum(ops.square(margins) if self.squared else margins, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds this loss."""
@@ -69,18 +145,24 @@ class MulticlassHinge(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
-class BinaryHinge(keras.losses.Loss):
+class BinaryHinge(_ScoreLoss):
     """Max-margin loss of one score, or of one score per label: ``max(0, delta - y * score)`` with y = -1 or +1.
 
+    It gives no probabilities. For one of several classes take `MulticlassHinge`.
+
     Args:
-        delta: The margin, above 0.
+        delta: The margin, above 0. Terms are exact to 6e-8 of it, or of the score where that is larger.
         squared: Square the term.
         labels: How the targets are written: ``"01"`` or ``"-1+1"``. Declared, never guessed from a batch.
         reduction: As in every Keras loss.
         name: As in every Keras loss.
-        dtype: As in every Keras loss.
+        dtype: The type of the result; None is Keras's ``floatx``. A 16-bit loss is computed in float32.
 
-    Call with ``y_true`` and ``y_pred`` of shape (n, units); several labels are averaged, as Keras does.
+    Call with ``y_true`` and ``y_pred`` of shape (n, units), or (n,) and (n, 1); several labels are averaged, as Keras
+    does.
+
+    Raises:
+        DataError: A margin that is not above 0; shapes that don't fit; labels other than the declared ones.
 
     Example:
         >>> round(float(BinaryHinge()([[1.0], [0.0]], [[0.3], [-2.0]])), 4)  # (0.7 + 0) / 2
@@ -91,29 +173,43 @@ class BinaryHinge(keras.losses.Loss):
         Machine Learning: Neural Network, IIIT Sri City.
     """
 
+    _sparse = False
+
     def __init__(
         self,
         delta: float = 1.0,
         squared: bool = False,
         labels: str = "01",
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str = "binary_hinge",
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if labels not in ("01", "-1+1"):
-            raise ValueError(f"labels={labels!r}: expected '01' or '-1+1'.")
+            raise DataError(f"labels={labels!r}: expected '01' or '-1+1', the way the targets are written.")
         self.delta = _margin(delta)
-        self.squared = squared
+        self.squared = bool(squared)
         self.labels = labels
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each row, shape (n,): the mean over its scores."""
-        y_pred = ops.convert_to_tensor(y_pred)
-        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
+    def _rows(self, y_true: Any, scores: Any) -> Any:
+        y_true = ops.cast(y_true, scores.dtype)
         sign = 2 * y_true - 1 if self.labels == "01" else y_true
-        terms = ops.relu(self.delta - sign * y_pred)
-        return ops.mean(ops.square(terms) if self.squared else terms, axis=-1)
+        terms = ops.relu(self.delta - sign * scores)
+        # Divided before they are squared and added up: a mean that fits must not overflow on its way.
+        shares = terms / scores.shape[-1]
+        return _or_nan(
+            ops.all(ops.abs(sign) == 1, axis=-1), ops.sum(shares * terms if self.squared else shares, axis=-1)
+        )
+
+    def _check_labels(self, labels: np.ndarray, units: int) -> None:
+        first = 0 if self.labels == "01" else -1
+        wrong = labels[(labels != first) & (labels != 1)]
+        if wrong.size:
+            other = "-1+1" if self.labels == "01" else "01"
+            raise DataError(
+                f"label {wrong[0]} is neither {first} nor 1, as labels='{self.labels}' declares "
+                f"(labels='{other}' takes {-1 - first} and 1)."
+            )
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds this loss."""
@@ -121,19 +217,23 @@ class BinaryHinge(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
-class SoftmaxCrossentropy(keras.losses.Loss):
+class SoftmaxCrossentropy(_ScoreLoss):
     """Cross-entropy of softmax scores with integer labels and label smoothing, computed from the logits.
 
     ``logsumexp(scores) - sum over j of q[j] * scores[j]`` where q is ``1 - label_smoothing`` on the true class plus
-    ``label_smoothing / classes`` on each. Shifted by the largest score, so it neither overflows nor loses digits.
+    ``label_smoothing / classes`` on each. At scores near 0 its value is ``ln(classes)``. Its gradient is
+    ``softmax(scores) - q``.
 
     Args:
         label_smoothing: Share of the target spread evenly over all classes, 0 to below 1.
         reduction: As in every Keras loss.
         name: As in every Keras loss.
-        dtype: As in every Keras loss.
+        dtype: The type of the result; None is Keras's ``floatx``. A 16-bit loss is computed in float32.
 
     Call with ``y_true`` of shape (n,) or (n, 1), integer class ids, and ``y_pred`` of shape (n, classes), raw scores.
+
+    Raises:
+        DataError: A share out of its range; shapes that don't fit; labels that are not class ids.
 
     Example:
         >>> round(float(SoftmaxCrossentropy()([0], [[3.2, 5.1, -1.7]])), 4)
@@ -147,45 +247,74 @@ class SoftmaxCrossentropy(keras.losses.Loss):
     def __init__(
         self,
         label_smoothing: float = 0.0,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str = "softmax_crossentropy",
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing={label_smoothing!r}: expected a share from 0 to below 1.")
+        if not _is_number(label_smoothing) or not 0 <= label_smoothing < 1:
+            raise DataError(f"label_smoothing={label_smoothing!r}: expected a share from 0 to below 1.")
         self.label_smoothing = float(label_smoothing)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each row, shape (n,)."""
-        y_true, y_pred = _ids_and_scores(y_true, y_pred)
-        shifted = y_pred - ops.stop_gradient(ops.max(y_pred, axis=-1, keepdims=True))
-        total = ops.log(ops.sum(ops.exp(shifted), axis=-1))
-        own = ops.squeeze(ops.take_along_axis(shifted, ops.expand_dims(y_true, -1), axis=-1), axis=-1)
-        loss = total - own
-        if self.label_smoothing:
-            even = total - ops.mean(shifted, axis=-1)
-            loss = (1 - self.label_smoothing) * loss + self.label_smoothing * even
-        return loss
+    def _rows(self, y_true: Any, scores: Any) -> Any:
+        _, known, own = _true_class(y_true, scores)
+        # Shifted by the largest score, exp doesn't overflow; the shift cancels, and so does its gradient.
+        largest = ops.stop_gradient(ops.max(scores, axis=-1))
+        total = ops.log(ops.sum(ops.exp(scores - ops.expand_dims(largest, -1)), axis=-1))
+        if not self.label_smoothing:
+            return _or_nan(known, total + (largest - own))
+        # Halves, since a difference of two huge scores may not fit where its share does.
+        behind = largest / 2 - own / 2
+        all_behind = ops.expand_dims(largest / 2, -1) - scores / 2
+        even = ops.sum(all_behind * (2 * self.label_smoothing / scores.shape[-1]), axis=-1)
+        return _or_nan(known, total + 2 * (1 - self.label_smoothing) * behind + even)
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds this loss."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def _margin(delta: float) -> float:
-    if not 0 < delta < float("inf"):
-        raise ValueError(f"delta={delta!r}: expected a margin above 0.")
+    if not _is_number(delta) or not 0 < delta < float("inf"):
+        raise DataError(f"delta={delta!r}: expected a margin, a number above 0.")
     return float(delta)
 
 
-def _ids_and_scores(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    y_pred = ops.convert_to_tensor(y_pred)
-    if len(y_pred.shape) != 2 or y_pred.shape[-1] < 2:
-        raise ValueError(f"scores have shape {tuple(y_pred.shape)}; expected (n, classes) with 2 classes or more.")
-    y_true = ops.convert_to_tensor(y_true)
-    if len(y_true.shape) == 2 and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, axis=-1)
-    if len(y_true.shape) != 1:
-        raise ValueError(f"labels have shape {tuple(y_true.shape)}; expected (n,) or (n, 1), integer class ids.")
-    return ops.cast(y_true, "int32"), y_pred
+def _wide(dtype: str) -> str:
+    return "float32" if dtype in _HALVES else dtype
+
+
+def _check_shapes(y_true: Any, y_pred: Any, sparse: bool) -> None:
+    given, scores = tuple(np.shape(y_true)), tuple(np.shape(y_pred))
+    if len(scores) != 2 or scores[-1] is None:
+        raise DataError(f"scores have shape {scores}; expected (n, {'classes' if sparse else 'units'}).")
+    if sparse and scores[-1] < 2:
+        raise DataError(f"scores have shape {scores}; expected (n, classes) with 2 classes or more.")
+    expected = [scores[:1], (scores[0], 1)] if sparse or scores[-1] == 1 else [scores]
+    if not any(_fit(given, shape) for shape in expected):
+        wanted = "(n,) or (n, 1), integer class ids" if sparse else "the same"
+        raise DataError(f"labels have shape {given} and scores {scores}; expected labels of shape {wanted}.")
+
+
+def _fit(given: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+    """Tell whether two shapes can be one, where None is any number of rows."""
+    return len(given) == len(expected) and all(
+        a == b or a is None or b is None for a, b in zip(given, expected, strict=True)
+    )
+
+
+def _true_class(y_true: Any, scores: Any) -> tuple[Any, Any, Any]:
+    """Return class ids inside the range, whether each was there from the start, and its score: all of shape (n,)."""
+    ids = ops.cast(y_true, "int32")
+    known = (ids >= 0) & (ids < scores.shape[-1]) & (ops.cast(ids, y_true.dtype) == y_true)
+    ids = ops.clip(ids, 0, scores.shape[-1] - 1)
+    # Read by its place, not by a product with a one-hot: a score of infinity times 0 is NaN.
+    return ids, known, ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(ids, -1), axis=-1), axis=-1)
+
+
+def _or_nan(known: Any, rows: Any) -> Any:
+    return ops.where(known, rows, float("nan"))

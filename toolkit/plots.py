@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
@@ -479,9 +480,10 @@ def svg(figure: Figure, *, title: str, description: str) -> str:
         >>> text.startswith("<svg") and "<title" in text
         True
     """
-    stream = io.StringIO()
-    with _look():
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+    stream, dpi = io.StringIO(), figure.dpi
+    with _look():  # not savefig, which draws everything twice
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    figure.dpi = dpi
     root = ElementTree.fromstring(stream.getvalue())
     box = root.get("viewBox", "0 0 1 1")
     parents = {child: parent for parent in root.iter() for child in parent}

@@ -299,7 +299,7 @@ def mistakes(run: Run, table: Table, outcome: Outcome, columns: Sequence[Mapping
     }
 
 
-_NUMBERED = "Row numbers count from 1 in your file, without its header."
+_NUMBERED = "Row numbers count from 1 in the file that a row came from, without its header."
 _ABOUT = {
     "regression": f"The test rows that the network missed by most. {_NUMBERED}",
     "binary": f"The test rows on which the network was most sure, and wrong. {_NUMBERED}",

@@ -164,7 +164,6 @@ class Run:
             progress=False,
         )
         self.settings["updated"] = self.settings.get("updated", 0) + len(x)
-        self.saved_summary = None
         return self
 
     def summary(self, rows: bool = True) -> dict[str, Any]:

@@ -1,0 +1,224 @@
+"""The recipes: one call for each task, the options passed on, the mistakes caught."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits, load_iris
+
+import recipes
+from recipes import binary, defaults, multiclass, multilabel, options, regression
+from recipes.samples import path
+from toolkit import training
+from toolkit.errors import DataError
+
+QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    return pd.DataFrame(
+        {
+            "a": x[:, 0],
+            "b": x[:, 1],
+            "two": np.where(x[:, 0] > 0, "yes", "no"),
+            "three": np.digitize(x[:, 1], [-0.5, 0.5]),
+            "number": np.exp(x[:, 0]),
+            "flag": (x[:, 1] > 0).astype(int),
+        }
+    )
+
+
+def test_the_four_tasks_are_modules_of_recipes():
+    for task in ("binary", "multiclass", "multilabel", "regression"):
+        assert callable(getattr(recipes, task).train)
+
+
+def test_two_trainings_with_the_same_inputs_give_the_same_weights_metrics_and_report(frame):
+    first, again, other = (
+        binary.train(frame[["a", "b", "two"]], target="two", seed=seed, **QUICK) for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first.model.get_weights(), again.model.get_weights(), strict=True))
+    assert first.metrics == again.metrics
+    assert not np.array_equal(first.data.parts["test"], other.data.parts["test"])
+
+    def without_times(value):
+        if isinstance(value, dict):
+            return {
+                k: without_times(v) for k, v in value.items() if "second" not in k and k not in ("created", "times")
+            }
+        return [without_times(v) for v in value] if isinstance(value, list) else value
+
+    assert without_times(first.summary()) == without_times(again.summary())
+
+
+def test_a_number_is_learned_on_its_logarithm_when_asked(frame):
+    options = {"epochs": 60, "progress": False, "baselines": False, "hidden": (), "learning_rate": 0.05}
+    data = frame[["a", "b", "number"]]
+    plain = regression.train(data, target="number", **options)
+    logged = regression.train(data, target="number", log_target=True, **options)
+    assert logged.metrics["r2"] > 0.98 > plain.metrics["r2"], "the number is the exponential of a column"
+    assert (logged.predict(data) > 0).all()
+
+
+@pytest.mark.parametrize("scaling", ["standard", "mean", "robust"])
+def test_every_scaling_trains(frame, scaling):
+    run = binary.train(frame[["a", "b", "two"]], target="two", scaling=scaling, **QUICK)
+    assert run.settings["encoding"]["scaling"] == scaling
+
+
+def test_several_targets_are_predicted_by_one_network(frame):
+    run = regression.train(frame[["a", "b", "number", "flag"]], target=["number", "flag"], **QUICK)
+    assert run.predict(frame).shape == (120, 2)
+    assert run.model.output_shape == (None, 2)
+
+
+def test_balanced_class_weights_find_more_of_the_rare_class():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1500, 2))
+    y = (x[:, 0] + rng.normal(size=1500) > 2.2).astype(int)
+    found = {}
+    for weight in (None, "balanced", {1: 1.0, 0: 0.0001}):
+        run = binary.train((x, y), class_weight=weight, **(QUICK | {"epochs": 30, "learning_rate": 0.01}))
+        found[str(weight)] = run.metrics["recall"]
+    assert found["None"] + 0.2 < found["balanced"] <= found["{1: 1.0, 0: 0.0001}"] == 1.0
+
+
+def test_sample_weights_of_a_column_take_rows_out_of_the_training(frame):
+    wrong = frame.assign(two=np.where(np.arange(120) % 2, frame["two"], "no"), weight=np.arange(120) % 2)
+    run = binary.train(
+        wrong[["a", "b", "two", "weight"]], target="two", sample_weight="weight", baselines=False, progress=False,
+        hidden=(), epochs=200, learning_rate=0.05,
+    )  # fmt: skip
+    assert "weight" in run.data.set_aside
+    assert run.evaluate(frame)["accuracy"] > 0.9, "only the rows with a right label count"
+
+
+def test_a_test_file_of_its_own_is_the_test_part(tmp_path, frame):
+    data = frame[["a", "b", "two"]]
+    data[:90].to_csv(tmp_path / "train.csv", index=False)
+    data[90:].to_csv(tmp_path / "test.csv", index=False)
+    run = binary.train(tmp_path / "train.csv", target="two", test=tmp_path / "test.csv", **QUICK)
+    assert len(run.data.parts["test"]) == 30
+    assert run.metrics == pytest.approx(run.evaluate(data[90:]))
+
+
+def test_a_builder_of_ones_own_gets_its_own_options(frame):
+    def narrow(inputs: int, units: int, *, width: int = 3) -> keras.Sequential:
+        """Build one hidden layer.
+
+        Args:
+            width: Its neurons.
+        """
+        return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(width, "tanh"), keras.layers.Dense(units)])
+
+    run = binary.train(
+        frame[["a", "b", "two"]], target="two", build=narrow, width=5, epochs=1, progress=False, baselines=False
+    )
+    assert run.model.count_params() == 3 * 5 + 6
+    assert run.settings["model"] == {"builder": "narrow", "width": 5}
+    with pytest.raises(DataError, match="'hidden' is not known"):
+        binary.train(frame, target="two", build=narrow, hidden=(3,))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([keras.layers.Dense(1, "sigmoid")], "must be a dense one without activation"),
+        ([keras.layers.Dense(1), keras.layers.Activation("sigmoid")], "must be a dense one without activation"),
+        ([keras.layers.Dense(2)], r"expected \(None, 1\)"),
+    ],
+)
+def test_a_builder_whose_output_is_not_linear_is_refused(frame, layers, message):
+    with pytest.raises(DataError, match=message):
+        binary.train(
+            frame[["a", "b", "two"]], target="two", build=lambda inputs, units: keras.Sequential(layers),
+            progress=False,
+        )  # fmt: skip
+
+
+def test_digits_are_told_apart_by_their_pixels():
+    x, y = load_digits(return_X_y=True)
+    run = multiclass.train((x, y), epochs=20, hidden=(64,), learning_rate=0.005, progress=False, baselines=False)
+    assert run.metrics["accuracy"] > 0.93
+    assert run.predict(x[:5]).dtype == y.dtype
+
+
+def test_one_hot_targets_are_classes_and_indicators_are_labels():
+    x, y = load_iris(return_X_y=True)
+    run = multiclass.train((x, np.eye(3)[y]), **QUICK)
+    assert run.target.classes == [0, 1, 2]
+    labels = multilabel.train((x, np.stack([y > 0, y > 1], axis=1)), **QUICK)
+    assert labels.predict(x).dtype == bool
+
+
+def test_efforts_differ_in_passes_only_where_the_user_says_nothing():
+    usual = training.default_epochs(500)
+    passes = {effort: defaults.choose(effort, 500)["training"]["epochs"] for effort in defaults.EFFORTS}
+    assert passes["quick"] < passes["default"] == usual < passes["best"]
+    with pytest.raises(DataError, match="Did you mean 'quick'"):
+        defaults.choose("quik", 500)
+
+
+def test_every_option_is_declared_once_and_documented():
+    declared = [(name, option) for place in options.all_options().values() for name, option in place.items()]
+    names = [name for name, _ in declared]
+    assert len(set(names)) == len(names)
+    assert [name for name, option in declared if not option.about] == []
+
+
+def test_no_notebook_or_terminal_means_a_line_an_epoch(frame, capsys):
+    binary.train(frame[["a", "b", "two"]], target="two", **(QUICK | {"progress": True}))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert all("left" in line and "val_loss" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: binary.train("no/such.csv", target="y"), "no such file"),
+        (lambda f: binary.train(f, target="tow"), "Did you mean 'two'"),
+        (lambda f: binary.train(f.head(1), target="two"), "1 row"),
+        (lambda f: binary.train(f.assign(two=None), target="two"), "missing in all"),
+        (lambda f: binary.train(f.assign(two="no"), target="two"), "one class only"),
+        (lambda f: binary.train(f, target="three"), "Use multiclass"),
+        (lambda f: regression.train(f, target="two"), "regression needs numbers"),
+        (lambda f: multilabel.train(f, target=["flag", "three"]), "'three'.*2 in row|'three'.*multilabel needs 0 or 1"),
+        (lambda f: binary.train(f[["two"]].assign(c=1), target="two"), "no usable column|constant"),
+        (lambda f: binary.train(f.assign(a=f["a"].where(f.index != 2, np.inf)), target="two"), "infinite.*row 3"),
+        (lambda f: binary.train(f, target="two", dropuot=0.1), "Did you mean 'dropout'"),
+        (lambda f: binary.train(f, target="two", head="softmax"), "not one for binary"),
+        (lambda f: binary.train(f, target="two", effort="max"), "quick, default, best"),
+        (lambda f: binary.train(f, target="two", class_weight={"maybe": 2}), "'maybe'"),
+        (lambda f: regression.train(f, target="number", class_weight="balanced"), "binary and multiclass"),
+        (lambda f: regression.train(f.assign(number=f["a"]), target="number", log_target=True), "above 0"),
+        (lambda f: binary.train(f), "target"),
+        (lambda f: binary.train(f, target="two", test=1.5), "test"),
+    ],
+)
+def test_a_mistake_says_what_and_where(frame, call, message):
+    with pytest.raises(DataError, match=message):
+        call(frame)
+
+
+def test_an_empty_file_and_a_header_alone_say_so(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"empty\.csv is empty"):
+        binary.train(tmp_path / "empty.csv", target="b")
+    with pytest.raises(DataError, match="column names only"):
+        binary.train(tmp_path / "header.csv", target="b")
+
+
+def test_the_samples_are_learned_better_than_by_guessing(runs):
+    for run in runs.values():
+        assert "better than guessing" in run.verdict[0]
+
+
+def test_a_path_as_text_works_like_a_path_object():
+    assert str(path("wine")).endswith("wine.csv")
