@@ -34,7 +34,7 @@ def train(
             one. None for an (X, y) pair.
         test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
             number of rows.
-        head: ``"logistic"``, or a `Head`.
+        head: ``"logistic"``, ``"hinge"`` (SVM), ``"squared_hinge"``, or a `Head`.
         effort: ``"quick"``, ``"default"`` or ``"best"``: how much time to spend.
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.

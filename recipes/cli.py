@@ -27,7 +27,7 @@ TASKS = {
 }
 
 # Options that other tasks refuse.
-_ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass")}
+_ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass"), "threshold": ("binary",)}
 
 
 class _Lazy(click.Group):
@@ -74,7 +74,7 @@ def predict(model: Path, data: Path, output: Path | None) -> None:
     predicted = run.predict(frame)
     names = [str(name) for name in run.target.columns]
     table = pd.DataFrame(predicted.reshape(len(frame), -1), columns=pd.Index(names))
-    if run.head.link is not None:
+    if run.task != "regression":
         chances = run.predict_proba(frame)
         table[[f"probability_{name}" for name in run.classes]] = chances
     text = table.to_csv(index=False)

@@ -63,6 +63,10 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
     from toolkit.targets import Target
 
     compare = "Fit a dummy, a linear and a gradient-boosted tree model on the same rows, to compare with."
+    decide = (
+        "For binary: the score above which a row is of the second class; a number, or the metric for which it is "
+        "chosen on the validation rows: accuracy, balanced_accuracy or f1. None is 0."
+    )
     return {
         "data": options_of(tables.prepare, but=("task", "test", "seed")),
         "encoding": options_of(Encoder.fit),
@@ -70,7 +74,10 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
         "weights": options_of(row_weights),
         "model": options_of(build or builders.mlp, but=("seed",)),
         "training": options_of(training.fit, but=("validation", "sample_weight", "scale", "shuffle", "seed")),
-        "evaluation": {"baselines": Option("baselines", "bool", True, compare)},
+        "evaluation": {
+            "baselines": Option("baselines", "bool", True, compare),
+            "threshold": Option("threshold", "str | float | None", None, decide),
+        },
     }
 
 

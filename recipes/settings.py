@@ -24,11 +24,12 @@ _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplot
 _BY_LAYER = ("hidden", "activation", "dropout")
 
 
-def calls(task: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the call and the command line that repeat a training.
+def calls(function: str, words: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the call and the command line that repeat a training or a comparison.
 
     Args:
-        task: The recipe's name.
+        function: What is called, such as ``"binary.train"``.
+        words: The same on the command line, after ``recipes``.
         data: What was given as data.
         given: Every argument that differs from its default.
 
@@ -36,16 +37,17 @@ def calls(task: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | Non
         ``call``, and ``command``: None where a value can't be written on a command line.
 
     Example:
-        >>> calls("binary", "a.csv", {"target": "y", "hidden": (8, 4)})["command"]
+        >>> calls("binary.train", "binary", "a.csv", {"target": "y", "hidden": (8, 4)})["command"]
         'recipes binary a.csv --target y --hidden 8,4'
     """
     source = repr(str(data)) if isinstance(data, str | Path) else "(X, y)" if isinstance(data, tuple) else "data"
     call = ", ".join([source, *(f"{name}={_code(value)}" for name, value in given.items())])
-    words = [_words(name, value) for name, value in given.items()]
+    written = [_words(name, value) for name, value in given.items()]
     command = None
-    if isinstance(data, str | Path) and None not in words:
-        command = shlex.join(["recipes", task, str(data), *(word for some in words for word in some or [])])
-    return {"call": f"{task}.train({call})", "command": command}
+    if isinstance(data, str | Path) and None not in written:
+        options = (word for some in written for word in some or [])
+        command = shlex.join(["recipes", *words.split(), str(data), *options])
+    return {"call": f"{function}({call})", "command": command}
 
 
 def circumstances() -> dict[str, Any]:

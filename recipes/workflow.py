@@ -5,27 +5,51 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
 from recipes import defaults, settings
 from recipes.options import all_options, options_of, route
-from toolkit import baselines, builders, metrics, tables, training
+from toolkit import baselines, builders, calibration, metrics, tables, training
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
-from toolkit.metrics import Outcome
 from toolkit.reading import read_baselines
 from toolkit.row_weights import row_weights
-from toolkit.runs import Run, outcome_of
+from toolkit.runs import Run
+from toolkit.tables import Table
 from toolkit.targets import Target
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["train"]
+__all__ = ["Asked", "Prepared", "fit", "prepare", "read_options", "train"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of one call, sorted by the place where they act."""
+
+    build: Callable[..., Any]
+    effort: str
+    places: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A table split and encoded: what heads that are compared share."""
+
+    table: Table
+    encoder: Encoder
+    target: Target
+    x: dict[str, NDArray[np.float32]]
+    y: dict[str, NDArray[Any]]
+    weights: dict[str, NDArray[np.float64] | None]
+    seconds: dict[str, float]
 
 
 def train(
@@ -41,85 +65,142 @@ def train(
     options: Mapping[str, Any],
 ) -> Run:
     """Train one network on a table; the recipes' `train` functions say the rest."""
-    build = options.get("build", builders.mlp)
-    asked = route({name: value for name, value in options.items() if name != "build"}, all_options(build))
+    asked = read_options(effort, options)
     chosen = get_head(task, head)
-    defaults.choose(effort, 1)  # an unknown effort is told before the data is read
+    prepared = prepare(task, data, target, test, seed, asked)
+    run = fit(prepared, chosen, asked, seed)
+    if asked.places["evaluation"].get("baselines", True):
+        with _timed(run.seconds, "baselines"):
+            run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
+    with _timed(run.seconds, "intervals"):
+        _judge(run, len(prepared.x["train"]), seed)
+    given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
+    usual = {"target": None, "test": None, "head": DEFAULT_HEADS[task], "effort": "default", "seed": 0, "report": None}
+    changed = {name: value for name, value in given.items() if value is not usual[name] and value != usual[name]}
+    run.settings = settings.calls(f"{task}.train", task, data, changed | dict(options)) | run.settings
+    if report is not None:
+        run.report(report)
+    return run
+
+
+def read_options(effort: str, options: Mapping[str, Any]) -> Asked:
+    """Sort the options of a call, before any data is read.
+
+    Raises:
+        DataError: An option or the effort is unknown.
+    """
+    build = options.get("build", builders.mlp)
+    defaults.choose(effort, 1)
+    return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, all_options(build)))
+
+
+def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, asked: Asked) -> Prepared:
+    """Read, split and encode a table."""
     seconds: dict[str, float] = {}
-
     with _timed(seconds, "read"):
-        table = tables.prepare(data, target, task=task, test=test, seed=seed, **asked["data"])
-    parts = table.parts
+        table = tables.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
     with _timed(seconds, "encode"):
+        parts = table.parts
         rows = table.frame.iloc[parts["train"]]
-        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked["encoding"])
-        coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked["target"])
-        weights = row_weights(table, coded, **asked["weights"])
-        x = {part: encoder.transform(table.frame.iloc[positions]) for part, positions in parts.items()}
-        y = {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()}
-        w = {part: None if weights is None else weights[positions] for part, positions in parts.items()}
+        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.places["encoding"])
+        coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked.places["target"])
+        weights = row_weights(table, coded, **asked.places["weights"])
+        return Prepared(
+            table,
+            encoder,
+            coded,
+            {part: encoder.transform(table.frame.iloc[positions]) for part, positions in parts.items()},
+            {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()},
+            {part: None if weights is None else weights[positions] for part, positions in parts.items()},
+            seconds,
+        )
 
-    suited = defaults.choose(effort, len(rows))
-    own = options_of(build)
-    model_options = {name: value for name, value in suited["model"].items() if name in own} | asked["model"]
-    model = _build(build, encoder.width, coded.units, model_options | ({"seed": seed} if "seed" in own else {}))
-    if "optimizer" in asked["training"]:
-        del suited["training"]["learning_rate"]  # it suits the default optimiser only
+
+def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bool | None = None) -> Run:
+    """Train a network with one head on a prepared table, calibrate it on validation and evaluate it on test rows.
+
+    Args:
+        prepared: The table.
+        head: What the scores mean.
+        asked: The options.
+        seed: Of the initial weights, dropout and the order of the rows.
+        progress: Overrides the option.
+    """
+    table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
+    suited = defaults.choose(asked.effort, len(x["train"]))
+    own = options_of(asked.build)
+    model_options = {k: v for k, v in suited["model"].items() if k in own} | asked.places["model"]
+    seeded = {"seed": seed} if "seed" in own else {}
+    model = _build(asked.build, prepared.encoder.width, prepared.target.units, model_options | seeded)
+    training_options = suited["training"] | asked.places["training"]
+    if "optimizer" in asked.places["training"]:
+        # The suited rate is the default optimiser's.
+        training_options = {"epochs": suited["training"]["epochs"]} | asked.places["training"]
+    if progress is not None:
+        training_options["progress"] = progress
+    seconds = dict(prepared.seconds)
     with _timed(seconds, "train"):
         trained = training.fit(
             model,
-            chosen,
+            head,
             x["train"],
             y["train"],
-            validation=(x["validation"], y["validation"], w["validation"]),
-            sample_weight=w["train"],
-            scale=coded.scale,
+            validation=(x["validation"], y["validation"], weights["validation"]),
+            sample_weight=weights["train"],
+            scale=prepared.target.scale,
             seed=seed,
-            **(suited["training"] | asked["training"]),
+            **training_options,
         )
     run = Run(
-        task=task,
-        head=chosen,
+        task=table.task,
+        head=head,
         model=model,
-        encoder=encoder,
-        target=coded,
+        encoder=prepared.encoder,
+        target=prepared.target,
         history=trained.history,
         best_epoch=trained.best_epoch,
         stopped=trained.stopped,
         seconds=seconds,
         data=table,
     )
+    with _timed(seconds, "calibrate"):
+        _calibrate(run, prepared, asked.places["evaluation"].get("threshold"), seed)
     with _timed(seconds, "evaluate"):
-        scores = run.raw_scores(x["test"])
-        run.outcome = outcome_of(chosen, coded, table.target.iloc[parts["test"]], scores, seconds["train"])
+        tested = table.target.iloc[table.parts["test"]]
+        run.outcome = run.outcome_of(run.raw_scores(x["test"]), tested, seconds["train"])
         run.metrics = metrics.evaluate(run.outcome)
-    if asked["evaluation"].get("baselines", True):
-        with _timed(seconds, "baselines"):
-            run.baselines = baselines.fit_baselines(table, encoder, coded, seed=seed)
-    with _timed(seconds, "intervals"):
-        run.table = _with_intervals(run.outcome, run.baselines, seed)
-        run.verdict = read_baselines(
-            run.outcome, run.baselines, len(rows), len(run.classes), parameters=model.count_params()
-        )
-    given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
-    usual = {"target": None, "test": None, "head": DEFAULT_HEADS[task], "effort": "default", "seed": 0, "report": None}
-    changed = {name: value for name, value in given.items() if value is not usual[name] and value != usual[name]}
     run.settings = {
-        **settings.calls(task, data, changed | dict(options)),
-        "effort": effort,
-        "head": chosen.name,
+        "effort": asked.effort,
+        "head": head.name,
         "seed": seed,
-        "data": {"source": table.name} | settings.shown(asked["data"]),
-        "encoding": settings.resolved(Encoder.fit, asked["encoding"]) | settings.resolved(Target.fit, asked["target"]),
-        "weights": settings.shown(asked["weights"]),
-        "model": {"builder": getattr(build, "__name__", type(build).__name__)}
-        | settings.resolved(build, model_options),
+        "data": {"source": table.name} | settings.shown(asked.places["data"]),
+        "encoding": settings.resolved(Encoder.fit, asked.places["encoding"])
+        | settings.resolved(Target.fit, asked.places["target"]),
+        "weights": settings.shown(asked.places["weights"]),
+        "model": {"builder": getattr(asked.build, "__name__", type(asked.build).__name__)}
+        | settings.resolved(asked.build, model_options),
         "training": trained.settings,
         **settings.circumstances(),
     }
-    if report is not None:
-        run.report(report)
     return run
+
+
+def _calibrate(run: Run, prepared: Prepared, threshold: str | float | None, seed: int) -> None:
+    """Fit on the validation rows what turns scores into probabilities, decisions or intervals."""
+    if threshold is not None and run.task != "binary":
+        raise DataError(f"threshold is for binary, and this is {run.task}.")
+    scores, y = run.raw_scores(prepared.x["validation"]), prepared.y["validation"]
+    if run.task == "regression":
+        true = prepared.table.target.iloc[prepared.table.parts["validation"]].to_numpy(np.float64)
+        run.residuals = np.sort(np.abs(run.target.decode(scores).reshape(true.shape) - true), axis=0)
+        return
+    truth = y.astype(np.int64)[:, 0] if run.task == "binary" else y.astype(np.int64)
+    weights = prepared.weights["validation"]
+    run.calibration = calibration.fit(run.task, run.head.link, scores, truth, seed=seed, sample_weight=weights)
+    if isinstance(threshold, str):
+        run.threshold = calibration.choose_threshold(scores, truth, threshold, sample_weight=weights)
+    elif threshold is not None:
+        run.threshold = float(threshold)
 
 
 def _build(build: Callable[..., Any], inputs: int, units: int, options: dict[str, Any]) -> keras.Sequential:
@@ -142,13 +223,18 @@ def _build(build: Callable[..., Any], inputs: int, units: int, options: dict[str
     return model
 
 
-def _with_intervals(outcome: Outcome, others: Mapping[str, Outcome], seed: int) -> pd.DataFrame:
-    """Return the metrics with their intervals, the run's first, then each baseline's."""
-    frame = metrics.intervals(outcome, seed=seed)
-    for name, other in others.items():
+def _judge(run: Run, rows: int, seed: int) -> None:
+    """Put the metrics with their intervals beside the baselines', and say what that means."""
+    if run.outcome is None:
+        return
+    frame = metrics.intervals(run.outcome, seed=seed)
+    for name, other in run.baselines.items():
         theirs = metrics.intervals(other, seed=seed).reindex(frame.index)
         frame[[name, f"{name}_low", f"{name}_high"]] = theirs[["value", "low", "high"]]
-    return frame
+    run.table = frame
+    run.verdict = read_baselines(
+        run.outcome, run.baselines, rows, len(run.classes), parameters=run.model.count_params()
+    )
 
 
 @contextmanager

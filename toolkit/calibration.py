@@ -1,7 +1,7 @@
 """From raw scores to probabilities that mean it: fitted on validation rows alone, and never changing a decision.
 
-A fit sees scores and labels, no model. Every formula works on scores of any size in float64. Beside them: the score from
-which a row counts as positive, chosen for a metric, and the size of the errors that an interval has to hold.
+A fit sees scores and labels, no model. Every formula works on scores of any size in float64. Beside them: the score
+above which a row counts as positive, chosen for a metric, and the size of the errors that an interval has to hold.
 """
 
 from __future__ import annotations
@@ -169,9 +169,10 @@ def fit(
       above 0 so that the order stands. A label that these rows hold in one value only gets about its smoothed share.
     - Margins of several classes: the softmax of the scores times one scale above 0, shared by the classes.
 
-    Perfectly separated rows give finite values: Platt's method has its own smoothed targets, a temperature or scale is
-    fitted as if one row more had been seen whose class is unknown. With fewer than 20 rows, or one class only among
-    them, no temperature is fitted; margins are, having nothing else, but unchecked.
+    Perfectly separated rows give finite values: Platt's method has its own smoothed targets; a temperature or scale is
+    fitted with one part in n + 1 of each of the n labels spread over all classes, together the worth of one row. With
+    fewer than 20 rows, or one class only among them, no temperature is fitted; margins are, having nothing else, but
+    unchecked.
 
     It is the wrong tool on the rows a model was trained on, where scores are better than they will be.
 
@@ -330,8 +331,8 @@ def residual_quantile(residuals: NDArray[Any], coverage: float) -> _Reals:
     """
     if not 0 < coverage < 1:
         raise DataError(f"coverage {coverage} is not between 0 and 1.")
-    size = np.asarray(residuals, np.float64)
-    size = np.abs(size.reshape(len(size), -1))
+    size = np.abs(np.asarray(residuals, np.float64))
+    size = size[:, None] if size.ndim == 1 else size
     if not np.isfinite(size).all():
         raise DataError(f"{int((~np.isfinite(size)).any(axis=1).sum())} of {len(size)} residuals are not finite.")
     # 0.07 * 100 is 7.000000000000001: round-off may not cost a row.
@@ -396,10 +397,10 @@ def _log_loss(task: str, scores: _Reals, truth: _Labels, weights: _Reals, scale:
 
 
 def _scale(task: str, scores: _Reals, truth: _Labels, weights: _Reals) -> float:
-    """The factor above 0 of least log loss, as if one row more had been seen whose class is unknown.
+    """The factor above 0 of least log loss, with one row's worth of doubt about the labels.
 
-    Log loss is convex in the factor, so the zero of its derivative is looked for, on a logarithmic scale. That row of
-    unknown class puts the zero at a finite place. The factor is counted in units of the middle distance from a tie.
+    Log loss is convex in the factor, so the zero of its derivative is looked for, on a logarithmic scale. The doubt
+    puts the zero at a finite place. The factor is counted in units of the middle distance from a tie.
     """
     doubt = 1 / (len(truth) + 1)
     several = task == "multiclass"
@@ -463,14 +464,14 @@ def _platt(margin: _Reals, label: _Labels, weights: _Reals) -> tuple[float, floa
 
     start = np.array([0.0, math.log((positives + 1) / (negatives + 1))])
     slope, intercept = _LEAST, 0.0
-    if unit.any() and 0 < positives and 0 < negatives:
+    if unit.any() and positives > 0 and negatives > 0:
         found = optimize.minimize(
             loss, start, jac=gradient, hess=curvature, method="trust-exact", options={"gtol": 1e-10, "maxiter": 200}
         )
         slope, intercept = (float(value) for value in found.x)
     if slope <= _LEAST:  # the loss is convex: its least value with an order kept lies on this edge
         slope = _LEAST
-        edge = 2.0 + math.log(len(label) + 2)
+        edge = 2 + math.log(positives + negatives + 2)
 
         def excess(place: float) -> float:
             return float(share @ (special.expit(slope * unit + place) - target))

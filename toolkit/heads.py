@@ -67,19 +67,20 @@ class Head:
     @property
     def probability(self) -> str:
         """How scores become probabilities, in words."""
+        if self.task == "regression":
+            return "none: a number has no class probability"
         return {
             "sigmoid": "the sigmoid of the score",
             "softmax": "the softmax of the scores",
-            None: "none: a number has no class probability"
-            if self.task == "regression"
-            else "none: a margin is not a probability",
+            None: "fitted on validation scores: a margin is not a probability",
         }[self.link]
 
-    def decide(self, scores: NDArray[Any]) -> NDArray[Any]:
+    def decide(self, scores: NDArray[Any], threshold: float = 0.0) -> NDArray[Any]:
         """Turn raw scores (n, units) into decisions.
 
         Args:
             scores: Raw scores, shape (n, units).
+            threshold: Above which score a row is of the second class; for binary only.
 
         Returns:
             Regression: the scores, (n, units). Binary: 0 or 1, (n,). Multiclass: class ids, (n,). Multilabel: 0 or 1,
@@ -89,8 +90,9 @@ class Head:
             return scores
         if self.task == "multiclass":
             return scores.argmax(axis=1)
-        positive = (scores > 0).astype(np.int64)
-        return positive[:, 0] if self.task == "binary" else positive
+        if self.task == "binary":
+            return (scores[:, 0] > threshold).astype(np.int64)
+        return (scores > 0).astype(np.int64)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64] | None:
         """Turn raw scores (n, units) into probabilities in float64, or None where the head has none.
@@ -166,7 +168,34 @@ def _softmax() -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
+def _binary_hinge() -> keras.losses.Loss:
+    from toolkit.losses import BinaryHinge
+
+    return BinaryHinge()
+
+
+def _binary_squared_hinge() -> keras.losses.Loss:
+    from toolkit.losses import BinaryHinge
+
+    return BinaryHinge(squared=True)
+
+
+def _multiclass_hinge() -> keras.losses.Loss:
+    from toolkit.losses import MulticlassHinge
+
+    return MulticlassHinge()
+
+
+def _multiclass_squared_hinge() -> keras.losses.Loss:
+    from toolkit.losses import MulticlassHinge
+
+    return MulticlassHinge(squared=True)
+
+
 _CROSS_ENTROPY = "cross-entropy, computed from the raw scores (logits)"
+
+_MARGIN = "max-margin (hinge, SVM): the distance by which {} misses a lead of 1{}"
+_ONE, _SUM = "the score", "the true class's score over each wrong one's"
 
 #: Every head by task and word; the first of a task is its default.
 HEADS: dict[tuple[str, str], Head] = {
@@ -182,8 +211,20 @@ HEADS: dict[tuple[str, str], Head] = {
             "Huber loss of the standardised target: squared up to one standard deviation of the target, linear beyond",
         ),
         Head("logistic", "binary", _logistic, "sigmoid", _CROSS_ENTROPY),
+        Head("hinge", "binary", _binary_hinge, None, _MARGIN.format(_ONE, "")),
+        Head("squared_hinge", "binary", _binary_squared_hinge, None, _MARGIN.format(_ONE, ", squared")),
         Head("softmax", "multiclass", _softmax, "softmax", _CROSS_ENTROPY),
+        Head("hinge", "multiclass", _multiclass_hinge, None, _MARGIN.format(_SUM, ", summed")),
+        Head("squared_hinge", "multiclass", _multiclass_squared_hinge, None, _MARGIN.format(_SUM, ", squared, summed")),
         Head("logistic", "multilabel", _logistic, "sigmoid", f"{_CROSS_ENTROPY}, averaged over the labels"),
+        Head("hinge", "multilabel", _binary_hinge, None, _MARGIN.format(f"{_ONE} of each label", "")),
+        Head(
+            "squared_hinge",
+            "multilabel",
+            _binary_squared_hinge,
+            None,
+            _MARGIN.format(f"{_ONE} of each label", ", squared"),
+        ),
     )
 }
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit import archive, metrics, report, summary, tables, training
+from toolkit.calibration import Calibration, residual_quantile
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import Head, get_head
@@ -25,7 +26,7 @@ from toolkit.targets import Target
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Run", "load", "outcome_of"]
+__all__ = ["Run", "load"]
 
 
 @dataclass
@@ -48,6 +49,9 @@ class Run:
         data: The table it was trained on; None after `load`.
         outcome: Truth, decisions and probabilities on the test part; None after `load`.
         baselines: The same for each baseline; empty after `load`.
+        calibration: How scores become probabilities, fitted on validation scores; None for regression.
+        threshold: For binary: the score above which a row is of the second class.
+        residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets).
         verdict: Sentences: how the network stands beside the baselines, and what that means.
     """
 
@@ -66,6 +70,9 @@ class Run:
     data: Table | None = None
     outcome: Outcome | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    threshold: float = 0.0
+    residuals: NDArray[np.float64] | None = None
     verdict: list[str] = field(default_factory=list)
     saved_summary: dict[str, Any] | None = None
 
@@ -92,6 +99,41 @@ class Run:
         """Return raw scores, shape (n, units), of rows that `encoder` has encoded already, shape (n, inputs)."""
         return self._scorer(x)
 
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        """Turn raw scores (n, units) into calibrated probabilities.
+
+        Args:
+            scores: Raw scores, shape (n, units).
+
+        Returns:
+            Binary: (n,), of the second class. Multiclass: (n, classes). Multilabel: (n, labels).
+
+        Raises:
+            DataError: There are none: the task is regression.
+        """
+        if self.calibration is not None:
+            return self.calibration.probabilities(scores)
+        plain = self.head.probabilities(scores)
+        if plain is None:
+            raise DataError(f"a {self.task} run with the {self.head.name} head has no probabilities.")
+        return plain
+
+    def outcome_of(self, scores: NDArray[np.float32], y: pd.DataFrame, seconds: float = 0.0) -> Outcome:
+        """Return truth, decisions and probabilities of rows with their raw scores.
+
+        Args:
+            scores: Raw scores, shape (n, units).
+            y: The true target columns, in the user's own labels.
+            seconds: Time of the training.
+        """
+        if self.task == "regression":
+            decoded = self.target.decode(scores).reshape(len(y), -1)
+            return Outcome(self.task, y.to_numpy(np.float64), decoded, None, scores, seconds)
+        y_true = np.asarray(self.target.encode(y)).astype(np.int64)
+        y_true = y_true[:, 0] if self.task == "binary" else y_true
+        decided = self.head.decide(scores, self.threshold)
+        return Outcome(self.task, y_true, decided, self.probabilities(scores), scores, seconds)
+
     def predict(self, new: Any) -> NDArray[Any]:
         """Return predictions in the user's own labels, numbers and dtype.
 
@@ -105,7 +147,7 @@ class Run:
         Raises:
             DataError: A column is missing or has another type than in training.
         """
-        return self.target.decode(self.head.decide(self.decision_function(new)))
+        return self.target.decode(self.head.decide(self.decision_function(new), self.threshold))
 
     def predict_proba(self, new: Any) -> NDArray[np.float64]:
         """Return probabilities: (n, classes) for binary and multiclass, (n, labels) for multilabel.
@@ -114,12 +156,35 @@ class Run:
             new: As for `predict`.
 
         Raises:
-            DataError: The head has no probabilities, or a column is missing or of another type.
+            DataError: The task is regression, or a column is missing or of another type.
         """
-        probabilities = self.head.probabilities(self.decision_function(new))
-        if probabilities is None:
-            raise DataError(f"a {self.task} run with the {self.head.name} head has {self.head.probability}.")
+        if self.task == "regression":
+            raise DataError("a regression run predicts numbers, not probabilities: use predict_interval.")
+        probabilities = self.probabilities(self.decision_function(new))
         return np.stack([1 - probabilities, probabilities], axis=1) if self.task == "binary" else probabilities
+
+    def predict_interval(self, new: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Return an interval around each prediction that holds the truth for a share of new rows (regression).
+
+        Split conformal prediction from the validation rows' errors: the interval is as wide for every row, and its
+        promise holds on average over rows like those. It is the wrong tool where some rows are much harder than others.
+
+        Args:
+            new: As for `predict`.
+            coverage: The share, between 0 and 1.
+
+        Returns:
+            Lower and upper ends, shape (n, 2), or (n, targets, 2) for several targets.
+
+        Raises:
+            DataError: The task has no intervals, or the coverage is too high for so few validation rows.
+        """
+        if self.residuals is None:
+            raise DataError(f"a {self.task} run has no intervals around numbers: use predict_proba.")
+        middle = self.predict(new)
+        reach = residual_quantile(self.residuals, coverage)
+        reach = reach[0] if middle.ndim == 1 else reach
+        return np.stack([middle - reach, middle + reach], axis=-1)
 
     def evaluate(self, labelled: Any) -> dict[str, float]:
         """Return the metrics of `metrics` on other labelled rows.
@@ -130,8 +195,8 @@ class Run:
         Raises:
             DataError: The target or a column is missing, a label was never seen, or a value has another type.
         """
-        frame, y = self._labelled(labelled)
-        return metrics.evaluate(outcome_of(self.head, self.target, y, self.raw_scores(frame)))
+        x, y = self._labelled(labelled)
+        return metrics.evaluate(self.outcome_of(self.raw_scores(x), y))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
         """Learn from new labelled rows in one pass, in their order, then forget them (online learning).
@@ -226,6 +291,9 @@ class Run:
             "table": json.loads(self.table.to_json(orient="split", double_precision=15)),
             "settings": self.settings,
             "seconds": self.seconds,
+            "calibration": None if self.calibration is None else self.calibration.to_dict(),
+            "threshold": self.threshold,
+            "residuals": None if self.residuals is None else self.residuals.tolist(),
             "verdict": self.verdict,
             "summary": self.summary(rows=False),
         }
@@ -274,6 +342,9 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             table=pd.DataFrame(**content["table"]).rename_axis("metric"),
             settings=content["settings"],
             seconds=content["seconds"],
+            calibration=None if content["calibration"] is None else Calibration.from_dict(content["calibration"]),
+            threshold=content["threshold"],
+            residuals=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
             verdict=content["verdict"],
             saved_summary=content["summary"],
         )
@@ -281,26 +352,6 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
         raise DataError(f"{path} is damaged: its settings lack {error}.") from error
     model.compile(loss=head.loss(), metrics=head.keras_metrics())
     return run
-
-
-def outcome_of(
-    head: Head, target: Target, y: pd.DataFrame, scores: NDArray[np.float32], seconds: float = 0.0
-) -> Outcome:
-    """Return truth, decisions and probabilities of rows with their raw scores.
-
-    Args:
-        head: What the scores mean.
-        target: The target's encoding.
-        y: The true target columns, in the user's own labels.
-        scores: Raw scores, shape (n, units).
-        seconds: Time of the training.
-    """
-    if head.task == "regression":
-        decoded = target.decode(scores)
-        return Outcome(head.task, y.to_numpy(np.float64), decoded.reshape(len(y), -1), None, scores, seconds)
-    y_true = np.asarray(target.encode(y)).astype(np.int64)
-    y_true = y_true[:, 0] if head.task == "binary" else y_true
-    return Outcome(head.task, y_true, head.decide(scores), head.probabilities(scores), scores, seconds)
 
 
 def _nullable(values: dict[str, float]) -> dict[str, float | None]:

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sk
+from sklearn.datasets import load_iris
 
 import toolkit
-from recipes import multiclass, regression
+from recipes import binary, multiclass, multilabel, regression
 from recipes.samples import SAMPLES, path
 from toolkit import archive
 from toolkit.errors import DataError
@@ -95,7 +96,8 @@ def test_the_model_is_compiled_with_the_heads_loss_and_metrics(runs):
     part = run.data.parts["test"]
     x, y = run.encoder.transform(run.data.frame.iloc[part]), run.target.encode(run.data.target.iloc[part])
     loss, accuracy = run.model.evaluate(x, y, verbose=0)
-    assert loss == pytest.approx(run.metrics["log_loss"], rel=1e-4)
+    plain = run.head.probabilities(run.outcome.scores)
+    assert loss == pytest.approx(sk.log_loss(run.outcome.y_true, plain), rel=1e-4)
     assert accuracy == pytest.approx(run.metrics["accuracy"], rel=1e-6)
 
 
@@ -290,3 +292,73 @@ def test_the_baselines_stand_beside_the_run(runs, task):
 def test_the_history_has_the_promised_columns(runs):
     for task, metric in {"regression": "rmse", "binary": "accuracy", "multilabel": "hamming_loss"}.items():
         assert {"loss", "val_loss", f"val_{metric}", "learning_rate", "seconds"} <= set(runs[task].history.columns)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_a_predicted_interval_holds_the_promised_share_of_new_rows(coverage):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=3000)})
+    frame["y"] = 100 * frame["x"] + rng.normal(scale=20, size=3000)
+    run = regression.train(
+        frame[:1000], target="y", hidden=(), epochs=60, learning_rate=0.05, baselines=False, progress=False
+    )
+    new = frame[1000:]
+    low, high = run.predict_interval(new, coverage).T
+    inside = ((low <= new["y"]) & (new["y"] <= high)).mean()
+    assert inside == pytest.approx(coverage, abs=0.1), "three standard errors of 200 validation rows"
+    with pytest.raises(DataError, match="too few for a coverage"):
+        run.predict_interval(new, 0.9999)
+
+
+def test_classes_have_no_interval_and_numbers_no_probability(runs):
+    with pytest.raises(DataError, match="predict_proba"):
+        runs["binary"].predict_interval(path("breast_cancer"))
+    with pytest.raises(DataError, match="predict_interval"):
+        runs["regression"].predict_proba(path("diabetes"))
+
+
+def test_calibration_changes_no_decision(runs):
+    for task in ("multiclass", "multilabel"):
+        scores = runs[task].outcome.scores
+        chances = runs[task].probabilities(scores)
+        if task == "multiclass":
+            assert (chances.argmax(axis=1) == runs[task].outcome.y_pred).all()
+        else:
+            assert ((chances > 0.5) == (scores > 0)).all(), "one temperature moves no label over a half"
+
+
+def test_a_threshold_chosen_on_validation_is_used_and_saved(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 1))
+    y = (x[:, 0] + rng.normal(size=2000) > 2).astype(int)
+    options = {"hidden": (), "epochs": 60, "learning_rate": 0.05, "baselines": False, "progress": False}
+    plain, chosen = (binary.train((x, y), threshold=metric, **options) for metric in (None, "f1"))
+    assert plain.threshold == 0 > chosen.threshold, "few positives: f1 wants more of them found"
+    assert chosen.metrics["f1"] > plain.metrics["f1"]
+    assert chosen.metrics["roc_auc"] == plain.metrics["roc_auc"]
+    loaded = toolkit.load(chosen.save(tmp_path / "chosen.keras"))
+    assert loaded.threshold == chosen.threshold
+    assert (loaded.predict(x) == (chosen.decision_function(x)[:, 0] > chosen.threshold)).all()
+    with pytest.raises(DataError, match="Did you mean 'accuracy'"):
+        binary.train((x, y), threshold="acuracy", **options)
+    with pytest.raises(DataError, match="threshold is for binary"):
+        multiclass.train((x, y), threshold="f1", **options)
+
+
+@pytest.mark.parametrize("head", ["hinge", "squared_hinge"])
+def test_hinge_heads_learn_and_their_probabilities_come_from_calibration_alone(head):
+    x, y = load_iris(return_X_y=True)
+    options = {"hidden": (8,), "epochs": 60, "learning_rate": 0.02, "baselines": False, "progress": False}
+    classes = multiclass.train((x, y), head=head, **options)
+    one = binary.train((x, y == 2), head=head, **options)
+    several = multilabel.train((x, np.stack([y > 0, y > 1], axis=1)), head=head, **options)
+    assert classes.metrics["accuracy"] > 0.9
+    assert one.metrics["accuracy"] > 0.9
+    assert several.metrics["hamming_loss"] < 0.1
+    assert (classes.calibration.method, one.calibration.method) == ("shared scale", "platt")
+    margins = classes.decision_function(x)
+    chances = classes.predict_proba(x)
+    assert (chances.argmax(axis=1) == margins.argmax(axis=1)).all()
+    scale = classes.calibration.parameters["scale"]
+    assert np.log(chances[:, 0] / chances[:, 1]) == pytest.approx(scale * (margins[:, 0] - margins[:, 1]), rel=1e-4)
+    assert "not a probability" in classes.calibration.sentence
