@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recipes import workflow
+from recipes import comparing, workflow
+from toolkit.comparisons import Comparison
 from toolkit.heads import Head
 from toolkit.runs import Run
 
-__all__ = ["train"]
+__all__ = ["compare", "train"]
 
 
 def train(
@@ -63,6 +65,60 @@ def train(
         head=head,
         effort=effort,
         seed=seed,
+        report=report,
+        options=options,
+    )
+
+
+def compare(
+    data: Any,
+    *,
+    target: list[str] | None = None,
+    test: Any = None,
+    heads: Sequence[str | Head] = comparing.USUAL["multilabel"],
+    seeds: int | Sequence[int] = 5,
+    effort: str = "default",
+    report: str | Path | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare heads for several labels, and one network with a score a label against one network a label.
+
+    Each seed draws a split, initial weights and an order of the rows that all heads share, so that differences are
+    paired. Over splits they are judged by the corrected resampled t-test (Nadeau and Bengio 2003), on test rows of
+    their own by a paired bootstrap. Losses are never compared: they are on different scales.
+
+    Args:
+        data: As for `train`.
+        target: As for `train`.
+        test: As for `train`; rows of their own are the same for all seeds.
+        heads: Two or more of ``"logistic"``, ``"hinge"``, ``"squared_hinge"``, ``"separate"`` (a logistic
+            network for each label), or a `Head` each. The others are set against the first.
+        seeds: How many seeds, or which.
+        effort: As for `train`.
+        report: Where to write the HTML report; None writes none.
+        options: As for `train`; the same for all heads.
+
+    Returns:
+        The comparison, with `table`, `verdict` and `report`.
+
+    Raises:
+        DataError: As for `train`, or fewer than two heads.
+
+    Example:
+        >>> from recipes.samples import path
+        >>> options = {"epochs": 2, "hidden": (4,), "progress": False, "heads": ("logistic", "hinge")}
+        >>> comparison = compare(path("street_scenes"), target=["car", "bus", "pedestrian"], seeds=2, **options)
+        >>> comparison.labels
+        ['logistic', 'hinge']
+    """
+    return comparing.compare(
+        "multilabel",
+        data,
+        target=target,
+        test=test,
+        heads=heads,
+        seeds=seeds,
+        effort=effort,
         report=report,
         options=options,
     )

@@ -180,6 +180,12 @@ def _binary_squared_hinge() -> keras.losses.Loss:
     return BinaryHinge(squared=True)
 
 
+def _squared_sigmoid() -> keras.losses.Loss:
+    from toolkit.losses import SquaredSigmoid
+
+    return SquaredSigmoid()
+
+
 def _multiclass_hinge() -> keras.losses.Loss:
     from toolkit.losses import MulticlassHinge
 
@@ -213,6 +219,13 @@ HEADS: dict[tuple[str, str], Head] = {
         Head("logistic", "binary", _logistic, "sigmoid", _CROSS_ENTROPY),
         Head("hinge", "binary", _binary_hinge, None, _MARGIN.format(_ONE, "")),
         Head("squared_hinge", "binary", _binary_squared_hinge, None, _MARGIN.format(_ONE, ", squared")),
+        Head(
+            "squared_sigmoid",
+            "binary",
+            _squared_sigmoid,
+            "sigmoid",
+            "squared error of the sigmoid, whose gradient dies where the score is wrong and large: for comparison only",
+        ),
         Head("softmax", "multiclass", _softmax, "softmax", _CROSS_ENTROPY),
         Head("hinge", "multiclass", _multiclass_hinge, None, _MARGIN.format(_SUM, ", summed")),
         Head("squared_hinge", "multiclass", _multiclass_squared_hinge, None, _MARGIN.format(_SUM, ", squared, summed")),
