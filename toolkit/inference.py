@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Scorer", "gains_from_xla"]
+__all__ = ["Scorer", "gains_from_xla", "structure"]
 
 # Rows are padded to one of these sizes, so that a model is compiled for four shapes at most.
 _SIZES = (1, 32, 1024, 8192)
+_KEPT = 16
 
 # Layers that XLA runs faster than a plain graph on a CPU; its convolutions are several times slower there.
 _XLA_LAYERS = {
@@ -38,25 +41,49 @@ def gains_from_xla(model: keras.Model) -> bool:
     return all(type(layer).__name__ in _XLA_LAYERS for layer in model.layers)
 
 
+def structure(model: keras.Model) -> str:
+    """Return a text that is the same for models that differ in weights, seeds and names alone.
+
+    Args:
+        model: Any built Keras model.
+
+    Example:
+        >>> from toolkit.builders import mlp
+        >>> structure(mlp(3, 1, seed=1)) == structure(mlp(3, 1, seed=2)) != structure(mlp(3, 2))
+        True
+    """
+
+    def without(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {key: without(value) for key, value in config.items() if key not in ("name", "seed")}
+        return [without(value) for value in config] if isinstance(config, list | tuple) else config
+
+    return json.dumps(without(model.get_config()), default=repr, sort_keys=True)
+
+
+#: Compiled programs by structure, padded shape and type: the most recent ones.
+_PROGRAMS: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+
 class Scorer:
-    """Raw scores of a model, compiled once per padded size instead of once per number of rows.
+    """Raw scores of a model, from a program that all models of its structure share.
 
     Args:
         model: A built Keras model with one input and one output. Later changes of its weights are seen.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        import tensorflow as tf
-
-        self._units = int(model.output_shape[-1])
-        self._function = tf.function(lambda x: model(x, training=False), jit_compile=gains_from_xla(model))
-        self._programs: dict[tuple[int, ...], Any] = {}
+        self._model = model
+        self._structure = structure(model)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores, shape (n, units), of inputs (n, ...)."""
         import tensorflow as tf
 
-        out = np.empty((len(x), self._units), np.float32)
+        out = np.empty((len(x), int(self._model.output_shape[-1])), np.float32)
+        weights = [
+            [v.value for v in some] for some in (self._model.trainable_variables, self._model.non_trainable_variables)
+        ]
         largest = _SIZES[-1]
         for start in range(0, len(x), largest):
             rows = x[start : start + largest]
@@ -67,7 +94,22 @@ class Scorer:
             else:
                 padded = rows
             given = tf.constant(padded)
-            if padded.shape not in self._programs:
-                self._programs[padded.shape] = self._function.get_concrete_function(given)
-            out[start : start + len(rows)] = self._programs[padded.shape](given).numpy()[: len(rows)]
+            out[start : start + len(rows)] = self._program(weights, given)(*weights, given).numpy()[: len(rows)]
         return out
+
+    def _program(self, weights: list[list[Any]], x: Any) -> Any:
+        import tensorflow as tf
+
+        key = (self._structure, tuple(x.shape), x.dtype)
+        if key not in _PROGRAMS:
+            model = self._model
+
+            def scores(trainable: Any, other: Any, x: Any) -> Any:
+                return model.stateless_call(trainable, other, x, training=False)[0]
+
+            function = tf.function(scores, jit_compile=gains_from_xla(model))
+            _PROGRAMS[key] = function.get_concrete_function(*weights, x)
+            if len(_PROGRAMS) > _KEPT:
+                _PROGRAMS.popitem(last=False)
+        _PROGRAMS.move_to_end(key)
+        return _PROGRAMS[key]

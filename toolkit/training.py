@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
-from toolkit.inference import Scorer, gains_from_xla
+from toolkit.inference import Scorer, gains_from_xla, structure
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -142,22 +143,24 @@ def fit(
     moves_rate = any(
         isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
     )
-    made, rate, falls = _optimizer(
-        optimizer, learning_rate, schedule, weight_decay, clip_norm, planned * steps, moves_rate
-    )
+    rules = (optimizer, learning_rate, schedule, weight_decay, clip_norm, planned * steps, moves_rate)
+    made, rate, falls = _optimizer(*rules)
     per_batch = any(_wants_batches(callback) for callback in callbacks)
-
     model.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
-    made.build(model.trainable_variables)
-    run_epoch = _Epoch(model, head.loss(), made, batch)
-    score = Scorer(model)
+
+    data = (tf.constant(x), tf.constant(y), None if sample_weight is None else tf.constant(sample_weight, tf.float32))
+    if callbacks or not isinstance(optimizer, str):
+        worker = _Worker(model, head, made, batch)  # callbacks look at the model itself while it learns
+    else:
+        worker = _worker_for(model, head, rules, batch, data)
+    worker.start(model)
+    score = Scorer(worker.model)
     called = keras.callbacks.CallbackList(
         list(callbacks), model=model, epochs=planned, steps=steps, verbose=0, batch_size=batch
     )
-    data = (tf.constant(x), tf.constant(y), None if sample_weight is None else tf.constant(sample_weight, tf.float32))
 
     history: list[dict[str, float]] = []
-    good, best_epoch, best_loss = model.get_weights(), 0, math.inf
+    good, best_epoch, best_loss = worker.model.get_weights(), 0, math.inf
     stopped = f"all {planned} epochs were run"
     called.on_train_begin()
     try:
@@ -167,16 +170,16 @@ def fit(
                 started = time.perf_counter()
                 order = np.random.default_rng((seed, epoch)).permutation(rows) if shuffle else np.arange(rows)
                 order = order.astype(np.int32)
-                total = _by_batch(run_epoch, data, order, batch, called) if per_batch else run_epoch(data, order)
+                total = _by_batch(worker, data, order, batch, called) if per_batch else worker(data, order)
                 loss = total / rows
                 row: dict[str, float] = {"epoch": epoch, "loss": loss}
                 seconds = time.perf_counter() - started
                 if validation is not None:
                     row.update(_validate(head, score, validation, scale))
-                row["learning_rate"] = float(made.learning_rate)
+                row["learning_rate"] = float(worker.optimizer.learning_rate)
                 row["seconds"] = seconds
                 if min_gradient_norm is not None:
-                    row["gradient_norm"] = _gradient_norm(model, head.loss(), data)
+                    row["gradient_norm"] = _gradient_norm(worker.model, head.loss(), data)
                 history.append(row)
                 watched = row.get("val_loss", loss)
                 if not (math.isfinite(loss) and math.isfinite(watched)):
@@ -189,7 +192,7 @@ def fit(
                     )
                     break
                 if validation is None or watched < best_loss:
-                    good, best_epoch, best_loss = model.get_weights(), epoch, watched
+                    good, best_epoch, best_loss = worker.model.get_weights(), epoch, watched
                 called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
                 shown.epoch(row)
                 if model.stop_training:
@@ -225,25 +228,35 @@ def fit(
     return Training(frame.astype({"epoch": int}) if len(frame) else frame, best_epoch, stopped, settings)
 
 
-class _Epoch:
-    """The compiled epoch. Called with (x, y, weights or None) and an order of rows, it returns the sum of their losses.
+class _Worker:
+    """A model with the compiled epochs that train it, used again for models of the same structure.
 
-    One program a number of rows: a whole epoch's, and the batches' where a callback asks for them.
+    Called with (x, y, weights or None) and an order of rows, it returns the sum of their losses. One program a number
+    of rows: a whole epoch's, and the batches' where a callback asks for them.
     """
 
-    def __init__(
-        self, model: keras.Sequential, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer, batch: int
-    ) -> None:
-        self._model, self._loss, self._optimizer, self._batch = model, loss, optimizer, batch
+    def __init__(self, model: keras.Sequential, head: Head, optimizer: keras.optimizers.Optimizer, batch: int) -> None:
+        self.model, self.optimizer = model, optimizer
+        self._head, self._loss, self._batch = head, head.loss(), batch
         self._variables = model.trainable_variables
+        optimizer.build(self._variables)
+        self._fresh = [variable.numpy() for variable in optimizer.variables]
         self._programs: dict[int, Callable[..., Any]] = {}
+
+    def start(self, model: keras.Sequential) -> None:
+        """Take a model's weights and random states, and an optimiser that has seen nothing."""
+        if model is not self.model:
+            for own, given in zip(self.model.variables, model.variables, strict=True):
+                own.assign(given)
+        for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
 
     def __call__(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
         import tensorflow as tf
 
         rows = tf.constant(order)
         if len(order) not in self._programs:
-            function = tf.function(self._epoch, jit_compile=gains_from_xla(self._model))
+            function = tf.function(self._epoch, jit_compile=gains_from_xla(self.model))
             self._programs[len(order)] = function.get_concrete_function(*data, rows)
         return float(self._programs[len(order)](*data, rows))
 
@@ -275,13 +288,34 @@ class _Epoch:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            value = self._loss(y, self._model(x, training=True), sample_weight=w)
-            total = self._optimizer.scale_loss(tf.add_n([value, *self._model.losses]))
-        self._optimizer.apply(tape.gradient(total, self._variables), self._variables)
+            value = self._loss(y, self.model(x, training=True), sample_weight=w)
+            total = self.optimizer.scale_loss(tf.add_n([value, *self.model.losses]))
+        self.optimizer.apply(tape.gradient(total, self._variables), self._variables)
         return value
 
 
-def _by_batch(run: _Epoch, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
+#: Workers by what they were compiled for: the most recent ones.
+_WORKERS: OrderedDict[tuple[Any, ...], _Worker] = OrderedDict()
+_KEPT = 4
+
+
+def _worker_for(
+    model: keras.Sequential, head: Head, rules: tuple[Any, ...], batch: int, data: Sequence[Any]
+) -> _Worker:
+    """Return a worker compiled for this structure, head, optimiser and these shapes; a new one where there is none."""
+    import keras
+
+    shapes = tuple(None if part is None else (tuple(part.shape), part.dtype) for part in data)
+    key = (structure(model), head, rules, batch, shapes)
+    if key not in _WORKERS:
+        _WORKERS[key] = _Worker(keras.models.clone_model(model), head, _optimizer(*rules)[0], batch)
+        if len(_WORKERS) > _KEPT:
+            _WORKERS.popitem(last=False)
+    _WORKERS.move_to_end(key)
+    return _WORKERS[key]
+
+
+def _by_batch(run: _Worker, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
     """Run an epoch batch by batch, so that callbacks get each of them."""
     total = 0.0
     for number, start in enumerate(range(0, len(order), batch)):

@@ -261,3 +261,21 @@ def test_missing_and_infinite_inputs_are_refused(two_classes):
         _fit(linear(6, 1), (x, y))
     with pytest.raises(DataError, match="400 rows and y has 399"):
         _fit(linear(6, 1), (two_classes[0], y[:-1]))
+
+
+def test_a_second_training_of_the_same_structure_is_the_same_as_if_it_were_the_first(two_classes):
+    def fitted(seed):
+        model = mlp(6, 1, hidden=(12,), dropout=0.4, batch_norm=True, seed=seed)
+        history = _fit(model, two_classes, seed=seed, validation=two_classes).history
+        return model, history.drop(columns="seconds")
+
+    training._WORKERS.clear()
+    alone, history = fitted(2)
+    training._WORKERS.clear()
+    first, _ = fitted(1)
+    kept = first.get_weights()
+    again, same_history = fitted(2)
+    assert len(training._WORKERS) == 1, "compiled once"
+    assert all(np.array_equal(a, b) for a, b in zip(alone.get_weights(), again.get_weights(), strict=True))
+    assert history.equals(same_history)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, first.get_weights(), strict=True)), "the first is untouched"
