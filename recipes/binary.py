@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recipes import comparing, workflow
+from recipes import comparing, defaults, workflow
 from toolkit.comparisons import Comparison
 from toolkit.heads import Head
 from toolkit.runs import Run
@@ -75,7 +75,7 @@ def compare(
     *,
     target: str | None = None,
     test: Any = None,
-    heads: Sequence[str | Head] = comparing.USUAL["binary"],
+    heads: Sequence[str | Head] = defaults.COMPARED["binary"],
     seeds: int | Sequence[int] = 5,
     effort: str = "default",
     report: str | Path | None = None,

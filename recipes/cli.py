@@ -15,6 +15,7 @@ from toolkit import DataError, __version__
 
 if TYPE_CHECKING:
     from recipes.options import Option
+    from toolkit.comparisons import Comparison
     from toolkit.runs import Run
 
 __all__ = ["main"]
@@ -30,22 +31,25 @@ TASKS = {
 _ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass"), "threshold": ("binary",)}
 
 
-class _Lazy(click.Group):
-    """A group whose task commands are built when they are called for: their options take a moment to collect."""
+class _PerTask(click.Group):
+    """A group with a command a task, built when it is called for: its options take a moment to collect."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*TASKS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _task_command(cmd_name) if cmd_name in TASKS else super().get_command(ctx, cmd_name)
+        if cmd_name not in TASKS:
+            return super().get_command(ctx, cmd_name)
+        return _compare_command(cmd_name) if self.name == "compare" else _task_command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        tasks = {task: f"Compare heads for {task}." for task in TASKS} if self.name == "compare" else TASKS
         own = {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
         with formatter.section("Commands"):
-            formatter.write_dl(list((TASKS | own).items()))
+            formatter.write_dl(list((tasks | own).items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=_PerTask, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="recipes")
 def recipes() -> None:
     """From a table to a fitted neural network and its report, in one command.
@@ -107,48 +111,77 @@ def demo(reports: Path) -> None:
         click.echo(f"  {report}")
 
 
+@recipes.group(cls=_PerTask)
+def compare() -> None:
+    """Compare heads (SVM, softmax, ...) on one table, with paired differences over several seeds."""
+
+
 def _task_command(task: str) -> click.Command:
-    from recipes.options import all_options
     from toolkit.heads import DEFAULT_HEADS, HEADS
 
-    heads = [name for of, name in HEADS if of == task]
+    heads = ", ".join(name for of, name in HEADS if of == task)
+    own: list[click.Parameter] = [
+        click.Option(["--head"], default=DEFAULT_HEADS[task], show_default=True, help=f"Loss and meaning: {heads}."),
+        click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
+        click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
+    ]
+
+    def finish(run: Run, save: str | None) -> None:
+        _show(run)
+        if save is not None:
+            click.echo(f"Saved: {run.save(save)}")
+
+    return _recipe_command(task, "train", TASKS[task], own, finish)
+
+
+def _compare_command(task: str) -> click.Command:
+    from recipes.defaults import COMPARED
+
+    usual = ",".join(COMPARED[task])
+    own: list[click.Parameter] = [
+        click.Option(["--heads"], type=_Many(str), help=f"Two or more, with commas between them. [default: {usual}]"),
+        click.Option(["--seeds"], type=int, default=5, show_default=True, help="Number of splits and trainings."),
+    ]
+    return _recipe_command(task, "compare", f"Compare heads for {task}: {usual}.", own, _show_comparison)
+
+
+def _recipe_command(
+    task: str, function: str, about: str, own: list[click.Parameter], finish: Callable[..., None]
+) -> click.Command:
+    """Build the command that calls a recipe's function: its own options, and those that are passed on."""
+    from recipes.options import all_options
+
     parameters: list[click.Parameter] = [
         click.Argument(["file"], type=click.Path()),
         click.Option(["--target"], multiple=True, required=True, help="Column to predict; repeat it for several."),
         click.Option(["--test"], type=_Either(), help="Share of the rows to test on, or a file of test rows."),
-        click.Option(
-            ["--head"], default=DEFAULT_HEADS[task], show_default=True, help=f"Loss and meaning: {', '.join(heads)}."
-        ),
         click.Option(["--effort"], default="default", show_default=True, help="Time to spend: quick, default or best."),
-        click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
         click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
-        click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
+        *own,
     ]
     for place, options in all_options().items():
         parameters += [_option(option, repeated=place == "data") for option in options.values() if _fits(option, task)]
+    repeated = {p.name for p in parameters if isinstance(p, click.Option) and p.multiple}
 
-    def run(file: str, target: tuple[str, ...], save: str | None, **given: Any) -> None:
+    def run(file: str, target: tuple[str, ...], **given: Any) -> None:
         import importlib
 
-        if save is not None and not save.endswith(".keras"):
-            raise DataError(f"--save {save}: the file's name must end in .keras.")
+        context = click.get_current_context()
+        asked = {
+            name: list(value) if name in repeated else value
+            for name, value in given.items()
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        }
+        after = {"save": asked.pop("save", None)} if "save" in given else {}
+        if not str(after.get("save") or ".keras").endswith(".keras"):
+            raise DataError(f"--save {after['save']}: the file's name must end in .keras.")
         recipe = importlib.import_module(f"recipes.{task}")
         chosen = target[0] if len(target) == 1 and task != "multilabel" else list(target)
-        ours = click.get_current_context()
-        asked = {
-            name: list(value) if isinstance(value, tuple) and name in repeated else value
-            for name, value in given.items()
-            if ours.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-        }
-        finished = recipe.train(file, target=chosen, **asked)
-        _show(finished)
+        finish(getattr(recipe, function)(file, target=chosen, **asked), **after)
         if "report" in asked:
             click.echo(f"Report: {asked['report']}")
-        if save is not None:
-            click.echo(f"Saved: {finished.save(save)}")
 
-    repeated = {p.name for p in parameters if isinstance(p, click.Option) and p.multiple}
-    return click.Command(task, params=parameters, callback=run, help=f"{TASKS[task]}\n\nFILE is a CSV, TSV or Parquet.")
+    return click.Command(task, params=parameters, callback=run, help=f"{about}\n\nFILE is a CSV, TSV or Parquet.")
 
 
 def _fits(option: Option, task: str) -> bool:
@@ -233,6 +266,17 @@ def _show(run: Run) -> None:
         others = "".join(f"{row[n]:>11.4g}" for n in names)
         click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {between:>22}{others}")
     for sentence in run.verdict:
+        click.echo(f"  {sentence}")
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    """Print each contender's metrics and what the differences mean."""
+    width = max(len(label) for label in comparison.labels)
+    click.echo(f"  {'mean over the seeds':<{max(width, 19)}}" + "".join(f"{m:>19}" for m in comparison.table.index))
+    for label in comparison.labels:
+        values = "".join(f"{value:>19.4g}" for value in comparison.table[label])
+        click.echo(f"  {label:<{max(width, 19)}}{values}")
+    for sentence in comparison.verdict:
         click.echo(f"  {sentence}")
 
 

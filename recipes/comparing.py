@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recipes import settings
+from recipes.defaults import COMPARED
 from recipes.workflow import Asked, Prepared, fit, prepare, read_options
 from toolkit.comparisons import Comparison, Trial, trial_of
 from toolkit.errors import DataError
@@ -18,15 +19,7 @@ from toolkit.heads import HEADS, Head, get_head
 from toolkit.metrics import Outcome
 from toolkit.targets import Target
 
-__all__ = ["USUAL", "compare"]
-
-#: The contenders of each task where the user names none; the others are set against the first.
-USUAL: dict[str, tuple[str, ...]] = {
-    "regression": ("squared", "absolute", "huber"),
-    "binary": ("logistic", "hinge", "squared_hinge", "squared_sigmoid"),
-    "multiclass": ("softmax", "hinge", "squared_hinge"),
-    "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
-}
+__all__ = ["compare"]
 
 #: The contender that is one network a label.
 SEPARATE = "separate"
@@ -58,7 +51,7 @@ def compare(
                 trials[label, seed] = trial_of(label, seed, fit(shared, head, asked, seed))
     first = next(run for trial in trials.values() if (run := trial.run) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
-    usual = {"target": None, "test": None, "heads": USUAL[task], "seeds": 5, "effort": "default", "report": None}
+    usual = {"target": None, "test": None, "heads": COMPARED[task], "seeds": 5, "effort": "default", "report": None}
     changed = {name: value for name, value in given.items() if value is not usual[name] and value != usual[name]}
     comparison = Comparison(
         task,

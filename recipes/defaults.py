@@ -7,10 +7,18 @@ from typing import Any
 from toolkit.errors import DataError, nearest
 from toolkit.training import default_epochs
 
-__all__ = ["EFFORTS", "choose"]
+__all__ = ["COMPARED", "EFFORTS", "choose"]
 
 #: Passes over the training rows, as a multiple of `toolkit.training.default_epochs`, by effort.
 EFFORTS = {"quick": 0.25, "default": 1.0, "best": 4.0}
+
+#: The heads that `compare` takes; the others are set against the first.
+COMPARED: dict[str, tuple[str, ...]] = {
+    "regression": ("squared", "absolute", "huber"),
+    "binary": ("logistic", "hinge", "squared_hinge", "squared_sigmoid"),
+    "multiclass": ("softmax", "hinge", "squared_hinge"),
+    "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
+}
 
 # Numbers of training rows below which a network is held back: by dropout, and by a lower rate too.
 _FEW, _VERY_FEW = 10_000, 2_000

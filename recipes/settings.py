@@ -20,8 +20,8 @@ __all__ = ["calls", "circumstances", "resolved", "shown"]
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplotlib")
 
-# Options of one value a layer, written with commas on the command line; other lists repeat the option.
-_BY_LAYER = ("hidden", "activation", "dropout")
+# Options written with commas on the command line; other lists repeat the option.
+_BY_LAYER = ("hidden", "activation", "dropout", "heads")
 
 
 def calls(function: str, words: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | None]:

@@ -57,6 +57,18 @@ def test_the_report_names_a_command_line_that_gives_the_same_run(capsys, tmp_pat
     assert np.array_equal(toolkit.load(saved).decision_function(path("wine")), run.decision_function(path("wine")))
 
 
+def test_compare_prints_a_line_a_head_and_writes_the_report(capsys, tmp_path):
+    report = tmp_path / "heads.html"
+    code, out, err = _run(
+        capsys, "compare", "multiclass", path("wine"), "--target", "grower", "--heads", "softmax,hinge", "--seeds", 2,
+        "--report", report, "--hidden", "4", "--epochs", 2, "--no-progress",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["softmax", "hinge"]
+    assert "95 % interval" in out
+    assert report.read_text().startswith("<!doctype html>")
+
+
 def test_predict_writes_labels_and_probabilities(runs, capsys, tmp_path):
     saved = runs["multiclass"].save(tmp_path / "wine.keras")
     code, out, _ = _run(capsys, "predict", saved, path("wine"), "-o", tmp_path / "out.csv")
@@ -86,6 +98,8 @@ def test_predict_prints_without_an_output(runs, capsys, tmp_path):
         (["regression", path("wine"), "--target", "grower"], "grower"),
         (["multiclass", path("wine"), "--target", "grower", "--save", "run.h5"], "must end in .keras"),
         (["multclass", path("wine")], "multclass"),
+        (["compare", "multiclass", path("wine"), "--target", "grower", "--heads", "softmax"], "two different heads"),
+        (["binary", path("wine"), "--target", "grower", "--head", "hige"], "Did you mean 'hinge'"),
         (["predict", "no.keras", path("wine")], "no such file"),
     ],
 )
