@@ -19,7 +19,7 @@ from keras import ops
 
 from toolkit.errors import DataError
 
-__all__ = ["BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy"]
+__all__ = ["BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy", "SquaredSigmoid"]
 
 _PACKAGE = "logitkit"
 # Rows are added up at this scale, a power of two and so exact: a sum of up to 16 million of them can't overflow.
@@ -272,6 +272,30 @@ class SoftmaxCrossentropy(_ScoreLoss):
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds this loss."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class SquaredSigmoid(keras.losses.Loss):
+    """Squared error of the sigmoid of one score: the loss not to take, kept to show why.
+
+    Its gradient carries the factor ``p * (1 - p)``, so a row that is wrong and sure of it hardly moves the weights.
+    Take ``keras.losses.BinaryCrossentropy(from_logits=True)``.
+
+    Call with ``y_true`` of 0 and 1 and ``y_pred`` raw scores, both of shape (n, units).
+
+    Example:
+        >>> round(float(SquaredSigmoid()([[1.0]], [[0.0]])), 4)
+        0.25
+    """
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "squared_sigmoid", dtype: Any = None
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each row, shape (n,): the mean over its scores."""
+        return ops.mean(ops.square(ops.sigmoid(y_pred) - y_true), axis=-1)
 
 
 def _is_number(value: Any) -> bool:

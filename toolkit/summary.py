@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import metrics, reading
+from toolkit.calibration import residual_quantile
 from toolkit.errors import DataError
 from toolkit.results import mistakes, names_of, results, share, short
 from toolkit.wording import isolated, number, percent, plain
@@ -28,6 +29,7 @@ __all__ = ["summarise", "without_rows"]
 SCHEMA = 1
 COLUMNS = 40  # columns of the user's table shown with their distributions
 CELLS = 8  # columns shown beside a mistake
+COVERAGE = 0.9  # of the intervals around predicted numbers
 
 
 def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
     Returns:
         Dictionaries, lists, texts, finite numbers, booleans and None, in the order of the page. Keys: schema, kind,
         task, title, name, target, classes, created, rows_included, verdict, data, split, model, training, results,
-        mistakes, settings, seconds.
+        numerics, mistakes, settings, seconds.
 
     Raises:
         DataError: The run was loaded from a file, so that it has no data; its summary was saved with it.
@@ -57,7 +59,8 @@ def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
         raise DataError("a loaded run has no data to summarise; run.summary() has what was saved with it.")
     table, outcome, described = run.data, run.outcome, run.data.describe()
     columns = described["columns"]
-    data, training, found = _data(run, table, described), _training(run), results(run, outcome)
+    data, training = _data(run, table, described), _training(run)
+    found = {**results(run, outcome), "interval": _interval(run, outcome)}
     summary = {
         "schema": SCHEMA,
         "kind": "run",
@@ -77,6 +80,7 @@ def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
         "model": _model(run),
         "training": training,
         "results": found,
+        "numerics": _numerics(run),
         "mistakes": mistakes(run, table, outcome, [columns[i] for i in _telling(columns, CELLS)]),
         "settings": run.settings,
         "seconds": run.seconds,
@@ -324,8 +328,28 @@ def _model(run: Run) -> dict[str, Any]:
             "loss": run.head.about,
             "decision": run.head.decision,
             "probability": run.head.probability,
+            "calibration": None if run.calibration is None else run.calibration.sentence,
+            "threshold": run.threshold or None,
         },
     }
+
+
+def _interval(run: Run, outcome: Outcome) -> dict[str, Any] | None:
+    """Return how often the interval around a prediction holds the truth on the test rows."""
+    if run.residuals is None:
+        return None
+    needed = math.ceil(COVERAGE / (1 - COVERAGE) - 1e-9)
+    if len(run.residuals) < needed:
+        return None
+    reach = residual_quantile(run.residuals, COVERAGE)
+    inside = np.abs(outcome.y_pred - outcome.y_true) <= reach
+    return {"coverage": COVERAGE, "reach": reach, "held": inside.mean(axis=0), "rows": len(inside)}
+
+
+def _numerics(run: Run) -> dict[str, Any]:
+    from toolkit.numerics import audit
+
+    return audit(run).to_dict()
 
 
 def _counted(layer: Mapping[str, Any], inputs: int) -> str:
