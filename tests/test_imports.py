@@ -19,14 +19,25 @@ FLOORS = [
         *("columns", "describing", "row_weights", "sources", "splitting", "tables", "targets"),
         *("baselines", "calibration", "encoding", "losses", "metrics", "plots", "progress", "reading", "significance"),
     },
-    {"archive", "builders", "heads", "inference", "numerics"},
+    {"archive", "builders", "compiled", "gradients", "heads", "inference", "numerics"},
     {
         *("figures", "report", "results", "runs", "summary", "training"),
         *("comparisons", "comparison_figures", "comparison_summary"),
     },
 ]
 # The others work on arrays and frames, and are quick to import and to test.
-WITH_KERAS = {"archive", "builders", "heads", "inference", "losses", "numerics", "runs", "training"}
+WITH_KERAS = {
+    "archive",
+    "builders",
+    "compiled",
+    "gradients",
+    "heads",
+    "inference",
+    "losses",
+    "numerics",
+    "runs",
+    "training",
+}
 HEAVY = {"keras", "tensorflow"}
 
 
