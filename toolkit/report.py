@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from toolkit import plots, wording
+from toolkit import comparison_figures, plots, wording
 from toolkit.errors import DataError
 from toolkit.figures import distribution, pictures
 from toolkit.files import write_whole
@@ -28,6 +28,7 @@ SECTIONS = {
     "model": "Model",
     "training": "Training",
     "results": "Results",
+    "numerics": "Numerics",
     "mistakes": "Mistakes",
     "settings": "Settings",
 }
@@ -69,7 +70,7 @@ def notebook(summary: Mapping[str, Any]) -> str:
     """
     page = _page(summary, embedded=True).replace("&", "&amp;").replace('"', "&quot;")
     return (
-        f'<iframe sandbox="" title="Training report" srcdoc="{page}" '
+        f'<iframe sandbox="" title="{"Training" if summary["kind"] == "run" else "Comparison"} report" srcdoc="{page}" '
         f'style="width:100%;height:{HEIGHT}px;border:0;border-radius:8px"></iframe>'
     )
 
@@ -104,13 +105,14 @@ def write(summary: Mapping[str, Any], path: str | Path) -> Path:
 
 
 def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
-    if summary.get("schema") != 1 or summary.get("kind") != "run":
+    if summary.get("schema") != 1 or summary.get("kind") not in ("run", "comparison"):
         raise DataError(
             f"a summary of schema {summary.get('schema')!r} can't be shown: this version knows 1. Update logitkit."
         )
+    of_run = summary["kind"] == "run"
     return (
         _templates()
-        .get_template("run.html")
+        .get_template("run.html" if of_run else "comparison.html")
         .render(
             s=summary,
             embedded=embedded,
@@ -118,8 +120,8 @@ def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
             parts=PARTS,
             baselines=wording.BASELINES,
             metrics=wording.METRICS,
-            pictures=pictures(summary),
-            sections=SECTIONS.items(),
+            pictures=pictures(summary) if of_run else comparison_figures.pictures(summary),
+            sections=list(SECTIONS.items()) if of_run else comparison_figures.sections(summary),
         )
     )
 
@@ -147,6 +149,12 @@ def _templates() -> jinja2.Environment:
     )
     environment.globals.update(
         whole=WHOLE, whiskers=_whiskers, distribution=distribution, beside=_beside, one_by_one=_one_by_one
+    )
+    environment.globals.update(
+        apart=comparison_figures.apart,
+        amount=comparison_figures.amount,
+        legend=comparison_figures.legend,
+        on_one_axis=comparison_figures.on_one_axis,
     )
     return environment
 

@@ -1,0 +1,790 @@
+"""A comparison as one dictionary of plain values: every number that its report shows, and nothing else.
+
+Contenders are told apart by their place: each list with an entry a contender is in the order of `contenders`, the
+reference first. Losses are shown where a loss itself is the subject, and never ranked: they are on different scales.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit import metrics
+from toolkit.results import _cell, short
+from toolkit.summary import CELLS, SCHEMA, _and, _clean, _telling
+from toolkit.wording import METRICS, duration, isolated, number, percent, plain
+
+if TYPE_CHECKING:
+    from toolkit.comparisons import Comparison, Trial
+    from toolkit.heads import Head
+    from toolkit.metrics import Outcome
+
+__all__ = ["summarise_comparison", "without_rows"]
+
+BINS = 15  # of a reliability diagram and of the expected calibration error, with equal counts
+HONEST = 40  # draws that say what error honest probabilities would show on as few rows
+BARS = 30  # of a histogram
+ROWS = 10  # rows shown on which the contenders disagree
+STEPS = 41  # places of a score that is moved
+REACH = 2.0  # how far it is moved either way
+REGIONS = 3  # contenders whose decision regions are drawn
+CLASSES = 10  # classes up to which they are
+GRID = 90  # decisions along each side of a plane
+FITTED = 2_000  # test rows that a plane is laid through
+POINTS = 200  # test rows drawn in it
+TARGETS = 4  # regression targets drawn
+LABELS = 40  # labels shown one by one
+
+_Reals = NDArray[np.float64]
+
+
+def summarise_comparison(comparison: Comparison, rows: bool = True) -> dict[str, Any]:
+    """Return everything that a report says about a comparison.
+
+    Args:
+        comparison: A comparison just made.
+        rows: Whether single rows of the user's data may be in it: those on which the contenders disagree, the scores
+            of the rows that are moved, and the points over the decision regions.
+
+    Returns:
+        Dictionaries, lists, texts, finite numbers, booleans and None, in the order of the page. Keys: schema, kind
+        ("comparison"), task, title, name, target, classes, created, rows_included, seeds, fixed_test, contenders,
+        verdict, results, terms, training, margins, confidence, reliability, errors, labels, disagreement, jiggle,
+        regions, settings. What does not apply to the task is None.
+    """
+    task, table = comparison.task, comparison.tables[comparison.seeds[0]]
+    contenders, found = [_contender(comparison, label) for label in comparison.labels], _results(comparison)
+    classified, single = task != "regression", task in ("binary", "multiclass")
+    summary = {
+        "schema": SCHEMA,
+        "kind": "comparison",
+        "task": task,
+        "title": _title(comparison),
+        "name": table.name,
+        "target": [plain(name) for name in comparison.target.columns],
+        "classes": [plain(name) for name in comparison.classes],
+        "created": comparison.settings.get("created"),
+        "rows_included": True,
+        "seeds": list(comparison.seeds),
+        "fixed_test": comparison.fixed_test,
+        "contenders": contenders,
+        "verdict": _verdict(comparison, contenders, found),
+        "results": found,
+        "terms": _terms(comparison),
+        "training": _training(comparison),
+        "margins": _margins(comparison) if classified else None,
+        "confidence": _confidence(comparison) if classified else None,
+        "reliability": _reliability(comparison) if classified else None,
+        "errors": None if classified else _errors(comparison),
+        "labels": _labels(comparison) if task == "multilabel" else None,
+        "disagreement": _disagreement(comparison),
+        "jiggle": _jiggle(comparison) if single else None,
+        "regions": _regions(comparison) if single else None,
+        "settings": comparison.settings,
+    }
+    clean = _clean(summary)
+    return clean if rows else without_rows(clean)
+
+
+def without_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a summary in which no single row of the user's data is left; its page says so.
+
+    Args:
+        summary: What `summarise_comparison` returned.
+
+    Returns:
+        A new dictionary, without the rows on which the contenders disagree, the points over decision regions, and what
+        names the rows whose scores are moved; counts, losses and decision regions stay.
+    """
+    bare = {**summary, "rows_included": False}
+    bare["disagreement"] = {**summary["disagreement"], "shown": None}
+    if summary["jiggle"] is not None:
+        hidden = {"row": None, "truth": None, "scores": None}
+        bare["jiggle"] = {**summary["jiggle"], "rows": [{**row, **hidden} for row in summary["jiggle"]["rows"]]}
+    if summary["regions"] is not None:
+        bare["regions"] = {**summary["regions"], "points": None}
+    return bare
+
+
+def _of(comparison: Comparison, label: str) -> list[Trial]:
+    """The trials of one contender, in the order of the seeds."""
+    return [comparison.trials[label, seed] for seed in comparison.seeds]
+
+
+def _first(comparison: Comparison) -> list[Trial]:
+    """The trials of the first seed, in the order of the contenders."""
+    return [comparison.trials[label, comparison.seeds[0]] for label in comparison.labels]
+
+
+def _over(values: Sequence[float]) -> dict[str, float]:
+    """Mean, least and greatest over the seeds."""
+    known = [float(value) for value in values if math.isfinite(value)]
+    if not known:
+        return {"value": math.nan, "low": math.nan, "high": math.nan}
+    return {"value": float(np.mean(known)), "low": min(known), "high": max(known)}
+
+
+def _title(comparison: Comparison) -> str:
+    names = [plain(label) for label in comparison.labels]
+    return f"{names[0]} against {_and(names[1:])}" if len(names) > 1 else names[0]
+
+
+# ------------------------------------------------------------------------------------------------ contenders, verdict
+
+
+def _contender(comparison: Comparison, label: str) -> dict[str, Any]:
+    trials = _of(comparison, label)
+    first = trials[0]
+    epochs = [len(trial.history) for trial in trials]
+    return {
+        "label": plain(label),
+        "head": first.head.name,
+        "loss": first.head.about,
+        "decision": first.head.decision,
+        "link": first.head.link,
+        "margin": _delta(first.head),
+        "networks": len(comparison.target.columns) if first.run is None and comparison.task == "multilabel" else 1,
+        "probabilities": _probabilities(first),
+        "parameters": first.parameters,
+        "epochs": _over(epochs),
+        "best_epoch": _over([trial.best_epoch for trial in trials]),
+        "seconds": _over([trial.seconds for trial in trials]),
+        "seconds_an_epoch": _over(
+            [trial.seconds / count for trial, count in zip(trials, epochs, strict=True) if count] or [math.nan]
+        ),
+    }
+
+
+def _probabilities(trial: Trial) -> str:
+    if trial.calibration is not None:
+        return trial.calibration.sentence
+    if trial.outcome.probabilities is None:
+        return trial.head.probability
+    return "of each network by itself, calibrated on its own validation scores"
+
+
+def _delta(head: Head) -> float | None:
+    """Return the margin that a head's loss asks for, or None where it asks for none."""
+    if head.link is not None or head.task == "regression":
+        return None
+    delta = getattr(head.loss(), "delta", None)
+    return None if delta is None else float(delta)
+
+
+def _results(comparison: Comparison) -> dict[str, Any]:
+    each = {key: metrics.evaluate(trial.outcome) for key, trial in comparison.trials.items()}
+    reference, named = comparison.labels[0], {}
+    found = {(entry["metric"], entry["b"]): entry for entry in comparison.differences if entry["a"] == reference}
+    for name, row in comparison.table.iterrows():
+        name, entries, apart = str(name), [], []
+        for label in comparison.labels:
+            seeds = [each[label, seed].get(name, math.nan) for seed in comparison.seeds]
+            entries.append(
+                {
+                    "value": row.get(label, math.nan),
+                    "low": row.get(f"{label}_low", math.nan),
+                    "high": row.get(f"{label}_high", math.nan),
+                    "seeds": seeds,
+                }
+            )
+            entry = found.get((name, label))
+            apart.append(
+                None
+                if entry is None
+                else {
+                    **{key: entry[key] for key in ("value", "low", "high", "p", "clear", "method")},
+                    "over": entry.get("over", _counted(entry["n"], comparison.fixed_test)),
+                    "standing": _standing(name, entry),
+                    "seeds": [one - two for one, two in zip(seeds, entries[0]["seeds"], strict=True)],
+                }
+            )
+        named[name] = {"contenders": entries, "differences": apart}
+    return {
+        "metrics": named,
+        "lower_is_better": [name for name in named if metrics.LOWER_IS_BETTER.get(name, False)],
+        "methods": list(
+            dict.fromkeys(
+                f"{entry['method'].split(':')[0]}, over {entry['over']}"
+                for row in named.values()
+                for entry in row["differences"]
+                if entry is not None
+            )
+        ),
+    }
+
+
+def _counted(n: int, fixed_test: bool) -> str:
+    return f"{number(n)} {'test rows' if fixed_test else 'split' if n == 1 else 'splits'}"
+
+
+def _standing(name: str, entry: Mapping[str, Any]) -> str:
+    if not entry["clear"]:
+        return "level"
+    return "better" if (entry["value"] < 0) == metrics.LOWER_IS_BETTER.get(name, False) else "worse"
+
+
+def _verdict(
+    comparison: Comparison, contenders: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
+) -> dict[str, Any]:
+    name = comparison.primary
+    return {
+        "metric": name,
+        "headline": comparison.verdict[0] if comparison.verdict else "",
+        "sentences": list(comparison.verdict[1:]),
+        "next": _next_steps(comparison, contenders, found["metrics"].get(name, {"differences": []})["differences"]),
+    }
+
+
+def _next_steps(
+    comparison: Comparison, contenders: Sequence[Mapping[str, Any]], apart: Sequence[Mapping[str, Any] | None]
+) -> list[str]:
+    """Say what to do with the result, the most important first."""
+    label, steps = METRICS[comparison.primary].label if comparison.primary in METRICS else comparison.primary, []
+    label = label if label.split()[0] in ("RMSE", "ROC", "Hamming") else label.lower()
+    known = [(entry, found) for entry, found in zip(contenders, apart, strict=False) if found is not None]
+    better = [entry for entry, found in known if found["standing"] == "better"]
+    level = [entry for entry, found in known if found["standing"] == "level"]
+    if better:
+        best = _and([isolated(entry["label"]) for entry in better])
+        steps.append(f"Use {best}: {'each is' if len(better) > 1 else 'it is'} clearly ahead in {label} here.")
+    elif known and not level:
+        steps.append(f"Stay with {isolated(contenders[0]['label'])}: nothing here beats it in {label}.")
+    elif level and comparison.task != "regression" and any(entry["link"] for entry in contenders):
+        direct = [entry["label"] for entry in contenders if entry["link"]]
+        fitted = [entry["label"] for entry in contenders if not entry["link"]]
+        if fitted:
+            own = "gives probabilities of its own" if len(direct) == 1 else "give probabilities of their own"
+            steps.append(
+                f"Choose by what you need besides {label}: {_and([isolated(name) for name in direct])} {own}; those of "
+                f"{_and([isolated(name) for name in fitted])} are fitted afterwards."
+            )
+    vague = [found for _, found in known if found["standing"] == "level" and found["low"] != found["high"]]
+    if vague and len(comparison.seeds) < 10:
+        steps.append(
+            f"If a difference of this size matters to you, compare with more seeds: "
+            f"{len(comparison.seeds)} leave{'s' if len(comparison.seeds) == 1 else ''} the interval wide."
+        )
+    if not steps:
+        steps.append("Train the one you choose on its own: its report says how it stands beside simpler models.")
+    return steps
+
+
+def _terms(comparison: Comparison) -> dict[str, Any]:
+    table = comparison.tables[comparison.seeds[0]]
+    return {
+        "rows": table.rows,
+        "columns_given": len(table.source_columns),
+        "columns_used": len(table.columns),
+        "parts": {part: len(positions) for part, positions in table.parts.items()},
+        "reason": table.split_reason,
+    }
+
+
+def _training(comparison: Comparison) -> dict[str, Any]:
+    """Mean, least and greatest of the followed metric after each epoch, over the seeds that still train."""
+    name = f"val_{_first(comparison)[0].head.metric}"
+    curves = []
+    for label in comparison.labels:
+        lines = [
+            np.asarray(trial.history[name], dtype=float)
+            for trial in _of(comparison, label)
+            if name in trial.history and len(trial.history)
+        ]
+        if not lines:
+            curves.append(None)
+            continue
+        # As long as at least half of them do: the mean of the last one alone would be its own.
+        last = sorted(len(line) for line in lines)[len(lines) // 2]
+        still = [[line[epoch] for line in lines if epoch < len(line)] for epoch in range(last)]
+        curves.append(
+            {
+                "mean": short([np.mean(values) for values in still]),
+                "low": short([min(values) for values in still]),
+                "high": short([max(values) for values in still]),
+                "seeds": [len(values) for values in still],
+            }
+        )
+    return {"metric": name.removeprefix("val_"), "curves": curves}
+
+
+# ------------------------------------------------------------------------------------------ margins and probabilities
+
+
+def _margin(outcome: Outcome) -> _Reals:
+    """Return by how much the true class's score leads: of several labels, one a cell."""
+    scores, truth = np.asarray(outcome.scores, dtype=float), outcome.y_true
+    if outcome.task == "multiclass":
+        rows = np.arange(len(truth))
+        others = scores.copy()
+        others[rows, truth] = -np.inf
+        return scores[rows, truth] - others.max(axis=1)
+    return ((2 * truth - 1) * scores.reshape(truth.shape)).ravel()
+
+
+def _binned(values: _Reals, marks: Sequence[float]) -> dict[str, Any]:
+    """Count values in bins of one width with an edge at 0; the first and the last hold what lies beyond them."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {"edges": [-1.0, 0.0, 1.0], "counts": [0, 0], "beyond": 0}
+    low, high = np.quantile(values, [0.005, 0.995])
+    low, high = min(low, *marks), max(high, *marks)
+    width = float(f"{(high - low) / BARS or 1.0:.2g}")
+    places = np.arange(math.floor(low / width), max(math.ceil(high / width), math.floor(low / width) + 1) + 1)
+    edges = places * width
+    inside = np.clip(values, edges[0], edges[-1])
+    counts = np.histogram(inside, edges)[0]
+    return {"edges": short(edges), "counts": counts, "beyond": int((inside != values).sum())}
+
+
+def _margins(comparison: Comparison) -> list[dict[str, Any] | None]:
+    """Describe each contender's margins on the test rows, all seeds together."""
+    described: list[dict[str, Any] | None] = []
+    for label in comparison.labels:
+        trials = _of(comparison, label)
+        if any(trial.outcome.scores is None for trial in trials):
+            described.append(None)
+            continue
+        values, delta = np.concatenate([_margin(trial.outcome) for trial in trials]), _delta(trials[0].head)
+        described.append(
+            {
+                "counted": len(values),
+                "wrong": float((values < 0).mean()),
+                "inside": None if delta is None else float(((values >= 0) & (values < delta)).mean()),
+                "met": None if delta is None else float((values >= delta).mean()),
+                "median": float(np.median(values)),
+                "histogram": _binned(values, [0.0] if delta is None else [0.0, delta]),
+            }
+        )
+    return described
+
+
+def _chosen(outcome: Outcome) -> tuple[_Reals, NDArray[np.bool_]]:
+    """Return the probability given to each decision, and whether it was right: of several labels, one a cell."""
+    chance, said = np.asarray(outcome.probabilities, dtype=float), outcome.y_pred
+    if outcome.task == "multiclass":
+        return chance[np.arange(len(said)), said], said == outcome.y_true
+    chance = chance.reshape(said.shape)
+    return np.where(said == 1, chance, 1 - chance).ravel(), (said == outcome.y_true).ravel()
+
+
+def _confidence(comparison: Comparison) -> list[dict[str, Any] | None]:
+    """Describe the probabilities of each contender's decisions on the test rows, calibrated, all seeds together."""
+    edges, described = np.linspace(0, 1, 21), []
+    for label in comparison.labels:
+        trials = _of(comparison, label)
+        if any(trial.outcome.probabilities is None for trial in trials):
+            described.append(None)
+            continue
+        pairs = [_chosen(trial.outcome) for trial in trials]
+        chance, right = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        described.append(
+            {
+                "counted": len(chance),
+                "mean": float(chance.mean()),
+                "right_share": float(right.mean()),
+                "sure": float((chance > 0.99).mean()),
+                "edges": short(edges),
+                "right": np.histogram(chance[right], edges)[0],
+                "wrong": np.histogram(chance[~right], edges)[0],
+            }
+        )
+    return described
+
+
+def _reliability(comparison: Comparison) -> list[dict[str, Any] | None]:
+    """Describe each contender's reliability before and after calibration; margins have no before."""
+    described: list[dict[str, Any] | None] = []
+    for label in comparison.labels:
+        trials = _of(comparison, label)
+        truths = [trial.outcome.y_true for trial in trials]
+        stages = {
+            "before": [trial.uncalibrated for trial in trials],
+            "after": [trial.outcome.probabilities for trial in trials],
+        }
+        entry: dict[str, Any] = {
+            "kept": None
+            if trials[0].calibration is None
+            else sum(trial.calibration is not None and trial.calibration.kept for trial in trials),
+            "method": None if trials[0].calibration is None else trials[0].calibration.method,
+            "honest": None,
+        }
+        for stage, given in stages.items():
+            known = [probabilities for probabilities in given if probabilities is not None]
+            if len(known) < len(trials):
+                entry |= {stage: None, f"error_{stage}": None}
+                continue
+            shape = metrics.reliability(np.concatenate(truths), np.concatenate(known), bins=BINS)
+            errors = [
+                metrics.expected_calibration_error(truth, probabilities, bins=BINS)
+                for truth, probabilities in zip(truths, known, strict=True)
+            ]
+            entry[stage] = {
+                **{name: short(shape[name]) for name in ("predicted", "observed")},
+                "count": shape["count"],
+            }
+            entry[f"error_{stage}"] = _over(errors)
+            if stage == "after":
+                entry["honest"] = _honest(truths[0], np.asarray(known[0], dtype=float))
+        described.append(entry if entry["after"] is not None else None)
+    return described
+
+
+def _honest(truth: NDArray[Any], chance: _Reals) -> float:
+    """Return the mean expected calibration error of these probabilities, had each come true as often as it says.
+
+    A small test is never free of it.
+    """
+    if chance.ndim == 2 and truth.ndim == 1:
+        chance = chance.max(axis=1)
+    chance, random = chance.ravel(), np.random.default_rng(0)
+    drawn = [
+        metrics.expected_calibration_error(random.random(len(chance)) < chance, chance, bins=BINS)
+        for _ in range(HONEST)
+    ]
+    return float(np.mean(drawn))
+
+
+# -------------------------------------------------------------------------------------------------- regression, labels
+
+
+def _errors(comparison: Comparison) -> list[dict[str, Any]]:
+    """Describe the errors of each target, true minus predicted, on the test rows of all seeds together."""
+    described = []
+    for place, name in enumerate(comparison.target.columns[:TARGETS]):
+        each = []
+        for label in comparison.labels:
+            outcomes = [trial.outcome for trial in _of(comparison, label)]
+            each.append(np.concatenate([(o.y_true - o.y_pred)[:, place] for o in outcomes]))
+        pooled = np.concatenate(each)
+        low, high = np.quantile(pooled, [0.005, 0.995])
+        shares = np.linspace(0, 1, 51)
+        edges = np.linspace(low, high, BARS + 1) if high > low else np.array([low - 0.5, low + 0.5])
+        described.append(
+            {
+                "name": plain(name),
+                "shares": short(shares),
+                "edges": short(edges),
+                "contenders": [
+                    {
+                        "counted": len(errors),
+                        "counts": np.histogram(np.clip(errors, edges[0], edges[-1]), edges)[0],
+                        "beyond": int(((errors < edges[0]) | (errors > edges[-1])).sum()),
+                        "mean": float(errors.mean()),
+                        **{
+                            key: float(np.quantile(errors, q))
+                            for key, q in (("low", 0.05), ("mid", 0.5), ("high", 0.95))
+                        },
+                        **{
+                            f"size_{key}": float(np.quantile(np.abs(errors), q))
+                            for key, q in (("half", 0.5), ("most", 0.9), ("all", 1.0))
+                        },
+                        "sizes": short(np.quantile(np.abs(errors), shares)),
+                    }
+                    for errors in each
+                ],
+            }
+        )
+    return described
+
+
+def _labels(comparison: Comparison) -> dict[str, Any]:
+    """Return the Hamming loss of each label by contender, and one network beside the separate ones, if compared."""
+    wrong = [
+        np.stack([(t.outcome.y_true != t.outcome.y_pred).mean(axis=0) for t in _of(comparison, label)])
+        for label in comparison.labels
+    ]
+    rows = np.mean([t.outcome.y_true.mean(axis=0) for t in _of(comparison, comparison.labels[0])], axis=0)
+    names = [plain(name) for name in comparison.target.columns]
+    # Where not all are shown, those on which the contenders are furthest apart.
+    apart = np.ptp(np.stack([part.mean(axis=0) for part in wrong]), axis=0)
+    kept = sorted(np.argsort(-apart, kind="stable")[:LABELS].tolist())
+    shown = [
+        {"name": names[i], "positive": float(rows[i]), "contenders": [_over(part[:, i].tolist()) for part in wrong]}
+        for i in kept
+    ]
+    return {"shown": shown, "left_out": len(names) - len(kept), "separate": _separate(comparison)}
+
+
+def _separate(comparison: Comparison) -> dict[str, Any] | None:
+    """Set one network with all labels beside one network a label, of the same head."""
+    trials = _first(comparison)
+    several = next((i for i, trial in enumerate(trials) if trial.run is None), None)
+    if several is None:
+        return None
+    same = [i for i, t in enumerate(trials) if t.run is not None and t.head.name == trials[several].head.name]
+    if not same:
+        return None
+    one, labels = same[0], comparison.labels
+    more = trials[several].parameters / max(trials[one].parameters, 1)
+    seconds = [_over([t.seconds for t in _of(comparison, labels[i])])["value"] for i in (one, several)]
+    losses = [
+        float(np.mean([(t.outcome.y_true != t.outcome.y_pred).mean() for t in _of(comparison, labels[i])]))
+        for i in (one, several)
+    ]
+    count = len(comparison.target.columns)
+    return {
+        "one": one,
+        "several": several,
+        "networks": count,
+        "sentence": (
+            f"One network with {count} outputs has {number(trials[one].parameters)} parameters and trains in "
+            f"{duration(seconds[0])}; {count} networks with one output each have {number(trials[several].parameters)} "
+            f"({number(more, 2)} times as many) and train in {duration(seconds[1])} together. Of all cells, "
+            f"{percent(losses[0])} and {percent(losses[1])} are wrong."
+        ),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------- disagreement
+
+
+def _right(outcome: Outcome) -> NDArray[np.bool_]:
+    return (outcome.y_true == outcome.y_pred).ravel()
+
+
+def _disagreement(comparison: Comparison) -> dict[str, Any]:
+    """Count, for the first seed, where contenders and reference are right; and take the rows on which they part."""
+    trials, table = _first(comparison), comparison.tables[comparison.seeds[0]]
+    counts = []
+    if comparison.task != "regression":
+        base = _right(trials[0].outcome)
+        for trial in trials[1:]:
+            own = _right(trial.outcome)
+            counts.append(
+                {
+                    "both": int((base & own).sum()),
+                    "reference": int((base & ~own).sum()),
+                    "contender": int((~base & own).sum()),
+                    "neither": int((~base & ~own).sum()),
+                    "differ": int((trials[0].outcome.y_pred != trial.outcome.y_pred).sum()),
+                }
+            )
+    where, head, said, total = _FINDERS[comparison.task](comparison, trials)
+    columns = table.describe()["columns"] if len(where) else []
+    columns = [columns[i] for i in _telling(columns, CELLS)]
+    test = table.parts["test"]
+    return {
+        "counted": int(trials[0].outcome.y_true.size),
+        "counts": counts,
+        "total": total,
+        "shown": {
+            "head": head,
+            "columns": [column["name"] for column in columns],
+            "left_out": len(table.columns) - len(columns),
+            "rows": [
+                {
+                    "row": table.source_rows[test[place]],
+                    "said": words,
+                    "cells": [_cell(table.frame[c["name"]].iloc[test[place]], c["kind"]) for c in columns],
+                }
+                for place, words in zip(where, said, strict=True)
+            ],
+        },
+    }
+
+
+_Found = tuple[Sequence[int], list[str], list[list[Any]], int]
+
+
+def _decisions(comparison: Comparison, trials: Sequence[Trial]) -> _Found:
+    """Rows (or cells, of several labels) that are decided differently, the surest decisions first."""
+    several = comparison.task == "multilabel"
+    said = np.stack([trial.outcome.y_pred.ravel() for trial in trials])
+    truth = trials[0].outcome.y_true.ravel()
+    sure = [None if t.outcome.probabilities is None else _chosen(t.outcome)[0] for t in trials]
+    places = np.flatnonzero((said != said[0]).any(axis=0))
+    weight = np.sum([s[places] for s in sure if s is not None], axis=0) if any(s is not None for s in sure) else None
+    order = places if weight is None else places[np.argsort(-weight, kind="stable")]
+    width = len(comparison.target.columns) if several else 1
+    names = [plain(name) for name in comparison.classes]
+    listed = []
+    for cell in order[:ROWS]:
+        words: list[Any] = [plain(comparison.target.columns[cell % width])] if several else []
+        words.append(bool(truth[cell]) if several else names[truth[cell]])
+        for answers, chance in zip(said, sure, strict=True):
+            words.append(
+                {
+                    "said": bool(answers[cell]) if several else names[answers[cell]],
+                    "right": bool(answers[cell] == truth[cell]),
+                    "chance": None if chance is None else float(chance[cell]),
+                }
+            )
+        listed.append(words)
+    return (
+        [int(cell) // width for cell in order[:ROWS]],
+        ["label", "true"] if several else ["true"],
+        listed,
+        len(places),
+    )
+
+
+def _predictions(comparison: Comparison, trials: Sequence[Trial]) -> _Found:
+    """Rows whose predictions are furthest apart; those of several targets are compared in standard deviations."""
+    said = np.stack([trial.outcome.y_pred for trial in trials])
+    apart = np.ptp(said, axis=0) / comparison.target.scale
+    order = np.argsort(-apart, axis=None, kind="stable")[:ROWS]
+    several, listed = len(comparison.target.columns) > 1, []
+    rows, targets = np.unravel_index(order, apart.shape)
+    for row, target in zip(rows, targets, strict=True):
+        words: list[Any] = [plain(comparison.target.columns[target])] if several else []
+        words.append(float(f"{trials[0].outcome.y_true[row, target]:.6g}"))
+        least = np.argmin(np.abs(said[:, row, target] - trials[0].outcome.y_true[row, target]))
+        words += [
+            {"said": float(f"{value:.6g}"), "right": bool(i == least), "chance": None}
+            for i, value in enumerate(said[:, row, target])
+        ]
+        listed.append(words)
+    return [int(row) for row in rows], ["target", "true"] if several else ["true"], listed, apart.size
+
+
+_FINDERS: dict[str, Callable[[Comparison, Sequence[Trial]], _Found]] = {
+    "regression": _predictions,
+    "binary": _decisions,
+    "multiclass": _decisions,
+    "multilabel": _decisions,
+}
+
+
+# ------------------------------------------------------------------------------------ one score moved, decision regions
+
+
+def _jiggle(comparison: Comparison) -> dict[str, Any] | None:
+    """Move the true class's score of a few test rows, and take each contender's own loss as it moves.
+
+    The rows are chosen by the contender whose loss asks for a margin (or by the reference, were there none): one well
+    past that margin, one inside it, one that is wrong.
+    """
+    trials = [trial for trial in _first(comparison) if trial.outcome.scores is not None]
+    if not trials:
+        return None
+    deltas = [_delta(trial.head) for trial in trials]
+    chooser = next((i for i, delta in enumerate(deltas) if delta is not None), 0)
+    delta = deltas[chooser] or 1.0
+    margin = _margin(trials[chooser].outcome)
+    kinds = (
+        ("past", margin >= delta, 2.5 * delta),
+        ("near", (margin >= 0) & (margin < delta), 0.5 * delta),
+        ("wrong", margin < 0, -0.5 * delta),
+    )
+    table = comparison.tables[comparison.seeds[0]]
+    moves, names = np.linspace(-REACH, REACH, STEPS), [plain(name) for name in comparison.classes]
+    rows = []
+    for kind, fits, wanted in kinds:
+        places = np.flatnonzero(fits)
+        if not len(places):
+            continue
+        place = int(places[np.argmin(np.abs(margin[places] - wanted))])
+        truth = int(trials[0].outcome.y_true[place])
+        rows.append(
+            {
+                "kind": kind,
+                "row": table.source_rows[table.parts["test"][place]],
+                "truth": names[truth],
+                "scores": [short(np.asarray(t.outcome.scores)[place]) for t in trials],
+                "margins": [float(_margin(t.outcome)[place]) for t in trials],
+                "losses": [_moved(t.head, np.asarray(t.outcome.scores)[place], truth, moves) for t in trials],
+            }
+        )
+    return {
+        "contenders": [comparison.labels.index(trial.label) for trial in trials],
+        "chooser": comparison.labels.index(trials[chooser].label),
+        "margin": deltas[chooser],
+        "moves": [round(float(move), 10) for move in moves],
+        "rows": rows,
+    }
+
+
+def _moved(head: Head, scores: NDArray[Any], truth: int, moves: _Reals) -> list[float]:
+    """Return a head's loss of one row as its true class's score moves; of one score, as it moves the true way."""
+    many = np.repeat(np.asarray(scores, dtype=np.float32).reshape(1, -1), len(moves), axis=0)
+    if head.task == "multiclass":
+        many[:, truth] += moves.astype(np.float32)
+        labels: Any = np.full(len(moves), truth, dtype=np.int32)
+    else:
+        many[:, 0] += ((2 * truth - 1) * moves).astype(np.float32)
+        labels = np.full((len(moves), 1), truth, dtype=np.float32)
+    loss = head.loss()
+    loss.reduction = "none"
+    return short(np.asarray(loss(labels, many)))
+
+
+def _regions(comparison: Comparison) -> dict[str, Any] | None:
+    """Take the decisions of the first seed's networks on a plane through their encoded test rows."""
+    labels, classes = comparison.labels, len(comparison.classes)
+    drawn = [(i, trial) for i, trial in enumerate(_first(comparison)) if trial.run is not None][:REGIONS]
+    if not drawn or classes > CLASSES:
+        return None
+    run, table = drawn[0][1].run, comparison.tables[comparison.seeds[0]]
+    if run is None or any(trial.run is None or trial.run.encoder.names != run.encoder.names for _, trial in drawn):
+        return None
+    inputs = run.encoder.transform(table.frame.iloc[table.parts["test"]]).astype(np.float64)
+    if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
+        return None
+    random = np.random.default_rng(0)
+    kept = np.arange(len(inputs))
+    fitted = np.sort(random.choice(kept, FITTED, replace=False)) if len(kept) > FITTED else kept
+    centre = inputs[fitted].mean(axis=0)
+    exact = inputs.shape[1] == 2
+    if exact:
+        axes, share = np.eye(2), 1.0
+        centre = np.zeros(2)
+    else:
+        _, lengths, axes = np.linalg.svd(inputs[fitted] - centre, full_matrices=False)
+        axes, total = axes[:2], float(np.square(lengths).sum())
+        share = float(np.square(lengths[:2]).sum()) / total if total else math.nan
+        # A component's sign is arbitrary: the largest weight is set above 0.
+        axes = axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]
+    places = (inputs[fitted] - centre) @ axes.T
+    low, high = np.quantile(places, [0.01, 0.99], axis=0)
+    low, high = low - 0.1 * (high - low) - 1e-6, high + 0.1 * (high - low) + 1e-6
+    x, y = (np.linspace(low[i], high[i], GRID) for i in (0, 1))
+    plane = np.stack([part.ravel() for part in np.meshgrid(x, y)], axis=1)
+    shown = (
+        np.sort(random.choice(len(fitted), POINTS, replace=False)) if len(fitted) > POINTS else np.arange(len(fitted))
+    )
+    inside = ((places[shown] >= low) & (places[shown] <= high)).all(axis=1)
+    shown = shown[inside]
+    maps = []
+    for place, trial in drawn:
+        decided = _decided(trial, plane @ axes + centre).reshape(GRID, GRID)
+        flat = _decided(trial, places @ axes + centre)
+        truth, said = trial.outcome.y_true[fitted], trial.outcome.y_pred[fitted]
+        maps.append(
+            {
+                "contender": place,
+                "rows": ["".join(map(str, line)) for line in decided],
+                "shares": [float((decided == k).mean()) for k in range(classes)],
+                "as_the_network": float((flat == said).mean()),
+                "wrong": (truth != said)[shown],
+            }
+        )
+    return {
+        "inputs": inputs.shape[1],
+        "exact": exact,
+        "names": [plain(name) for name in run.encoder.names[:2]] if exact else None,
+        "share": share,
+        "x": short([x[0], x[-1]]),
+        "y": short([y[0], y[-1]]),
+        "maps": maps,
+        "points": {
+            "x": short(places[shown, 0]),
+            "y": short(places[shown, 1]),
+            "true": drawn[0][1].outcome.y_true[fitted][shown],
+            "wrong": [entry.pop("wrong") for entry in maps],
+            "of": len(inputs),
+        },
+        "left_out": [plain(label) for label in labels if label not in [labels[i] for i, _ in drawn]],
+    }
+
+
+def _decided(trial: Trial, inputs: _Reals) -> NDArray[Any]:
+    run = trial.run
+    if run is None:
+        raise ValueError("a contender without a network has no decisions on a plane")
+    scores = run.raw_scores(inputs.astype(np.float32))
+    threshold = getattr(run, "threshold", 0.0) or 0.0
+    return run.head.decide(scores, threshold) if run.task == "binary" and threshold else run.head.decide(scores)
