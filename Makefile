@@ -18,7 +18,7 @@ demo: .venv/.installed
 	$(BIN)/recipes demo
 
 test: .venv/.tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer", "gains_from_xla", "structure"]
 
-# Rows are padded to one of these sizes, so that a model is compiled for four shapes at most.
-_SIZES = (1, 32, 1024, 8192)
+# Rows are padded to one of these sizes, so that a model is compiled for five shapes at most.
+_SIZES = (1, 32, 256, 1024, 8192)
 _KEPT = 16
 
 # Layers that XLA runs faster than a plain graph on a CPU; its convolutions are several times slower there.
