@@ -146,7 +146,7 @@ BINARY_FORMS = [
 ]
 
 
-@pytest.mark.parametrize("loss", BINARY_FORMS, ids=str)
+@pytest.mark.parametrize("loss", BINARY_FORMS)
 def test_a_linear_output_under_a_loss_of_probabilities_is_found_in_every_form(loss):
     assert said(model_with(None, 1, loss)) == [("error", "loss")]
     assert "Set from_logits=True" in audit(model_with(None, 1, loss)).findings[0].text
@@ -201,9 +201,7 @@ def test_an_activation_is_found_in_a_functional_model_and_in_a_model_within_it()
         assert said(model) == [("error", "output")]
 
 
-@pytest.mark.parametrize(
-    "loss", ["categorical_hinge", "CategoricalHinge", L.categorical_hinge, L.CategoricalHinge()], ids=str
-)
+@pytest.mark.parametrize("loss", ["categorical_hinge", "CategoricalHinge", L.categorical_hinge, L.CategoricalHinge()])
 def test_the_categorical_hinge_of_keras_is_found(loss):
     found = audit(model_with(None, 4, loss))
     assert [(f.severity, f.kind) for f in found.problems] == [("error", "loss")]
