@@ -17,12 +17,13 @@ FLOORS = [
     {"errors", "files", "schema", "wording"},
     {
         *("columns", "describing", "row_weights", "sources", "splitting", "tables", "targets"),
-        *("baselines", "calibration", "encoding", "losses", "metrics", "plots", "progress", "reading", "significance"),
+        *("baselines", "calibration", "encoding", "losses", "metrics", "plots", "progress", "reading"),
+        *("significance", "svg"),
     },
     {"archive", "builders", "compiled", "gradients", "heads", "inference", "numerics"},
     {
         *("figures", "report", "results", "runs", "summary", "training"),
-        *("comparisons", "comparison_figures", "comparison_summary"),
+        *("comparisons", "comparison_figures", "comparison_summary", "contrasts"),
     },
 ]
 # The others work on arrays and frames, and are quick to import and to test.

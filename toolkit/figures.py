@@ -10,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from toolkit import plots
+from toolkit.svg import svg
 from toolkit.wording import METRICS, NARROW, isolated, number, percent
 
 __all__ = ["Picture", "Row", "bars", "distribution", "outline", "pictures"]
@@ -42,7 +43,7 @@ class Picture:
 def _picture(
     figure: Figure, title: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
 ) -> Picture:
-    return Picture(Markup(plots.svg(figure, title=title, description=caption)), title, caption, head, rows, note)
+    return Picture(Markup(svg(figure, title=title, description=caption)), title, caption, head, rows, note)
 
 
 def pictures(summary: Mapping[str, Any]) -> dict[str, list[Picture]]:

@@ -26,6 +26,7 @@ from toolkit.comparisons import Comparison, Trial
 from toolkit.errors import DataError
 from toolkit.heads import get_head
 from toolkit.metrics import Outcome
+from toolkit.svg import svg
 
 TASKS = ["regression", "binary", "multiclass", "multilabel"]
 HEADS = {
@@ -429,13 +430,13 @@ def test_with_two_inputs_the_plane_is_all_there_is(runs):
         encoder=encoder, head=head, task="binary", threshold=0.0, raw_scores=lambda x: x.sum(axis=1, keepdims=True)
     )
     trial = SimpleNamespace(run=small, outcome=Outcome("binary", truth, truth))
-    from toolkit.comparison_summary import _regions
+    from toolkit.contrasts import regions
 
     table = SimpleNamespace(frame=frame, parts={"test": np.arange(120)})
     one = SimpleNamespace(
         labels=["logistic"], classes=["a", "b"], seeds=[0], tables={0: table}, trials={("logistic", 0): trial}
     )
-    found: Any = _regions(one)
+    found: Any = regions(one)
     assert found["exact"]
     assert found["names"] == ["left", "up"]
     assert found["maps"][0]["as_the_network"] == 1
@@ -447,14 +448,14 @@ def test_with_two_inputs_the_plane_is_all_there_is(runs):
 def test_regions_are_left_out_where_there_are_many_classes_and_capped_at_three(comparisons, summaries):
     one = comparisons["multiclass"]
     many = dataclasses.replace(one.target, classes=np.array([f"c{i}" for i in range(11)], dtype=object))
-    from toolkit.comparison_summary import _regions
+    from toolkit.contrasts import regions
 
-    assert _regions(SimpleNamespace(**{**vars(one), "target": many, "classes": list(many.classes)})) is None
+    assert regions(SimpleNamespace(**{**vars(one), "target": many, "classes": list(many.classes)})) is None
     run = one.trials["softmax", 0].run
     four = compare(run, ("softmax", "hinge", "squared_hinge"), seeds=(0,))
     four.labels.append("again")
     four.trials["again", 0] = dataclasses.replace(four.trials["hinge", 0], label="again")
-    found: Any = _regions(four)
+    found: Any = regions(four)
     assert [entry["contender"] for entry in found["maps"]] == [0, 1, 2]
     assert found["left_out"] == ["again"]
 
@@ -691,6 +692,6 @@ def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
     assert axes.texts[0].get_position()[0] < 0.5 < axes.texts[1].get_position()[0]
     drawn = {str(line.get_label()): (line.get_marker(), list(np.asarray(line.get_xdata()))) for line in axes.lines}
     assert drawn == {"_0": ("o", [0.1]), "_0 wrong": ("X", [0.8]), "_2": ("o", [0.9])}
-    text = plots.svg(figure, title="t", description="d")
+    text = svg(figure, title="t", description="d")
     assert "var(--linear" in text
     assert "data:" not in text

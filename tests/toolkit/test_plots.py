@@ -15,6 +15,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from toolkit import plots
+from toolkit.svg import svg as to_svg
 
 EPOCHS = list(range(1, 9))
 LOSS = [2.0, 1.5, 1.2, 1.0, 0.9, 0.85, 0.82, 0.81]
@@ -51,7 +52,7 @@ FIGURES = {
 
 @cache
 def svg(name):
-    return plots.svg(FIGURES[name](), title=name, description=f"About {name}.")
+    return to_svg(FIGURES[name](), title=name, description=f"About {name}.")
 
 
 def lines(figure):
@@ -147,7 +148,7 @@ def test_the_same_picture_has_the_same_bytes_whatever_the_session_has_set(name):
     first = svg(name)
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": None, "lines.linewidth": 9}):
         figure = FIGURES[name]()
-        assert [plots.svg(figure, title=name, description=f"About {name}.") for _ in range(2)] == [first, first]
+        assert [to_svg(figure, title=name, description=f"About {name}.") for _ in range(2)] == [first, first]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -184,7 +185,7 @@ def test_pictures_on_one_page_share_no_identifier_and_refer_to_their_own():
 
 def test_title_and_description_are_escaped():
     hostile = '</title><script>alert(1)</script>" onload="alert(2) & 😀 العربية'
-    text = plots.svg(FIGURES["rate"](), title=hostile, description=hostile)
+    text = to_svg(FIGURES["rate"](), title=hostile, description=hostile)
     assert [node.text for node in list(ElementTree.fromstring(text))[:2]] == [hostile, hostile]
     assert "<script" not in text
 
