@@ -206,6 +206,8 @@ def _type_of(kind: str) -> click.ParamType:
         return _Many(int if "int]" in kind else float if "float]" in kind else str)
     if "Mapping" in kind:
         return _Weights()
+    if kind.startswith("str") and "float" not in kind:
+        return click.STRING
     simple: dict[str, click.ParamType] = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
     return simple.get(kind.replace(" | None", ""), _Either())
 

@@ -60,7 +60,6 @@ def compare(
         trials,
         {seed: shared.table for seed, shared in prepared.items()},
         prepared[drawn[0]].target,
-        fixed_test=test is not None and not isinstance(test, int | float),
         settings=settings.calls(f"{task}.compare", f"compare {task}", data, changed | dict(options))
         | first.settings
         | {"head": list(contenders), "seed": drawn},

@@ -43,7 +43,7 @@ def choose(effort: str, rows: int) -> dict[str, dict[str, Any]]:
         >>> choose("default", 300)["model"]
         {'dropout': 0.3}
     """
-    if effort not in EFFORTS:
+    if not isinstance(effort, str) or effort not in EFFORTS:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
     epochs = max(8, round(default_epochs(rows) * EFFORTS[effort]))
     return {

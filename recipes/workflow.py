@@ -90,6 +90,8 @@ def read_options(effort: str, options: Mapping[str, Any]) -> Asked:
         DataError: An option or the effort is unknown.
     """
     build = options.get("build", builders.mlp)
+    if not callable(build) or isinstance(build, str) or hasattr(build, "get_config"):
+        raise DataError(f"build={build!r}: expected a function of (inputs, units) that returns a keras.Sequential.")
     defaults.choose(effort, 1)
     return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, all_options(build)))
 
@@ -201,6 +203,8 @@ def _calibrate(run: Run, prepared: Prepared, threshold: str | float | None, seed
         run.threshold = calibration.choose_threshold(scores, truth, threshold, sample_weight=weights)
     elif threshold is not None:
         run.threshold = float(threshold)
+        if not np.isfinite(run.threshold):
+            raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
 
 
 def _build(build: Callable[..., Any], inputs: int, units: int, options: dict[str, Any]) -> keras.Sequential:

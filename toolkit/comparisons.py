@@ -68,7 +68,7 @@ class Comparison:
         trials: Each contender with each seed.
         tables: The split of each seed.
         target: The target's encoding.
-        fixed_test: Whether the test rows are the same for all seeds, because they were given.
+        fixed_test: Whether the test rows are the same for all seeds: they were given, or are the newest.
         settings: What was asked and what was resolved.
         primary: The metric of the verdict.
         differences: For each other contender and metric: ``metric``, ``a`` (the first contender), ``b``, ``value``
@@ -84,14 +84,16 @@ class Comparison:
     trials: dict[tuple[str, int], Trial]
     tables: dict[int, Table]
     target: Target
-    fixed_test: bool
     settings: dict[str, Any] = field(default_factory=dict)
     primary: str = ""
     differences: list[dict[str, Any]] = field(default_factory=list)
     verdict: list[str] = field(default_factory=list)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fixed_test: bool = False
 
     def __post_init__(self) -> None:
+        tests = [_test_rows(table) for table in self.tables.values()]
+        self.fixed_test = all(np.array_equal(test, tests[0]) for test in tests)
         _check_equal_terms(self)
         self.primary = PRIMARY[self.task]
         values = {key: metrics.evaluate(trial.outcome) for key, trial in self.trials.items()}
@@ -212,10 +214,8 @@ def compare_runs(runs: Mapping[str, Run | Sequence[Run]]) -> Comparison:
     trials = {(name, i): trial_of(name, i, run) for name, some in listed.items() for i, run in enumerate(some)}
     first = next(iter(listed.values()))
     tables = {i: run.data for i, run in enumerate(first) if run.data is not None}
-    tests = [_test_rows(table) for table in tables.values()]
-    fixed = all(len(test) == len(tests[0]) and (test == tests[0]).all() for test in tests)
     return Comparison(
-        first[0].task, list(listed), list(tables), trials, tables, first[0].target, fixed, dict(first[0].settings)
+        first[0].task, list(listed), list(tables), trials, tables, first[0].target, dict(first[0].settings)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Scorer", "gains_from_xla", "structure"]
+__all__ = ["Scorer", "gains_from_xla", "is_plain", "structure"]
 
 # Rows are padded to one of these sizes, so that a model is compiled for five shapes at most.
 _SIZES = (1, 32, 256, 1024, 8192)
@@ -41,6 +42,22 @@ def gains_from_xla(model: keras.Model) -> bool:
     return all(type(layer).__name__ in _XLA_LAYERS for layer in model.layers)
 
 
+def is_plain(model: keras.Model) -> bool:
+    """Tell whether all layers, and the functions and rules in them, are Keras's own.
+
+    Args:
+        model: Any built Keras model.
+    """
+    parts = [part for layer in model.layers for part in (layer, *_parts(layer))]
+    return all(str(getattr(part, "__module__", type(part).__module__)).startswith("keras.") for part in parts)
+
+
+def _parts(layer: keras.layers.Layer) -> list[Any]:
+    endings = ("activation", "_initializer", "_regularizer", "_constraint")
+    found = [getattr(layer, name, None) for name in dir(layer) if name.endswith(endings)]
+    return [part for part in found if part is not None and not isinstance(part, str)]
+
+
 def structure(model: keras.Model) -> str:
     """Return a text that is the same for models that differ in weights, seeds and names alone.
 
@@ -52,6 +69,8 @@ def structure(model: keras.Model) -> str:
         >>> structure(mlp(3, 1, seed=1)) == structure(mlp(3, 1, seed=2)) != structure(mlp(3, 2))
         True
     """
+    if not is_plain(model):
+        return f"a model of its own, {id(model)}"  # what a class of the user's computes, its name doesn't tell
 
     def without(config: Any) -> Any:
         if isinstance(config, dict):
@@ -63,6 +82,7 @@ def structure(model: keras.Model) -> str:
 
 #: Compiled programs by structure, padded shape and type: the most recent ones.
 _PROGRAMS: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+_LOCK = threading.Lock()
 
 
 class Scorer:
@@ -73,16 +93,16 @@ class Scorer:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
+        self.model = model
         self._structure = structure(model)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores, shape (n, units), of inputs (n, ...)."""
         import tensorflow as tf
 
-        out = np.empty((len(x), int(self._model.output_shape[-1])), np.float32)
+        out = np.empty((len(x), int(self.model.output_shape[-1])), np.float32)
         weights = [
-            [v.value for v in some] for some in (self._model.trainable_variables, self._model.non_trainable_variables)
+            [v.value for v in some] for some in (self.model.trainable_variables, self.model.non_trainable_variables)
         ]
         largest = _SIZES[-1]
         for start in range(0, len(x), largest):
@@ -98,11 +118,15 @@ class Scorer:
         return out
 
     def _program(self, weights: list[list[Any]], x: Any) -> Any:
+        key = (self._structure, *map(len, weights), tuple(x.shape), x.dtype)
+        with _LOCK:
+            return self._compiled(key, weights, x)
+
+    def _compiled(self, key: tuple[Any, ...], weights: list[list[Any]], x: Any) -> Any:
         import tensorflow as tf
 
-        key = (self._structure, tuple(x.shape), x.dtype)
         if key not in _PROGRAMS:
-            model = self._model
+            model = self.model
 
             def scores(trainable: Any, other: Any, x: Any) -> Any:
                 return model.stateless_call(trainable, other, x, training=False)[0]

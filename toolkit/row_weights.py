@@ -49,6 +49,8 @@ def _by_class(given: str | Mapping[Any, float], target: Target, ids: NDArray[np.
         if given != "balanced":
             raise DataError(f"class_weight='{given}': expected 'balanced' or a weight for each label.")
         return len(ids) / (len(target.classes) * np.bincount(ids, minlength=len(target.classes)))
+    if not isinstance(given, Mapping) or not all(isinstance(w, int | float | np.number) for w in given.values()):
+        raise DataError(f"class_weight={given!r}: expected 'balanced' or a dictionary with a number for each label.")
     places = {str(label): i for i, label in enumerate(target.classes)}
     weights = np.ones(len(places))
     for label, weight in given.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,8 +211,10 @@ class Run:
             The run itself.
 
         Raises:
-            DataError: As for `evaluate`.
+            DataError: As for `evaluate`; or one row at a time where batch normalisation needs several.
         """
+        if batch_size == 1 and any(type(layer).__name__ == "BatchNormalization" for layer in self.model.layers):
+            raise DataError("batch_size=1: batch normalisation needs several rows a step; give batch_size=32 or so.")
         x, y = self._labelled(rows)
         training.fit(
             self.model,
@@ -299,9 +300,12 @@ class Run:
         }
         return archive.write(path, self.model, content)
 
-    @cached_property
+    @property
     def _scorer(self) -> Scorer:
-        return Scorer(self.model)
+        kept: Scorer | None = self.__dict__.get("_kept_scorer")
+        if kept is None or kept.model is not self.model:
+            kept = self.__dict__["_kept_scorer"] = Scorer(self.model)
+        return kept
 
     def _inputs(self, new: Any, name: str) -> NDArray[np.float32]:
         columns, source = self.encoder.columns, self.encoder.source_columns

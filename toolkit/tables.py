@@ -101,7 +101,7 @@ def prepare(
     keep: str | Sequence[str] = (),
     drop: str | Sequence[str] = (),
     categories: str | Sequence[str] = (),
-    sample_weight: Any = None,
+    sample_weight: str | np.ndarray | None = None,
     seed: int = 0,
 ) -> Table:
     """Return a table that is read, checked, typed and split.

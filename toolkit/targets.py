@@ -150,6 +150,8 @@ def check_target(
     kept = target.loc[present].reset_index(drop=True)
     for column in kept.columns:
         series = kept[column]
+        if isinstance(series.dtype, pd.CategoricalDtype) and isinstance(series.cat.categories, pd.IntervalIndex):
+            series = series.astype(str)  # a number cut into bands by pandas: each band is a class, named by its ends
         if from_file and missing.any() and series.dtype == np.float64 and (series % 1 == 0).all():
             series = series.astype(np.int64)
         if task == "regression":
@@ -385,7 +387,10 @@ class Target:
             units = {"binary": 1, "multiclass": len(classes), "multilabel": len(names)}[task]
             return cls(task, names, dtypes, classes, np.zeros(units), np.ones(units))
         values = _numbers(target, names, log_target, rows)[train]
-        scale = values.std(axis=0)
+        with np.errstate(over="ignore"):
+            scale = values.std(axis=0)
+        if not np.isfinite(scale).all():
+            raise DataError("the target's numbers are too large to work with: divide them, or take log_target=True.")
         # Where the training rows are all equal there is nothing to divide by.
         scale = np.where((scale > 0) & (values.min(axis=0) < values.max(axis=0)), scale, 1.0)
         return cls(task, names, dtypes, [], values.mean(axis=0), scale, log_target)

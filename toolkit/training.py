@@ -8,6 +8,7 @@ shuffle is a function of (seed, epoch).
 from __future__ import annotations
 
 import math
+import threading
 import time
 import warnings
 from collections import OrderedDict
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
-from toolkit.inference import Scorer, gains_from_xla, structure
+from toolkit.inference import Scorer, gains_from_xla, is_plain, structure
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ def fit(
     import tensorflow as tf
 
     _check_arrays(x, y, sample_weight)
+    callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks)
+    _check_callbacks(callbacks)
+    least = _number("min_gradient_norm", min_gradient_norm, above=0)
     rows = len(x)
     batch = _batch_size(batch_size, rows)
     planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
@@ -149,10 +153,18 @@ def fit(
     model.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
 
     data = (tf.constant(x), tf.constant(y), None if sample_weight is None else tf.constant(sample_weight, tf.float32))
-    if callbacks or not isinstance(optimizer, str):
-        worker = _Worker(model, head, made, batch)  # callbacks look at the model itself while it learns
+    shared = not callbacks and isinstance(optimizer, str) and is_plain(model)
+    if not shared:
+        key, worker = None, _Worker(model, head, made, batch)  # callbacks look at the model itself while it learns
     else:
-        worker = _worker_for(model, head, rules, batch, data)
+        key = (
+            structure(model),
+            head,
+            rules,
+            batch,
+            *((tuple(part.shape), part.dtype) for part in data if part is not None),
+        )
+        worker = _take_worker(key) or _Worker(keras.models.clone_model(model), head, _optimizer(*rules)[0], batch)
     worker.start(model)
     score = Scorer(worker.model)
     called = keras.callbacks.CallbackList(
@@ -175,10 +187,12 @@ def fit(
                 row: dict[str, float] = {"epoch": epoch, "loss": loss}
                 seconds = time.perf_counter() - started
                 if validation is not None:
+                    called.on_test_begin()
                     row.update(_validate(head, score, validation, scale))
+                    called.on_test_end({"loss": row["val_loss"]})
                 row["learning_rate"] = float(worker.optimizer.learning_rate)
                 row["seconds"] = seconds
-                if min_gradient_norm is not None:
+                if least is not None:
                     row["gradient_norm"] = _gradient_norm(worker.model, head.loss(), data)
                 history.append(row)
                 watched = row.get("val_loss", loss)
@@ -198,15 +212,19 @@ def fit(
                 if model.stop_training:
                     stopped = f"a callback stopped it after epoch {epoch}"
                     break
-                if min_gradient_norm is not None and row["gradient_norm"] < min_gradient_norm:
-                    stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {min_gradient_norm:g}"
+                if least is not None and row["gradient_norm"] < least:
+                    stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {least:g}"
                     break
                 if epoch - best_epoch >= wait:
                     stopped = f"the validation loss had not improved for {wait} epochs"
                     break
     except KeyboardInterrupt:
         stopped = f"interrupted by hand in epoch {len(history) + 1}"
+    for own, trained in zip(model.variables, worker.model.variables, strict=True):
+        own.assign(trained)  # the random state of dropout goes on from here
     model.set_weights(good)
+    if key is not None:
+        _put_back(key, worker)
     called.on_train_end()
 
     settings = {
@@ -297,22 +315,23 @@ class _Worker:
 #: Workers by what they were compiled for: the most recent ones.
 _WORKERS: OrderedDict[tuple[Any, ...], _Worker] = OrderedDict()
 _KEPT = 4
+_LOCK = threading.Lock()
 
 
-def _worker_for(
-    model: keras.Sequential, head: Head, rules: tuple[Any, ...], batch: int, data: Sequence[Any]
-) -> _Worker:
-    """Return a worker compiled for this structure, head, optimiser and these shapes; a new one where there is none."""
-    import keras
+def _take_worker(key: tuple[Any, ...]) -> _Worker | None:
+    """Take a worker compiled for this structure, head, optimiser and these shapes out of the store, if there is one.
 
-    shapes = tuple(None if part is None else (tuple(part.shape), part.dtype) for part in data)
-    key = (structure(model), head, rules, batch, shapes)
-    if key not in _WORKERS:
-        _WORKERS[key] = _Worker(keras.models.clone_model(model), head, _optimizer(*rules)[0], batch)
+    While it works nobody else has it, so that trainings in several threads don't meet in one model.
+    """
+    with _LOCK:
+        return _WORKERS.pop(key, None)
+
+
+def _put_back(key: tuple[Any, ...], worker: _Worker) -> None:
+    with _LOCK:
+        _WORKERS[key] = worker
         if len(_WORKERS) > _KEPT:
             _WORKERS.popitem(last=False)
-    _WORKERS.move_to_end(key)
-    return _WORKERS[key]
 
 
 def _by_batch(run: _Worker, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
@@ -377,6 +396,10 @@ def _optimizer(
         given = [name for name, value in zip(names, own, strict=True) if value is not None]
         if given:
             raise DataError(f"{given[0]} goes into the optimiser itself where you give a Keras one.")
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise DataError(f"optimizer={optimizer!r}: expected one of {', '.join(OPTIMIZERS)}, or a Keras optimiser.")
+        if optimizer.use_ema:
+            raise DataError("use_ema averages the weights in model.fit alone: leave it out.")
         if optimizer.built:
             raise DataError("the optimiser has been used before: give each training one of its own.")
         return optimizer, float(optimizer.learning_rate), "the optimiser's own"
@@ -384,9 +407,9 @@ def _optimizer(
         raise DataError(
             f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
         )
-    rate = OPTIMIZERS[optimizer] if learning_rate is None else learning_rate
-    if not 0 < rate < math.inf:
-        raise DataError(f"learning_rate={rate!r}: expected a number above 0.")
+    rate = _number("learning_rate", learning_rate, above=0) or OPTIMIZERS[optimizer]
+    _number("clip_norm", clip_norm, above=0)
+    _number("weight_decay", weight_decay, above=-math.ulp(0.0))
     if schedule is not None and moves_rate and schedule != "constant":
         raise DataError(f"schedule='{schedule}' and a callback would both move the learning rate: leave one out.")
     falls = schedule or ("constant" if moves_rate else "cosine")
@@ -439,6 +462,30 @@ def _at_least(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise DataError(f"{name}={value!r}: expected a whole number, {least} or more.")
     return int(value)
+
+
+def _number(name: str, value: Any, *, above: float) -> float | None:
+    """Return an option that is a finite number above another, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not above < value < math.inf:
+        least = "above 0" if above == 0 else "of 0 or more"
+        raise DataError(f"{name}={value!r}: expected a number {least}.")
+    return float(value)
+
+
+def _check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Refuse what would never be called."""
+    import keras
+
+    base = keras.callbacks.Callback
+    for callback in callbacks:
+        if not isinstance(callback, base):
+            raise DataError(f"callbacks holds {callback!r}; expected Keras callbacks, such as EarlyStopping().")
+        own = type(callback)
+        for hook in ("on_test_batch_begin", "on_test_batch_end"):
+            if not own.__module__.startswith("keras.") and getattr(own, hook) is not getattr(base, hook):
+                raise DataError(f"{own.__name__} asks for {hook}, but validation rows are scored at once: drop it.")
 
 
 def _check_arrays(x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:

@@ -362,3 +362,39 @@ def test_hinge_heads_learn_and_their_probabilities_come_from_calibration_alone(h
     scale = classes.calibration.parameters["scale"]
     assert np.log(chances[:, 0] / chances[:, 1]) == pytest.approx(scale * (margins[:, 0] - margins[:, 1]), rel=1e-4)
     assert "not a probability" in classes.calibration.sentence
+
+
+def test_the_model_can_be_frozen_or_replaced_afterwards():
+    x, y = load_iris(return_X_y=True)
+    run = multiclass.train((x, y), hidden=(8,), epochs=5, baselines=False, progress=False)
+    before = run.decision_function(x)
+    run.model.layers[0].trainable = False
+    np.testing.assert_allclose(run.decision_function(x), before, rtol=1e-5)
+    run.model = keras.models.clone_model(run.model)
+    inputs = run.encoder.transform(run.data.frame)
+    np.testing.assert_allclose(run.raw_scores(inputs), run.model(inputs), rtol=1e-4, atol=1e-5)
+
+
+def test_updates_go_on_with_the_random_state_of_dropout():
+    frame = pd.DataFrame({"x": np.linspace(-1, 1, 60), "y": np.linspace(0, 8, 60)})
+    run = regression.train(frame, target="y", hidden=(8,), epochs=1, dropout=0.5, baselines=False, progress=False)
+    state = [v for v in run.model.variables if "seed_generator_state" in v.path]
+    before = state[0].numpy().tolist()
+    run.update(frame.head(1))
+    assert state[0].numpy().tolist() != before
+    normed = regression.train(
+        frame, target="y", hidden=(8,), epochs=1, batch_norm=True, baselines=False, progress=False
+    )
+    with pytest.raises(DataError, match="batch normalisation needs several rows"):
+        normed.update(frame.head(1))
+
+
+def test_a_number_cut_into_bands_is_predicted_as_classes():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300)})
+    frame["band"] = pd.qcut(frame["x"] * 100, 3)
+    run = multiclass.train(
+        frame, target="band", hidden=(16,), epochs=60, learning_rate=0.02, baselines=False, progress=False
+    )
+    assert set(run.predict(frame)) == set(frame["band"].astype(str))
+    assert run.evaluate(frame)["accuracy"] > 0.8

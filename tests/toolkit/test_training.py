@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -279,3 +281,64 @@ def test_a_second_training_of_the_same_structure_is_the_same_as_if_it_were_the_f
     assert all(np.array_equal(a, b) for a, b in zip(alone.get_weights(), again.get_weights(), strict=True))
     assert history.equals(same_history)
     assert all(np.array_equal(a, b) for a, b in zip(kept, first.get_weights(), strict=True)), "the first is untouched"
+
+
+def test_trainings_in_several_threads_give_what_they_give_alone(two_classes):
+    def weights(seed):
+        model = mlp(6, 1, hidden=(8,), dropout=0.2, seed=seed)
+        _fit(model, two_classes, seed=seed)
+        return model.get_weights()
+
+    alone = [weights(seed) for seed in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(weights, (1, 2)))
+    for first, second in zip(alone, together, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_layer_of_ones_own_is_compiled_for_itself(two_classes):
+    losses = []
+    for factor in (1.0, -5.0):
+
+        class Mine(keras.layers.Layer):
+            def call(self, x, factor=factor):
+                return keras.ops.sin(factor * x)
+
+        layers = [keras.Input((6,)), Mine(name="mine"), keras.layers.Dense(1, kernel_initializer="ones")]
+        losses.append(_fit(keras.Sequential(layers), two_classes, epochs=1).history["loss"][0])
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": "fast"}, "learning_rate='fast'"),
+        ({"clip_norm": -1.0}, "above 0"),
+        ({"weight_decay": float("nan")}, "of 0 or more"),
+        ({"min_gradient_norm": "x"}, "above 0"),
+        ({"optimizer": keras.optimizers.Adam}, "Keras optimiser"),
+        ({"optimizer": keras.optimizers.SGD(use_ema=True)}, "use_ema"),
+        ({"callbacks": ["x"]}, "expected Keras callbacks"),
+    ],
+)
+def test_an_option_of_another_type_says_what_was_expected(two_classes, options, message):
+    with pytest.raises(DataError, match=message):
+        _fit(linear(6, 1), two_classes, **options)
+
+
+def test_a_callback_is_told_of_validation_or_says_that_it_cannot_be(two_classes):
+    class AtTest(keras.callbacks.Callback):
+        seen = 0
+
+        def on_test_end(self, logs=None):
+            self.seen += 1
+
+    class AtBatches(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            pass
+
+    told = AtTest()
+    _fit(linear(6, 1), two_classes, validation=two_classes, callbacks=told)
+    assert told.seen == 3
+    with pytest.raises(DataError, match="on_test_batch_end"):
+        _fit(linear(6, 1), two_classes, callbacks=[AtBatches()])
