@@ -55,6 +55,7 @@ def svg(figure: Figure, *, title: str, description: str) -> str:
         One `<svg role="img">` element with `<title>` and `<desc>`; no script, no style sheet, no link.
 
     Example:
+        >>> from toolkit.plots import roc
         >>> text = svg(roc({"network": ([0, 1], [0, 1])}), title="ROC", description="True against false positives.")
         >>> text.startswith("<svg") and "<title" in text
         True

@@ -82,7 +82,7 @@ def contender(run, name, seed, *, scores=None):
 def compare(run, names, seeds=(0, 1), **options):
     trials = {(name, seed): contender(run, name, seed) for name in names for seed in seeds}
     tables = dict.fromkeys(seeds, run.data)
-    return Comparison(run.task, list(names), list(seeds), trials, tables, run.target, True, run.settings, **options)
+    return Comparison(run.task, list(names), list(seeds), trials, tables, run.target, run.settings, **options)
 
 
 @pytest.fixture(scope="module")
