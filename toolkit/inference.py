@@ -21,7 +21,7 @@ _KEPT = 16
 
 # Layers that XLA runs faster than a plain graph on a CPU; its convolutions are several times slower there.
 _XLA_LAYERS = {
-    *("InputLayer", "Dense", "Reshape", "Flatten", "Rescaling", "GlobalMaxPooling1D"),
+    *("InputLayer", "Dense", "EinsumDense", "Reshape", "Flatten", "Rescaling", "GlobalMaxPooling1D"),
     *("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"),
     *("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
     *("BatchNormalization", "LayerNormalization", "UnitNormalization"),

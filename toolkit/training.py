@@ -1,18 +1,15 @@
-"""Training: whole epochs compiled into one function, with early stopping and Keras callbacks.
+"""Training: epoch after epoch with schedules, early stopping and Keras callbacks.
 
-``model.fit`` returns to Python after every batch. Here an epoch is one compiled function: it gathers the epoch's
-shuffled rows once and loops over the mini-batches inside the graph, with the Keras loss and the Keras optimiser. The
-shuffle is a function of (seed, epoch).
+``model.fit`` returns to Python after every batch. Here an epoch is one compiled program (`toolkit.epochs`), and several
+networks of one structure train side by side in it (`toolkit.members`). The shuffle is a function of (seed, epoch).
 """
 
 from __future__ import annotations
 
 import math
-import threading
 import time
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.epochs import Worker, borrow, give_back
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
-from toolkit.inference import Scorer, gains_from_xla, is_plain, structure
+from toolkit.inference import gains_from_xla, is_plain, structure
+from toolkit.members import fold, join
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,14 +35,17 @@ OPTIMIZERS = {"sgd": 0.05, "momentum": 0.02, "rmsprop": 1e-3, "adam": 1e-3, "ada
 #: Learning-rate schedules by word.
 SCHEDULES = ("constant", "cosine", "exponential", "step")
 
+_SCALE_FREE = ("adam", "adamw", "rmsprop")
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training leaves behind, beside the trained model.
+    """What a training leaves behind.
 
     Attributes:
+        model: The trained model, compiled: the one given, or the one that several were folded into.
+        members: For several networks: a model from inputs (n, ...) to each one's raw scores, (n, members, units).
         history: A row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (of the head, without weight penalties),
             ``val_<metric>``, ``learning_rate`` (at the epoch's end), ``seconds`` (training alone; the first epoch's
             include the compilation), and ``gradient_norm`` where it was asked for.
@@ -52,6 +54,8 @@ class Training:
         settings: Every option as it was resolved.
     """
 
+    model: keras.Sequential
+    members: keras.Sequential | None
     history: pd.DataFrame
     best_epoch: int
     stopped: str
@@ -59,12 +63,12 @@ class Training:
 
 
 def fit(
-    model: keras.Sequential,
+    model: keras.Sequential | Sequence[keras.Sequential],
     head: Head,
     x: NDArray[Any],
     y: NDArray[Any],
     *,
-    validation: tuple[NDArray[Any] | None, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
     sample_weight: NDArray[Any] | None = None,
     scale: NDArray[np.float64] | None = None,
     epochs: int | None = None,
@@ -74,6 +78,8 @@ def fit(
     schedule: str | None = None,
     weight_decay: float | None = None,
     clip_norm: float | None = None,
+    feature_scale: bool = False,
+    layer_rates: bool = False,
     patience: int | None = None,
     min_gradient_norm: float | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -85,8 +91,11 @@ def fit(
 
     With the same batches it gives the weights of ``model.fit``. It needs the training data in memory.
 
+    Several networks of one structure see the same batches, each learns from its own scores, and their mean score is
+    what is validated. They are then folded into one model with that score: see `toolkit.members`.
+
     Args:
-        model: A built Keras model with a linear output; it is compiled here with the head's loss and metrics.
+        model: A built Keras model with a linear output, or several that differ in their weights alone.
         head: What the scores mean.
         x: Inputs, shape (n, ...).
         y: Encoded targets of the head, first axis n.
@@ -103,22 +112,26 @@ def fit(
             (to 1 %), ``"step"`` (a tenth at one half and at three quarters). None is cosine, or constant where a
             callback moves the rate.
         weight_decay: Share of each weight, times the rate, taken off at every step; None is the optimiser's own.
-        clip_norm: Largest length of the whole gradient; None leaves it free.
+        clip_norm: Largest length of a network's whole gradient; None leaves it free.
+        feature_scale: While training, multiply each column by a learned number; afterwards it is part of the first
+            layer's weights, which must be dense and without penalty. It finds out which columns matter.
+        layer_rates: With adam, adamw or rmsprop: multiply the rate of each dense layer's weights by the root of 256
+            over its inputs, of biases by 1.6, of the columns' scales by 96 (`toolkit.epochs.layer_rates`).
         patience: Epochs without a lower validation loss before training stops; None takes a quarter of the epochs,
             16 at least.
         min_gradient_norm: Stop when the gradient over all training rows is shorter than this; None doesn't look.
         callbacks: Keras callbacks, called at each epoch; one that asks for batches is called at each batch, which
-            is slower.
+            is slower. Their ``model`` is the one in training: of several networks, all side by side.
         shuffle: Draw a new order of the rows every epoch; False keeps them as they are.
         progress: Show a line of progress.
         seed: Seed of the order of the rows.
 
     Returns:
-        The training's history. The model holds the weights of the best epoch: the lowest validation loss, or the
-        last epoch without validation rows.
+        The training. Its model holds the weights of the best epoch: the lowest validation loss, or the last epoch
+        without validation rows.
 
     Raises:
-        DataError: An option is out of its range, or the arrays don't fit each other.
+        DataError: An option is out of its range, the arrays don't fit each other, or the networks can't be joined.
 
     Warns:
         RuntimeWarning: The loss stopped being finite; the model holds the last good weights.
@@ -133,9 +146,9 @@ def fit(
         ['epoch', 'loss', 'learning_rate', 'seconds']
     """
     import keras
-    import tensorflow as tf
 
     _check_arrays(x, y, sample_weight)
+    models = list(model) if isinstance(model, Sequence) else [model]
     callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks)
     _check_callbacks(callbacks)
     least = _number("min_gradient_norm", min_gradient_norm, above=0)
@@ -147,28 +160,32 @@ def fit(
     moves_rate = any(
         isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
     )
-    rules = (optimizer, learning_rate, schedule, weight_decay, clip_norm, planned * steps, moves_rate)
+    if layer_rates and (not isinstance(optimizer, str) or optimizer not in _SCALE_FREE):
+        raise DataError(f"layer_rates is for {', '.join(_SCALE_FREE)}, whose steps don't grow with the gradient.")
+    if len(models) > 1 and not isinstance(optimizer, str):
+        raise DataError(f"several networks at once take an optimiser by word: {', '.join(OPTIMIZERS)}.")
+    # Of several networks each one's gradient is clipped by itself, which the optimiser can't see.
+    clips = None if len(models) > 1 else clip_norm
+    _number("clip_norm", clip_norm, above=0)
+    rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
     made, rate, falls = _optimizer(*rules)
     per_batch = any(_wants_batches(callback) for callback in callbacks)
-    model.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
+    learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
+    learner.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
 
-    data = (tf.constant(x), tf.constant(y), None if sample_weight is None else tf.constant(sample_weight, tf.float32))
-    shared = not callbacks and isinstance(optimizer, str) and is_plain(model)
+    data = _on_device(x, y, sample_weight)
+    held = [] if validation is None else _on_device(*validation)
+    shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
+    how = {"by_layer": layer_rates, "clip_norm": clip_norm}
     if not shared:
-        key, worker = None, _Worker(model, head, made, batch)  # callbacks look at the model itself while it learns
+        key, worker = None, Worker(learner, head, made, batch, **how)  # callbacks look at the model while it learns
     else:
-        key = (
-            structure(model),
-            head,
-            rules,
-            batch,
-            *((tuple(part.shape), part.dtype) for part in data if part is not None),
-        )
-        worker = _take_worker(key) or _Worker(keras.models.clone_model(model), head, _optimizer(*rules)[0], batch)
-    worker.start(model)
-    score = Scorer(worker.model)
+        shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
+        key = (structure(learner), head, rules, batch, *how.values(), *shapes)
+        worker = borrow(key) or Worker(keras.models.clone_model(learner), head, _optimizer(*rules)[0], batch, **how)
+    worker.start(learner)
     called = keras.callbacks.CallbackList(
-        list(callbacks), model=model, epochs=planned, steps=steps, verbose=0, batch_size=batch
+        list(callbacks), model=learner, epochs=planned, steps=steps, verbose=0, batch_size=batch
     )
 
     history: list[dict[str, float]] = []
@@ -182,18 +199,19 @@ def fit(
                 started = time.perf_counter()
                 order = np.random.default_rng((seed, epoch)).permutation(rows) if shuffle else np.arange(rows)
                 order = order.astype(np.int32)
-                total = _by_batch(worker, data, order, batch, called) if per_batch else worker(data, order)
+                total = _by_batch(worker, data, order, batch, called) if per_batch else worker.train(data, order)
                 loss = total / rows
                 row: dict[str, float] = {"epoch": epoch, "loss": loss}
                 seconds = time.perf_counter() - started
                 if validation is not None:
                     called.on_test_begin()
-                    row.update(_validate(head, score, validation, scale))
+                    row["val_loss"], scores = worker.validate(held)
+                    row[f"val_{head.metric}"] = head.measure(validation[1], scores, scale)
                     called.on_test_end({"loss": row["val_loss"]})
                 row["learning_rate"] = float(worker.optimizer.learning_rate)
                 row["seconds"] = seconds
                 if least is not None:
-                    row["gradient_norm"] = _gradient_norm(worker.model, head.loss(), data)
+                    row["gradient_norm"] = worker.gradient_norm(data)
                 history.append(row)
                 watched = row.get("val_loss", loss)
                 if not (math.isfinite(loss) and math.isfinite(watched)):
@@ -209,7 +227,7 @@ def fit(
                     good, best_epoch, best_loss = worker.model.get_weights(), epoch, watched
                 called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
                 shown.epoch(row)
-                if model.stop_training:
+                if learner.stop_training:
                     stopped = f"a callback stopped it after epoch {epoch}"
                     break
                 if least is not None and row["gradient_norm"] < least:
@@ -220,12 +238,16 @@ def fit(
                     break
     except KeyboardInterrupt:
         stopped = f"interrupted by hand in epoch {len(history) + 1}"
-    for own, trained in zip(model.variables, worker.model.variables, strict=True):
+    for own, trained in zip(learner.variables, worker.model.variables, strict=True):
         own.assign(trained)  # the random state of dropout goes on from here
-    model.set_weights(good)
+    learner.set_weights(good)
     if key is not None:
-        _put_back(key, worker)
+        give_back(key, worker)
     called.on_train_end()
+    result = learner
+    if learner is not models[0]:
+        result = fold(learner, models)
+        result.compile(optimizer=_optimizer(*rules)[0], loss=head.loss(), metrics=head.keras_metrics())
 
     settings = {
         "epochs": planned,
@@ -235,131 +257,36 @@ def fit(
         "schedule": falls,
         "weight_decay": float(made.weight_decay or 0.0),
         "clip_norm": clip_norm,
+        "feature_scale": feature_scale,
+        "layer_rates": layer_rates,
         "patience": wait,
         "min_gradient_norm": min_gradient_norm,
         "shuffle": shuffle,
         "callbacks": [type(callback).__name__ for callback in callbacks],
         "loop": "compiled epoch" + (", batch by batch for a callback" if per_batch else ""),
-        "xla": gains_from_xla(model),
+        "xla": gains_from_xla(learner),
     }
     frame = pd.DataFrame(history)
-    return Training(frame.astype({"epoch": int}) if len(frame) else frame, best_epoch, stopped, settings)
+    frame = frame.astype({"epoch": int}) if len(frame) else frame
+    members = learner if len(models) > 1 else None
+    return Training(result, members, frame, best_epoch, stopped, settings)
 
 
-class _Worker:
-    """A model with the compiled epochs that train it, used again for models of the same structure.
+def _on_device(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:
+    """Return rows as tensors: one transfer a training."""
+    import tensorflow as tf
 
-    Called with (x, y, weights or None) and an order of rows, it returns the sum of their losses. One program a number
-    of rows: a whole epoch's, and the batches' where a callback asks for them.
-    """
-
-    def __init__(self, model: keras.Sequential, head: Head, optimizer: keras.optimizers.Optimizer, batch: int) -> None:
-        self.model, self.optimizer = model, optimizer
-        self._head, self._loss, self._batch = head, head.loss(), batch
-        self._variables = model.trainable_variables
-        optimizer.build(self._variables)
-        self._fresh = [variable.numpy() for variable in optimizer.variables]
-        self._programs: dict[int, Callable[..., Any]] = {}
-
-    def start(self, model: keras.Sequential) -> None:
-        """Take a model's weights and random states, and an optimiser that has seen nothing."""
-        if model is not self.model:
-            for own, given in zip(self.model.variables, model.variables, strict=True):
-                own.assign(given)
-        for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
-            variable.assign(value)
-
-    def __call__(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
-        import tensorflow as tf
-
-        rows = tf.constant(order)
-        if len(order) not in self._programs:
-            function = tf.function(self._epoch, jit_compile=gains_from_xla(self.model))
-            self._programs[len(order)] = function.get_concrete_function(*data, rows)
-        return float(self._programs[len(order)](*data, rows))
-
-    def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
-        import tensorflow as tf
-
-        shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
-
-        def rows(start: Any, count: int) -> list[Any]:
-            # A static size lets XLA compile one step for all batches; the last, smaller one has its own.
-            return [
-                None if part is None else tf.slice(part, [start, *[0] * (part.ndim - 1)], [count, *part.shape[1:]])
-                for part in shuffled
-            ]
-
-        batch = self._batch
-        whole, rest = divmod(order.shape[0], batch)
-        total = tf.constant(0.0)
-        if whole:
-            _, total = tf.while_loop(
-                lambda i, _: i < whole,
-                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * batch),
-                (tf.constant(0), total),
-                maximum_iterations=whole,
-            )
-        return total + self._step(*rows(whole * batch, rest)) * rest if rest else total
-
-    def _step(self, x: Any, y: Any, w: Any) -> Any:
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            value = self._loss(y, self.model(x, training=True), sample_weight=w)
-            total = self.optimizer.scale_loss(tf.add_n([value, *self.model.losses]))
-        self.optimizer.apply(tape.gradient(total, self._variables), self._variables)
-        return value
+    return [tf.constant(x), tf.constant(y), None if weights is None else tf.constant(weights, tf.float32)]
 
 
-#: Workers by what they were compiled for: the most recent ones.
-_WORKERS: OrderedDict[tuple[Any, ...], _Worker] = OrderedDict()
-_KEPT = 4
-_LOCK = threading.Lock()
-
-
-def _take_worker(key: tuple[Any, ...]) -> _Worker | None:
-    """Take a worker compiled for this structure, head, optimiser and these shapes out of the store, if there is one.
-
-    While it works nobody else has it, so that trainings in several threads don't meet in one model.
-    """
-    with _LOCK:
-        return _WORKERS.pop(key, None)
-
-
-def _put_back(key: tuple[Any, ...], worker: _Worker) -> None:
-    with _LOCK:
-        _WORKERS[key] = worker
-        if len(_WORKERS) > _KEPT:
-            _WORKERS.popitem(last=False)
-
-
-def _by_batch(run: _Worker, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
+def _by_batch(worker: Worker, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
     """Run an epoch batch by batch, so that callbacks get each of them."""
     total = 0.0
     for number, start in enumerate(range(0, len(order), batch)):
         called.on_train_batch_begin(number)
-        total += run(data, order[start : start + batch])
+        total += worker.train(data, order[start : start + batch])
         called.on_train_batch_end(number, {"loss": total / min(start + batch, len(order))})
     return total
-
-
-def _validate(head: Head, score: Scorer, validation: Any, scale: Any) -> dict[str, float]:
-    x, y, *rest = validation
-    scores = score(x)
-    value = float(head.loss()(y, scores, sample_weight=rest[0] if rest else None))
-    return {"val_loss": value, f"val_{head.metric}": head.measure(y, scores, scale)}
-
-
-def _gradient_norm(model: keras.Sequential, loss: keras.losses.Loss, data: Any) -> float:
-    """Return the length of the gradient of the whole objective over all training rows, dropout off."""
-    import tensorflow as tf
-
-    x, y, w = data
-    with tf.GradientTape() as tape:
-        total = tf.add_n([loss(y, model(x, training=False), sample_weight=w), *model.losses])
-    gradients = tape.gradient(total, model.trainable_variables)
-    return float(tf.linalg.global_norm(gradients))
 
 
 def _wants_batches(callback: keras.callbacks.Callback) -> bool:
@@ -408,7 +335,6 @@ def _optimizer(
             f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
         )
     rate = _number("learning_rate", learning_rate, above=0) or OPTIMIZERS[optimizer]
-    _number("clip_norm", clip_norm, above=0)
     _number("weight_decay", weight_decay, above=-math.ulp(0.0))
     if schedule is not None and moves_rate and schedule != "constant":
         raise DataError(f"schedule='{schedule}' and a callback would both move the learning rate: leave one out.")

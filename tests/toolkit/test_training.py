@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from toolkit import training
+from toolkit import epochs, training
 from toolkit.builders import linear, mlp
 from toolkit.errors import DataError
 from toolkit.heads import get_head
@@ -271,13 +271,13 @@ def test_a_second_training_of_the_same_structure_is_the_same_as_if_it_were_the_f
         history = _fit(model, two_classes, seed=seed, validation=two_classes).history
         return model, history.drop(columns="seconds")
 
-    training._WORKERS.clear()
+    epochs._WORKERS.clear()
     alone, history = fitted(2)
-    training._WORKERS.clear()
+    epochs._WORKERS.clear()
     first, _ = fitted(1)
     kept = first.get_weights()
     again, same_history = fitted(2)
-    assert len(training._WORKERS) == 1, "compiled once"
+    assert len(epochs._WORKERS) == 1, "compiled once"
     assert all(np.array_equal(a, b) for a, b in zip(alone.get_weights(), again.get_weights(), strict=True))
     assert history.equals(same_history)
     assert all(np.array_equal(a, b) for a, b in zip(kept, first.get_weights(), strict=True)), "the first is untouched"
@@ -342,3 +342,76 @@ def test_a_callback_is_told_of_validation_or_says_that_it_cannot_be(two_classes)
     assert told.seen == 3
     with pytest.raises(DataError, match="on_test_batch_end"):
         _fit(linear(6, 1), two_classes, callbacks=[AtBatches()])
+
+
+def test_networks_trained_side_by_side_get_the_weights_that_each_gets_alone(two_classes):
+    options = {"clip_norm": 0.05, "layer_rates": True, "schedule": "constant", "batch_size": 64}
+    alone = [mlp(6, 1, hidden=(8, 4), seed=seed) for seed in range(3)]
+    for model in alone:
+        _fit(model, two_classes, **options)
+    together = _fit([mlp(6, 1, hidden=(8, 4), seed=seed) for seed in range(3)], two_classes, **options)
+    x = two_classes[0]
+    expected = np.stack([model(x) for model in alone], axis=1)
+    np.testing.assert_allclose(together.members(x), expected, atol=2e-5)
+    np.testing.assert_allclose(together.model(x), expected.mean(axis=1), atol=2e-5)
+
+
+def test_the_best_epoch_of_several_networks_is_that_of_their_mean_score(two_classes):
+    x, y = two_classes
+    train, held = (x[:200], y[:200]), (x[200:], y[200:])
+    trained = _fit([mlp(6, 1, hidden=(32,), seed=s) for s in (1, 2)], train, validation=held, epochs=12)
+    scores = np.asarray(trained.model(held[0]))
+    best = trained.history.val_loss.min()
+    assert float(LOGISTIC.loss()(held[1], scores)) == pytest.approx(best, abs=1e-6)
+    assert trained.history.val_loss.idxmin() + 1 == trained.best_epoch
+
+
+def test_a_learned_scale_of_the_columns_ends_in_the_first_layers_weights(two_classes):
+    model = mlp(6, 1, hidden=(8,))
+    before = model.get_weights()
+    trained = _fit(model, two_classes, feature_scale=True, layer_rates=True, epochs=10)
+    assert trained.model is model
+    assert [weight.shape for weight in model.get_weights()] == [weight.shape for weight in before]
+    # The first column alone decides: its scale grows over that of the others.
+    size = np.abs(model.get_weights()[0]).mean(axis=1)
+    assert size[0] > 1.2 * size[1:].max()
+
+
+def test_a_rate_of_its_own_for_each_layer_is_the_same_as_a_division_in_the_network(two_classes):
+    """RealMLP's form: x @ (v / sqrt(inputs)) with v of size 1 moves as the kernel does at rate / sqrt(inputs)."""
+    x, y = two_classes
+    plain = linear(6, 1, initializer="zeros")
+    _fit(plain, two_classes, layer_rates=True, learning_rate=0.01, schedule="constant", batch_size="all", epochs=20)
+    weight = keras.Variable(np.zeros((6, 1), np.float32))
+    bias = keras.Variable(np.zeros((1,), np.float32))
+    optimizer = keras.optimizers.Adam(0.01 * 16)
+    optimizer.build([weight, bias])
+    import tensorflow as tf
+
+    loss = LOGISTIC.loss()
+    for epoch in range(1, 21):
+        order = np.random.default_rng((0, epoch)).permutation(len(x))
+        with tf.GradientTape() as tape:
+            # A bias has 1.6 times the rate: a tenth of RealMLP's own, which is 16 times larger.
+            value = loss(y[order], x[order] @ (weight.value / np.sqrt(6)) + 0.1 * bias.value)
+        optimizer.apply(tape.gradient(value, [weight.value, bias.value]), [weight, bias])
+    np.testing.assert_allclose(plain.get_weights()[0], weight.numpy() / np.sqrt(6), rtol=1e-3)
+    np.testing.assert_allclose(plain.get_weights()[1], 0.1 * bias.numpy(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"layer_rates": True, "optimizer": "sgd"}, "layer_rates is for adam"),
+        ({"feature_scale": True, "l2": 0.1}, "feature_scale"),
+    ],
+)
+def test_what_the_rates_and_scales_are_not_for_is_said(two_classes, options, word):
+    penalty = options.pop("l2", 0.0)
+    with pytest.raises(DataError, match=word):
+        _fit(mlp(6, 1, l2=penalty), two_classes, **options)
+
+
+def test_several_networks_take_an_optimiser_by_word_alone(two_classes):
+    with pytest.raises(DataError, match="by word"):
+        _fit([linear(6, 1), linear(6, 1)], two_classes, optimizer=keras.optimizers.Adam())

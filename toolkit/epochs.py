@@ -1,0 +1,250 @@
+"""Whole epochs as compiled programs, kept and used again for models of the same structure.
+
+An epoch gathers its shuffled rows once and loops over the mini-batches inside the graph, with the Keras loss and the
+Keras optimiser: no Python a batch. Evaluation is compiled the same way.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.heads import Head
+from toolkit.inference import gains_from_xla
+from toolkit.members import FEATURE_SCALE
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Worker", "borrow", "give_back", "layer_rates"]
+
+# Rows to validate on are scored in pieces of this many, so that memory stays small.
+_PIECE = 8192
+
+# RealMLP's defaults (Holzmueller et al. 2024), which divides kernels by the root of their inputs in the network itself:
+# for Adam that is the same as a rate for each layer, and the network stays plain. A layer of 256 inputs has the rate 1.
+_UNIT, _BIAS, _SCALE = 256, 1.6, 96.0
+
+
+def layer_rates(model: keras.Model) -> list[float]:
+    """Return by what the learning rate of each trainable variable is multiplied.
+
+    A weight of a dense layer: ``sqrt(256 / inputs)``, larger where few numbers are summed. A bias 1.6, a learned scale
+    of a column 96, anything else 1.
+
+    Args:
+        model: A built model.
+
+    Example:
+        >>> from toolkit.builders import mlp
+        >>> layer_rates(mlp(64, 1, hidden=(16,)))
+        [2.0, 1.6, 4.0, 1.6]
+    """
+    rates = []
+    for layer in model.layers:
+        dense = type(layer).__name__ in ("Dense", "EinsumDense")
+        for variable in layer.trainable_variables:
+            if not dense:
+                rates.append(1.0)
+            elif layer.name == FEATURE_SCALE:
+                rates.append(_SCALE)
+            else:
+                rates.append(_BIAS if variable.name == "bias" else math.sqrt(_UNIT / layer.input.shape[-1]))
+    return rates
+
+
+class Worker:
+    """A model with the compiled epochs that train it and the program that validates it.
+
+    Args:
+        model: What is trained, from (n, ...) to raw scores (n, units), or (n, members, units) of networks side by side:
+            each learns from its own scores, and their mean is validated.
+        head: What the scores mean.
+        optimizer: A Keras optimiser that has seen no model.
+        batch: Rows a step.
+        by_layer: Multiply the learning rate of each variable by its entry of `layer_rates`.
+        clip_norm: Largest length of the gradient of each of several members; a single model's optimiser sees to it.
+    """
+
+    def __init__(
+        self,
+        model: keras.Sequential,
+        head: Head,
+        optimizer: keras.optimizers.Optimizer,
+        batch: int,
+        *,
+        by_layer: bool = False,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.model, self.optimizer = model, optimizer
+        self._loss, self._batch, self._clip_norm = head.loss(), batch, clip_norm
+        self._members = int(model.output_shape[1]) if len(model.output_shape) == 3 else 1
+        self._variables = model.trainable_variables
+        optimizer.build(self._variables)
+        if by_layer:
+            _rate_by_variable(optimizer, self._variables, layer_rates(model))
+        self._fresh = [variable.numpy() for variable in optimizer.variables]
+        self._xla = gains_from_xla(model)
+        self._epochs: dict[int, Callable[..., Any]] = {}
+        self._validations: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def start(self, model: keras.Sequential) -> None:
+        """Take a model's weights and random states, and an optimiser that has seen nothing."""
+        if model is not self.model:
+            for own, given in zip(self.model.variables, model.variables, strict=True):
+                own.assign(given)
+        for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+
+    def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
+        """Train on (x, y, weights or None) in an order of rows; return the sum of their losses as they were met."""
+        import tensorflow as tf
+
+        rows = tf.constant(order)
+        if len(order) not in self._epochs:
+            function = tf.function(self._epoch, jit_compile=self._xla)
+            self._epochs[len(order)] = function.get_concrete_function(*data, rows)
+        return float(self._epochs[len(order)](*data, rows))
+
+    def validate(self, data: Sequence[Any]) -> tuple[float, NDArray[np.float32]]:
+        """Return the mean loss of (x, y, weights or None) and the raw scores, with dropout off."""
+        import tensorflow as tf
+
+        total, scores = 0.0, []
+        rows = data[0].shape[0]
+        for start in range(0, rows, _PIECE):
+            piece = [None if part is None else part[start : start + _PIECE] for part in data]
+            key = tuple(None if part is None else (tuple(part.shape), part.dtype) for part in piece)
+            if key not in self._validations:
+                function = tf.function(self._validation, jit_compile=self._xla)
+                self._validations[key] = function.get_concrete_function(*piece)
+            value, some = self._validations[key](*piece)
+            total += float(value) * len(some)
+            scores.append(some.numpy())
+        return total / rows, np.concatenate(scores)
+
+    def gradient_norm(self, data: Sequence[Any]) -> float:
+        """Return the length of the gradient of the whole objective over (x, y, weights or None), dropout off."""
+        import tensorflow as tf
+
+        x, y, w = data
+        with tf.GradientTape() as tape:
+            total = self._objective(self._mean_loss(y, self.model(x, training=False), w))
+        return float(tf.linalg.global_norm(tape.gradient(total, self._variables)))
+
+    def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
+        import tensorflow as tf
+
+        shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
+
+        def rows(start: Any, count: int) -> list[Any]:
+            # A static size lets XLA compile one step for all batches; the last, smaller one has its own.
+            return [
+                None if part is None else tf.slice(part, [start, *[0] * (part.ndim - 1)], [count, *part.shape[1:]])
+                for part in shuffled
+            ]
+
+        batch = self._batch
+        whole, rest = divmod(order.shape[0], batch)
+        total = tf.constant(0.0)
+        if whole:
+            _, total = tf.while_loop(
+                lambda i, _: i < whole,
+                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * batch),
+                (tf.constant(0), total),
+                maximum_iterations=whole,
+            )
+        return total + self._step(*rows(whole * batch, rest)) * rest if rest else total
+
+    def _step(self, x: Any, y: Any, w: Any) -> Any:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = self._mean_loss(y, self.model(x, training=True), w)
+            total = self.optimizer.scale_loss(self._objective(value))
+        gradients = tape.gradient(total, self._variables)
+        if self._clip_norm is not None and self._members > 1:
+            gradients = self._clipped(gradients)
+        self.optimizer.apply(gradients, self._variables)
+        return value
+
+    def _mean_loss(self, y: Any, scores: Any, w: Any) -> Any:
+        """Return the mean loss of rows, and of members: each sees all rows."""
+        import tensorflow as tf
+
+        if self._members == 1:
+            return self._loss(y, scores, sample_weight=w)
+        y, w = (None if part is None else tf.repeat(part, self._members, axis=0) for part in (y, w))
+        return self._loss(y, tf.reshape(scores, (-1, scores.shape[-1])), sample_weight=w)
+
+    def _objective(self, value: Any) -> Any:
+        """Return what is minimised: the members' losses summed, so that each has the gradient it has alone."""
+        import tensorflow as tf
+
+        return tf.add_n([value * self._members if self._members > 1 else value, *self.model.losses])
+
+    def _validation(self, x: Any, y: Any, w: Any) -> Any:
+        import tensorflow as tf
+
+        scores = self.model(x, training=False)
+        if self._members > 1:
+            scores = tf.reduce_mean(scores, axis=1)
+        return self._loss(y, scores, sample_weight=w), scores
+
+    def _clipped(self, gradients: list[Any]) -> list[Any]:
+        """Shorten each member's gradient to the largest length."""
+        import tensorflow as tf
+
+        # Where the first layer takes the columns as they are, its kernel is (inputs, members, units).
+        first = 0 if self.model.layers[0].name == FEATURE_SCALE else 1
+        axes = [first if place == 0 else 0 for place in range(len(gradients))]
+        moved = [tf.experimental.numpy.moveaxis(g, axis, 0) for g, axis in zip(gradients, axes, strict=True)]
+        squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self._members, -1)), axis=1) for g in moved]
+        norm = tf.sqrt(tf.add_n(squares))
+        share = self._clip_norm / tf.maximum(norm, self._clip_norm)
+        return [
+            g * tf.reshape(share, [-1 if axis == place else 1 for place in range(g.ndim)])
+            for g, axis in zip(gradients, axes, strict=True)
+        ]
+
+
+def _rate_by_variable(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable], rates: Sequence[float]
+) -> None:
+    """Make an optimiser step each variable at its own multiple of the learning rate."""
+    multiples = {variable.value.ref(): rate for variable, rate in zip(variables, rates, strict=True)}
+    step = optimizer.update_step
+
+    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> Any:
+        return step(gradient, variable, learning_rate * multiples[variable.ref()])
+
+    optimizer.update_step = update_step
+
+
+#: Workers by what they were compiled for: the most recent ones.
+_WORKERS: OrderedDict[Hashable, Worker] = OrderedDict()
+_KEPT = 4
+_LOCK = threading.Lock()
+
+
+def borrow(key: Hashable) -> Worker | None:
+    """Take the worker out that was compiled for a key, if there is one.
+
+    While it works nobody else has it, so that trainings in several threads don't meet in one model.
+    """
+    with _LOCK:
+        return _WORKERS.pop(key, None)
+
+
+def give_back(key: Hashable, worker: Worker) -> None:
+    """Keep a worker for the next training with this key."""
+    with _LOCK:
+        _WORKERS[key] = worker
+        if len(_WORKERS) > _KEPT:
+            _WORKERS.popitem(last=False)
