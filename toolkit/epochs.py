@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from toolkit.heads import Head
 from toolkit.inference import gains_from_xla
-from toolkit.members import FEATURE_SCALE
+from toolkit.members import FEATURE_SCALE, member_axes
 
 if TYPE_CHECKING:
     import keras
@@ -64,7 +64,7 @@ class Worker:
 
     Args:
         model: What is trained, from (n, ...) to raw scores (n, units), or (n, members, units) of networks side by side:
-            each learns from its own scores, and their mean is validated.
+            each learns from its own scores.
         head: What the scores mean.
         optimizer: A Keras optimiser that has seen no model.
         batch: Rows a step.
@@ -112,11 +112,11 @@ class Worker:
             self._epochs[len(order)] = function.get_concrete_function(*data, rows)
         return float(self._epochs[len(order)](*data, rows))
 
-    def validate(self, data: Sequence[Any]) -> tuple[float, NDArray[np.float32]]:
-        """Return the mean loss of (x, y, weights or None) and the raw scores, with dropout off."""
+    def validate(self, data: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return each member's mean loss of (x, y, weights or None), and raw scores (members, n, units); no dropout."""
         import tensorflow as tf
 
-        total, scores = 0.0, []
+        total, scores = np.zeros(self._members), []
         rows = data[0].shape[0]
         for start in range(0, rows, _PIECE):
             piece = [None if part is None else part[start : start + _PIECE] for part in data]
@@ -124,10 +124,10 @@ class Worker:
             if key not in self._validations:
                 function = tf.function(self._validation, jit_compile=self._xla)
                 self._validations[key] = function.get_concrete_function(*piece)
-            value, some = self._validations[key](*piece)
-            total += float(value) * len(some)
+            losses, some = self._validations[key](*piece)
+            total += losses.numpy() * len(piece[0])
             scores.append(some.numpy())
-        return total / rows, np.concatenate(scores)
+        return total / rows, np.concatenate(scores, axis=1)
 
     def gradient_norm(self, data: Sequence[Any]) -> float:
         """Return the length of the gradient of the whole objective over (x, y, weights or None), dropout off."""
@@ -170,7 +170,7 @@ class Worker:
             total = self.optimizer.scale_loss(self._objective(value))
         gradients = tape.gradient(total, self._variables)
         if self._clip_norm is not None and self._members > 1:
-            gradients = self._clipped(gradients)
+            gradients = self._clipped(gradients, self._clip_norm)
         self.optimizer.apply(gradients, self._variables)
         return value
 
@@ -193,21 +193,18 @@ class Worker:
         import tensorflow as tf
 
         scores = self.model(x, training=False)
-        if self._members > 1:
-            scores = tf.reduce_mean(scores, axis=1)
-        return self._loss(y, scores, sample_weight=w), scores
+        each = tf.unstack(scores, axis=1) if self._members > 1 else [scores]
+        return tf.stack([self._loss(y, own, sample_weight=w) for own in each]), tf.stack(each)
 
-    def _clipped(self, gradients: list[Any]) -> list[Any]:
+    def _clipped(self, gradients: list[Any], longest: float) -> list[Any]:
         """Shorten each member's gradient to the largest length."""
         import tensorflow as tf
 
-        # Where the first layer takes the columns as they are, its kernel is (inputs, members, units).
-        first = 0 if self.model.layers[0].name == FEATURE_SCALE else 1
-        axes = [first if place == 0 else 0 for place in range(len(gradients))]
+        axes = member_axes(self.model)
         moved = [tf.experimental.numpy.moveaxis(g, axis, 0) for g, axis in zip(gradients, axes, strict=True)]
         squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self._members, -1)), axis=1) for g in moved]
         norm = tf.sqrt(tf.add_n(squares))
-        share = self._clip_norm / tf.maximum(norm, self._clip_norm)
+        share = longest / tf.maximum(norm, longest)
         return [
             g * tf.reshape(share, [-1 if axis == place else 1 for place in range(g.ndim)])
             for g, axis in zip(gradients, axes, strict=True)

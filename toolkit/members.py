@@ -17,7 +17,7 @@ from toolkit.errors import DataError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["FEATURE_SCALE", "can_join", "can_scale", "fold", "join"]
+__all__ = ["FEATURE_SCALE", "can_join", "can_scale", "fold", "join", "member_axes"]
 
 #: Name of the layer that scales the columns.
 FEATURE_SCALE = "feature_scale"
@@ -121,6 +121,13 @@ def join(models: Sequence[keras.Sequential], *, feature_scale: bool = False) -> 
     joined = keras.Sequential(layers, name=first.name)
     joined.set_weights(weights)
     return joined
+
+
+def member_axes(joined: keras.Sequential) -> list[int]:
+    """Return the members' axis of each weight of what `join` made of several networks."""
+    # A first layer that takes the columns as they are has a kernel of shape (inputs, members, units).
+    first = 0 if joined.layers[0].name == FEATURE_SCALE else 1
+    return [first, *[0] * (len(joined.weights) - 1)]
 
 
 def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.Sequential:

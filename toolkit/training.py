@@ -21,7 +21,7 @@ from toolkit.epochs import Worker, borrow, give_back
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
 from toolkit.inference import gains_from_xla, is_plain, structure
-from toolkit.members import fold, join
+from toolkit.members import fold, join, member_axes
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ class Training:
         members: For several networks: a model from inputs (n, ...) to each one's raw scores, (n, members, units).
         history: A row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (of the head, without weight penalties),
             ``val_<metric>``, ``learning_rate`` (at the epoch's end), ``seconds`` (training alone; the first epoch's
-            include the compilation), and ``gradient_norm`` where it was asked for.
-        best_epoch: The epoch whose weights the model holds; 0 where even the first epoch failed.
+            include the compilation), and ``gradient_norm`` where it was asked for. Of several networks, means.
+        best_epoch: The epoch whose weights the model holds, of several networks the mean; 0 where even the first
+            epoch failed.
         stopped: A sentence that says why training ended.
         settings: Every option as it was resolved.
     """
@@ -91,8 +92,8 @@ def fit(
 
     With the same batches it gives the weights of ``model.fit``. It needs the training data in memory.
 
-    Several networks of one structure see the same batches, each learns from its own scores, and their mean score is
-    what is validated. They are then folded into one model with that score: see `toolkit.members`.
+    Several networks of one structure see the same batches; each learns from its own scores and keeps its own best
+    epoch. They are then folded into one model, whose scores are the mean of theirs: see `toolkit.members`.
 
     Args:
         model: A built Keras model with a linear output, or several that differ in their weights alone.
@@ -189,7 +190,9 @@ def fit(
     )
 
     history: list[dict[str, float]] = []
-    good, best_epoch, best_loss = worker.model.get_weights(), 0, math.inf
+    watched = np.zeros(len(models))
+    good, best_loss = worker.model.get_weights(), np.full(len(models), math.inf)
+    best_epoch = np.zeros(len(models), int)
     stopped = f"all {planned} epochs were run"
     called.on_train_begin()
     try:
@@ -205,26 +208,28 @@ def fit(
                 seconds = time.perf_counter() - started
                 if validation is not None:
                     called.on_test_begin()
-                    row["val_loss"], scores = worker.validate(held)
-                    row[f"val_{head.metric}"] = head.measure(validation[1], scores, scale)
+                    watched, scores = worker.validate(held)
+                    row["val_loss"] = float(watched.mean())
+                    row[f"val_{head.metric}"] = float(np.mean([head.measure(validation[1], s, scale) for s in scores]))
                     called.on_test_end({"loss": row["val_loss"]})
                 row["learning_rate"] = float(worker.optimizer.learning_rate)
                 row["seconds"] = seconds
                 if least is not None:
                     row["gradient_norm"] = worker.gradient_norm(data)
                 history.append(row)
-                watched = row.get("val_loss", loss)
-                if not (math.isfinite(loss) and math.isfinite(watched)):
+                if not (math.isfinite(loss) and math.isfinite(row.get("val_loss", 0.0))):
                     stopped = f"the loss was no longer finite in epoch {epoch}"
                     warnings.warn(
-                        f"Training stopped: {stopped}. The model holds the weights of epoch {best_epoch} "
+                        f"Training stopped: {stopped}. The model holds the weights of epoch {round(best_epoch.mean())} "
                         f"(0: before training). Try a lower learning_rate (it was {rate:g}) or clip_norm=1.",
                         RuntimeWarning,
                         stacklevel=2,
                     )
                     break
-                if validation is None or watched < best_loss:
-                    good, best_epoch, best_loss = worker.model.get_weights(), epoch, watched
+                better = watched < best_loss if validation is not None else np.ones(len(models), bool)
+                if better.any():
+                    _keep(good, worker.model, better)
+                    best_epoch[better], best_loss = epoch, np.minimum(best_loss, watched)
                 called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
                 shown.epoch(row)
                 if learner.stop_training:
@@ -233,7 +238,7 @@ def fit(
                 if least is not None and row["gradient_norm"] < least:
                     stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {least:g}"
                     break
-                if epoch - best_epoch >= wait:
+                if epoch - best_epoch.max() >= wait:
                     stopped = f"the validation loss had not improved for {wait} epochs"
                     break
     except KeyboardInterrupt:
@@ -269,7 +274,17 @@ def fit(
     frame = pd.DataFrame(history)
     frame = frame.astype({"epoch": int}) if len(frame) else frame
     members = learner if len(models) > 1 else None
-    return Training(result, members, frame, best_epoch, stopped, settings)
+    return Training(result, members, frame, round(best_epoch.mean()), stopped, settings)
+
+
+def _keep(good: list[NDArray[Any]], model: keras.Sequential, better: NDArray[np.bool_]) -> None:
+    """Write the present weights of the members that are better than before over the good ones."""
+    present = model.get_weights()
+    if len(better) == 1:
+        good[:] = present
+        return
+    for kept, new, axis in zip(good, present, member_axes(model), strict=True):
+        np.moveaxis(kept, axis, 0)[better] = np.moveaxis(new, axis, 0)[better]
 
 
 def _on_device(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:

@@ -356,14 +356,19 @@ def test_networks_trained_side_by_side_get_the_weights_that_each_gets_alone(two_
     np.testing.assert_allclose(together.model(x), expected.mean(axis=1), atol=2e-5)
 
 
-def test_the_best_epoch_of_several_networks_is_that_of_their_mean_score(two_classes):
+def test_each_of_several_networks_keeps_its_own_best_epoch(two_classes):
     x, y = two_classes
-    train, held = (x[:200], y[:200]), (x[200:], y[200:])
-    trained = _fit([mlp(6, 1, hidden=(32,), seed=s) for s in (1, 2)], train, validation=held, epochs=12)
-    scores = np.asarray(trained.model(held[0]))
-    best = trained.history.val_loss.min()
-    assert float(LOGISTIC.loss()(held[1], scores)) == pytest.approx(best, abs=1e-6)
-    assert trained.history.val_loss.idxmin() + 1 == trained.best_epoch
+    train, held = (x[:60], y[:60]), (x[200:], y[200:])
+    options = {"validation": held, "epochs": 25, "learning_rate": 0.02, "patience": 25}
+    alone = [_fit(mlp(6, 1, hidden=(32, 8), seed=seed), train, **options) for seed in range(3)]
+    together = _fit([mlp(6, 1, hidden=(32, 8), seed=seed) for seed in range(3)], train, **options)
+    assert len({training.best_epoch for training in alone}) > 1
+    assert together.best_epoch == round(np.mean([training.best_epoch for training in alone]))
+    expected = np.mean([training.history for training in alone], axis=0)
+    np.testing.assert_allclose(together.history.drop(columns="seconds"), np.delete(expected, -1, axis=1), rtol=1e-3)
+    scores = np.stack([training.model(held[0]) for training in alone], axis=1)
+    np.testing.assert_allclose(together.members(held[0]), scores, atol=1e-3)
+    np.testing.assert_allclose(together.model(held[0]), scores.mean(axis=1), atol=1e-3)
 
 
 def test_a_learned_scale_of_the_columns_ends_in_the_first_layers_weights(two_classes):
