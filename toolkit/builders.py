@@ -87,6 +87,7 @@ def mlp(
     hidden: Sequence[int] = (256, 256, 256),
     activation: str | Sequence[str] = "relu",
     initializer: str = "auto",
+    bias_spread: float = 0.0,
     l1: float = 0.0,
     l2: float = 0.0,
     max_norm: float | None = None,
@@ -104,6 +105,8 @@ def mlp(
             ``maxout`` takes the larger of two linear pieces a unit.
         initializer: Any Keras initialiser by name (``zeros``, ``glorot_uniform``, ``he_normal``, ...); ``"auto"``
             chooses by the activation.
+        bias_spread: Standard deviation of the hidden layers' initial biases; 0 starts them at 0. With 1 each neuron
+            bends at a place of its own from the first step on.
         l1: Strength of the penalty on the sum of absolute weights. With `l2` as well: elastic net.
         l2: Strength of the penalty on the sum of squared weights.
         max_norm: Largest length of each unit's incoming weight vector; None leaves it free.
@@ -128,7 +131,9 @@ def mlp(
     activations = _per_layer("activation", activation, len(hidden))
     dropouts = _per_layer("dropout", dropout, len(hidden))
     _check_ranges(inputs, units, l1, l2, max_norm, dropouts)
-    seeds = itertools.count(seed * 1_000 + 1)
+    if not 0 <= bias_spread < float("inf"):
+        raise DataError(f"bias_spread={bias_spread!r}: expected a standard deviation of 0 or more.")
+    seeds, biases = itertools.count(seed * 1_000 + 1), itertools.count(seed * 1_000 + 501)
 
     def dense(width: int, kind: str, name: str, use_bias: bool = True) -> keras.layers.Dense:
         regularizer = keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
@@ -136,6 +141,9 @@ def mlp(
             width,
             use_bias=use_bias,
             kernel_initializer=_initializer(initializer, kind, next(seeds)),
+            bias_initializer=keras.initializers.RandomNormal(stddev=bias_spread, seed=next(biases))
+            if bias_spread and name != "scores"
+            else "zeros",
             kernel_regularizer=regularizer,
             kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
             name=name,

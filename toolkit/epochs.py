@@ -125,7 +125,7 @@ class Worker:
                 function = tf.function(self._validation, jit_compile=self._xla)
                 self._validations[key] = function.get_concrete_function(*piece)
             losses, some = self._validations[key](*piece)
-            total += losses.numpy() * len(piece[0])
+            total += losses.numpy() * some.shape[1]
             scores.append(some.numpy())
         return total / rows, np.concatenate(scores, axis=1)
 

@@ -104,3 +104,18 @@ def test_linear_is_one_dense_layer():
 def test_an_argument_out_of_range_says_what_was_expected(options, message):
     with pytest.raises(DataError, match=message):
         mlp(**{"inputs": 3, "units": 1, "hidden": (4, 4)} | options)
+
+
+def test_initial_biases_spread_where_asked_and_only_in_hidden_layers():
+    model = mlp(3, 2, hidden=(400, 400), bias_spread=1.0)
+    first, second, scores = (layer.bias.numpy() for layer in model.layers if layer.weights)
+    assert np.std(first) == pytest.approx(1.0, abs=0.15)
+    assert not np.array_equal(first, second)
+    assert not scores.any()
+    kernel = mlp(3, 2, hidden=(400, 400)).layers[0].kernel
+    np.testing.assert_array_equal(model.layers[0].kernel, kernel, "the kernels are the same with and without")
+
+
+def test_a_negative_spread_of_biases_is_refused():
+    with pytest.raises(DataError, match="bias_spread=-1"):
+        mlp(3, 2, bias_spread=-1)
