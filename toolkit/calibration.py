@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from toolkit import wording
+from toolkit import isotonic, wording
 from toolkit.errors import DataError, nearest
 
 __all__ = ["Calibration", "choose_threshold", "fit", "residual_quantile"]
@@ -28,6 +28,8 @@ _LEAST = 1e-3
 _MOST = 1e6
 # In Platt's fit a score further from the median than so many typical distances counts as that far.
 _REACH = 1e3
+# An isotonic fit takes the place of Platt's if its log loss is lower by more than so many standard errors.
+_CLEAR = 2.0
 _EPS = float(np.finfo(np.float64).eps)
 
 _Labels = NDArray[np.int64]
@@ -41,14 +43,18 @@ class Calibration:
     Attributes:
         task: ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
         link: The head's own link: ``"sigmoid"``, ``"softmax"``, or None where a score is a margin.
-        method: ``"temperature"``, ``"platt"``, ``"shared scale"``, or ``"none"``: the link as it is.
+        method: ``"temperature"``, ``"platt"``, ``"isotonic"``, ``"shared scale"``, or ``"none"``: the link as it is.
         parameters: What was fitted. temperature: ``temperature``, 1 where it was not kept. platt: ``slope`` and
-            ``intercept``, lists with an entry a score. shared scale: ``scale``. none: nothing.
+            ``intercept``, lists with an entry a score. isotonic: the same, and ``knots``, a list with an entry a score:
+            None where Platt's method was taken, else ``scores`` and ``chances``. shared scale: ``scale``. none:
+            nothing.
         log_loss_before: Log loss of the link as it is on the validation rows; None for margins, which have none.
         log_loss_after: Log loss of the fit on validation rows that it did not see (cross-validated); None where there
             are too few rows, or one class only, to tell.
         kept: Whether probabilities go through what was fitted.
         rows: Validation rows.
+        tried: Of margins of one score, or one a label: cross-validated log loss of ``platt`` and of ``isotonic``, the
+            mean over the labels; empty where there are too few rows.
 
     Example:
         >>> scores = np.array([-6.0, 6.0, 8.0, -8.0] * 25)
@@ -67,11 +73,12 @@ class Calibration:
     log_loss_after: float | None
     kept: bool
     rows: int
+    tried: dict[str, float] = field(default_factory=dict)
 
     def probabilities(self, scores: NDArray[Any]) -> _Reals:
         """Turn raw scores into probabilities.
 
-        For Platt's method the probability at a score of 0 need not be 0.5: a decision stays one on scores.
+        Of margins, the probability at a score of 0 need not be 0.5: a decision stays one on scores.
 
         Args:
             scores: Raw scores, shape (n, units); binary also (n,).
@@ -81,12 +88,14 @@ class Calibration:
             NaN where a score is NaN.
         """
         wide = _wide(self.task, scores)
-        if self.method == "platt":
-            slope, intercept = (np.asarray(self.parameters[name], np.float64) for name in ("slope", "intercept"))
-            if self.task == "binary":
-                slope, intercept = slope[0], intercept[0]
-            with np.errstate(over="ignore", invalid="ignore"):
-                return special.expit(slope * wide + intercept)
+        if self.method in ("platt", "isotonic"):
+            lines = zip(self.parameters["slope"], self.parameters["intercept"], strict=True)
+            knots = self.parameters.get("knots", [None] * len(self.parameters["slope"]))
+            columns = wide.reshape(len(wide), -1).T
+            chances = [
+                _chance(column, line, own, self.rows) for column, line, own in zip(columns, lines, knots, strict=True)
+            ]
+            return np.stack(chances, axis=1).reshape(wide.shape)
         scale = self.parameters.get("scale", 1 / self.parameters.get("temperature", 1.0))
         if self.task != "multiclass":
             with np.errstate(over="ignore"):
@@ -114,19 +123,35 @@ class Calibration:
                 f"Probabilities are {link} divided by a temperature of {temperature}, fitted on {rows}: it lowers "
                 f"their log loss from {before} to {after} (cross-validated). No decision changes."
             )
-        if self.method == "platt":
-            how = "Platt scaling of the score" if self.task == "binary" else "Platt scaling of each label's score"
-            end = "Decisions stay with the scores: the border need not lie at a probability of 0.5."
-        else:
-            how = f"the softmax of {wording.number(self.parameters['scale'], 3)} times the scores"
-            end = "No decision changes."
         checked = (
             f"log loss {after}, cross-validated" if self.log_loss_after is not None else f"which {lack} to check it"
         )
+        if self.method == "shared scale":
+            how = f"the softmax of {wording.number(self.parameters['scale'], 3)} times the scores"
+            end = "No decision changes."
+        else:
+            how, beside = self._margins
+            checked += beside
+            end = "Decisions stay with the scores: the border need not lie at a probability of 0.5."
         return (
             f"A margin is not a probability, and has no log loss of its own: probabilities are {how}, fitted on {rows} "
             f"({checked}). {end}"
         )
+
+    @property
+    def _margins(self) -> tuple[str, str]:
+        """What margins of one score, or one a label, go through; and the log loss of what was not taken."""
+        score = "the score" if self.task == "binary" else "each label's score"
+        line, steps = (wording.number(self.tried.get(name), 3) for name in ("platt", "isotonic"))
+        if self.method == "platt":
+            doubt = ", not clearly less" if self.tried and self.tried["isotonic"] < self.tried["platt"] else ""
+            return f"Platt scaling of {score}", f"; isotonic regression has {steps}{doubt}" if self.tried else ""
+        knots = self.parameters["knots"]
+        taken = sum(own is not None for own in knots)
+        if taken == len(knots):
+            return f"isotonic regression of {score}", f"; Platt scaling has {line}"
+        how = f"isotonic regression of the scores of {taken} of {len(knots)} labels, Platt scaling of the others'"
+        return how, f"; Platt scaling of all has {line}, isotonic regression of all {steps}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration as a dict that strict JSON can hold, exactly."""
@@ -141,12 +166,10 @@ class Calibration:
         """
         try:
             made = cls(**content)
-            wanted = {"none": (), "temperature": ("temperature",), "platt": ("slope", "intercept")}
-            names = wanted.get(made.method, ("scale",))
-            numbers = [np.asarray(made.parameters[name], np.float64) for name in names]
+            sound = _sound(made.method, made.parameters, made.rows)
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"the calibration is damaged: {type(error).__name__} {error}.") from error
-        if made.method not in (*wanted, "shared scale") or not all(np.isfinite(number).all() for number in numbers):
+        if not sound:
             raise DataError(f"the calibration is damaged: method {made.method!r} with {made.parameters}.")
         return made
 
@@ -167,12 +190,15 @@ def fit(
       It is kept only if cross-validation within these rows (5 folds, stratified) lowers log loss.
     - Margins of one score, or one a label: Platt scaling, ``sigmoid(slope * score + intercept)`` for each, the slope
       above 0 so that the order stands. A label that these rows hold in one value only gets about its smoothed share.
+      Isotonic regression, which follows any rising shape, takes its place for a score where cross-validation finds its
+      log loss lower by more than two standard errors. One part in n + 1 of it is Platt's: so different scores keep
+      their order also where the regression is level.
     - Margins of several classes: the softmax of the scores times one scale above 0, shared by the classes.
 
     Perfectly separated rows give finite values: Platt's method has its own smoothed targets; a temperature or scale is
     fitted with one part in n + 1 of each of the n labels spread over all classes, together the worth of one row. With
     fewer than 20 rows, or one class only among them, no temperature is fitted; margins are, having nothing else, but
-    unchecked.
+    unchecked. A row without weight is as good as absent.
 
     It is the wrong tool on the rows a model was trained on, where scores are better than they will be.
 
@@ -205,36 +231,28 @@ def fit(
     if task not in tasks:
         raise DataError(f"task '{task}' has no probabilities to calibrate (tasks: {', '.join(tasks)}).")
     wide, truth, weights = _checked(task, scores, y_true, sample_weight)
-    values = len(np.unique(truth))
-    enough = len(truth) >= _FEWEST and values > 1
-    if link is not None:
-        before = _log_loss(task, wide, truth, weights, 1.0)
-        if not enough:
-            return Calibration(task, link, "none", {}, before, None, False, len(truth))
-        after = _held_out(
+    counted = weights > 0
+    wide, truth, weights = wide[counted], truth[counted], weights[counted] / weights[counted].mean()
+    enough = len(truth) >= _FEWEST and len(np.unique(truth)) > 1
+    if link is None and task != "multiclass":
+        return _margins(task, wide, truth, weights, seed, enough)
+    after = None
+    if enough:
+        losses = _held_out(
             _folds(truth, seed),
-            weights,
             lambda rows: _scale(task, wide[rows], truth[rows], weights[rows]),
-            lambda rows, scale: _log_loss(task, wide[rows], truth[rows], weights[rows], scale),
+            lambda rows, scale: _losses(task, wide[rows], truth[rows], scale),
         )
-        kept = after < before
-        temperature = 1 / _scale(task, wide, truth, weights) if kept else 1.0
-        return Calibration(task, link, "temperature", {"temperature": temperature}, before, after, kept, len(truth))
-    if task == "multiclass":
+        after = float(np.average(losses, weights=weights))
+    if link is None:
         found = {"scale": _scale(task, wide, truth, weights)}
-        after = _held_out(
-            _folds(truth, seed),
-            weights,
-            lambda rows: _scale(task, wide[rows], truth[rows], weights[rows]),
-            lambda rows, scale: _log_loss(task, wide[rows], truth[rows], weights[rows], scale),
-        )
-        return Calibration(task, None, "shared scale", found, None, after if enough else None, True, len(truth))
-    columns = [(wide, truth)] if task == "binary" else list(zip(wide.T, truth.T, strict=True))
-    lines = [_platt(margin, label, weights) for margin, label in columns]
-    losses = [_platt_held_out(margin, label, weights, seed) for margin, label in columns] if enough else []
-    found = {"slope": [slope for slope, _ in lines], "intercept": [intercept for _, intercept in lines]}
-    after = float(np.mean(losses)) if losses else None
-    return Calibration(task, None, "platt", found, None, after, True, len(truth))
+        return Calibration(task, None, "shared scale", found, None, after, True, len(truth))
+    before = float(np.average(_losses(task, wide, truth, 1.0), weights=weights))
+    if after is None:
+        return Calibration(task, link, "none", {}, before, None, False, len(truth))
+    kept = after < before
+    temperature = 1 / _scale(task, wide, truth, weights) if kept else 1.0
+    return Calibration(task, link, "temperature", {"temperature": temperature}, before, after, kept, len(truth))
 
 
 def choose_threshold(
@@ -385,15 +403,15 @@ def _below_top(scores: _Reals, scale: float) -> _Reals:
         return scale * (scores - scores.max(axis=1, keepdims=True))
 
 
-def _log_loss(task: str, scores: _Reals, truth: _Labels, weights: _Reals, scale: float) -> float:
+def _losses(task: str, scores: _Reals, truth: _Labels, scale: float) -> _Reals:
+    """The log loss of each row, its mean over several labels."""
     with np.errstate(over="ignore"):
         if task == "multiclass":
             below = _below_top(scores, scale)
             loss = special.logsumexp(below, axis=1) - below[np.arange(len(truth)), truth]
         else:
             loss = -special.log_expit(np.where(truth == 1, scale, -scale) * scores)
-    loss = np.clip(loss, -math.log1p(-_EPS), -math.log(_EPS)).reshape(len(truth), -1).mean(axis=1)
-    return float(np.average(loss, weights=weights))
+    return np.clip(loss, -math.log1p(-_EPS), -math.log(_EPS)).reshape(len(truth), -1).mean(axis=1)
 
 
 def _scale(task: str, scores: _Reals, truth: _Labels, weights: _Reals) -> float:
@@ -480,6 +498,78 @@ def _platt(margin: _Reals, label: _Labels, weights: _Reals) -> tuple[float, floa
     return slope / size, intercept - slope * centre / size
 
 
+def _margins(task: str, wide: _Reals, truth: _Labels, weights: _Reals, seed: int, enough: bool) -> Calibration:
+    """Platt's method for each score, and isotonic regression where that is clearly better."""
+    pairs = list(zip(wide.reshape(len(wide), -1).T, truth.reshape(len(truth), -1).T, strict=True))
+    lines = [_platt(margin, label, weights) for margin, label in pairs]
+    found: dict[str, Any] = {"slope": [slope for slope, _ in lines], "intercept": [start for _, start in lines]}
+    if not enough:
+        return Calibration(task, None, "platt", found, None, None, True, len(truth))
+    knots, losses = zip(*(_steps(margin, label, weights, seed) for margin, label in pairs), strict=True)
+    after = float(np.mean([loss[int(own is not None)] for own, loss in zip(knots, losses, strict=True)]))
+    by_line, by_steps = np.mean(losses, axis=0).tolist()
+    tried = {"platt": by_line, "isotonic": by_steps}
+    if not any(knots):
+        return Calibration(task, None, "platt", found, None, after, True, len(truth), tried)
+    return Calibration(task, None, "isotonic", found | {"knots": list(knots)}, None, after, True, len(truth), tried)
+
+
+def _steps(margin: _Reals, label: _Labels, weights: _Reals, seed: int) -> tuple[dict[str, Any] | None, _Reals]:
+    """The knots of an isotonic regression, None where it is not clearly better than Platt's method; both log losses."""
+
+    def learn(rows: NDArray[np.bool_]) -> tuple[tuple[float, float], dict[str, Any]]:
+        given = margin[rows], label[rows], weights[rows]
+        return _platt(*given), _knots(*given)
+
+    def lose(rows: NDArray[np.bool_], learned: tuple[tuple[float, float], dict[str, Any]]) -> _Reals:
+        (slope, intercept), knots = learned
+        chance = _chance(margin[rows], (slope, intercept), knots, int((~rows).sum()))
+        right = np.where(label[rows] == 1, chance, 1 - chance)
+        by_line = _losses("binary", slope * margin[rows] + intercept, label[rows], 1.0)
+        return np.column_stack([by_line, -np.log(np.clip(right, _EPS, 1 - _EPS))])
+
+    losses = _held_out(_folds(label, seed), learn, lose)
+    gain = losses[:, 0] - losses[:, 1]
+    mean = np.average(gain, weights=weights)
+    error = np.linalg.norm(weights * (gain - mean)) / weights.sum()
+    knots = _knots(margin, label, weights)
+    clear = mean > _CLEAR * error and len(knots["scores"]) > 1
+    return knots if clear else None, np.average(losses, axis=0, weights=weights)
+
+
+def _knots(margin: _Reals, label: _Labels, weights: _Reals) -> dict[str, Any]:
+    at, chances = isotonic.knots(margin, label, weights / weights.mean())
+    return {"scores": at.tolist(), "chances": chances.tolist()}
+
+
+def _chance(scores: _Reals, line: tuple[float, float], knots: dict[str, Any] | None, rows: int) -> _Reals:
+    """Probabilities of one score: Platt's, or the regression's with one row's worth of Platt's."""
+    slope, intercept = line
+    with np.errstate(over="ignore", invalid="ignore"):
+        chance = special.expit(slope * scores + intercept)
+    if knots is None:
+        return chance
+    return (rows * isotonic.interpolate(scores, knots["scores"], knots["chances"]) + chance) / (rows + 1)
+
+
+def _sound(method: str, parameters: dict[str, Any], rows: int) -> bool:
+    """Whether these can be the parameters of this method."""
+    lines = ("slope", "intercept")
+    names = {"none": (), "temperature": ("temperature",), "shared scale": ("scale",), "platt": lines, "isotonic": lines}
+    numbers = {name: np.asarray(parameters[name], np.float64) for name in names[method]}
+    if not all(np.isfinite(number).all() for number in numbers.values()):
+        return False
+    if not all((number > 0).all() for name, number in numbers.items() if name != "intercept"):
+        return False
+    if names[method] == lines and not numbers["slope"].shape == numbers["intercept"].shape == (numbers["slope"].size,):
+        return False
+    if method != "isotonic":
+        return True
+    knots = parameters["knots"]
+    sound = all(own is None or isotonic.are_knots(own["scores"], own["chances"]) for own in knots)
+    return sound and len(knots) == numbers["slope"].size and rows > 0
+
+
 def _folds(truth: _Labels, seed: int) -> _Labels:
     """The fold of each row, with classes (or, for several labels, numbers of positive ones) spread evenly."""
     order = np.random.default_rng(seed).permutation(len(truth))
@@ -492,22 +582,9 @@ def _folds(truth: _Labels, seed: int) -> _Labels:
 
 def _held_out(
     fold: _Labels,
-    weights: _Reals,
     learn: Callable[[NDArray[np.bool_]], Any],
-    lose: Callable[[NDArray[np.bool_], Any], float],
-) -> float:
-    """Mean loss of each fold's rows under what the other folds taught."""
-    losses, shares = [], []
-    for number in range(_FOLDS):
-        inside = fold == number
-        if weights[inside].sum() > 0 and weights[~inside].sum() > 0:
-            losses.append(lose(inside, learn(~inside)))
-            shares.append(weights[inside].sum())
-    return float(np.average(losses, weights=shares)) if losses else math.inf
-
-
-def _platt_held_out(margin: _Reals, label: _Labels, weights: _Reals, seed: int) -> float:
-    def lose(rows: NDArray[np.bool_], line: tuple[float, float]) -> float:
-        return _log_loss("binary", line[0] * margin[rows] + line[1], label[rows], weights[rows], 1.0)
-
-    return _held_out(_folds(label, seed), weights, lambda rows: _platt(margin[rows], label[rows], weights[rows]), lose)
+    lose: Callable[[NDArray[np.bool_], Any], _Reals],
+) -> _Reals:
+    """The loss of each row under what the other folds taught."""
+    held = [lose(fold == number, learn(fold != number)) for number in range(_FOLDS)]
+    return np.concatenate(held)[np.argsort(np.argsort(fold, kind="stable"))]

@@ -35,6 +35,16 @@ def scored(task: str, rows: int, seed: int, sharpness: float = 1.0, outputs: int
     return sharpness * logits, truth[:, 0] if task == "binary" else truth
 
 
+def heaped(task: str, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Margins as a trained hinge leaves them: heaps at -1 and at +1, and between them rows as good as undecided."""
+    random = np.random.default_rng(seed)
+    shape = (rows, {"binary": 1, "multilabel": 3}[task])
+    side = random.choice([-1, 0, 1], shape, p=[0.5, 0.3, 0.2])
+    margin = np.where(side == 0, random.uniform(-0.9, 0.9, shape), side + random.normal(0, 0.03, shape))
+    truth = (random.random(shape) < np.choose(side + 1, [0.02, 0.4, 0.9])).astype(int)
+    return margin, truth[:, 0] if task == "binary" else truth
+
+
 def outcome(task: str, truth: np.ndarray, chance: np.ndarray) -> Outcome:
     return Outcome(task, truth, truth, chance)
 
@@ -178,6 +188,121 @@ def test_margins_become_calibrated() -> None:
     assert calibrated < 0.03
 
 
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_margins_in_heaps_are_calibrated_by_isotonic_regression_where_platts_sigmoid_misses(task: str) -> None:
+    margin, truth = heaped(task, 12000, seed=0)
+    found = fit(task, None, margin[:4000], truth[:4000])
+    assert found.method == "isotonic"
+    lines = {name: found.parameters[name] for name in ("slope", "intercept")}
+    line = Calibration(task, None, "platt", lines, None, None, True, 4000)
+    new = {
+        name: evaluate(outcome(task, truth[4000:], one.probabilities(margin[4000:])))["log_loss"]
+        for name, one in (("platt", line), ("isotonic", found))
+    }
+    assert found.tried == pytest.approx(new, abs=0.02)
+    assert new["isotonic"] < new["platt"] - 0.005
+    assert found.log_loss_after == pytest.approx(found.tried["isotonic"])
+    assert expected_calibration_error(truth[4000:], line.probabilities(margin[4000:])) > 0.03
+    assert expected_calibration_error(truth[4000:], found.probabilities(margin[4000:])) < 0.03
+
+
+def test_margins_that_a_sigmoid_fits_stay_with_platt() -> None:
+    for seed in range(20):
+        scores, truth = scored("binary", 400, seed, sharpness=0.4)
+        found = fit("binary", None, scores, truth, seed=seed)
+        assert found.method == "platt", seed
+        assert found.log_loss_after == found.tried["platt"]
+
+
+def test_each_label_gets_the_map_that_fits_it() -> None:
+    margin, truth = heaped("multilabel", 3000, seed=1)
+    margin[:, 1:2], sigmoid = scored("binary", 3000, seed=2, sharpness=0.4)
+    truth[:, 1], truth[:, 2] = sigmoid, 1
+    found = fit("multilabel", None, margin, truth)
+    steps = found.parameters["knots"]
+    assert [own is None for own in steps] == [False, True, True]
+    assert "isotonic regression of the scores of 1 of 3 labels, Platt scaling of the others'" in found.sentence
+    alone = fit("binary", None, margin[:, 1], truth[:, 1])
+    np.testing.assert_array_equal(found.probabilities(margin)[:, 1], alone.probabilities(margin[:, 1]))
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_isotonic_regression_keeps_the_order_of_all_scores(task: str) -> None:
+    margin, truth = heaped(task, 1500, seed=3)
+    found = fit(task, None, margin, truth)
+    assert found.method == "isotonic"
+    # Also beyond the rows it was fitted on.
+    new = np.sort(np.random.default_rng(0).normal(0, 1.5, (4000, margin.shape[1])), axis=0)
+    chance = found.probabilities(new).reshape(4000, -1)
+    assert (np.diff(chance, axis=0) > 0).all()
+    assert (chance > 0).all()
+    assert (chance < 1).all()
+    again = found.probabilities(margin).reshape(margin.shape)
+    for score, one, label in zip(margin.T, again.T, truth.reshape(margin.shape).T, strict=True):
+        assert sk.roc_auc_score(label, one) == sk.roc_auc_score(label, score)
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_isotonic_regression_says_what_was_taken_and_what_both_lose(task: str) -> None:
+    margin, truth = heaped(task, 2000, seed=4)
+    found = fit(task, None, margin, truth)
+    assert f"isotonic regression of {'the score' if task == 'binary' else 'each label'}" in found.sentence
+    assert f"log loss {found.tried['isotonic']:.3g}, cross-validated; Platt scaling has {found.tried['platt']:.3g}" in (
+        found.sentence
+    )
+    scores, truth = scored(task, 400, seed=0, sharpness=0.4)
+    found = fit(task, None, scores, truth)
+    assert f"log loss {found.tried['platt']:.3g}, cross-validated; isotonic regression has" in found.sentence
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_isotonic_regression_survives_its_file_exactly(task: str) -> None:
+    margin, truth = heaped(task, 2000, seed=5)
+    found = fit(task, None, margin, truth)
+    again = Calibration.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+    assert again == found
+    np.testing.assert_array_equal(again.probabilities(margin), found.probabilities(margin))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"knots": [None]},
+        {"knots": None},
+        {"knots": [None] * 4},
+        {"knots": [{"scores": [0.0]}] * 3},
+        {"knots": [{"scores": [0.0, 1.0], "chances": [0.5, 0.4]}] * 3},
+        {"knots": [{"scores": [0.0, 1.0], "chances": [0.5, "a"]}] * 3},
+        {"slope": [1.0, 1.0, -1.0]},
+        {"slope": [1.0, 1.0]},
+        {"intercept": [0.0, 0.0, math.inf]},
+    ],
+)
+def test_damaged_knots_are_refused(change: dict[str, Any]) -> None:
+    content = fit("multilabel", None, *heaped("multilabel", 2000, seed=6)).to_dict()
+    assert content["method"] == "isotonic"
+    with pytest.raises(DataError, match="damaged"):
+        Calibration.from_dict(content | {"parameters": content["parameters"] | change})
+
+
+def test_a_calibration_saved_before_isotonic_regression_was_tried_is_read() -> None:
+    content = fit("binary", None, *scored("binary", 50, seed=1)).to_dict()
+    del content["tried"]
+    assert Calibration.from_dict(content).sentence.endswith("0.5.")
+
+
+@pytest.mark.parametrize(("task", "link"), LINKS)
+def test_a_row_without_weight_is_as_good_as_absent(task: str, link: str | None) -> None:
+    scores, truth = scored(task, 120, seed=14, sharpness=3.0)
+    weights = np.tile([0.0, 1.0, 0.0, 3.0], 30)
+    there, gone = (
+        fit(task, link, scores[rows], truth[rows], sample_weight=weights[rows])
+        for rows in (np.arange(120), np.flatnonzero(weights))
+    )
+    assert there == gone
+    assert there.rows == 60
+
+
 def test_margins_of_several_classes_become_calibrated() -> None:
     scores, truth = scored("multiclass", 8000, seed=3, sharpness=0.1)
     found = fit("multiclass", None, scores[:2000], truth[:2000])
@@ -227,11 +352,25 @@ def test_scores_of_any_size_give_finite_parameters_and_probabilities(
     assert (chance <= 1).all()
     if task == "multiclass":
         np.testing.assert_allclose(chance.sum(axis=1), 1)
-    numbers = [np.asarray(value) for value in found.parameters.values()]
+    numbers = [np.asarray(value) for name, value in found.parameters.items() if name != "knots"]
     assert all(np.isfinite(number).all() for number in numbers)
     assert Calibration.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
     assert found.sentence.endswith(".")
     assert "not defined" not in found.sentence
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
+def test_margins_in_heaps_of_any_size_stay_finite_and_in_order(extreme: str) -> None:
+    margin, truth = heaped("multilabel", 600, seed=7)
+    margin = EXTREMES[extreme](margin)
+    found = fit("multilabel", None, margin, truth)
+    flat = extreme in ("zero", "equal", "float32's largest")
+    assert found.method == ("platt" if flat else "isotonic")
+    assert Calibration.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
+    chance = found.probabilities(margin)
+    assert np.isfinite(chance).all()
+    for one, score in zip(chance.T, margin.T, strict=True):
+        assert (np.diff(one[np.argsort(score, kind="stable")]) >= 0).all()
 
 
 @pytest.mark.parametrize(("task", "link"), LINKS)
