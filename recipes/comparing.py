@@ -13,6 +13,7 @@ import pandas as pd
 from recipes import settings
 from recipes.defaults import COMPARED
 from recipes.workflow import Asked, Prepared, fit, prepare, read_options
+from toolkit.baselines import fit_baselines
 from toolkit.comparisons import Comparison, Trial, trial_of
 from toolkit.errors import DataError
 from toolkit.heads import HEADS, Head, get_head
@@ -52,7 +53,7 @@ def compare(
     first = next(run for trial in trials.values() if (run := trial.run) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
     usual = {"target": None, "test": None, "heads": COMPARED[task], "seeds": 5, "effort": "default", "report": None}
-    changed = {name: value for name, value in given.items() if value is not usual[name] and value != usual[name]}
+    changed = {n: value for n, value in given.items() if type(value) is not type(usual[n]) or value != usual[n]}
     comparison = Comparison(
         task,
         list(contenders),
@@ -60,6 +61,7 @@ def compare(
         trials,
         {seed: shared.table for seed, shared in prepared.items()},
         prepared[drawn[0]].target,
+        baseline_outcomes=_baselines(prepared) if asked.places["evaluation"].get("baselines", True) else {},
         settings=settings.calls(f"{task}.compare", f"compare {task}", data, changed | dict(options))
         | first.settings
         | {"head": list(contenders), "seed": drawn},
@@ -95,6 +97,21 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
         if listed and whole and len(set(listed)) == len(listed):
             return listed
     raise DataError(f"seeds={seeds!r}: expected a number of seeds, 1 or more, or a list of different whole numbers.")
+
+
+def _baselines(prepared: Mapping[int, Prepared]) -> dict[int, dict[str, Outcome]]:
+    """Fit the baselines on the split of each seed; once for seeds that give them the same rows, as an own test does."""
+    fitted: dict[tuple[bytes, bytes], dict[str, Outcome]] = {}
+    found = {}
+    for seed, shared in prepared.items():
+        table = shared.table
+        # They learn from the training and validation rows together.
+        known = np.concatenate([table.parts["train"], table.parts["validation"]])
+        rows = np.sort(table.source_rows[known]).tobytes(), table.source_rows[table.parts["test"]].tobytes()
+        if rows not in fitted:
+            fitted[rows] = fit_baselines(table, shared.encoder, shared.target, seed=seed)
+        found[seed] = fitted[rows]
+    return found
 
 
 def _separate(prepared: Prepared, head: Head, asked: Asked, seed: int) -> Trial:

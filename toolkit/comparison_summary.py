@@ -7,6 +7,7 @@ reference first. Losses are shown where a loss itself is the subject, and never 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,13 @@ def _results(comparison: Comparison) -> dict[str, Any]:
                     "seeds": [one - two for one, two in zip(seeds, entries[0]["seeds"], strict=True)],
                 }
             )
-        named[name] = {"contenders": entries, "differences": apart}
+        mean = comparison.baselines.loc[name]
+        simple = {
+            key: {"value": mean[key], "low": mean[f"{key}_low"], "high": mean[f"{key}_high"]}
+            for key in ("tree", "linear", "dummy")
+            if key in mean
+        }
+        named[name] = {"contenders": entries, "differences": apart, "baselines": simple}
     return {
         "metrics": named,
         "lower_is_better": [name for name in named if metrics.LOWER_IS_BETTER.get(name, False)],
@@ -367,7 +374,9 @@ def _reliability(comparison: Comparison) -> list[dict[str, Any] | None]:
             "kept": None
             if trials[0].calibration is None
             else sum(trial.calibration is not None and trial.calibration.kept for trial in trials),
-            "method": None if trials[0].calibration is None else trials[0].calibration.method,
+            "methods": None
+            if trials[0].calibration is None
+            else Counter(trial.calibration.method for trial in trials if trial.calibration is not None),
             "honest": None,
         }
         for stage, given in stages.items():

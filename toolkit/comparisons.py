@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit import comparison_summary, metrics, report, significance
+from toolkit import comparison_summary, metrics, report, significance, wording
 from toolkit.calibration import Calibration
 from toolkit.errors import DataError
 from toolkit.heads import Head
-from toolkit.metrics import PRIMARY, Outcome
+from toolkit.metrics import LOWER_IS_BETTER, PRIMARY, Outcome
+from toolkit.reading import _NAMES, _label
 from toolkit.runs import Run
 from toolkit.tables import Table
 from toolkit.targets import Target
@@ -73,9 +74,11 @@ class Comparison:
         primary: The metric of the verdict.
         differences: For each other contender and metric: ``metric``, ``a`` (the first contender), ``b``, ``value``
             (b minus a), ``low``, ``high``, ``p``, ``method``, ``over``, ``n``, ``clear``.
-        verdict: Sentences, one a contender.
+        verdict: Sentences, one a contender but the first; and one more where a baseline is better than all of them.
         table: A row a metric. A column a contender, its mean over the seeds, with ``_low`` and ``_high``, the smallest
             and largest; and for each but the first ``_difference``, ``_difference_low``, ``_difference_high``.
+        baseline_outcomes: Of each seed, by name, what `toolkit.baselines.fit_baselines` returned; empty without them.
+        baselines: As `table`, a column a baseline, with ``_low`` and ``_high``. They are not part of any test.
     """
 
     task: str
@@ -90,6 +93,8 @@ class Comparison:
     verdict: list[str] = field(default_factory=list)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     fixed_test: bool = False
+    baseline_outcomes: Mapping[int, Mapping[str, Outcome]] = field(default_factory=dict)
+    baselines: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         tests = [_test_rows(table) for table in self.tables.values()]
@@ -100,12 +105,7 @@ class Comparison:
         shared = [m for m in values[self.labels[0], self.seeds[0]] if all(m in v for v in values.values())]
         self.table = pd.DataFrame(index=pd.Index(shared, name="metric"))
         for label in self.labels:
-            own = pd.DataFrame([values[label, seed] for seed in self.seeds])[shared]
-            self.table[label], self.table[f"{label}_low"], self.table[f"{label}_high"] = (
-                own.mean(),
-                own.min(),
-                own.max(),
-            )
+            _over_seeds(self.table, label, [values[label, seed] for seed in self.seeds])
         for label in self.labels[1:]:
             found = {metric: self._difference(label, metric) for metric in shared}
             self.verdict.append(significance.verdict(label, self.labels[0], self.primary, found[self.primary]))
@@ -119,6 +119,11 @@ class Comparison:
                 )
             for ending, name in (("", "value"), ("_low", "low"), ("_high", "high")):
                 self.table[f"{label}_difference{ending}"] = [getattr(found[metric], name) for metric in shared]
+        self.baselines = pd.DataFrame(index=self.table.index)
+        simple = [self.baseline_outcomes.get(seed, {}) for seed in self.seeds]
+        for name in [name for name in simple[0] if all(name in one for one in simple)]:
+            _over_seeds(self.baselines, name, [metrics.evaluate(one[name]) for one in simple])
+        self.verdict.extend(self._best_of_all())
 
     @property
     def classes(self) -> list[str]:
@@ -135,6 +140,24 @@ class Comparison:
         rows = [self.tables[seed].source_rows[self.tables[seed].parts["test"]] for seed in self.seeds]
         train_rows = len(parts[0]["train"]) + len(parts[0]["validation"])
         return significance.over_splits(first, second, rows, metric, train_rows=train_rows, resamples=resamples)
+
+    def _best_of_all(self) -> list[str]:
+        """Say so where a baseline is better than every contender."""
+        heads = self.table.loc[self.primary, self.labels].dropna()
+        names = [name for name in _NAMES if name in self.baselines]
+        others = self.baselines.loc[self.primary, names].dropna()
+        if heads.empty or others.empty:
+            return []
+        lower = LOWER_IS_BETTER[self.primary]
+        head, other = (str(one.idxmin() if lower else one.idxmax()) for one in (heads, others))
+        if not (others[other] < heads[head] if lower else others[other] > heads[head]):
+            return []
+        best, own = (wording.metric_value(self.primary, float(value)) for value in (others[other], heads[head]))
+        mean = f", the mean over {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
+        return [
+            f"A baseline is ahead of them all: {_NAMES[other]}, with {_label(self.primary)} {best}{mean}, where the "
+            f"best of them, {wording.plain(head)}, has {own}. This difference is not tested."
+        ]
 
     def summary(self, rows: bool = True) -> dict[str, Any]:
         """Return everything the report says, as a dictionary that JSON can hold.
@@ -215,8 +238,21 @@ def compare_runs(runs: Mapping[str, Run | Sequence[Run]]) -> Comparison:
     first = next(iter(listed.values()))
     tables = {i: run.data for i, run in enumerate(first) if run.data is not None}
     return Comparison(
-        first[0].task, list(listed), list(tables), trials, tables, first[0].target, dict(first[0].settings)
+        first[0].task,
+        list(listed),
+        list(tables),
+        trials,
+        tables,
+        first[0].target,
+        dict(first[0].settings),
+        baseline_outcomes={i: run.baselines for i, run in enumerate(first)},
     )
+
+
+def _over_seeds(table: pd.DataFrame, name: str, values: Sequence[Mapping[str, float]]) -> None:
+    """Add the mean of each metric over the seeds, and its least and greatest value."""
+    own = pd.DataFrame(values).reindex(columns=table.index)
+    table[name], table[f"{name}_low"], table[f"{name}_high"] = own.mean(), own.min(), own.max()
 
 
 def _test_rows(table: Table) -> NDArray[Any]:

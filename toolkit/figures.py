@@ -204,15 +204,32 @@ def _curves(curves: Mapping[str, Any]) -> list[Picture]:
 
 
 def _reliability(shape: Mapping[str, Any]) -> Picture:
-    columns = ("predicted", "observed", "low", "high")
+    columns, before = ("predicted", "observed", "low", "high"), shape.get("before")
+    stages = {"after": shape} if before is None else {"before": before, "after": shape}
+    rows = [
+        [stage, number(count), *(percent(one[name][i]) for name in columns)]
+        for stage, one in stages.items()
+        for i, count in enumerate(one["count"])
+    ]
+    head, error = ["stage", "rows", "mean predicted", "observed", "low", "high"], percent(shape["ece"])
+    said = f"Expected calibration error (ECE): {error}."
+    if before is None:
+        head, rows = head[1:], [row[1:] for row in rows]
+    else:
+        said = (
+            "Dashed and hollow: before the scores were divided by a temperature. "
+            f"Expected calibration error (ECE): {percent(before['ece'])} before, {error} after."
+        )
     return _picture(
-        plots.reliability(*(shape[name] for name in columns)),
+        plots.reliability(
+            *(shape[name] for name in columns),
+            before=None if before is None else (before["predicted"], before["observed"]),
+        ),
         "Reliability of the probabilities",
-        f"On the dotted line a probability of 70{NARROW}% comes true 7 times in 10. "
-        f"Expected calibration error (ECE): {percent(shape['ece'])}. "
+        f"On the dotted line a probability of 70{NARROW}% comes true 7 times in 10. {said} "
         f"Bars are 95{NARROW}% intervals; even honest probabilities stray a little on few rows.",
-        ["rows", "mean predicted", "observed", "low", "high"],
-        [[number(count), *(percent(shape[name][i]) for name in columns)] for i, count in enumerate(shape["count"])],
+        head,
+        rows,
     )
 
 

@@ -295,7 +295,26 @@ def precision_recall(curves: Mapping[str, Curve], *, share: float, at: tuple[flo
     return figure
 
 
-def reliability(predicted: Numbers, observed: Numbers, low: Numbers, high: Numbers) -> Figure:
+def _calibrated_from(axes: Axes, before: Curve | None) -> None:
+    """Draw the diagonal, on which a probability means what it says, and the shares before calibration, if any."""
+    axes.plot([0, 1], [0, 1], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_honest")
+    if before is not None:
+        axes.plot(
+            _numbers(before[0]),
+            _numbers(before[1]),
+            color=COLOURS["muted"][0],
+            linestyle=(0, (3, 2)),
+            linewidth=0.9,
+            marker="o",
+            markersize=3,
+            markerfacecolor=COLOURS["paper"][0],
+            label="_before",
+        )
+
+
+def reliability(
+    predicted: Numbers, observed: Numbers, low: Numbers, high: Numbers, *, before: Curve | None = None
+) -> Figure:
     """Draw observed shares against predicted probabilities; on the diagonal a probability means what it says.
 
     Args:
@@ -303,9 +322,11 @@ def reliability(predicted: Numbers, observed: Numbers, low: Numbers, high: Numbe
         observed: Observed share in each group, 0 to 1.
         low: Lower ends of the intervals of the observed shares.
         high: Upper ends.
+        before: (mean predicted probabilities, observed shares) before calibration; drawn hollow and thin.
 
     Returns:
-        The Figure; its first axes hold the diagonal, then the points; the intervals are its collection.
+        The Figure; its first axes hold the diagonal, before (if any), then the points; the intervals are its
+        collection.
 
     Example:
         >>> figure = reliability([0.1, 0.9], [0.2, 0.8], [0.1, 0.7], [0.3, 0.9])
@@ -316,7 +337,7 @@ def reliability(predicted: Numbers, observed: Numbers, low: Numbers, high: Numbe
         figure, axes = _axes(height=3.1)
         colour = COLOURS["network"][0]
         x, y = _numbers(predicted), _numbers(observed)
-        axes.plot([0, 1], [0, 1], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_honest")
+        _calibrated_from(axes, before)
         axes.vlines(x, _numbers(low), _numbers(high), color=colour, linewidth=0.9)
         axes.plot(x, y, "-o", color=colour, markersize=3, linewidth=0.8, label="network")
         _square(axes)
@@ -582,19 +603,7 @@ def before_and_after(before: Curve | None, after: Curve, *, place: int, width: f
     with _look():
         figure, axes = _axes(width, 3.1 * width / 3.6)
         colour = _contender(place)[0]
-        axes.plot([0, 1], [0, 1], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_honest")
-        if before is not None:
-            axes.plot(
-                _numbers(before[0]),
-                _numbers(before[1]),
-                color=COLOURS["muted"][0],
-                linestyle=(0, (3, 2)),
-                linewidth=0.9,
-                marker="o",
-                markersize=3,
-                markerfacecolor=COLOURS["paper"][0],
-                label="_before",
-            )
+        _calibrated_from(axes, before)
         axes.plot(_numbers(after[0]), _numbers(after[1]), "-o", color=colour, markersize=3.2, label="_after")
         _square(axes)
         axes.set_title("observed share")

@@ -100,16 +100,23 @@ def results(run: Run, outcome: Outcome) -> dict[str, Any]:
     if run.task == "binary":
         found["curves"] = _curves(run, outcome)
     if outcome.probabilities is not None:
-        # Fewer groups on fewer rows: about 30 in each, so that a point means something.
-        groups = min(15, max(5, outcome.y_true.size // 30))
-        shape = metrics.reliability(outcome.y_true, outcome.probabilities, bins=groups)
-        found["reliability"] = {
-            **{name: short(values) for name, values in shape.items() if name != "count"},
-            "count": shape["count"],
-            "rows": int(shape["count"].sum()),
-            "ece": metrics.expected_calibration_error(outcome.y_true, outcome.probabilities, bins=groups),
-        }
+        fitted = run.calibration is not None and run.calibration.method == "temperature" and run.calibration.kept
+        plain = run.head.probabilities(outcome.scores) if fitted and outcome.scores is not None else None
+        before = None if plain is None else _reliability(outcome.y_true, plain)
+        found["reliability"] = {**_reliability(outcome.y_true, outcome.probabilities), "before": before}
     return found
+
+
+def _reliability(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    # Fewer groups on fewer rows: about 30 in each, so that a point means something.
+    groups = min(15, max(5, y_true.size // 30))
+    shape = metrics.reliability(y_true, probabilities, bins=groups)
+    return {
+        **{name: short(values) for name, values in shape.items() if name != "count"},
+        "count": shape["count"],
+        "rows": int(shape["count"].sum()),
+        "ece": metrics.expected_calibration_error(y_true, probabilities, bins=groups),
+    }
 
 
 def _targets(run: Run, outcome: Outcome) -> list[dict[str, Any]]:

@@ -82,6 +82,7 @@ def contender(run, name, seed, *, scores=None):
 def compare(run, names, seeds=(0, 1), **options):
     trials = {(name, seed): contender(run, name, seed) for name in names for seed in seeds}
     tables = dict.fromkeys(seeds, run.data)
+    options = {"baseline_outcomes": dict.fromkeys(seeds, run.baselines)} | options
     return Comparison(run.task, list(names), list(seeds), trials, tables, run.target, run.settings, **options)
 
 
@@ -283,6 +284,49 @@ def test_faultless_probabilities_show_about_the_error_that_the_page_says():
     chance = random.random(400)
     drawn = [metrics.expected_calibration_error(random.random(400) < chance, chance) for _ in range(200)]
     assert _honest(np.zeros(400, dtype=int), chance) == pytest.approx(np.mean(drawn), rel=0.1)
+
+
+def test_margins_say_by_which_method_each_seed_was_calibrated(runs):
+    one = compare(runs["binary"], ("logistic", "hinge"), seeds=(0, 1, 2))
+    calibrated = one.trials["hinge", 2].calibration
+    lines = calibrated.parameters | {"knots": [{"scores": [-1.0, 1.0], "chances": [0.1, 0.9]}]}
+    steps = dataclasses.replace(calibrated, method="isotonic", parameters=lines, tried={"platt": 0.3, "isotonic": 0.2})
+    one.trials["hinge", 2] = dataclasses.replace(one.trials["hinge", 2], calibration=steps)
+    content = summarise_comparison(one)
+    assert content["reliability"][1]["methods"] == {"platt": 2, "isotonic": 1}
+    said = Page(report.render(content)).section("probabilities")
+    assert "Platt scaling in 2, isotonic regression in 1 of 3 seeds, fitted on validation margins" in said
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_baselines_stand_beside_the_contenders_and_in_no_difference(task, runs, comparisons, summaries, pages):
+    one, found = comparisons[task], summaries[task]["results"]["metrics"]
+    assert list(one.baselines.index) == list(one.table.index)
+    assert not any("tree" in column or "linear" in column for column in one.table)
+    for name, outcome in runs[task].baselines.items():
+        for metric, value in metrics.evaluate(outcome).items():
+            assert one.baselines.loc[metric, name] == pytest.approx(value, nan_ok=True)
+            entry = found[metric]["baselines"][name]
+            assert entry["value"] == (None if math.isnan(value) else pytest.approx(value))
+    section = Page(pages[task]).section("metrics")
+    assert "Gradient-boosted trees" in section
+    assert "not part of the differences" in section
+    without = Page(report.render(summarise_comparison(compare(runs[task], HEADS[task], baseline_outcomes={}))))
+    assert "baseline" not in without.section("metrics")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_baseline_that_is_ahead_of_all_contenders_is_named_once(task, runs):
+    run, names = runs[task], HEADS[task][:2]
+    truth = run.outcome.y_true
+    sure = None if task == "regression" else np.eye(3)[truth] if task == "multiclass" else truth.astype(float)
+    right = {"dummy": run.baselines["dummy"], "tree": Outcome(task, truth, truth, sure)}
+    best = compare(run, names, baseline_outcomes={0: right, 1: right})
+    assert len(best.verdict) == 2
+    assert best.verdict[-1].startswith("A baseline is ahead of them all: the gradient-boosted trees, with ")
+    assert "This difference is not tested." in Page(report.render(summarise_comparison(best))).section("verdict")
+    worst = compare(run, names, baseline_outcomes={seed: {"dummy": run.baselines["dummy"]} for seed in (0, 1)})
+    assert len(worst.verdict) == 1
 
 
 def test_disagreements_are_counted_and_shown_as_rows_of_the_file(comparisons, summaries):

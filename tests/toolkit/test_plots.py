@@ -113,6 +113,14 @@ def test_a_reliability_diagram_holds_the_observed_shares_and_their_intervals():
     assert ends == [[0.1, 0.3], [0.4, 0.6], [0.7, 0.9]]
 
 
+def test_a_reliability_diagram_shows_before_only_where_it_is_given():
+    figure = plots.reliability([0.1, 0.9], [0.2, 0.8], [0.1, 0.7], [0.3, 0.9], before=([0.0, 1.0], [0.3, 0.7]))
+    drawn = lines(figure)
+    assert drawn["_before"] == ([0.0, 1.0], [0.3, 0.7])
+    assert drawn["network"] == ([0.1, 0.9], [0.2, 0.8])
+    assert "_before" not in lines(FIGURES["reliability"]())
+
+
 def test_regression_pictures_hold_points_bands_and_histogram():
     drawn = lines(FIGURES["predicted"]())
     assert drawn["rows"] == (PREDICTED.tolist(), (PREDICTED + ERRORS).tolist())

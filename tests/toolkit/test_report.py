@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from recipes import multilabel
 from recipes.samples import SAMPLES, path
-from toolkit import plots, report, summary
+from toolkit import calibration, metrics, plots, report, summary
 from toolkit.errors import DataError
 from toolkit.figures import bars, outline
+from toolkit.heads import get_head
 from toolkit.metrics import difference
 from toolkit.results import share
+from toolkit.wording import percent
 
 TASKS = ["regression", "binary", "multiclass", "multilabel"]
 FILES = {sample.task: name for name, sample in SAMPLES.items()}
@@ -180,6 +183,50 @@ def test_the_drawn_curves_keep_their_area(runs, summaries):
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
     assert curves["at"]["recall"] == pytest.approx(sk.recall_score(outcome.y_true, outcome.y_pred))
     assert curves["at"]["precision"] == pytest.approx(sk.precision_score(outcome.y_true, outcome.y_pred))
+
+
+def tempered(run, temperature, kept=True, **changes):
+    """A run whose probabilities went through this temperature."""
+    fitted = dataclasses.replace(
+        run.calibration, method="temperature", parameters={"temperature": temperature}, kept=kept, **changes
+    )
+    outcome = dataclasses.replace(run.outcome, probabilities=fitted.probabilities(run.outcome.scores))
+    return dataclasses.replace(run, calibration=fitted, outcome=outcome)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_reliability_is_shown_before_a_temperature_that_was_kept_and_after(task, runs):
+    run = runs[task]
+    changed = tempered(run, 3.0, log_loss_before=0.5, log_loss_after=0.4)
+    content = summary.summarise(changed)
+    found, scores = content["results"]["reliability"], run.outcome.scores.astype(float)
+    plain = special.softmax(scores, axis=1) if task == "multiclass" else special.expit(scores)
+    groups = min(15, max(5, run.outcome.y_true.size // 30))
+    for shape, chance in (
+        (found["before"], plain.reshape(changed.outcome.probabilities.shape)),
+        (found, changed.outcome.probabilities),
+    ):
+        expected = metrics.reliability(run.outcome.y_true, chance, bins=groups)
+        assert shape["predicted"] == pytest.approx(expected["predicted"], rel=1e-4)
+        assert shape["ece"] == pytest.approx(
+            metrics.expected_calibration_error(run.outcome.y_true, chance, bins=groups), rel=1e-5
+        )
+        assert sum(shape["count"]) == found["rows"]
+    assert found["before"]["ece"] != found["ece"]
+    page = words(Page(report.render(content)).all("main")[0]["text"])
+    assert words(f"{percent(found['before']['ece'])} before, {percent(found['ece'])} after") in page
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_reliability_has_no_before_where_no_temperature_was_kept_and_for_margins(task, runs):
+    run = runs[task]
+    idle = tempered(run, 1.0, kept=False, log_loss_before=0.4, log_loss_after=0.5)
+    fitted = calibration.fit(task, None, run.outcome.scores, run.outcome.y_true)
+    margins = dataclasses.replace(run, head=get_head(task, "hinge"), calibration=fitted)
+    for one in (idle, margins):
+        content = summary.summarise(one)
+        assert content["results"]["reliability"]["before"] is None
+        assert "Dashed and hollow" not in report.render(content)
 
 
 def test_regression_bands_hold_nine_tenths_of_the_errors_and_the_histogram_all(runs, summaries):
