@@ -67,6 +67,10 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
         "For binary: the score above which a row is of the second class; a number, or the metric for which it is "
         "chosen on the validation rows: accuracy, balanced_accuracy or f1. None is 0."
     )
+    several = (
+        "How many networks, which differ in their initial weights: trained side by side, they answer with the mean of "
+        "their scores. None takes what the effort says where the network is the default one, otherwise 1."
+    )
     return {
         "data": options_of(tables.prepare, but=("task", "test", "seed")),
         "encoding": options_of(Encoder.fit),
@@ -74,6 +78,7 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
         "weights": options_of(row_weights),
         "model": options_of(build or builders.mlp, but=("seed",)),
         "training": options_of(training.fit, but=("validation", "sample_weight", "scale", "shuffle", "seed")),
+        "ensemble": {"seeds": Option("seeds", "int | None", None, several)},
         "evaluation": {
             "baselines": Option("baselines", "bool", True, compare),
             "threshold": Option("threshold", "str | float | None", None, decide),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from recipes import defaults, settings
@@ -18,6 +19,7 @@ from toolkit import baselines, builders, calibration, metrics, tables, training
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
+from toolkit.inference import Scorer
 from toolkit.reading import read_baselines
 from toolkit.row_weights import row_weights
 from toolkit.runs import Run
@@ -37,6 +39,10 @@ class Asked:
     build: Callable[..., Any]
     effort: str
     places: dict[str, dict[str, Any]]
+
+    def suited(self, task: str) -> dict[str, Any]:
+        """Return what the recipe chooses where the user said nothing."""
+        return defaults.choose(task, self.effort, self.places, own=self.build is not builders.mlp)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def train(
     asked = read_options(effort, options)
     chosen = get_head(task, head)
     prepared = prepare(task, data, target, test, seed, asked)
-    run = fit(prepared, chosen, asked, seed)
+    run = fit(prepared, chosen, asked, seed, seeds=asked.suited(task)["seeds"])
     if asked.places["evaluation"].get("baselines", True):
         with _timed(run.seconds, "baselines"):
             run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
@@ -76,7 +82,7 @@ def train(
         _judge(run, len(prepared.x["train"]), seed)
     given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     usual = {"target": None, "test": None, "head": DEFAULT_HEADS[task], "effort": "default", "seed": 0, "report": None}
-    changed = {name: value for name, value in given.items() if value is not usual[name] and value != usual[name]}
+    changed = {n: value for n, value in given.items() if type(value) is not type(usual[n]) or value != usual[n]}
     run.settings = settings.calls(f"{task}.train", task, data, changed | dict(options)) | run.settings
     if report is not None:
         run.report(report)
@@ -92,7 +98,7 @@ def read_options(effort: str, options: Mapping[str, Any]) -> Asked:
     build = options.get("build", builders.mlp)
     if not callable(build) or isinstance(build, str) or hasattr(build, "get_config"):
         raise DataError(f"build={build!r}: expected a function of (inputs, units) that returns a keras.Sequential.")
-    defaults.choose(effort, 1)
+    defaults.check_effort(effort)
     return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, all_options(build)))
 
 
@@ -118,32 +124,37 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
         )
 
 
-def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bool | None = None) -> Run:
-    """Train a network with one head on a prepared table, calibrate it on validation and evaluate it on test rows.
+def fit(
+    prepared: Prepared, head: Head, asked: Asked, seed: int, *, seeds: int = 1, progress: bool | None = None
+) -> Run:
+    """Train networks with one head on a prepared table, calibrate on validation and evaluate on test rows.
 
     Args:
         prepared: The table.
         head: What the scores mean.
         asked: The options.
         seed: Of the initial weights, dropout and the order of the rows.
+        seeds: How many networks: with the initial weights of this seed and of those after it.
         progress: Overrides the option.
     """
     table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
-    suited = defaults.choose(asked.effort, len(x["train"]))
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
+    suited = asked.suited(table.task)
     own = options_of(asked.build)
-    model_options = {k: v for k, v in suited["model"].items() if k in own} | asked.places["model"]
-    seeded = {"seed": seed} if "seed" in own else {}
-    model = _build(asked.build, prepared.encoder.width, prepared.target.units, model_options | seeded)
+    model_options = suited["model"] | asked.places["model"]
+    size = prepared.encoder.width, prepared.target.units
+    models = [
+        _build(asked.build, *size, model_options | ({"seed": seed + more} if "seed" in own else {}))
+        for more in range(seeds)
+    ]
     training_options = suited["training"] | asked.places["training"]
-    if "optimizer" in asked.places["training"]:
-        # The suited rate is the default optimiser's.
-        training_options = {"epochs": suited["training"]["epochs"]} | asked.places["training"]
     if progress is not None:
         training_options["progress"] = progress
     seconds = dict(prepared.seconds)
     with _timed(seconds, "train"):
         trained = training.fit(
-            model,
+            models if seeds > 1 else models[0],
             head,
             x["train"],
             y["train"],
@@ -156,7 +167,7 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
     run = Run(
         task=table.task,
         head=head,
-        model=model,
+        model=trained.model,
         encoder=prepared.encoder,
         target=prepared.target,
         history=trained.history,
@@ -171,6 +182,8 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         tested = table.target.iloc[table.parts["test"]]
         run.outcome = run.outcome_of(run.raw_scores(x["test"]), tested, seconds["train"])
         run.metrics = metrics.evaluate(run.outcome)
+        if trained.members is not None:
+            run.members = _each(run, trained.members, x["test"], tested)
     run.settings = {
         "effort": asked.effort,
         "head": head.name,
@@ -179,12 +192,19 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         "encoding": settings.resolved(Encoder.fit, asked.places["encoding"])
         | settings.resolved(Target.fit, asked.places["target"]),
         "weights": settings.shown(asked.places["weights"]),
+        "seeds": seeds,
         "model": {"builder": getattr(asked.build, "__name__", type(asked.build).__name__)}
         | settings.resolved(asked.build, model_options),
         "training": trained.settings,
         **settings.circumstances(),
     }
     return run
+
+
+def _each(run: Run, members: keras.Sequential, x: NDArray[np.float32], tested: pd.DataFrame) -> pd.DataFrame:
+    """Return each network's own metrics on the test part."""
+    scores = np.moveaxis(Scorer(members)(x), 1, 0)
+    return pd.DataFrame([metrics.evaluate(run.outcome_of(own, tested)) for own in scores])
 
 
 def _calibrate(run: Run, prepared: Prepared, threshold: str | float | None, seed: int) -> None:

@@ -240,8 +240,9 @@ def _check_ranges(
 def architecture(model: keras.Model) -> list[dict[str, Any]]:
     """Describe a model layer by layer, with neurons and learnable parameters counted.
 
-    A neuron is a unit of a dense layer or a filter of a convolution; a maxout unit counts once, with all its pieces'
-    parameters. Moving statistics of batch normalisation are not learnable and are not counted.
+    A neuron is a unit of a dense layer (of networks side by side, each one's) or a filter of a convolution; a maxout
+    unit counts once, with all its pieces' parameters. Moving statistics of batch normalisation are not learnable and
+    are not counted.
 
     Args:
         model: A built Keras model.
@@ -260,10 +261,12 @@ def architecture(model: keras.Model) -> list[dict[str, Any]]:
     rows = []
     layers = list(model.layers)
     for position, layer in enumerate(layers):
-        following: Any = layers[position + 1] if position + 1 < len(layers) else None
         neurons = int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0)
-        if neurons and type(following).__name__ == "Reshape":  # maxout: the pieces of a unit are one neuron
-            neurons = int(following.target_shape[-1])
+        if type(layer).__name__ == "EinsumDense":
+            neurons = math.prod(layer.output.shape[1:])
+        pair: list[Any] = layers[position + 1 : position + 3]
+        if [type(one).__name__ for one in pair] == ["Reshape", "GlobalMaxPooling1D"]:  # maxout: its pieces are one
+            neurons = int(pair[0].target_shape[-1])
         activation = getattr(layer, "activation", None)
         rows.append(
             {

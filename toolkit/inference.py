@@ -97,10 +97,10 @@ class Scorer:
         self._structure = structure(model)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Return raw scores, shape (n, units), of inputs (n, ...)."""
+        """Return raw scores of inputs (n, ...): shape (n, units), as the model's output."""
         import tensorflow as tf
 
-        out = np.empty((len(x), int(self.model.output_shape[-1])), np.float32)
+        out = np.empty((len(x), *self.model.output_shape[1:]), np.float32)
         weights = [
             [v.value for v in some] for some in (self.model.trainable_variables, self.model.non_trainable_variables)
         ]

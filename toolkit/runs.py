@@ -43,6 +43,7 @@ class Run:
         stopped: Why training ended.
         seconds: Time of each stage.
         metrics: The metrics on the test part, by scikit-learn's names.
+        members: Of several networks: the metrics of each alone, a row a network; empty for one.
         table: A row a metric: value, low, high (95 %), and the same of the dummy, linear and tree baselines.
         settings: Everything that was asked and every default as it was resolved.
         data: The table it was trained on; None after `load`.
@@ -64,6 +65,7 @@ class Run:
     stopped: str
     seconds: dict[str, float]
     metrics: dict[str, float] = field(default_factory=dict)
+    members: pd.DataFrame = field(default_factory=pd.DataFrame)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: dict[str, Any] = field(default_factory=dict)
     data: Table | None = None
@@ -289,6 +291,7 @@ class Run:
             "best_epoch": self.best_epoch,
             "stopped": self.stopped,
             "metrics": _nullable(self.metrics),
+            "members": json.loads(self.members.to_json(orient="split", double_precision=15)),
             "table": json.loads(self.table.to_json(orient="split", double_precision=15)),
             "settings": self.settings,
             "seconds": self.seconds,
@@ -343,6 +346,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             best_epoch=content["best_epoch"],
             stopped=content["stopped"],
             metrics={k: float("nan") if v is None else v for k, v in content["metrics"].items()},
+            members=pd.DataFrame(**content["members"]),
             table=pd.DataFrame(**content["table"]).rename_axis("metric"),
             settings=content["settings"],
             seconds=content["seconds"],

@@ -361,6 +361,12 @@ def _counted(layer: Mapping[str, Any], inputs: int) -> str:
         return f"{number(inputs)} × {number(units)} weights + {number(units)} biases"
     if layer["type"] == "Dense" and learnt == inputs * units:
         return f"{number(inputs)} × {number(units)} weights"
+    if layer["type"] == "EinsumDense" and len(layer["output"]) == 2:
+        members = layer["output"][0]
+        weights = f"{number(members)} × {number(inputs)} × {number(units)} weights"
+        if learnt == members * (inputs * units + units):
+            return f"{weights} + {number(members * units)} biases"
+        return weights if learnt == members * inputs * units else ""
     if layer["type"] == "BatchNormalization" and learnt == 2 * units:
         return f"{number(units)} scales + {number(units)} shifts"
     return ""
@@ -378,6 +384,17 @@ def _guess(run: Run) -> float | None:
     return None
 
 
+def _members(run: Run) -> dict[str, Any] | None:
+    """Return what each of several networks reaches alone, beside what their mean score does."""
+    if run.members.empty:
+        return None
+    figures = {
+        name: {"value": run.metrics[name], "mean": each.mean(), "lowest": each.min(), "highest": each.max()}
+        for name, each in run.members.items()
+    }
+    return {"count": len(run.members), "metrics": figures}
+
+
 def _training(run: Run) -> dict[str, Any]:
     found = reading.read_curves(run.history, run.best_epoch, run.stopped, guess=_guess(run))
     return {
@@ -388,5 +405,6 @@ def _training(run: Run) -> dict[str, Any]:
         "best_epoch": run.best_epoch,
         "stopped": run.stopped,
         "metric": run.head.metric,
+        "members": _members(run),
         "reading": {"kind": found.kind, "sentence": found.sentence},
     }

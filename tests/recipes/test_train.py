@@ -9,9 +9,9 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 
 import recipes
+import toolkit
 from recipes import binary, defaults, multiclass, multilabel, options, regression
 from recipes.samples import path
-from toolkit import training
 from toolkit.errors import DataError
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
@@ -156,12 +156,67 @@ def test_one_hot_targets_are_classes_and_indicators_are_labels():
     assert labels.predict(x).dtype == bool
 
 
-def test_efforts_differ_in_passes_only_where_the_user_says_nothing():
-    usual = training.default_epochs(500)
-    passes = {effort: defaults.choose(effort, 500)["training"]["epochs"] for effort in defaults.EFFORTS}
-    assert passes["quick"] < passes["default"] == usual < passes["best"]
+def test_test_rows_come_as_a_table_too(frame):
+    data = frame[["a", "b", "two"]]
+    run = binary.train(data.head(90), target="two", test=data.tail(30), **QUICK)
+    assert len(run.data.parts["test"]) == 30
+
+
+NOTHING = {"model": {}, "training": {}, "ensemble": {}}
+
+
+def test_efforts_differ_in_the_number_of_networks_unless_the_user_names_it():
+    numbers = [defaults.choose("binary", effort, NOTHING)["seeds"] for effort in ("quick", "default", "best")]
+    assert 1 == numbers[0] < numbers[1] < numbers[2]
+    assert defaults.choose("binary", "best", NOTHING | {"ensemble": {"seeds": 2}})["seeds"] == 2
     with pytest.raises(DataError, match="Did you mean 'quick'"):
-        defaults.choose("quik", 500)
+        defaults.check_effort("quik")
+
+
+def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
+    for named in (NOTHING | {"model": {"hidden": (8,)}}, NOTHING | {"model": {"activation": "tanh"}}):
+        chosen = defaults.choose("binary", "default", named)
+        assert chosen["seeds"] == 1
+        assert chosen["model"] == {}
+    assert defaults.choose("binary", "default", NOTHING, own=True) == {"model": {}, "training": {}, "seeds": 1}
+
+
+def test_penalties_are_on_the_weights_that_the_user_gets():
+    assert not defaults.choose("binary", "default", NOTHING | {"model": {"l2": 0.1}})["training"]["feature_scale"]
+
+
+def test_an_optimiser_that_the_user_names_runs_at_its_own_rate():
+    assert defaults.choose("binary", "default", NOTHING | {"training": {"optimizer": "sgd"}})["training"] == {}
+
+
+def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):
+    data = frame[["a", "b", "three"]]
+    options = QUICK | {"target": "three", "hidden": (8, 4)}
+    run, alone = multiclass.train(data, seeds=3, **options), multiclass.train(data, **options)
+    assert run.settings["seeds"] == 3
+    assert len(run.members) == 3
+    assert run.members.loc[0, "accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.02)
+    assert set(run.members.columns) == set(run.metrics)
+    shown = run.summary()["training"]["members"]
+    assert shown["count"] == 3
+    assert shown["metrics"]["accuracy"]["value"] == run.metrics["accuracy"]
+    loaded = toolkit.load(run.save(tmp_path / "three.keras"))
+    pd.testing.assert_frame_equal(loaded.members, run.members)
+    np.testing.assert_array_equal(loaded.predict_proba(data), run.predict_proba(data))
+    assert "3 networks" in run.report(tmp_path / "three.html").read_text()
+
+
+def test_the_same_seeds_give_the_same_networks(frame):
+    data = frame[["a", "b", "two"]]
+    first, second = (binary.train(data, target="two", seeds=2, **(QUICK | {"hidden": (8, 4)})) for _ in range(2))
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 2.5, True, "four"])
+def test_a_senseless_number_of_networks_is_refused(frame, seeds):
+    with pytest.raises(DataError, match="whole number of networks"):
+        binary.train(frame[["a", "b", "two"]], target="two", seeds=seeds, **QUICK)
 
 
 def test_every_option_is_declared_once_and_documented():
