@@ -39,7 +39,8 @@ def compare(
     options: Mapping[str, Any],
 ) -> Comparison:
     """Compare heads on one table; the recipes' `compare` functions say the rest."""
-    asked = read_options(effort, options)
+    # A margin has no smoothed labels: on equal terms, no head has.
+    asked = read_options(effort, {"label_smoothing": 0.0} | dict(options))
     contenders = _contenders(task, heads)
     drawn = _seeds(seeds)
     trials: dict[tuple[str, int], Trial] = {}

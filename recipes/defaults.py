@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.errors import DataError, nearest
+from toolkit.heads import Head
 
-__all__ = ["COMPARED", "EFFORTS", "check_effort", "choose"]
+__all__ = ["COMPARED", "EFFORTS", "ENCODING", "check_effort", "choose"]
 
 #: Networks trained side by side, by effort: they answer with the mean of their scores.
 EFFORTS = {"quick": 1, "default": 4, "best": 16}
+
+#: Options of `toolkit.encoding.Encoder.fit`.
+ENCODING = {"scaling": "smooth"}
 
 #: The heads that `compare` takes; the others are set against the first.
 COMPARED: dict[str, tuple[str, ...]] = {
@@ -20,10 +24,10 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
 }
 
-# The scaled training and the spread of biases are RealMLP's (Holzmueller et al. 2024), which has the rates 16 times
-# larger, as of a layer with one input.
-_NETWORK = {"bias_spread": 1.0, "dropout": 0.3}
-_RATES = {"regression": 0.0044, "binary": 0.0025, "multiclass": 0.0025, "multilabel": 0.0025}
+# RealMLP's parts (Holzmueller et al. 2024), which writes the rates 16 times larger: for a layer with one input.
+_NETWORK = {"bias_spread": 1.0, "dropout": 0.15}
+_SMOOTHING = 0.1
+_RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
 
 
 def check_effort(effort: str) -> None:
@@ -36,14 +40,14 @@ def check_effort(effort: str) -> None:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
 
 
-def choose(task: str, effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> dict[str, Any]:
+def choose(head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> dict[str, Any]:
     """Return the options of the builder and of the training, and the number of networks, that suit what was asked.
 
     A network of which the user names a width, an activation or the like is theirs: it is one network, and gets no
-    dropout unasked. A builder or an optimiser of the user's own is trained as Keras would.
+    dropout and no smoothed labels unasked. A builder or an optimiser of the user's own is trained as Keras would.
 
     Args:
-        task: The task.
+        head: What the scores mean.
         effort: A word of `EFFORTS`.
         asked: The options given, by place.
         own: Whether the builder is the user's own.
@@ -52,10 +56,11 @@ def choose(task: str, effort: str, asked: Mapping[str, Mapping[str, Any]], *, ow
         ``model`` and ``training``: options by name. ``seeds``: how many networks.
 
     Example:
+        >>> from toolkit.heads import get_head
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
-        >>> choose("binary", "default", nothing)["seeds"]
+        >>> choose(get_head("binary", "logistic"), "default", nothing)["seeds"]
         4
-        >>> choose("binary", "default", nothing | {"model": {"hidden": (25, 15)}})["seeds"]
+        >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}})["seeds"]
         1
     """
     check_effort(effort)
@@ -64,7 +69,11 @@ def choose(task: str, effort: str, asked: Mapping[str, Mapping[str, Any]], *, ow
     training: dict[str, Any] = {}
     if not own and "optimizer" not in asked["training"]:
         penalised = {"l1", "l2", "max_norm"} & set(asked["model"])
-        training = {"feature_scale": not penalised, "layer_rates": True, "learning_rate": _RATES[task]}
+        training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalised}
+        if "callbacks" not in asked["training"]:  # one of them may move the rate
+            training["schedule"] = "cycles"
+    if not named and head.can_be_smoothed:
+        training["label_smoothing"] = _SMOOTHING
     return {
         "model": {} if named else dict(_NETWORK),
         "training": training,

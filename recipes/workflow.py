@@ -40,9 +40,14 @@ class Asked:
     effort: str
     places: dict[str, dict[str, Any]]
 
-    def suited(self, task: str) -> dict[str, Any]:
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """The options of the encoding."""
+        return defaults.ENCODING | self.places["encoding"]
+
+    def suited(self, head: Head) -> dict[str, Any]:
         """Return what the recipe chooses where the user said nothing."""
-        return defaults.choose(task, self.effort, self.places, own=self.build is not builders.mlp)
+        return defaults.choose(head, self.effort, self.places, own=self.build is not builders.mlp)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def train(
     asked = read_options(effort, options)
     chosen = get_head(task, head)
     prepared = prepare(task, data, target, test, seed, asked)
-    run = fit(prepared, chosen, asked, seed, seeds=asked.suited(task)["seeds"])
+    run = fit(prepared, chosen, asked, seed, seeds=asked.suited(chosen)["seeds"])
     if asked.places["evaluation"].get("baselines", True):
         with _timed(run.seconds, "baselines"):
             run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
@@ -110,7 +115,7 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
     with _timed(seconds, "encode"):
         parts = table.parts
         rows = table.frame.iloc[parts["train"]]
-        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.places["encoding"])
+        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding)
         coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked.places["target"])
         weights = row_weights(table, coded, **asked.places["weights"])
         return Prepared(
@@ -140,7 +145,7 @@ def fit(
     table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
-    suited = asked.suited(table.task)
+    suited = asked.suited(head)
     own = options_of(asked.build)
     model_options = suited["model"] | asked.places["model"]
     size = prepared.encoder.width, prepared.target.units
@@ -189,7 +194,7 @@ def fit(
         "head": head.name,
         "seed": seed,
         "data": {"source": table.name} | settings.shown(asked.places["data"]),
-        "encoding": settings.resolved(Encoder.fit, asked.places["encoding"])
+        "encoding": settings.resolved(Encoder.fit, asked.encoding)
         | settings.resolved(Target.fit, asked.places["target"]),
         "weights": settings.shown(asked.places["weights"]),
         "seeds": seeds,

@@ -15,10 +15,13 @@ from toolkit.schema import SCHEMA, check_schema
 
 __all__ = ["SCALINGS", "Encoder"]
 
-SCALINGS = ("standard", "mean", "robust")
+SCALINGS = ("standard", "smooth", "mean", "robust")
 OTHER = "(other)"
 
 _MOST_LEVELS = 100
+# Further out than so many standard deviations nothing is told apart.
+_BEND = 3.0
+_STRAIGHT = 1 - 2.0**-24
 _LARGEST = float(np.finfo(np.float32).max)
 _EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
 
@@ -28,12 +31,16 @@ _EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
 
 @dataclass(frozen=True)
 class _Number:
-    """A number: `(value - centre) / spread`, `fill` where missing, and a slot for missing if training rows were."""
+    """A number: `(value - centre) / spread`, `fill` where missing, and a slot for missing if training rows were.
+
+    Where `bent`, scaled values are drawn into -3 to 3, the middle hardly at all.
+    """
 
     centre: float
     spread: float
     fill: float
     missing: bool
+    bent: bool = False
 
     @classmethod
     def fit(cls, values: np.ndarray, scaling: str) -> _Number:
@@ -55,15 +62,21 @@ class _Number:
         if scaling == "robust":
             # Half the rows or more may be equal; the standard deviation then stands in.
             return cls(median, three - quarter if three > quarter else deviation or 1.0, median, missing)
-        return cls(mean, deviation or 1.0, median, missing)
+        return cls(mean, deviation or 1.0, median, missing, scaling == "smooth")
 
     def scale(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             scaled = (np.where(np.isnan(values), self.fill, values) - self.centre) / self.spread
+            if self.bent:
+                scaled = np.where(np.isinf(scaled), np.sign(scaled) * _BEND, scaled / np.hypot(1, scaled / _BEND))
         return np.clip(scaled, -_LARGEST, _LARGEST)
 
     def unscale(self, scaled: np.ndarray) -> np.ndarray:
-        return scaled.astype(np.float64) * self.spread + self.centre
+        scaled = scaled.astype(np.float64)
+        if self.bent:
+            share = np.clip(scaled / _BEND, -_STRAIGHT, _STRAIGHT)
+            scaled = _BEND * share / np.sqrt((1 - share) * (1 + share))
+        return scaled * self.spread + self.centre
 
 
 @dataclass(frozen=True)
@@ -201,7 +214,8 @@ class Encoder:
             frame: Canonical columns of the training rows, shape (rows, columns).
             columns: Their kinds.
             source_columns: All feature columns of the user's table, set aside or not.
-            scaling: `"standard"` takes the mean off and divides by the standard deviation; `"mean"` divides by maximum
+            scaling: `"standard"` takes the mean off and divides by the standard deviation; `"smooth"` then draws in
+                what lies far out, `z / sqrt(1 + (z / 3)^2)`, so that no outlier rules; `"mean"` divides by maximum
                 minus minimum instead (mean normalisation); `"robust"` takes the median off and divides by the distance
                 between the quartiles (by the standard deviation where that is 0). A column that does not vary is
                 divided by 1.
@@ -295,9 +309,10 @@ class Encoder:
             matrix: Shape (rows, width).
 
         Returns:
-            Canonical columns, as exact as float32 is. A pooled level comes back as `"(other)"`; true and false, and
-            dates to the day (to the second where training dates have a time of day), come back rounded; a cell comes
-            back as missing where its slot says so, or where no slot of a category is set.
+            Canonical columns, as exact as float32 is; with smooth scaling, the less so the further out. A pooled level
+            comes back as `"(other)"`; true and false, and dates to the day (to the second where training dates have a
+            time of day), come back rounded; a cell comes back as missing where its slot says so, or where no slot of a
+            category is set.
         """
         matrix = np.asarray(matrix)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.heads import Head
 from toolkit.inference import gains_from_xla
 from toolkit.members import FEATURE_SCALE, member_axes
 
@@ -65,7 +64,7 @@ class Worker:
     Args:
         model: What is trained, from (n, ...) to raw scores (n, units), or (n, members, units) of networks side by side:
             each learns from its own scores.
-        head: What the scores mean.
+        loss: Of targets (n, ...) and raw scores (n, units), a mean over the rows.
         optimizer: A Keras optimiser that has seen no model.
         batch: Rows a step.
         by_layer: Multiply the learning rate of each variable by its entry of `layer_rates`.
@@ -75,7 +74,7 @@ class Worker:
     def __init__(
         self,
         model: keras.Sequential,
-        head: Head,
+        loss: keras.losses.Loss,
         optimizer: keras.optimizers.Optimizer,
         batch: int,
         *,
@@ -83,7 +82,7 @@ class Worker:
         clip_norm: float | None = None,
     ) -> None:
         self.model, self.optimizer = model, optimizer
-        self._loss, self._batch, self._clip_norm = head.loss(), batch, clip_norm
+        self._loss, self._batch, self._clip_norm = loss, batch, clip_norm
         self._members = int(model.output_shape[1]) if len(model.output_shape) == 3 else 1
         self._variables = model.trainable_variables
         optimizer.build(self._variables)

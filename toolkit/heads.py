@@ -6,6 +6,7 @@ its threshold at 0 and not at 0.5, and a margin is not a probability. A head is 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class Head:
     Attributes:
         name: The word a user types, such as ``"softmax"``.
         task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        loss: Makes the Keras loss on raw scores.
+        loss: Makes the Keras loss on raw scores; a cross-entropy's may take ``label_smoothing``.
         link: How scores become probabilities: ``"sigmoid"``, ``"softmax"``, or None where they don't.
         about: A sentence for the report: the loss in words.
 
@@ -45,7 +46,7 @@ class Head:
 
     name: str
     task: str
-    loss: Callable[[], keras.losses.Loss]
+    loss: Callable[..., keras.losses.Loss]
     link: str | None
     about: str
 
@@ -127,6 +128,31 @@ class Head:
         wrong = np.reshape(self.decide(scores), np.shape(y_true)) != y_true
         return float(wrong.mean()) if self.task == "multilabel" else float(1.0 - wrong.mean())
 
+    def smoothed(self, share: float) -> keras.losses.Loss:
+        """Return the loss with a share of each target spread over all classes, which only a cross-entropy has.
+
+        Args:
+            share: 0 to below 1; 0 is the loss itself.
+
+        Raises:
+            DataError: The share is out of its range, or the loss is no cross-entropy.
+
+        References:
+            Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
+        """
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+            raise DataError(f"label_smoothing={share!r}: expected a share from 0 to below 1.")
+        if not share:
+            return self.loss()
+        if not self.can_be_smoothed:
+            raise DataError(f"label_smoothing is for cross-entropy, and the loss of '{self.name}' is another.")
+        return self.loss(label_smoothing=share)
+
+    @property
+    def can_be_smoothed(self) -> bool:
+        """Whether the loss is a cross-entropy that takes ``label_smoothing``."""
+        return "label_smoothing" in inspect.signature(self.loss).parameters
+
     def keras_metrics(self) -> list[keras.metrics.Metric]:
         """Return the Keras metrics that understand this head's raw scores, for ``model.compile``."""
         import keras
@@ -156,15 +182,19 @@ def _huber() -> keras.losses.Loss:
     return keras.losses.Huber()
 
 
-def _logistic() -> keras.losses.Loss:
+def _logistic(label_smoothing: float = 0.0) -> keras.losses.Loss:
     import keras
 
-    return keras.losses.BinaryCrossentropy(from_logits=True)
+    return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
 
 
-def _softmax() -> keras.losses.Loss:
+def _softmax(label_smoothing: float = 0.0) -> keras.losses.Loss:
     import keras
 
+    if label_smoothing:  # Keras has none on class ids
+        from toolkit.losses import SoftmaxCrossentropy
+
+        return SoftmaxCrossentropy(label_smoothing=label_smoothing)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 

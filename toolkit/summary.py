@@ -374,7 +374,7 @@ def _counted(layer: Mapping[str, Any], inputs: int) -> str:
 
 def _guess(run: Run) -> float | None:
     """Return the loss of one constant answer for every row, where it is known: where the curves should start from."""
-    if run.settings.get("weights"):
+    if run.settings.get("weights") or run.settings.get("training", {}).get("label_smoothing"):
         return None
     if run.head.name == "squared":
         return 1.0  # of a standardised target

@@ -33,7 +33,7 @@ __all__ = ["OPTIMIZERS", "SCHEDULES", "Training", "default_batch_size", "default
 OPTIMIZERS = {"sgd": 0.05, "momentum": 0.02, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
 
 #: Learning-rate schedules by word.
-SCHEDULES = ("constant", "cosine", "exponential", "step")
+SCHEDULES = ("constant", "cosine", "cycles", "exponential", "step")
 
 _SCALE_FREE = ("adam", "adamw", "rmsprop")
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -46,9 +46,10 @@ class Training:
     Attributes:
         model: The trained model, compiled: the one given, or the one that several were folded into.
         members: For several networks: a model from inputs (n, ...) to each one's raw scores, (n, members, units).
-        history: A row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (of the head, without weight penalties),
-            ``val_<metric>``, ``learning_rate`` (at the epoch's end), ``seconds`` (training alone; the first epoch's
-            include the compilation), and ``gradient_norm`` where it was asked for. Of several networks, means.
+        history: A row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (of the head, smoothed as asked, without
+            weight penalties), ``val_<metric>``, ``learning_rate`` (at the epoch's end), ``seconds`` (training alone;
+            the first epoch's include the compilation), and ``gradient_norm`` where it was asked for. Of several
+            networks, means.
         best_epoch: The epoch whose weights the model holds, of several networks the mean; 0 where even the first
             epoch failed.
         stopped: A sentence that says why training ended.
@@ -79,6 +80,7 @@ def fit(
     schedule: str | None = None,
     weight_decay: float | None = None,
     clip_norm: float | None = None,
+    label_smoothing: float = 0.0,
     feature_scale: bool = False,
     layer_rates: bool = False,
     patience: int | None = None,
@@ -109,17 +111,20 @@ def fit(
             10,000, 256 up to 200,000, then 1,024.
         optimizer: A word of `OPTIMIZERS`, or any Keras optimiser.
         learning_rate: Step size at the start; None takes the optimiser's of `OPTIMIZERS`.
-        schedule: How the rate falls over the planned epochs: ``"constant"``, ``"cosine"`` (to 0), ``"exponential"``
-            (to 1 %), ``"step"`` (a tenth at one half and at three quarters). None is cosine, or constant where a
-            callback moves the rate.
+        schedule: How the rate falls over the planned epochs: ``"constant"``, ``"cosine"`` (to 0), ``"cycles"`` (up
+            and down four times, each time twice as long, so that a training that should be short has one too),
+            ``"exponential"`` (to 1 %), ``"step"`` (a tenth at one half and at three quarters). None is cosine, or
+            constant where a callback moves the rate.
         weight_decay: Share of each weight, times the rate, taken off at every step; None is the optimiser's own.
         clip_norm: Largest length of a network's whole gradient; None leaves it free.
+        label_smoothing: Share of each target that cross-entropy spreads over all classes, 0 to below 1: the scores then
+            stay small, and probabilities are sharpened by calibration afterwards.
         feature_scale: While training, multiply each column by a learned number; afterwards it is part of the first
             layer's weights, which must be dense and without penalty. It finds out which columns matter.
         layer_rates: With adam, adamw or rmsprop: multiply the rate of each dense layer's weights by the root of 256
             over its inputs, of biases by 1.6, of the columns' scales by 96 (`toolkit.epochs.layer_rates`).
-        patience: Epochs without a lower validation loss before training stops; None takes a quarter of the epochs,
-            16 at least.
+        patience: Epochs without a lower validation loss before training stops; None takes a quarter of the epochs, 16
+            at least, and with ``"cycles"``, whose last wave is half of them, all.
         min_gradient_norm: Stop when the gradient over all training rows is shorter than this; None doesn't look.
         callbacks: Keras callbacks, called at each epoch; one that asks for batches is called at each batch, which
             is slower. Their ``model`` is the one in training: of several networks, all side by side.
@@ -156,7 +161,7 @@ def fit(
     rows = len(x)
     batch = _batch_size(batch_size, rows)
     planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
-    wait = max(16, planned // 4) if patience is None else _at_least("patience", patience, 1)
+    wait = _patience(patience, planned, schedule)
     steps = math.ceil(rows / batch)
     moves_rate = any(
         isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
@@ -168,22 +173,23 @@ def fit(
     # Of several networks each one's gradient is clipped by itself, which the optimiser can't see.
     clips = None if len(models) > 1 else clip_norm
     _number("clip_norm", clip_norm, above=0)
+    loss = head.smoothed(label_smoothing)
     rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
     made, rate, falls = _optimizer(*rules)
     per_batch = any(_wants_batches(callback) for callback in callbacks)
     learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
-    learner.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
 
     data = _on_device(x, y, sample_weight)
     held = [] if validation is None else _on_device(*validation)
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
     how = {"by_layer": layer_rates, "clip_norm": clip_norm}
     if not shared:
-        key, worker = None, Worker(learner, head, made, batch, **how)  # callbacks look at the model while it learns
+        learner.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
+        key, worker = None, Worker(learner, loss, made, batch, **how)  # callbacks look at the model while it learns
     else:
         shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
-        key = (structure(learner), head, rules, batch, *how.values(), *shapes)
-        worker = borrow(key) or Worker(keras.models.clone_model(learner), head, _optimizer(*rules)[0], batch, **how)
+        key = (structure(learner), head, label_smoothing, rules, batch, *how.values(), *shapes)
+        worker = borrow(key) or Worker(keras.models.clone_model(learner), loss, _optimizer(*rules)[0], batch, **how)
     worker.start(learner)
     called = keras.callbacks.CallbackList(
         list(callbacks), model=learner, epochs=planned, steps=steps, verbose=0, batch_size=batch
@@ -194,6 +200,7 @@ def fit(
     good, best_loss = worker.model.get_weights(), np.full(len(models), math.inf)
     best_epoch = np.zeros(len(models), int)
     stopped = f"all {planned} epochs were run"
+    learner.stop_training = False  # a callback may set it
     called.on_train_begin()
     try:
         with Progress(planned, progress) as shown:
@@ -203,8 +210,7 @@ def fit(
                 order = np.random.default_rng((seed, epoch)).permutation(rows) if shuffle else np.arange(rows)
                 order = order.astype(np.int32)
                 total = _by_batch(worker, data, order, batch, called) if per_batch else worker.train(data, order)
-                loss = total / rows
-                row: dict[str, float] = {"epoch": epoch, "loss": loss}
+                row: dict[str, float] = {"epoch": epoch, "loss": total / rows}
                 seconds = time.perf_counter() - started
                 if validation is not None:
                     called.on_test_begin()
@@ -217,7 +223,7 @@ def fit(
                 if least is not None:
                     row["gradient_norm"] = worker.gradient_norm(data)
                 history.append(row)
-                if not (math.isfinite(loss) and math.isfinite(row.get("val_loss", 0.0))):
+                if not (math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))):
                     stopped = f"the loss was no longer finite in epoch {epoch}"
                     warnings.warn(
                         f"Training stopped: {stopped}. The model holds the weights of epoch {round(best_epoch.mean())} "
@@ -249,10 +255,13 @@ def fit(
     if key is not None:
         give_back(key, worker)
     called.on_train_end()
-    result = learner
-    if learner is not models[0]:
-        result = fold(learner, models)
-        result.compile(optimizer=_optimizer(*rules)[0], loss=head.loss(), metrics=head.keras_metrics())
+    result = learner if learner is models[0] else fold(learner, models)
+    if isinstance(optimizer, str):  # the schedule is over: who trains on starts from the plain rate
+        made = _optimizer(optimizer, learning_rate, "constant", weight_decay, clip_norm, 1, False)[0]
+    elif result is not learner:
+        made = type(optimizer).from_config(optimizer.get_config())
+    if shared or result is not learner:
+        result.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
 
     settings = {
         "epochs": planned,
@@ -262,6 +271,7 @@ def fit(
         "schedule": falls,
         "weight_decay": float(made.weight_decay or 0.0),
         "clip_norm": clip_norm,
+        "label_smoothing": label_smoothing,
         "feature_scale": feature_scale,
         "layer_rates": layer_rates,
         "patience": wait,
@@ -360,6 +370,8 @@ def _optimizer(
             course: Any = rate
         case "cosine":
             course = schedules.CosineDecay(rate, steps)
+        case "cycles":
+            course = _cycles(rate, steps)
         case "exponential":
             course = schedules.ExponentialDecay(rate, steps, 0.01)
         case "step":
@@ -377,6 +389,26 @@ def _optimizer(
     return kinds.get(optimizer, keras.optimizers.SGD)(course, **options), rate, falls
 
 
+def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return four waves from 0 to the rate and back, each twice as long as the one before.
+
+    References:
+        ``coslog4`` of Holzmueller, Grinsztajn and Steinwart, Better by Default, NeurIPS 2024.
+    """
+    import keras
+
+    class Cycles(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step: Any) -> Any:
+            done = keras.ops.cast(step, "float32") / steps
+            waves = keras.ops.log2(1 + 15 * keras.ops.minimum(done, 1.0))
+            return rate * 0.5 * (1 - keras.ops.cos(2 * math.pi * waves))
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    return Cycles()
+
+
 def default_batch_size(rows: int) -> int:
     """Return the rows a step that suit a number of training rows."""
     return 32 if rows <= 2_000 else 128 if rows <= 10_000 else 256 if rows <= 200_000 else 1_024
@@ -387,6 +419,12 @@ def default_epochs(rows: int) -> int:
     if rows > 100_000:
         return max(8, 6_400_000 // rows)
     return min(256, max(64, 2_500 * default_batch_size(rows) // rows))
+
+
+def _patience(patience: int | None, epochs: int, schedule: str | None) -> int:
+    if patience is not None:
+        return _at_least("patience", patience, 1)
+    return epochs if schedule == "cycles" else max(16, epochs // 4)
 
 
 def _batch_size(batch_size: int | str | None, rows: int) -> int:

@@ -13,6 +13,7 @@ import toolkit
 from recipes import binary, defaults, multiclass, multilabel, options, regression
 from recipes.samples import path
 from toolkit.errors import DataError
+from toolkit.heads import get_head
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
 
@@ -162,31 +163,32 @@ def test_test_rows_come_as_a_table_too(frame):
     assert len(run.data.parts["test"]) == 30
 
 
+LOGISTIC = get_head("binary", "logistic")
 NOTHING = {"model": {}, "training": {}, "ensemble": {}}
 
 
 def test_efforts_differ_in_the_number_of_networks_unless_the_user_names_it():
-    numbers = [defaults.choose("binary", effort, NOTHING)["seeds"] for effort in ("quick", "default", "best")]
+    numbers = [defaults.choose(LOGISTIC, effort, NOTHING)["seeds"] for effort in ("quick", "default", "best")]
     assert 1 == numbers[0] < numbers[1] < numbers[2]
-    assert defaults.choose("binary", "best", NOTHING | {"ensemble": {"seeds": 2}})["seeds"] == 2
+    assert defaults.choose(LOGISTIC, "best", NOTHING | {"ensemble": {"seeds": 2}})["seeds"] == 2
     with pytest.raises(DataError, match="Did you mean 'quick'"):
         defaults.check_effort("quik")
 
 
 def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
     for named in (NOTHING | {"model": {"hidden": (8,)}}, NOTHING | {"model": {"activation": "tanh"}}):
-        chosen = defaults.choose("binary", "default", named)
+        chosen = defaults.choose(LOGISTIC, "default", named)
         assert chosen["seeds"] == 1
         assert chosen["model"] == {}
-    assert defaults.choose("binary", "default", NOTHING, own=True) == {"model": {}, "training": {}, "seeds": 1}
+    assert defaults.choose(LOGISTIC, "default", NOTHING, own=True) == {"model": {}, "training": {}, "seeds": 1}
 
 
 def test_penalties_are_on_the_weights_that_the_user_gets():
-    assert not defaults.choose("binary", "default", NOTHING | {"model": {"l2": 0.1}})["training"]["feature_scale"]
+    assert not defaults.choose(LOGISTIC, "default", NOTHING | {"model": {"l2": 0.1}})["training"]["feature_scale"]
 
 
 def test_an_optimiser_that_the_user_names_runs_at_its_own_rate():
-    assert defaults.choose("binary", "default", NOTHING | {"training": {"optimizer": "sgd"}})["training"] == {}
+    assert defaults.choose(LOGISTIC, "default", NOTHING | {"training": {"optimizer": "sgd"}})["training"] == {}
 
 
 def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):

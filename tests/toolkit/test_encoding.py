@@ -82,13 +82,22 @@ def test_scaling_agrees_with_scikit_learn(scaling, scaler):
         np.testing.assert_allclose(encoder.transform(rows), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_smooth_scaling_leaves_the_middle_and_holds_outliers_within_three():
+    values = [*np.linspace(-1, 1, 999).tolist(), 1e6]
+    smooth, frame = encoder_of("x", "number", values, scaling="smooth")
+    plain, _ = encoder_of("x", "number", values, scaling="standard")
+    z = plain.transform(frame).astype(np.float64)
+    np.testing.assert_allclose(smooth.transform(frame), z / np.sqrt(1 + (z / 3) ** 2), rtol=1e-6)
+    assert smooth.transform(pd.DataFrame({"x": [1e300]}))[0, 0] == pytest.approx(3)
+
+
 def test_robust_scaling_falls_back_where_the_quartiles_are_equal():
     values = np.array([0.0] * 90 + [50_000.0] * 10)
     encoder, frame = encoder_of("gain", "number", values, scaling="robust")
     np.testing.assert_allclose(encoder.transform(frame)[:, 0], values / values.std(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("scaling", ["standard", "mean", "robust"])
+@pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
 @pytest.mark.parametrize("value", [0.1, 1e300, -3.0])
 def test_a_column_that_does_not_vary_in_training_is_not_divided_by_zero(scaling, value):
     encoder, frame = encoder_of("x", "number", [value] * 7, scaling=scaling)
@@ -96,7 +105,7 @@ def test_a_column_that_does_not_vary_in_training_is_not_divided_by_zero(scaling,
     assert np.isfinite(encoder.transform(pd.DataFrame({"x": [value + 1, 1e308, -1e308]}))).all()
 
 
-@pytest.mark.parametrize("scaling", ["standard", "mean", "robust"])
+@pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
 def test_very_large_numbers_stay_finite(scaling):
     encoder, frame = encoder_of("x", "number", [-1.7e308, 0.0, 1.0, 1.7e308], scaling=scaling)
     matrix = encoder.transform(frame)
@@ -214,7 +223,7 @@ def test_missing_dates_have_a_slot_and_a_single_date_is_no_trouble():
 # ------------------------------------------------------------------------------------------------------ whole tables
 
 
-@pytest.mark.parametrize("scaling", ["standard", "mean", "robust"])
+@pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
 @pytest.mark.parametrize("clock", [False, True])
 def test_a_matrix_goes_back_to_the_rows_it_was_made_of(scaling, clock):
     frame, columns = mixed()

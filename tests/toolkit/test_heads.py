@@ -88,3 +88,22 @@ def test_a_head_of_ones_own_is_a_value_of_a_few_lines():
 def test_an_unknown_head_names_the_nearest():
     with pytest.raises(DataError, match="Did you mean 'softmax'"):
         get_head("multiclass", "sofmax")
+
+
+def test_a_cross_entropy_is_smoothed_as_keras_smooths_it_on_one_hot_targets():
+    scores, ids = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], np.float32), np.array([0, 2])
+    ours = get_head("multiclass", "softmax").smoothed(0.1)(ids, scores)
+    keras_own = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    assert float(ours) == pytest.approx(float(keras_own(np.eye(3)[ids], scores)), rel=1e-6)
+    # Of two classes at 0.1, the right one is expected in 95 of 100.
+    score = np.array([[1.5]], np.float32)
+    expected = -(0.95 * np.log(1 / (1 + np.exp(-1.5))) + 0.05 * np.log(1 / (1 + np.exp(1.5))))
+    assert float(get_head("binary", "logistic").smoothed(0.1)(np.ones((1, 1)), score)) == pytest.approx(expected, 1e-6)
+
+
+def test_only_a_cross_entropy_can_be_smoothed():
+    with pytest.raises(DataError, match="label_smoothing is for cross-entropy"):
+        get_head("binary", "hinge").smoothed(0.1)
+    with pytest.raises(DataError, match="from 0 to below 1"):
+        get_head("binary", "logistic").smoothed(1.0)
+    assert not get_head("regression", "squared").can_be_smoothed

@@ -420,3 +420,14 @@ def test_what_the_rates_and_scales_are_not_for_is_said(two_classes, options, wor
 def test_several_networks_take_an_optimiser_by_word_alone(two_classes):
     with pytest.raises(DataError, match="by word"):
         _fit([linear(6, 1), linear(6, 1)], two_classes, optimizer=keras.optimizers.Adam())
+
+
+def test_the_rate_goes_up_and_down_four_times_each_twice_as_long(two_classes):
+    history = _fit(
+        linear(6, 1), two_classes, epochs=150, batch_size="all", schedule="cycles", learning_rate=0.1
+    ).history
+    rate = history["learning_rate"].to_numpy()
+    low = [epoch for epoch in range(1, 149) if rate[epoch] < min(rate[epoch - 1], rate[epoch + 1])]
+    assert [history["epoch"][epoch] for epoch in low] == [10, 30, 70]
+    assert rate[-1] == pytest.approx(0, abs=1e-6)
+    assert rate.max() == pytest.approx(0.1, rel=1e-2)
