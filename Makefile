@@ -1,6 +1,7 @@
 # make demo   four models trained on the samples, with a report each
 # make test   the tests, the linter, the formatter's check and the type checker
 # make format what the linter and the formatter can mend by themselves
+# make bench  the benchmarks, beside the peers in .venv-bench, into reports/benchmarks (hours)
 # Each builds .venv from nothing where it is missing. Choose the interpreter with PYTHON=python3.12.
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 
 BIN := .venv/bin
 
-.PHONY: demo test format
+.PHONY: demo test format bench
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -26,6 +27,13 @@ test: .venv/.tools
 format: .venv/.tools
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# One after the other: they are timed. Without LOGITKIT_DATA the accuracy is measured on scikit-learn's tables.
+bench: export TF_CPP_MIN_LOG_LEVEL = 3
+bench: .venv/.installed .venv-bench/.installed
+	$(BIN)/python -m tests.benchmarks.loop
+	$(BIN)/python -m tests.benchmarks.calls
+	$(BIN)/python -m tests.benchmarks.accuracy
 
 # The stamps make the second time quick. --group needs pip 25.1.
 .venv/.installed: pyproject.toml
@@ -48,4 +56,11 @@ format: .venv/.tools
 
 .venv/.tools: .venv/.installed
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+# PyTorch and TensorFlow would want different versions of what both need.
+.venv-bench/.installed: pyproject.toml | .venv/.installed
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-bench/bin/python -m pip install --quiet --group bench
 	@touch $@

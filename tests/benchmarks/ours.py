@@ -1,0 +1,277 @@
+"""Ours and Keras at work, in processes of their own: the jobs of the training loop and of the calls.
+
+`measuring.Worker` is the other end. Nothing is imported before a job wants it, so that a process holds one framework.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks import datasets, measuring
+from tests.benchmarks.measuring import Shape
+
+# -------------------------------------------------------------------------------------------------- seconds an epoch
+
+
+def ours(shape: dict[str, Any], epochs: int, members: int = 1, xla: bool = False) -> dict[str, float]:
+    """Train with our loop; the first epoch, which may compile, apart.
+
+    Args:
+        shape: Of the data and the network.
+        epochs: How many.
+        members: Networks that are trained side by side.
+        xla: Have XLA compile convolutions too, which the loop itself would not.
+    """
+    from toolkit import inference, training
+    from toolkit.heads import get_head
+
+    if xla:
+        inference._XLA_LAYERS.update(("Conv2D", "MaxPooling2D"))
+    given = Shape(**shape)
+    x, y = given.data()
+    models = [_network(given) for _ in range(members)]
+    model = models if members > 1 else models[0]
+    head = get_head("multiclass", "softmax")
+    trained = training.fit(model, head, x, y, epochs=epochs, batch_size=given.batch, progress=False)
+    first, *others = trained.history["seconds"]
+    return {"seconds": median(others), "first": first}
+
+
+def trains_together() -> bool:
+    """Tell whether the loop trains several networks side by side."""
+    from toolkit import training
+
+    return "Sequence" in str(inspect.signature(training.fit).parameters["model"].annotation)
+
+
+_COMPILED: dict[tuple[str, bool], Any] = {}
+
+
+def keras(shape: dict[str, Any], epochs: int, tuned: bool = False) -> dict[str, float]:
+    """Train with `model.fit`, by hand; the model stays compiled from one time to the next.
+
+    Args:
+        shape: Of the data and the network.
+        epochs: How many.
+        tuned: With ``steps_per_execution`` and ``jit_compile``.
+    """
+    import keras
+
+    given = Shape(**shape)
+    x, y = given.data()
+    if (str(given), tuned) not in _COMPILED:
+        model = _COMPILED[str(given), tuned] = _network(given)
+        options = {"steps_per_execution": 64, "jit_compile": True} if tuned else {}
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
+
+    class Watch(keras.callbacks.Callback):
+        seconds: list[float]
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.seconds = []
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.started = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.seconds.append(time.perf_counter() - self.started)
+
+    watch = Watch()
+    _COMPILED[str(given), tuned].fit(x, y, batch_size=given.batch, epochs=epochs, verbose=0, callbacks=[watch])
+    first, *others = watch.seconds
+    return {"seconds": median(others), "first": first}
+
+
+def products(shape: dict[str, Any], epochs: int) -> dict[str, float]:
+    """Do an epoch's matrix products in NumPy and nothing else, on one thread or on all, whichever is quicker."""
+    from threadpoolctl import threadpool_limits
+
+    given = Shape(**shape)
+    x, _ = given.data()
+    sizes = [given.columns, *given.hidden, given.classes]
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=size).astype(np.float32) for size in pairwise(sizes)]
+    # The sizes are what counts: activations stand for the gradients of the same shape.
+    values = [rng.normal(size=(given.batch, size)).astype(np.float32) for size in sizes]
+
+    def epoch() -> float:
+        start = time.perf_counter()
+        for at in range(0, len(x) - given.batch + 1, given.batch):
+            inputs = [x[at : at + given.batch], *values[1:-1]]
+            for given_in, weight in zip(inputs, weights, strict=True):
+                np.matmul(given_in, weight)
+            for layer in reversed(range(len(weights))):
+                np.matmul(inputs[layer].T, values[layer + 1])
+                if layer:
+                    np.matmul(values[layer + 1], weights[layer].T)
+        return time.perf_counter() - start
+
+    taken = []
+    for threads in (1, None):
+        with threadpool_limits(threads):
+            taken.append([epoch() for _ in range(epochs)])
+    return {"seconds": min(median(seconds[1:]) for seconds in taken), "first": taken[0][0]}
+
+
+def _network(shape: Shape) -> Any:
+    """A plain network with a linear output; images get the small convolutional one of keras.io."""
+    import keras
+    from keras import layers
+
+    if shape.image:
+        inside = [
+            layers.Reshape((shape.image, shape.image, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+        ]
+    else:
+        inside = [layers.Dense(units, "relu") for units in shape.hidden]
+    return keras.Sequential([keras.Input((shape.columns,)), *inside, layers.Dense(shape.classes)])
+
+
+# ------------------------------------------------------------------------------------------------------------ memory
+
+
+def memory(kind: str, times: int, blocks: int = 5) -> list[float]:
+    """Return how many MiB more the process holds after each training of a new model, the mean of each block of them.
+
+    Args:
+        kind: ``"fit"`` (`toolkit.training.fit` on one shape), ``"train"`` (a recipe's whole call) or ``"keras"``.
+        times: Trainings of a block; one block comes first, uncounted.
+        blocks: How many are counted.
+    """
+    held = []
+    for _ in range(1 + blocks):
+        for _ in range(times):
+            _TRAININGS[kind]()
+        gc.collect()
+        held.append(measuring.resident())
+    return [(after - before) / times for before, after in pairwise(held)]
+
+
+_SMALL = Shape(rows=2_000, columns=64, hidden=(256, 256, 256), classes=10, batch=32)._asdict()
+
+
+def _train() -> None:
+    from recipes import multiclass
+
+    frame = datasets.load("wine").frame
+    multiclass.train(frame, target="target", epochs=2, baselines=False, progress=False)
+
+
+def _keras() -> None:
+    keras(_SMALL, 2)
+    _COMPILED.clear()
+
+
+_TRAININGS: dict[str, Callable[[], Any]] = {"fit": lambda: ours(_SMALL, 2), "train": _train, "keras": _keras}
+
+
+# ------------------------------------------------------------------------------------------------------------- calls
+
+_RUNS: dict[str, Any] = {}
+
+
+def _run_on_arrays() -> Any:
+    from recipes import binary
+
+    if "arrays" not in _RUNS:
+        frame = datasets.load("breast_cancer").frame
+        pair = (frame.drop(columns="target").to_numpy(), frame["target"].to_numpy())
+        _RUNS["arrays"] = binary.train(pair, effort="quick", baselines=False, progress=False)
+    return _RUNS["arrays"]
+
+
+def one_row(times: int) -> dict[str, float]:
+    """Return the median seconds to predict one row given as an array: by the run, and two ways by its Keras model."""
+    run = _run_on_arrays()
+    raw = datasets.load("breast_cancer").frame.drop(columns="target").to_numpy()[:1]
+    encoded = np.zeros((1, run.model.input_shape[-1]), np.float32)
+    ways: dict[str, Callable[[], Any]] = {
+        "run.predict": lambda: run.predict(raw),
+        "model.predict": lambda: run.model.predict(encoded, verbose=0),
+        "model(x)": lambda: run.model(encoded),
+    }
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(times):
+        for way, call in ways.items():
+            start = time.perf_counter()
+            call()
+            found[way].append(time.perf_counter() - start)
+    return {way: median(seconds) for way, seconds in found.items()}
+
+
+def million_rows() -> dict[str, float]:
+    """Return the seconds to predict a million rows, the MiB needed meanwhile, and those kept afterwards."""
+    run = _run_on_arrays()
+    x = np.random.default_rng(0).normal(size=(1_000_000, len(run.encoder.source_columns)))
+    run.predict(x[:10_000])
+    gc.collect()
+    before = measuring.resident()
+    measuring.forget_peak()
+    start = time.perf_counter()
+    said = run.predict(x)
+    seconds = time.perf_counter() - start
+    peak = measuring.peak() - before
+    del said
+    gc.collect()
+    return {"seconds": seconds, "more": peak, "kept": measuring.resident() - before}
+
+
+def start() -> float:
+    """Import what a call of a recipe needs, and return the seconds."""
+    began = time.perf_counter()
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
+    import recipes.binary  # noqa: F401
+
+    return time.perf_counter() - began
+
+
+def adult(effort: str, encoded: str | None = None) -> dict[str, Any]:
+    """Train on adult as a user does, baselines and all, then write the report.
+
+    Args:
+        effort: How much time to spend.
+        encoded: Where to write the encoded rows of train and validation.
+    """
+    from recipes import binary
+
+    rows = datasets.load("adult")
+    began = time.perf_counter()
+    run = binary.train(rows.frame, target=rows.target[0], test=rows.test_pair, effort=effort, progress=False)
+    call = time.perf_counter() - began
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        run.report(Path(folder) / "report.html")
+        report = time.perf_counter() - began
+    if encoded is not None:
+        table: Any = run.data
+        at = np.concatenate([table.parts["train"], table.parts["validation"]])
+        x, y = run.encoder.transform(table.frame.iloc[at]), run.target.encode(table.target.iloc[at])
+        np.savez(encoded, x=x, y=np.asarray(y).ravel().astype(np.int64))
+    return {"call": call, "stages": run.seconds, "report": report}
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (ours, trains_together, keras, products, memory, one_row, million_rows, start, adult)
+}
+
+if __name__ == "__main__":
+    measuring.serve(JOBS)
