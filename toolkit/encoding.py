@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -301,6 +302,49 @@ class Encoder:
                     matrix[:, at + len(parts)] = np.isnat(values)
             at += _width(spec)
         return matrix
+
+    def from_numbers(self, values: Any) -> np.ndarray | None:
+        """Return the matrix of an array of numbers in one step: a single row takes microseconds.
+
+        Args:
+            values: Anything; of use is an array of numbers, shape (rows, columns), of the source columns in their order
+                or of the columns in theirs.
+
+        Returns:
+            The very matrix that `transform` gives; None where this way is not open: the array holds other things than
+            numbers, infinite ones or another number of columns, or a column is no number.
+        """
+        if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "fiu":
+            return None
+        learned = self._numbers
+        if learned is None or values.shape[1] not in (len(self.source_columns), len(self.columns)):
+            return None
+        centre, spread, fill, slots, flagged, chosen = learned
+        values = values.astype(np.float64)
+        if len(chosen) < values.shape[1]:
+            values = values[:, chosen]
+        absent = np.isnan(values)
+        if np.isinf(values).any():
+            return None
+        scale = _Number(centre, spread, fill, False, self.scaling == "smooth").scale  # type: ignore[arg-type]
+        if self.width == len(slots):
+            return scale(values).astype(np.float32)
+        matrix = np.zeros((len(values), self.width), np.float32)
+        matrix[:, slots] = scale(values)
+        matrix[:, slots[flagged] + 1] = absent[:, flagged]
+        return matrix
+
+    @cached_property
+    def _numbers(self) -> tuple[np.ndarray, ...] | None:
+        """What was learned of the columns, as arrays, if all of them are numbers."""
+        if any(column.kind != "number" for column in self.columns):
+            return None
+        specs = [spec for spec in self.specs if isinstance(spec, _Number)]
+        flagged = np.array([spec.missing for spec in specs])
+        slots = np.concatenate([[0], np.cumsum(1 + flagged)[:-1]])
+        chosen = np.array([self.source_columns.index(column.name) for column in self.columns])
+        learned = (np.array([getattr(spec, name) for spec in specs]) for name in ("centre", "spread", "fill"))
+        return (*learned, slots, flagged, chosen)
 
     def inverse(self, matrix: np.ndarray) -> pd.DataFrame:
         """Return the canonical rows that a matrix stands for.

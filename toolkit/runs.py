@@ -311,6 +311,9 @@ class Run:
         return kept
 
     def _inputs(self, new: Any, name: str) -> NDArray[np.float32]:
+        matrix = self.encoder.from_numbers(new)
+        if matrix is not None:
+            return matrix
         columns, source = self.encoder.columns, self.encoder.source_columns
         return self.encoder.transform(tables.coerce(new, columns, source, name))
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import LabelEncoder, OneHotEncoder, RobustScaler, Sta
 
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
-from toolkit.tables import Column
+from toolkit.tables import Column, coerce
 from toolkit.targets import Target
 
 
@@ -476,3 +476,35 @@ def test_regression_settings_come_through_json_unchanged(values):
     again = Target.from_dict(json.loads(json.dumps(target.to_dict(), allow_nan=False)))
     outputs = np.linspace(-3, 3, 7)
     assert again.decode(outputs).tobytes() == target.decode(outputs).tobytes()
+
+
+@pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype):
+    rng = np.random.default_rng(3)
+    train = pd.DataFrame(rng.normal(size=(50, 4)) * 10, columns=list("abcd"))
+    train.loc[3, "b"] = np.nan
+    columns = [Column(name, "number") for name in "abd"]  # c was set aside
+    encoder = Encoder.fit(train, columns, list("abcd"), scaling=scaling)
+    rows = (rng.normal(size=(5, 4)) * 10).astype(dtype)
+    if dtype != "int64":
+        rows[0, 0] = rows[1, 1] = np.nan
+    for given in (rows, rows[:, [0, 1, 3]]):
+        expected = encoder.transform(coerce(given, columns, list("abcd"), "new"))
+        np.testing.assert_array_equal(encoder.from_numbers(given), expected)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.array([[1.0, np.inf]]),
+        np.array([[1.0, 2.0, 3.0]]),
+        np.array([1.0, 2.0]),
+        np.array([[True, False]]),
+        [[1.0, 2.0]],
+    ],
+)
+def test_what_is_no_array_of_its_numbers_goes_the_long_way(given):
+    train = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
+    encoder = Encoder.fit(train, [Column("a", "number"), Column("b", "number")], ["a", "b"])
+    assert encoder.from_numbers(given) is None
