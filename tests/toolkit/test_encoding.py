@@ -489,9 +489,9 @@ def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype)
     rows = (rng.normal(size=(5, 4)) * 10).astype(dtype)
     if dtype != "int64":
         rows[0, 0] = rows[1, 1] = np.nan
-    for given in (rows, rows[:, [0, 1, 3]]):
-        expected = encoder.transform(coerce(given, columns, list("abcd"), "new"))
-        np.testing.assert_array_equal(encoder.from_numbers(given), expected)
+    for array in (rows, rows[:, [0, 1, 3]]):
+        expected = encoder.transform(coerce(array, columns, list("abcd"), "new"))
+        np.testing.assert_array_equal(encoder.from_numbers(array), expected)
 
 
 @pytest.mark.parametrize(
