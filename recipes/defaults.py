@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
+from toolkit.training import default_batch_size, default_epochs
 
 __all__ = ["COMPARED", "EFFORTS", "ENCODING", "check_effort", "choose"]
 
@@ -40,7 +41,9 @@ def check_effort(effort: str) -> None:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
 
 
-def choose(head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> dict[str, Any]:
+def choose(
+    head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], rows: int, *, own: bool = False
+) -> dict[str, Any]:
     """Return the options of the builder and of the training, and the number of networks, that suit what was asked.
 
     A network of which the user names a width, an activation or the like is theirs: it is one network, and gets no
@@ -50,6 +53,7 @@ def choose(head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], *, o
         head: What the scores mean.
         effort: A word of `EFFORTS`.
         asked: The options given, by place.
+        rows: Number of training rows.
         own: Whether the builder is the user's own.
 
     Returns:
@@ -58,9 +62,9 @@ def choose(head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], *, o
     Example:
         >>> from toolkit.heads import get_head
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
-        >>> choose(get_head("binary", "logistic"), "default", nothing)["seeds"]
+        >>> choose(get_head("binary", "logistic"), "default", nothing, 300)["seeds"]
         4
-        >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}})["seeds"]
+        >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}}, 300)["seeds"]
         1
     """
     check_effort(effort)
@@ -72,8 +76,11 @@ def choose(head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], *, o
         training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalised}
         if "callbacks" not in asked["training"]:  # one of them may move the rate
             training["schedule"] = "cycles"
-    if not named and head.can_be_smoothed:
-        training["label_smoothing"] = _SMOOTHING
+    if not named:
+        # Fewer passes than a plain network needs: the rates are higher.
+        training |= {"epochs": min(64, default_epochs(rows)), "batch_size": max(256, default_batch_size(rows))}
+        if head.can_be_smoothed:
+            training["label_smoothing"] = _SMOOTHING
     return {
         "model": {} if named else dict(_NETWORK),
         "training": training,

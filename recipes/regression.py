@@ -36,8 +36,8 @@ def train(
         test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
             number of rows.
         head: ``"squared"``, ``"absolute"`` (less moved by outliers), ``"huber"`` (between the two), or a `Head`.
-        effort: How much time to spend: ``"quick"`` trains one network, ``"default"`` four and ``"best"`` sixteen side by
-            side, which answer with the mean of their scores. A network whose width or the like you name is one.
+        effort: How much time to spend: ``"quick"`` trains one network, ``"default"`` four and ``"best"`` sixteen side
+            by side, which answer with the mean of their scores. A network whose width or the like you name is one.
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
         options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,

@@ -45,9 +45,9 @@ class Asked:
         """The options of the encoding."""
         return defaults.ENCODING | self.places["encoding"]
 
-    def suited(self, head: Head) -> dict[str, Any]:
-        """Return what the recipe chooses where the user said nothing."""
-        return defaults.choose(head, self.effort, self.places, own=self.build is not builders.mlp)
+    def suited(self, head: Head, rows: int) -> dict[str, Any]:
+        """Return what the recipe chooses for a number of training rows where the user said nothing."""
+        return defaults.choose(head, self.effort, self.places, rows, own=self.build is not builders.mlp)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def train(
     asked = read_options(effort, options)
     chosen = get_head(task, head)
     prepared = prepare(task, data, target, test, seed, asked)
-    run = fit(prepared, chosen, asked, seed, seeds=asked.suited(chosen)["seeds"])
+    run = fit(prepared, chosen, asked, seed)
     if asked.places["evaluation"].get("baselines", True):
         with _timed(run.seconds, "baselines"):
             run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
@@ -130,7 +130,7 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
 
 
 def fit(
-    prepared: Prepared, head: Head, asked: Asked, seed: int, *, seeds: int = 1, progress: bool | None = None
+    prepared: Prepared, head: Head, asked: Asked, seed: int, *, seeds: int | None = None, progress: bool | None = None
 ) -> Run:
     """Train networks with one head on a prepared table, calibrate on validation and evaluate on test rows.
 
@@ -139,13 +139,14 @@ def fit(
         head: What the scores mean.
         asked: The options.
         seed: Of the initial weights, dropout and the order of the rows.
-        seeds: How many networks: with the initial weights of this seed and of those after it.
+        seeds: How many networks, with the initial weights of this seed and of those after it; None as was asked.
         progress: Overrides the option.
     """
     table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
+    suited = asked.suited(head, len(x["train"]))
+    seeds = suited["seeds"] if seeds is None else seeds
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
-    suited = asked.suited(head)
     own = options_of(asked.build)
     model_options = suited["model"] | asked.places["model"]
     size = prepared.encoder.width, prepared.target.units

@@ -168,27 +168,33 @@ NOTHING = {"model": {}, "training": {}, "ensemble": {}}
 
 
 def test_efforts_differ_in_the_number_of_networks_unless_the_user_names_it():
-    numbers = [defaults.choose(LOGISTIC, effort, NOTHING)["seeds"] for effort in ("quick", "default", "best")]
+    numbers = [defaults.choose(LOGISTIC, effort, NOTHING, 300)["seeds"] for effort in ("quick", "default", "best")]
     assert 1 == numbers[0] < numbers[1] < numbers[2]
-    assert defaults.choose(LOGISTIC, "best", NOTHING | {"ensemble": {"seeds": 2}})["seeds"] == 2
+    assert defaults.choose(LOGISTIC, "best", NOTHING | {"ensemble": {"seeds": 2}}, 300)["seeds"] == 2
     with pytest.raises(DataError, match="Did you mean 'quick'"):
         defaults.check_effort("quik")
 
 
 def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
     for named in (NOTHING | {"model": {"hidden": (8,)}}, NOTHING | {"model": {"activation": "tanh"}}):
-        chosen = defaults.choose(LOGISTIC, "default", named)
+        chosen = defaults.choose(LOGISTIC, "default", named, 300)
         assert chosen["seeds"] == 1
         assert chosen["model"] == {}
-    assert defaults.choose(LOGISTIC, "default", NOTHING, own=True) == {"model": {}, "training": {}, "seeds": 1}
+    assert defaults.choose(LOGISTIC, "default", NOTHING, 300, own=True) == {"model": {}, "training": {}, "seeds": 1}
+
+
+def test_the_default_network_makes_fewer_passes_over_very_many_rows():
+    passes = [defaults.choose(LOGISTIC, "quick", NOTHING, rows)["training"]["epochs"] for rows in (300, 10**5, 10**6)]
+    assert passes == [64, 64, 8]
 
 
 def test_penalties_are_on_the_weights_that_the_user_gets():
-    assert not defaults.choose(LOGISTIC, "default", NOTHING | {"model": {"l2": 0.1}})["training"]["feature_scale"]
+    assert not defaults.choose(LOGISTIC, "default", NOTHING | {"model": {"l2": 0.1}}, 300)["training"]["feature_scale"]
 
 
 def test_an_optimiser_that_the_user_names_runs_at_its_own_rate():
-    assert defaults.choose(LOGISTIC, "default", NOTHING | {"training": {"optimizer": "sgd"}})["training"] == {}
+    chosen = defaults.choose(LOGISTIC, "default", NOTHING | {"training": {"optimizer": "sgd"}}, 300)["training"]
+    assert not {"learning_rate", "layer_rates", "feature_scale", "schedule"} & set(chosen)
 
 
 def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):
