@@ -9,13 +9,10 @@ from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
 from toolkit.training import default_batch_size, default_epochs
 
-__all__ = ["COMPARED", "EFFORTS", "ENCODING", "check_effort", "choose"]
+__all__ = ["COMPARED", "EFFORTS", "check_effort", "choose", "encoding"]
 
 #: Networks trained side by side, by effort: they answer with the mean of their scores.
 EFFORTS = {"quick": 1, "default": 4, "best": 16}
-
-#: Options of `toolkit.encoding.Encoder.fit`.
-ENCODING = {"scaling": "smooth"}
 
 #: The heads that `compare` takes; the others are set against the first.
 COMPARED: dict[str, tuple[str, ...]] = {
@@ -39,6 +36,26 @@ def check_effort(effort: str) -> None:
     """
     if not isinstance(effort, str) or effort not in EFFORTS:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
+
+
+def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *, own: bool = False) -> dict[str, Any]:
+    """Return the options of `toolkit.encoding.Encoder.fit`.
+
+    Numbers are cut into pieces (Gorishniy et al. 2022) for the default network alone: where there are rows enough to
+    fill them, 100 each, and not too many columns.
+
+    Args:
+        asked: The options given, by place.
+        rows: Number of training rows.
+        numbers: Number of columns of numbers.
+        own: Whether the builder is the user's own.
+
+    Example:
+        >>> encoding({"model": {}, "encoding": {}}, 13_000, 8)
+        {'scaling': 'smooth', 'pieces': 32}
+    """
+    pieces = 0 if own or asked["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
+    return {"scaling": "smooth", "pieces": pieces if pieces >= 8 else 0} | dict(asked["encoding"])
 
 
 def choose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recipes import defaults, settings
 from recipes.options import all_options, options_of, route
 from toolkit import baselines, builders, calibration, metrics, tables, training
+from toolkit.columns import Column
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
@@ -40,10 +41,10 @@ class Asked:
     effort: str
     places: dict[str, dict[str, Any]]
 
-    @property
-    def encoding(self) -> dict[str, Any]:
-        """The options of the encoding."""
-        return defaults.ENCODING | self.places["encoding"]
+    def encoding(self, rows: int, columns: Sequence[Column]) -> dict[str, Any]:
+        """Return the options of the encoding of a number of training rows."""
+        numbers = sum(column.kind == "number" for column in columns)
+        return defaults.encoding(self.places, rows, numbers, own=self.build is not builders.mlp)
 
     def suited(self, head: Head, rows: int) -> dict[str, Any]:
         """Return what the recipe chooses for a number of training rows where the user said nothing."""
@@ -115,7 +116,7 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
     with _timed(seconds, "encode"):
         parts = table.parts
         rows = table.frame.iloc[parts["train"]]
-        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding)
+        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding(len(rows), table.columns))
         coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked.places["target"])
         weights = row_weights(table, coded, **asked.places["weights"])
         return Prepared(
@@ -195,7 +196,7 @@ def fit(
         "head": head.name,
         "seed": seed,
         "data": {"source": table.name} | settings.shown(asked.places["data"]),
-        "encoding": settings.resolved(Encoder.fit, asked.encoding)
+        "encoding": settings.resolved(Encoder.fit, asked.encoding(len(x["train"]), table.columns))
         | settings.resolved(Target.fit, asked.places["target"]),
         "weights": settings.shown(asked.places["weights"]),
         "seeds": seeds,

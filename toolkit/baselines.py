@@ -77,13 +77,14 @@ def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) 
     rows = np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
     test = table.parts["test"]
     weights = None if table.sample_weight is None else table.sample_weight[rows]
+    plain = encoder.without_pieces()
     codes, categorical = encoder.codes(table.frame)
     # scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
     fewest = 1 if len(rows) <= 10_000 else max(20, len(rows) // 10_000)
     codes = np.where((~np.isnan(codes[rows])).sum(axis=0) < fewest, 0.0, codes)
     features = {
         "dummy": (np.zeros((len(rows), 1)), np.zeros((len(test), 1))),
-        "linear": (encoder.transform(table.frame.iloc[rows]), encoder.transform(table.frame.iloc[test])),
+        "linear": (plain.transform(table.frame.iloc[rows]), plain.transform(table.frame.iloc[test])),
         "tree": (codes[rows], codes[test]),
     }
     y = target.encode(table.target.iloc[rows])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ _MOST_LEVELS = 100
 # Further out than so many standard deviations nothing is told apart.
 _BEND = 3.0
 _STRAIGHT = 1 - 2.0**-24
+# Fewer would say no more of a column than its one slot does.
+_FEWEST_EDGES = 4
 _LARGEST = float(np.finfo(np.float32).max)
 _EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
 
@@ -34,7 +37,8 @@ _EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
 class _Number:
     """A number: `(value - centre) / spread`, `fill` where missing, and a slot for missing if training rows were.
 
-    Where `bent`, scaled values are drawn into -3 to 3, the middle hardly at all.
+    Where `bent`, scaled values are drawn into -3 to 3, the middle hardly at all. Each piece between two `edges` is a
+    slot that rises from -0.5 to 0.5 there.
     """
 
     centre: float
@@ -42,9 +46,10 @@ class _Number:
     fill: float
     missing: bool
     bent: bool = False
+    edges: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, values: np.ndarray, scaling: str) -> _Number:
+    def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0) -> _Number:
         known = values[~np.isnan(values)]
         missing = len(known) < len(values)
         if len(known) == 0:
@@ -57,13 +62,26 @@ class _Number:
         unit = max(abs(low), abs(high), 1.0)
         unit = unit if unit > 1e100 else 1.0
         mean, deviation = float((known / unit).mean() * unit), float((known / unit).std() * unit)
+        cut = np.unique(np.quantile(known, np.linspace(0, 1, pieces + 1))).tolist() if pieces else []
+        edges = tuple(cut) if len(cut) >= _FEWEST_EDGES and cut[-1] - cut[0] < _LARGEST else ()
         if scaling == "mean":
             spread = high / 2 - low / 2
-            return cls(mean, 2 * spread if spread < 8e307 else spread, median, missing)
-        if scaling == "robust":
+            return cls(mean, 2 * spread if spread < 8e307 else spread, median, missing, False, edges)
+        if scaling in ("robust", "smooth"):
             # Half the rows or more may be equal; the standard deviation then stands in.
-            return cls(median, three - quarter if three > quarter else deviation or 1.0, median, missing)
-        return cls(mean, deviation or 1.0, median, missing, scaling == "smooth")
+            spread = three - quarter if three > quarter else deviation or 1.0
+            return cls(median, spread, median, missing, scaling == "smooth", edges)
+        return cls(mean, deviation or 1.0, median, missing, False, edges)
+
+    @property
+    def width(self) -> int:
+        return 1 + self.missing + max(0, len(self.edges) - 1)
+
+    def rises(self, values: np.ndarray) -> np.ndarray:
+        """How far each value has come in each piece, shape (rows, pieces)."""
+        edges = np.asarray(self.edges)
+        filled = np.where(np.isnan(values), self.fill, values)[:, None]
+        return np.clip((filled - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
 
     def scale(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -154,10 +172,8 @@ _Spec = _Number | _Category | _Date
 
 
 def _width(spec: _Spec) -> int:
-    if isinstance(spec, _Category):
+    if isinstance(spec, _Category | _Number):
         return spec.width
-    if isinstance(spec, _Number):
-        return 1 + spec.missing
     return len(spec.numbers) + spec.numbers[0].missing
 
 
@@ -170,6 +186,7 @@ class Encoder:
 
     - A number is scaled in float64. Where it is missing stands the training median, and a further slot says so if the
       training rows had missing cells.
+      Where asked, it has a slot for each quantile of training rows too, which rises from -0.5 to 0.5 there.
     - True and false are the numbers 1 and 0, scaled.
     - A category has a slot of 0 or 1 for each level that is not rare, one for the rare ones together, and one for
       missing cells, the last two only if training rows had them. A level never seen goes where the rare ones are; where
@@ -206,6 +223,7 @@ class Encoder:
         source_columns: Sequence[str],
         *,
         scaling: str = "standard",
+        pieces: int = 0,
         rare: int | None = None,
         most_levels: int = _MOST_LEVELS,
     ) -> Encoder:
@@ -215,11 +233,13 @@ class Encoder:
             frame: Canonical columns of the training rows, shape (rows, columns).
             columns: Their kinds.
             source_columns: All feature columns of the user's table, set aside or not.
-            scaling: `"standard"` takes the mean off and divides by the standard deviation; `"smooth"` then draws in
-                what lies far out, `z / sqrt(1 + (z / 3)^2)`, so that no outlier rules; `"mean"` divides by maximum
+            scaling: `"standard"` takes the mean off and divides by the standard deviation; `"mean"` divides by maximum
                 minus minimum instead (mean normalisation); `"robust"` takes the median off and divides by the distance
-                between the quartiles (by the standard deviation where that is 0). A column that does not vary is
-                divided by 1.
+                between the quartiles (by the standard deviation where that is 0); `"smooth"` then draws in what lies
+                far out, `z / sqrt(1 + (z / 3)^2)`, so that no outlier rules. A column that does not vary is divided by
+                1.
+            pieces: A number gets this many further slots, each of which rises over one quantile of the training rows:
+                a network then bends where the rows are (piecewise-linear encoding). 0 is none.
             rare: A category's level in fewer training rows than this is pooled with the other rare ones. By default 5
                 from 1,000 rows on, and 2 below.
             most_levels: The most levels of a column with a slot of their own; the less frequent ones are pooled.
@@ -235,6 +255,8 @@ class Encoder:
             raise DataError(f"scaling {scaling!r} is not known; expected one of {', '.join(SCALINGS)}.{hint}")
         if len(frame) == 0:
             raise DataError("there are no training rows to learn the encoding from.")
+        if isinstance(pieces, bool) or pieces != int(pieces) or pieces < 0:
+            raise DataError(f"pieces={pieces} is not a whole number from 0.")
         for option, value in (("rare", rare), ("most_levels", most_levels)):
             if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
                 raise DataError(f"{option}={value} is not a whole number from 1.")
@@ -247,7 +269,7 @@ class Encoder:
             elif column.kind == "date":
                 specs.append(_Date.fit(values.astype("datetime64[ns]"), scaling))
             else:
-                specs.append(_Number.fit(values.astype(np.float64, copy=False), scaling))
+                specs.append(_Number.fit(values.astype(np.float64, copy=False), scaling, int(pieces)))
         return cls(tuple(columns), tuple(source_columns), scaling, tuple(specs))
 
     @property
@@ -271,7 +293,14 @@ class Encoder:
                 names += [f"{column.name}: {part}" for part in spec.parts]
                 missing = spec.numbers[0].missing
             names += [f"{column.name} is missing"] * missing
+            if isinstance(spec, _Number):
+                names += [f"{column.name}: {low:g} to {high:g}" for low, high in pairwise(spec.edges)]
         return names
+
+    def without_pieces(self) -> Encoder:
+        """Return the same encoding with one slot a number, as a linear model has it."""
+        specs = tuple(replace(spec, edges=()) if isinstance(spec, _Number) else spec for spec in self.specs)
+        return replace(self, specs=specs)
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the matrix of canonical rows.
@@ -294,6 +323,8 @@ class Encoder:
                 matrix[:, at] = spec.scale(values)
                 if spec.missing:
                     matrix[:, at + 1] = np.isnan(values)
+                if spec.edges:
+                    matrix[:, at + 1 + spec.missing : at + spec.width] = spec.rises(values)
             else:
                 parts = spec.chosen(values.astype("datetime64[ns]"))
                 for place, (number, part) in enumerate(zip(spec.numbers, parts, strict=True)):
@@ -319,7 +350,7 @@ class Encoder:
         learned = self._numbers
         if learned is None or values.shape[1] not in (len(self.source_columns), len(self.columns)):
             return None
-        centre, spread, fill, slots, flagged, chosen = learned
+        specs, centre, spread, fill, slots, flagged, chosen = learned
         values = values.astype(np.float64)
         if len(chosen) < values.shape[1]:
             values = values[:, chosen]
@@ -332,19 +363,23 @@ class Encoder:
         matrix = np.zeros((len(values), self.width), np.float32)
         matrix[:, slots] = scale(values)
         matrix[:, slots[flagged] + 1] = absent[:, flagged]
+        for place, spec in enumerate(specs):
+            if spec.edges:
+                end = slots[place] + spec.width
+                matrix[:, end - len(spec.edges) + 1 : end] = spec.rises(values[:, place])
         return matrix
 
     @cached_property
-    def _numbers(self) -> tuple[np.ndarray, ...] | None:
+    def _numbers(self) -> tuple[Any, ...] | None:
         """What was learned of the columns, as arrays, if all of them are numbers."""
         if any(column.kind != "number" for column in self.columns):
             return None
         specs = [spec for spec in self.specs if isinstance(spec, _Number)]
         flagged = np.array([spec.missing for spec in specs])
-        slots = np.concatenate([[0], np.cumsum(1 + flagged)[:-1]])
+        slots = np.concatenate([[0], np.cumsum([spec.width for spec in specs])[:-1]]).astype(int)
         chosen = np.array([self.source_columns.index(column.name) for column in self.columns])
         learned = (np.array([getattr(spec, name) for spec in specs]) for name in ("centre", "spread", "fill"))
-        return (*learned, slots, flagged, chosen)
+        return (specs, *learned, slots, flagged, chosen)
 
     def inverse(self, matrix: np.ndarray) -> pd.DataFrame:
         """Return the canonical rows that a matrix stands for.
@@ -469,6 +504,10 @@ def _spec(kind: str, content: dict[str, Any]) -> _Spec:
     if kind == "category":
         return _Category(tuple(content["levels"]), content["other"], content["missing"])
     if kind == "date":
-        numbers = tuple(_Number(**number) for number in content["numbers"])
+        numbers = tuple(_number(number) for number in content["numbers"])
         return _Date(content["origin"], tuple(content["parts"]), numbers, content["clock"])
-    return _Number(**content)
+    return _number(content)
+
+
+def _number(content: dict[str, Any]) -> _Number:
+    return _Number(**{**content, "edges": tuple(content.get("edges", ()))})

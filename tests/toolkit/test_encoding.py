@@ -85,7 +85,7 @@ def test_scaling_agrees_with_scikit_learn(scaling, scaler):
 def test_smooth_scaling_leaves_the_middle_and_holds_outliers_within_three():
     values = [*np.linspace(-1, 1, 999).tolist(), 1e6]
     smooth, frame = encoder_of("x", "number", values, scaling="smooth")
-    plain, _ = encoder_of("x", "number", values, scaling="standard")
+    plain, _ = encoder_of("x", "number", values, scaling="robust")
     z = plain.transform(frame).astype(np.float64)
     np.testing.assert_allclose(smooth.transform(frame), z / np.sqrt(1 + (z / 3) ** 2), rtol=1e-6)
     assert smooth.transform(pd.DataFrame({"x": [1e300]}))[0, 0] == pytest.approx(3)
@@ -479,13 +479,14 @@ def test_regression_settings_come_through_json_unchanged(values):
 
 
 @pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
+@pytest.mark.parametrize("pieces", [0, 6])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
-def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype):
+def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype, pieces):
     rng = np.random.default_rng(3)
     train = pd.DataFrame(rng.normal(size=(50, 4)) * 10, columns=list("abcd"))
     train.loc[3, "b"] = np.nan
     columns = [Column(name, "number") for name in "abd"]  # c was set aside
-    encoder = Encoder.fit(train, columns, list("abcd"), scaling=scaling)
+    encoder = Encoder.fit(train, columns, list("abcd"), scaling=scaling, pieces=pieces)
     rows = (rng.normal(size=(5, 4)) * 10).astype(dtype)
     if dtype != "int64":
         rows[0, 0] = rows[1, 1] = np.nan
@@ -508,3 +509,38 @@ def test_what_is_no_array_of_its_numbers_goes_the_long_way(given):
     train = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
     encoder = Encoder.fit(train, [Column("a", "number"), Column("b", "number")], ["a", "b"])
     assert encoder.from_numbers(given) is None
+
+
+def test_pieces_agree_with_pandas_and_rise_over_a_quantile_each():
+    rng = np.random.default_rng(2)
+    values = rng.exponential(size=400)
+    encoder, _ = encoder_of("x", "number", values.tolist(), pieces=8)
+    assert encoder.width == 9
+    new = np.concatenate([values[:50], [-3.0, 99.0]])
+    matrix = encoder.transform(pd.DataFrame({"x": new}))
+    edges = pd.qcut(values, 8, retbins=True)[1]
+    place = np.interp(new, edges, np.arange(9.0))
+    np.testing.assert_allclose((matrix[:, 1:] + 0.5).sum(axis=1), place, atol=1e-5)
+    assert matrix[:, 1:].min() == -0.5
+    assert matrix[:, 1:].max() == 0.5
+    assert encoder.names[1].startswith("x: ")
+
+
+def test_pieces_leave_out_what_has_few_values_and_the_way_back(tmp_path):
+    frame = pd.DataFrame({"flag": [0.0, 1.0] * 30, "few": [1.0, 2.0, 3.0] * 20, "many": np.arange(60.0)})
+    frame.loc[5, "many"] = np.nan
+    columns = [Column("flag", "boolean"), Column("few", "number"), Column("many", "number")]
+    encoder = Encoder.fit(frame, columns, list(frame), pieces=10)
+    assert encoder.width == 1 + 1 + (2 + 10)
+    assert encoder.without_pieces().width == 4
+    np.testing.assert_array_equal(encoder.without_pieces().transform(frame), encoder.transform(frame)[:, :4])
+    pd.testing.assert_frame_equal(encoder.inverse(encoder.transform(frame)), frame, atol=1e-4)
+    again = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    assert again == encoder
+    np.testing.assert_array_equal(again.transform(frame), encoder.transform(frame))
+
+
+@pytest.mark.parametrize("pieces", [-1, 2.5, True])
+def test_a_senseless_number_of_pieces_is_refused(pieces):
+    with pytest.raises(DataError, match="pieces"):
+        Encoder.fit(pd.DataFrame({"a": [1.0, 2.0]}), [Column("a", "number")], ["a"], pieces=pieces)
