@@ -159,7 +159,9 @@ def _recipe_command(
         click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
         *own,
     ]
+    named = {parameter.name for parameter in own}  # the seeds of a comparison are its own
     for place, options in all_options().items():
+        options = {name: option for name, option in options.items() if name not in named}
         parameters += [_option(option, repeated=place == "data") for option in options.values() if _fits(option, task)]
     repeated = {p.name for p in parameters if isinstance(p, click.Option) and p.multiple}
 
