@@ -41,8 +41,8 @@ def check_effort(effort: str) -> None:
 def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *, own: bool = False) -> dict[str, Any]:
     """Return the options of `toolkit.encoding.Encoder.fit`.
 
-    Numbers are cut into pieces (Gorishniy et al. 2022) for the default network alone: where there are rows enough to
-    fill them, 100 each, and not too many columns.
+    Numbers are cut into pieces (Gorishniy et al. 2022) for the default network alone: where there are 2,000 rows or
+    more to fill them, 100 each, and not too many columns.
 
     Args:
         asked: The options given, by place.
@@ -55,7 +55,7 @@ def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *,
         {'scaling': 'smooth', 'pieces': 32}
     """
     pieces = 0 if own or asked["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
-    return {"scaling": "smooth", "pieces": pieces if pieces >= 8 else 0} | dict(asked["encoding"])
+    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(asked["encoding"])
 
 
 def choose(
