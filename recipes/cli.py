@@ -151,11 +151,12 @@ def _recipe_command(
     """Build the command that calls a recipe's function: its own options, and those that are passed on."""
     from recipes.options import all_options
 
+    effort = "quick" if function == "compare" else "default"
     parameters: list[click.Parameter] = [
         click.Argument(["file"], type=click.Path()),
         click.Option(["--target"], multiple=True, required=True, help="Column to predict; repeat it for several."),
         click.Option(["--test"], type=_Either(), help="Share of the rows to test on, or a file of test rows."),
-        click.Option(["--effort"], default="default", show_default=True, help="Time to spend: quick, default or best."),
+        click.Option(["--effort"], default=effort, show_default=True, help="Time to spend: quick, default or best."),
         click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
         *own,
     ]

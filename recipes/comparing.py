@@ -50,10 +50,10 @@ def compare(
             if label == SEPARATE:
                 trials[label, seed] = _separate(shared, head, asked, seed)
             else:
-                trials[label, seed] = trial_of(label, seed, fit(shared, head, asked, seed, seeds=1))
+                trials[label, seed] = trial_of(label, seed, fit(shared, head, asked, seed))
     first = next(run for trial in trials.values() if (run := trial.run) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
-    usual = {"target": None, "test": None, "heads": COMPARED[task], "seeds": 5, "effort": "default", "report": None}
+    usual = {"target": None, "test": None, "heads": COMPARED[task], "seeds": 5, "effort": "quick", "report": None}
     changed = {n: value for n, value in given.items() if type(value) is not type(usual[n]) or value != usual[n]}
     comparison = Comparison(
         task,
@@ -127,7 +127,7 @@ def _separate(prepared: Prepared, head: Head, asked: Asked, seed: int) -> Trial:
             target=Target.fit(own, table.parts["train"], table.task, table.source_rows),
             y={part: y[:, [place]] for part, y in prepared.y.items()},
         )
-        runs.append(fit(alone, head, asked, seed, seeds=1))
+        runs.append(fit(alone, head, asked, seed))
     outcomes = [run.outcome for run in runs if run.outcome is not None]
     scores = np.concatenate([np.asarray(outcome.scores) for outcome in outcomes], axis=1)
     seconds = sum(run.seconds["train"] for run in runs)

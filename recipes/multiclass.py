@@ -77,7 +77,7 @@ def compare(
     test: Any = None,
     heads: Sequence[str | Head] = defaults.COMPARED["multiclass"],
     seeds: int | Sequence[int] = 5,
-    effort: str = "default",
+    effort: str = "quick",
     report: str | Path | None = None,
     **options: Any,
 ) -> Comparison:
@@ -94,7 +94,7 @@ def compare(
         heads: Two or more of ``"softmax"``, ``"hinge"``, ``"squared_hinge"``,
             or a `Head` each. The others are set against the first.
         seeds: How many seeds, or which.
-        effort: As for `train`.
+        effort: As for `train`, for each head and seed.
         report: Where to write the HTML report; None writes none.
         options: As for `train`; the same for all heads.
 

@@ -78,7 +78,7 @@ def compare(
     test: Any = None,
     heads: Sequence[str | Head] = defaults.COMPARED["multilabel"],
     seeds: int | Sequence[int] = 5,
-    effort: str = "default",
+    effort: str = "quick",
     report: str | Path | None = None,
     **options: Any,
 ) -> Comparison:
@@ -95,7 +95,7 @@ def compare(
         heads: Two or more of ``"logistic"``, ``"hinge"``, ``"squared_hinge"``, ``"separate"`` (a logistic
             network for each label), or a `Head` each. The others are set against the first.
         seeds: How many seeds, or which.
-        effort: As for `train`.
+        effort: As for `train`, for each head and seed.
         report: Where to write the HTML report; None writes none.
         options: As for `train`; the same for all heads.
 

@@ -130,22 +130,19 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
         )
 
 
-def fit(
-    prepared: Prepared, head: Head, asked: Asked, seed: int, *, seeds: int | None = None, progress: bool | None = None
-) -> Run:
+def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bool | None = None) -> Run:
     """Train networks with one head on a prepared table, calibrate on validation and evaluate on test rows.
 
     Args:
         prepared: The table.
         head: What the scores mean.
         asked: The options.
-        seed: Of the initial weights, dropout and the order of the rows.
-        seeds: How many networks, with the initial weights of this seed and of those after it; None as was asked.
+        seed: Of the initial weights, dropout and the order of the rows; of several networks, the first one's.
         progress: Overrides the option.
     """
     table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
     suited = asked.suited(head, len(x["train"]))
-    seeds = suited["seeds"] if seeds is None else seeds
+    seeds = suited["seeds"]
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
     own = options_of(asked.build)
