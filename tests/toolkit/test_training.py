@@ -352,6 +352,7 @@ def test_networks_trained_side_by_side_get_the_weights_that_each_gets_alone(two_
     together = _fit([mlp(6, 1, hidden=(8, 4), seed=seed) for seed in range(3)], two_classes, **options)
     x = two_classes[0]
     expected = np.stack([model(x) for model in alone], axis=1)
+    assert together.members is not None
     np.testing.assert_allclose(together.members(x), expected, atol=2e-5)
     np.testing.assert_allclose(together.model(x), expected.mean(axis=1), atol=2e-5)
 
@@ -367,6 +368,7 @@ def test_each_of_several_networks_keeps_its_own_best_epoch(two_classes):
     expected = np.mean([training.history for training in alone], axis=0)
     np.testing.assert_allclose(together.history.drop(columns="seconds"), np.delete(expected, -1, axis=1), rtol=1e-3)
     scores = np.stack([training.model(held[0]) for training in alone], axis=1)
+    assert together.members is not None
     np.testing.assert_allclose(together.members(held[0]), scores, atol=1e-3)
     np.testing.assert_allclose(together.model(held[0]), scores.mean(axis=1), atol=1e-3)
 
