@@ -66,9 +66,9 @@ def choose(
     A network of which the user names a width, an activation or the like is theirs: it is one network, and gets no
     dropout and no smoothed labels unasked. A builder or an optimiser of the user's own is trained as Keras would.
 
-    What each part brings is measured in ``reports/benchmarks/ablation.md``. On california_housing: the scale of the columns
-    3 % of the error, a rate for each layer 4 %, the waves of the rate 4 %, spread biases 3 %, dropout 2 %, pieces 11 %;
-    smoothed labels help where there are many classes, and four networks nearly everywhere.
+    What each part brings is measured in ``reports/benchmarks/ablation.md``. On california_housing: the scale of the
+    columns 3 % of the error, a rate for each layer 4 %, the waves of the rate 4 %, spread biases 3 %, dropout 2 %,
+    pieces 11 %; smoothed labels help where there are many classes, and four networks nearly everywhere.
 
     Args:
         head: What the scores mean.
