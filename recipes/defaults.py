@@ -91,6 +91,7 @@ def choose(
     check_effort(effort)
     named = own or bool(asked["model"])
     seeds = asked["ensemble"].get("seeds")
+    single = named or not isinstance(asked["training"].get("optimizer", ""), str)  # one optimiser is for one network
     training: dict[str, Any] = {}
     if not own and "optimizer" not in asked["training"]:
         penalised = {"l1", "l2", "max_norm"} & set(asked["model"])
@@ -105,5 +106,5 @@ def choose(
     return {
         "model": {} if named else dict(_NETWORK),
         "training": training,
-        "seeds": (1 if named else EFFORTS[effort]) if seeds is None else seeds,
+        "seeds": (1 if single else EFFORTS[effort]) if seeds is None else seeds,
     }

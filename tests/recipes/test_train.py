@@ -197,6 +197,13 @@ def test_an_optimiser_that_the_user_names_runs_at_its_own_rate():
     assert not {"learning_rate", "layer_rates", "feature_scale", "schedule"} & set(chosen)
 
 
+def test_a_keras_optimiser_trains_one_network(frame):
+    own = {"optimizer": keras.optimizers.Adam(0.01), "epochs": 2, "progress": False, "baselines": False}
+    run = binary.train(frame[["a", "b", "two"]], target="two", **own)
+    assert run.settings["seeds"] == 1
+    assert run.members.empty
+
+
 def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):
     data = frame[["a", "b", "three"]]
     options = QUICK | {"target": "three", "hidden": (8, 4)}
