@@ -98,11 +98,11 @@ def choose(
         training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalised}
         if "callbacks" not in asked["training"]:  # one of them may move the rate
             training["schedule"] = "cycles"
-    if not named:
-        # Fewer passes than a plain network needs: the rates are higher.
-        training |= {"epochs": min(64, default_epochs(rows)), "batch_size": max(256, default_batch_size(rows))}
-        if head.can_be_smoothed:
-            training["label_smoothing"] = _SMOOTHING
+        if not named:
+            # Fewer passes than a plain network needs: the rates are higher.
+            training |= {"epochs": min(64, default_epochs(rows)), "batch_size": max(256, default_batch_size(rows))}
+            if head.can_be_smoothed:
+                training["label_smoothing"] = _SMOOTHING
     return {
         "model": {} if named else dict(_NETWORK),
         "training": training,

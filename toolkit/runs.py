@@ -43,7 +43,8 @@ class Run:
         stopped: Why training ended.
         seconds: Time of each stage.
         metrics: The metrics on the test part, by scikit-learn's names.
-        members: Of several networks: the metrics of each alone, a row a network; empty for one.
+        members: Of several networks: the metrics of each alone, a row a network, its probabilities by the calibration
+            of their mean score; empty for one.
         table: A row a metric: value, low, high (95 %), and the same of the dummy, linear and tree baselines.
         settings: Everything that was asked and every default as it was resolved.
         data: The table it was trained on; None after `load`.
