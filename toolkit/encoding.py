@@ -33,6 +33,22 @@ _EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
 # ---------------------------------------------------------------------------------------------- one column's encoding
 
 
+def _edges(known: np.ndarray, pieces: int) -> list[float]:
+    """Return the ends of pieces with equally many training rows.
+
+    Rows of one value count for no more than a piece: where nine in ten are 0, the pieces part the others.
+    """
+    values, rows = np.unique(known, return_counts=True)
+    if len(values) <= pieces + 1:
+        return values.tolist()
+    weight = rows.astype(np.float64)
+    for _ in range(20):  # what is taken off a frequent value makes a piece smaller
+        weight = np.minimum(weight, weight.sum() / pieces)
+    middle = np.cumsum(weight) - weight / 2
+    ends = np.linspace(middle[0], middle[-1], pieces + 1)
+    return values[np.unique(np.searchsorted(middle, ends))].tolist()
+
+
 @dataclass(frozen=True)
 class _Number:
     """A number: `(value - centre) / spread`, `fill` where missing, and a slot for missing if training rows were.
@@ -62,7 +78,7 @@ class _Number:
         unit = max(abs(low), abs(high), 1.0)
         unit = unit if unit > 1e100 else 1.0
         mean, deviation = float((known / unit).mean() * unit), float((known / unit).std() * unit)
-        cut = np.unique(np.quantile(known, np.linspace(0, 1, pieces + 1))).tolist() if pieces else []
+        cut = _edges(known, pieces) if pieces else []
         edges = tuple(cut) if len(cut) >= _FEWEST_EDGES and cut[-1] - cut[0] < _LARGEST else ()
         if scaling == "mean":
             spread = high / 2 - low / 2
@@ -81,7 +97,8 @@ class _Number:
         """How far each value has come in each piece, shape (rows, pieces)."""
         edges = np.asarray(self.edges)
         filled = np.where(np.isnan(values), self.fill, values)[:, None]
-        return np.clip((filled - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
+        with np.errstate(over="ignore"):
+            return np.clip((filled - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
 
     def scale(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -186,7 +203,7 @@ class Encoder:
 
     - A number is scaled in float64. Where it is missing stands the training median, and a further slot says so if the
       training rows had missing cells.
-      Where asked, it has a slot for each quantile of training rows too, which rises from -0.5 to 0.5 there.
+      Where asked, it has a slot for each piece of the training rows too, which rises from -0.5 to 0.5 there.
     - True and false are the numbers 1 and 0, scaled.
     - A category has a slot of 0 or 1 for each level that is not rare, one for the rare ones together, and one for
       missing cells, the last two only if training rows had them. A level never seen goes where the rare ones are; where
@@ -238,8 +255,9 @@ class Encoder:
                 between the quartiles (by the standard deviation where that is 0); `"smooth"` then draws in what lies
                 far out, `z / sqrt(1 + (z / 3)^2)`, so that no outlier rules. A column that does not vary is divided by
                 1.
-            pieces: A number gets this many further slots, each of which rises over one quantile of the training rows:
-                a network then bends where the rows are (piecewise-linear encoding). 0 is none.
+            pieces: A number gets up to this many further slots, each of which rises over one piece of the training
+                rows: a network then bends where the rows are (piecewise-linear encoding). Pieces hold equally many
+                rows, a value's own counted as one piece's at most. 0 is none.
             rare: A category's level in fewer training rows than this is pooled with the other rare ones. By default 5
                 from 1,000 rows on, and 2 below.
             most_levels: The most levels of a column with a slot of their own; the less frequent ones are pooled.

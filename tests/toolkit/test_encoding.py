@@ -511,19 +511,31 @@ def test_what_is_no_array_of_its_numbers_goes_the_long_way(given):
     assert encoder.from_numbers(given) is None
 
 
-def test_pieces_agree_with_pandas_and_rise_over_a_quantile_each():
-    rng = np.random.default_rng(2)
-    values = rng.exponential(size=400)
+def test_pieces_hold_equally_many_rows_and_rise_one_after_another():
+    values = np.random.default_rng(2).exponential(size=401)
     encoder, _ = encoder_of("x", "number", values.tolist(), pieces=8)
     assert encoder.width == 9
     new = np.concatenate([values[:50], [-3.0, 99.0]])
     matrix = encoder.transform(pd.DataFrame({"x": new}))
-    edges = pd.qcut(values, 8, retbins=True)[1]
+    edges = pd.qcut(values, 8, retbins=True)[1]  # 401 rows: the quantiles are rows of their own
     place = np.interp(new, edges, np.arange(9.0))
     np.testing.assert_allclose((matrix[:, 1:] + 0.5).sum(axis=1), place, atol=1e-5)
     assert matrix[:, 1:].min() == -0.5
     assert matrix[:, 1:].max() == 0.5
     assert encoder.names[1].startswith("x: ")
+
+
+def test_a_value_of_most_rows_takes_one_piece_and_leaves_the_others_theirs():
+    """Worked by hand: the 90 rows of 0 count for 2.5, as much as a piece of the 12.5 that are then left."""
+    encoder, _ = encoder_of("gain", "number", [0.0] * 90 + list(range(1, 11)), pieces=5)
+    assert encoder.names == ["gain", "gain: 0 to 2", "gain: 2 to 4", "gain: 4 to 6", "gain: 6 to 8", "gain: 8 to 10"]
+
+
+def test_pieces_of_values_a_hair_apart_are_finite():
+    values = [place * 5e-324 for place in range(40)]
+    encoder, frame = encoder_of("x", "number", [*values, 1.0], pieces=4)
+    assert np.isfinite(encoder.transform(frame)).all()
+    assert encoder.transform(pd.DataFrame({"x": [1e308]}))[0, 1:].tolist() == [0.5] * (encoder.width - 1)
 
 
 def test_pieces_leave_out_what_has_few_values_and_the_way_back(tmp_path):
