@@ -1,0 +1,78 @@
+"""The experiments of the lectures, each computed and shown by one call: a module a lesson, a leaf."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from recipes.lessons.page import Lesson
+
+__all__ = ["LESSONS", "ON_YOUR_DATA", "show"]
+
+#: Every lesson by its name, which is its module's, with the question that it answers; in the order of the book.
+LESSONS: dict[str, str] = {
+    "losses": "What does a loss ask of the scores?",
+    "roundoff": "What do probabilities lose that raw scores keep?",
+    "gradients": "How do we know that a gradient is right?",
+    "backprop": "How does one example change every weight?",
+    "neuron": "What can one neuron decide, and what do three?",
+    "initialisation": "Why do weights start at random, and how large?",
+    "space": "What does each hidden layer do to the input?",
+    "search": "Why follow the gradient rather than guess?",
+    "descent": "How long a step, and after how many rows?",
+    "optimisers": "What do momentum, RMSprop and Adam add to the gradient?",
+    "regularisation": "What does a penalty do to weights and errors?",
+    "scaling": "Why scale the columns?",
+    "perceptron": "When does the oldest learning rule stop?",
+    "capacity": "How large a network, and for how many rows?",
+    "hyperparameters": "Which settings matter?",
+    "worth": "When is a neural network worth it?",
+    "online": "Can a network learn from rows that it sees only once?",
+    "multilabel": "One network with three outputs, or three networks?",
+}
+
+#: The lessons that take a table of your own in place of their example.
+ON_YOUR_DATA = frozenset(
+    {
+        *("roundoff", "gradients", "space", "search", "optimisers", "regularisation", "scaling"),
+        *("capacity", "hyperparameters", "worth", "online"),
+    }
+)
+
+
+def show(name: str, *arguments: Any, **options: Any) -> Lesson:
+    """Run one lesson by its name.
+
+    Args:
+        name: A name of `LESSONS`.
+        *arguments: The table of your own, for a lesson that takes one.
+        **options: What the lesson's own `show` takes: `target`, `task`, `seed`, ...
+
+    Returns:
+        The lesson: tables, figures, and the page made of both.
+
+    Raises:
+        DataError: No lesson has this name, or the lesson can't use what was given.
+
+    Example:
+        >>> show("loses")
+        Traceback (most recent call last):
+        ...
+        toolkit.errors.DataError: 'loses' is not a lesson; `recipes lessons` lists them. Did you mean 'losses'?
+    """
+    if name not in LESSONS:
+        raise DataError(f"{name!r} is not a lesson; `recipes lessons` lists them.{nearest(name, LESSONS)}")
+    run = importlib.import_module(f"recipes.lessons.{name}").show
+    takes = inspect.signature(run).parameters
+    first = next((given for given in takes if takes[given].kind is not inspect.Parameter.KEYWORD_ONLY), None)
+    if arguments and (first is None or (first != "data" and isinstance(arguments[0], str))):
+        raise DataError(f"the lesson '{name}' takes no table{f', but a {first} (in Python)' if first else ''}.")
+    for option in options:
+        if option not in takes:
+            known = f"takes {', '.join(takes)}" if takes else "takes nothing"
+            raise DataError(f"the lesson '{name}' has no {option!r}: it {known}.{nearest(option, takes)}")
+    return run(*arguments, **options)

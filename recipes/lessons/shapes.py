@@ -1,0 +1,54 @@
+"""Points in the plane whose classes a straight line can or can't tell apart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SHAPES", "points"]
+
+#: Name -> its number of classes.
+SHAPES = {"gaussians": 2, "circle": 2, "xor": 2, "spiral": 3}
+
+
+def points(name: str, rows: int = 300, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Draw points of one of `SHAPES`.
+
+    Args:
+        name: ``"gaussians"`` (two clouds), ``"circle"`` (a disc in a ring), ``"xor"`` (opposite corners are of one
+            class) or ``"spiral"`` (three arms).
+        rows: How many points; the classes are of one size where it can be divided by their number.
+        seed: Seed of the draw.
+
+    Returns:
+        Points of shape (rows, 2), between about -1.2 and 1.2, and their class numbers, shape (rows,).
+
+    Example:
+        >>> x, y = points("spiral", 9)
+        >>> x.shape, y.tolist()
+        ((9, 2), [0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+    References:
+        The spiral: Karpathy, CS231n, a case study of a minimal network.
+    """
+    # The older generator, so that seed 0 draws the very points of the notes.
+    rng = np.random.RandomState(seed)
+    classes = SHAPES[name]
+    y = np.arange(rows) * classes // rows
+    along = np.concatenate([np.linspace(0, 1, n) for n in np.bincount(y, minlength=classes)])
+    match name:
+        case "gaussians":
+            x = np.where(y[:, None] == 0, -0.45, 0.45) + rng.normal(scale=0.22, size=(rows, 2))
+        case "circle":
+            radius = np.where(y == 0, 0.55 * np.sqrt(along), 0.8 + 0.3 * along)
+            turn = rng.uniform(0, 2 * np.pi, rows)
+            x = radius[:, None] * np.stack([np.sin(turn), np.cos(turn)], axis=1)
+        case "xor":
+            x = rng.uniform(0.08, 1.0, (rows, 2))
+            x *= np.where(rng.random_sample((rows, 1)) < 0.5, 1, -1) * np.stack(
+                [np.ones(rows), np.where(y == 0, 1, -1)], axis=1
+            )
+        case _:
+            turn = 4 * (y + along) + rng.normal(scale=0.2, size=rows)
+            x = along[:, None] * np.stack([np.sin(turn), np.cos(turn)], axis=1)
+    return x.astype(np.float32), y.astype(np.int32)

@@ -1,0 +1,177 @@
+"""What a layer does to the plane, and the playground that steps through its training."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes.lessons import space
+from recipes.lessons.playground import Recording, forward, page
+from toolkit.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return space.show()
+
+
+@pytest.fixture(scope="module")
+def own():
+    """Two columns that matter among three, with a category besides."""
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    ring = np.where(np.hypot(x[:, 0], x[:, 2]) < 1.1, "in </script>", "out")
+    return pd.DataFrame(x, columns=["a", "b", "c"]).assign(colour=["red", "blue"] * 100, where=ring)
+
+
+def only(pattern, content):
+    """What stands in the one place that a pattern fits."""
+    (found,) = re.findall(pattern, content, re.S)
+    return found
+
+
+def recorded(content):
+    return json.loads(only(r'<script type="application/json" id="recorded">(.*?)</script>', content))
+
+
+# The lesson
+
+
+def test_a_line_gets_49_per_cent_of_the_spiral_and_a_hidden_layer_98_or_more(lesson):
+    row = lesson.table.loc["spiral"]
+    assert round(row["linear"], 2) == 0.49  # the case study's own number, on its own points
+    assert row["100 hidden"] >= 0.98
+    assert row["100 hidden, new points"] > 0.95
+
+
+def test_straight_lines_are_enough_for_clouds_alone(lesson):
+    table = lesson.table
+    assert table.loc["gaussians", "linear"] > 0.99
+    assert table.loc[["circle", "xor"], "linear"].max() < 0.6
+    assert table[["100 hidden", "8 and 2 hidden"]].to_numpy().min() >= 0.98
+
+
+def test_the_last_hidden_layer_makes_straight_lines_enough(lesson):
+    table = lesson.tables["The plane after each layer"]
+    assert table["share right with lines on the plane"].max() < 0.6
+    assert table["share right with lines after layer 2"].min() > 0.98
+
+
+def test_learning_is_recorded_from_the_start_to_the_end(lesson):
+    table = lesson.tables["While it learns"]
+    assert table["epoch"].iloc[[0, -1]].tolist() == [0, 200]
+    assert table["loss"].iloc[0] > 0.9 > 0.1 > table["loss"].iloc[-1]
+    assert table["share right"].iloc[-1] == lesson.table.loc["spiral", "8 and 2 hidden"]
+
+
+def test_a_neuron_of_the_first_layer_is_listed_with_its_saturation(lesson):
+    table = lesson.tables["What each hidden neuron says"]
+    assert len(table) == 10
+    assert table.select_dtypes("number").iloc[:, 1:].to_numpy().min() >= 0
+
+
+def test_two_columns_of_ones_own_are_chosen_by_what_they_tell_alone(own, tmp_path):
+    lesson = space.show(own, target="where", task="binary", seed=2)
+    assert "of its columns a and c" in lesson.data or "of its columns c and a" in lesson.data
+    assert lesson.table.loc["these rows", "100 hidden, new points"] > 0.85
+    path = lesson.report(tmp_path / "page.html")
+    assert path.stat().st_size < 1_000_000
+    playground = (tmp_path / "playground.html").read_text()
+    assert recorded(playground)[0]["labels"] == ["in </script>", "out"]  # a name can't end the data
+
+
+def test_the_same_seed_records_the_same_training_and_writes_the_same_page(lesson, tmp_path):
+    again = space._Trainer(0).record(space._shape("xor", 0))
+    kept = recorded(lesson.extra_pages["playground.html"])[2]
+    assert recorded(page([again]))[0] == kept
+    pages = [lesson.report(tmp_path / f"{name}.html").read_bytes() for name in "ab"]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [(["a", "colour"], "'colour' is not one"), (["a"], "two columns"), (["a", "A"], "Did you mean 'a'")],
+)
+def test_columns_that_are_no_two_numbers_are_refused(own, columns, message):
+    with pytest.raises(DataError, match=message):
+        space.show(own, target="where", columns=columns)
+
+
+def test_numbers_have_no_regions(own):
+    with pytest.raises(DataError, match="multiclass, binary"):
+        space.show(own, target="a", task="regression")
+
+
+# The playground
+
+
+def test_the_policy_admits_the_pages_own_script_by_its_hash_and_nothing_else(lesson):
+    content = lesson.extra_pages["playground.html"]
+    policy = only(r'http-equiv="Content-Security-Policy" content="([^"]*)"', content)
+    script = only(r"<script>(.*?)</script>", content)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.split("; ") == [
+        "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", f"script-src 'sha256-{digest}'",
+    ]  # fmt: skip
+    assert not re.search(r"\son[a-z]+=", content.split("<main")[1].split("<script")[0])
+    assert "http" not in script
+
+
+def test_the_lessons_own_page_has_no_script_and_leads_to_the_playground(lesson, tmp_path):
+    content = lesson.report(tmp_path / "space.html").read_text()
+    assert "<script" not in content
+    assert "script-src" not in content
+    assert 'href="playground.html"' in content
+    assert (tmp_path / "playground.html").read_text() == lesson.extra_pages["playground.html"]
+    assert len(content) < 1_000_000 > (tmp_path / "playground.html").stat().st_size
+
+
+def test_the_recorded_numbers_are_the_models(lesson):
+    """A network built anew from the recorded weights has the recorded loss and share right."""
+    from sklearn.metrics import accuracy_score, log_loss
+
+    from toolkit.builders import mlp
+
+    for one in recorded(lesson.extra_pages["playground.html"]):
+        x, y = np.array(one["x"], np.float32), np.array(one["y"])
+        model = mlp(2, len(one["labels"]), hidden=(8, 2), activation="tanh")
+        for state in (0, 10, len(one["epochs"]) - 1):
+            model.set_weights([np.array(weight, np.float32) for weight in one["weights"][state]])
+            scores = np.asarray(model(x), np.float64)
+            raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+            shares = raised / raised.sum(axis=1, keepdims=True)
+            assert log_loss(y, shares) == pytest.approx(one["losses"][state], abs=1e-5)
+            assert accuracy_score(y, scores.argmax(axis=1)) == pytest.approx(one["right"][state])
+            assert forward([np.array(w) for w in one["weights"][state]], x)[-1] == pytest.approx(scores, abs=1e-4)
+
+
+def test_recorded_weights_lose_no_digit():
+    weights = [np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((2, 3), (3,), (3, 2), (2,))]
+    x, y = np.zeros((2, 2), np.float32), np.array([0, 1], np.int32)
+    content = page([Recording("p", ["a", "b"], ("x", "y"), x, y, (-1, 1), [0], [weights], [0.5], [0.5])])
+    for kept, given in zip(recorded(content)[0]["weights"][0], weights, strict=True):
+        assert (np.array(kept, np.float32) == given).all()
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no browser")
+def test_a_browser_moves_through_the_states_and_computes_the_same(lesson, tmp_path):
+    path = lesson.report(tmp_path / "space.html").with_name("playground.html")
+    for points, state in ((3, 12), (1, 26)):
+        one = recorded(lesson.extra_pages["playground.html"])[points]
+        done = subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000",
+             f"--user-data-dir={tmp_path}/c", "--dump-dom", f"{path.as_uri()}#{points}/{state}"],
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        said = only(r'<p id="state"[^>]*>([^<]*)</p>', done.stdout)
+        right = round(one["right"][state] * 300)
+        assert said.startswith(f"After {one['epochs'][state]} epochs: loss ")
+        assert said.endswith(f"{right} of 300 points right")
+        assert float(only(r"loss ([\d.]+)", said)) == pytest.approx(one["losses"][state], rel=0.01)

@@ -1,0 +1,141 @@
+"""When a network is worth it: what the lesson says of its three tables, and of one whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes.lessons import worth
+from toolkit import tables
+from toolkit.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return worth.show()
+
+
+@pytest.fixture(scope="module")
+def line():
+    """A table that is a straight line, but for an error of 0.5."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(300, 2))
+    return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": 3 * x[:, 0] - x[:, 1] + random.normal(0, 0.5, 300)})
+
+
+@pytest.fixture(scope="module")
+def own(line):
+    return worth.show(line, target="y", task="regression")
+
+
+def at_most_rows(table):
+    """The mean errors at the most rows: a row a table, a column a model."""
+    last = table[table["rows"] == table.groupby("table")["rows"].transform("max")]
+    return last.pivot(index="table", columns="model", values="error")
+
+
+def test_each_of_the_three_tables_has_another_winner(lesson):
+    errors = at_most_rows(lesson.tables["Error over rows"])
+    assert errors.idxmin(axis=1).to_dict() == {"patients": "linear", "street scenes": "trees", "robot arm": "network"}
+    answers = lesson.tables["The questions to ask first"]
+    assert answers["worth it"].to_dict() == {"patients": "no", "street scenes": "no", "robot arm": "yes"}
+    assert "on the robot arm" in lesson.summary
+    said = "the straight line on the patients, the trees on the street scenes and the network on the robot arm"
+    assert said in lesson.pictures[0].text
+
+
+def test_no_line_fits_the_arm_and_more_rows_help_the_network_there(lesson):
+    table = lesson.tables["Error over rows"]
+    arm = table[table["table"] == "robot arm"].pivot(index="rows", columns="model", values="error")
+    assert arm["linear"].iloc[-1] > 5 * arm["network"].iloc[-1]
+    assert arm["network"].is_monotonic_decreasing
+    assert arm["network"].iloc[-1] > 1  # centimetre, the error of the measurement, which nobody can get below
+
+
+def test_the_dummy_is_the_measure(lesson):
+    table = lesson.tables["Error over rows"]
+    dummy = table.loc[table["model"] == "dummy", "error by the dummy's"]
+    assert dummy.to_numpy() == pytest.approx(1, abs=0.01)
+
+
+def test_the_picture_holds_the_tables_lines(lesson):
+    table = lesson.tables["Error over rows"]
+    for panel, name in zip(
+        lesson.figures["Error over rows"].axes, ("patients", "street scenes", "robot arm"), strict=True
+    ):
+        for line, model in zip(panel.lines, worth.MODELS, strict=True):
+            own = table[(table["table"] == name) & (table["model"] == model)]
+            assert line.get_xdata() == pytest.approx(own["rows"].to_numpy())
+            assert line.get_ydata() == pytest.approx(own["error by the dummy's"].to_numpy())
+
+
+def test_the_arm_is_the_sum_of_its_turned_segments():
+    arm = worth.robot_arm(500, 1)
+    turns = np.exp(1j * np.radians(arm.drop(columns="distance").to_numpy()).cumsum(axis=1))
+    hand = turns @ [30, 25, 20, 15]
+    missed = arm["distance"] - abs(hand - (50 + 20j))
+    assert missed.std() == pytest.approx(1, abs=0.1)
+    assert missed.mean() == pytest.approx(0, abs=0.15)
+
+
+def test_on_a_straight_line_the_line_is_the_model_to_take(own):
+    answers = own.tables["The questions to ask first"]
+    assert answers.loc["DataFrame", ["rows", "least error", "worth it", "network ahead"]].tolist() == [
+        240,
+        "linear",
+        "no",
+        "never",
+    ]
+    errors = at_most_rows(own.tables["Error over rows"]).loc["DataFrame"]
+    assert errors["linear"] == pytest.approx(0.5, abs=0.07)
+    assert (
+        own.summary
+        == "With 240 rows to learn from it is not: the straight line had the least mean error, at less cost."
+    )
+    assert own.data == "DataFrame; seed 0"
+
+
+def test_the_same_seed_gives_the_same_lesson_but_for_its_times(line, own, tmp_path):
+    again, other = (worth.show(line, target="y", task="regression", seed=seed) for seed in (0, 1))
+    pd.testing.assert_frame_equal(again.tables["Error over rows"], own.tables["Error over rows"])
+    assert not again.tables["Error over rows"].equals(other.tables["Error over rows"])
+    texts = [[p.text for p in one.pictures if p.title != "What it costs"] for one in (own, again)]
+    assert texts[0] == texts[1]
+    assert len(own.report(tmp_path / "worth").read_bytes()) < 1_000_000
+
+
+def test_any_first_part_of_the_rows_holds_the_classes_in_proportion():
+    target = pd.DataFrame({"y": ["rare"] * 30 + ["common"] * 270})
+    order = worth._in_proportion(target, "binary", np.random.default_rng(0))
+    assert sorted(order) == list(range(300))
+    rare = (target["y"].to_numpy()[order] == "rare").cumsum()
+    for rows in (50, 100, 150, 300):
+        assert abs(rare[rows - 1] - rows / 10) <= 1
+
+
+def test_no_model_learns_from_test_rows(line):
+    table = tables.prepare(line, "y", task="regression", seed=3)
+    part = worth._part_of(table, 40, 3)
+    assert len(part.parts["train"]) + len(part.parts["validation"]) == 40
+    together = np.concatenate(list(part.parts.values()))
+    assert len(set(together)) == len(together)
+    assert set(part.parts["test"]) == set(table.parts["test"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "clustering"}, "expected one of regression, binary, multiclass, multilabel"),
+        ({"target": "z"}, "'z' is not a column"),
+        ({"task": "binary"}, "binary needs exactly 2|too many for classes"),
+    ],
+)
+def test_a_mistake_says_what_to_do(line, change, message):
+    with pytest.raises(DataError, match=message):
+        worth.show(line, **({"target": "y", "task": "regression"} | change))
+
+
+def test_images_are_refused():
+    with pytest.raises(DataError, match="images"):
+        worth.show((np.zeros((40, 8, 8)), np.arange(40) % 2), task="binary")
