@@ -1,0 +1,151 @@
+"""Pixels as pictures for a page: small PNG data URIs, the same bytes each time."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["data_uri", "displayed", "heat", "scale_of", "shrunk", "signed", "strip"]
+
+SIDE = 64  # pixels of a side up to which an image is shown as it is
+DRAWN = 48  # CSS pixels that a small image is enlarged to, or a little more
+# Seen on white as well as on black; what has no weight is clear.
+_MORE, _LESS = (63, 134, 217), (221, 110, 38)
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def displayed(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Return images as a screen can show them.
+
+    Args:
+        pixels: Shape (n, height, width, channels).
+        low: What is shown black: the least pixel of the training images.
+        high: What is shown white: their greatest. Bytes that use more than half of their range are left as they are.
+
+    Returns:
+        uint8 of the same shape.
+
+    Example:
+        >>> displayed(np.array([[[[0.0]]], [[[16.0]]]]), 0, 16).ravel().tolist()
+        [0, 255]
+    """
+    if pixels.dtype == np.uint8 and high - low > 127:
+        return pixels
+    share = (pixels.astype(np.float64) - low) / ((high - low) or 1.0)
+    return np.rint(255 * share.clip(0, 1)).astype(np.uint8)
+
+
+def shrunk(pixels: NDArray[np.uint8], most: int = SIDE) -> NDArray[np.uint8]:
+    """Return images whose sides are at most so many pixels: means of squares, where they are larger.
+
+    Example:
+        >>> shrunk(np.zeros((2, 128, 96, 3), np.uint8)).shape
+        (2, 64, 48, 3)
+    """
+    square = -(-max(pixels.shape[1:3]) // most)
+    if square <= 1:
+        return pixels
+    tall, wide = (min(square, size) for size in pixels.shape[1:3])
+    height, width = pixels.shape[1] // tall, pixels.shape[2] // wide
+    cut = pixels[:, : height * tall, : width * wide].astype(np.float64)
+    means = cut.reshape(len(pixels), height, tall, width, wide, -1).mean(axis=(2, 4))
+    return np.rint(means).astype(np.uint8)
+
+
+def scale_of(height: int, width: int) -> int:
+    """Return how many CSS pixels a side of a pixel is shown with: whole, so that pixels stay sharp.
+
+    Example:
+        >>> scale_of(8, 8), scale_of(28, 28), scale_of(64, 48)
+        (6, 2, 1)
+    """
+    return max(1, round(DRAWN / max(height, width)))
+
+
+def data_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return one picture as a PNG in a data URI.
+
+    Args:
+        pixels: Shape (height, width, channels), with 1 channel (grey) or 3 (colour), and one more for transparency.
+
+    Returns:
+        `data:image/png;base64,...`.
+
+    Example:
+        >>> data_uri(np.zeros((2, 2, 1), np.uint8))[:30]
+        'data:image/png;base64,iVBORw0K'
+    """
+    channels = pixels.shape[2]
+    image = Image.fromarray(np.ascontiguousarray(pixels if channels > 1 else pixels[..., 0]))
+    if image.mode != _MODES[channels]:
+        raise ValueError(f"a picture of {channels} channels became {image.mode}")
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+
+
+def strip(pixels: NDArray[np.uint8], gap: int = 1) -> NDArray[np.uint8]:
+    """Return images side by side in one, with clear gaps.
+
+    Args:
+        pixels: Shape (n, height, width, channels), 1 or 3 channels.
+        gap: Pixels between two images.
+
+    Returns:
+        Shape (height, n * width + (n - 1) * gap, channels + 1); the last channel is opacity.
+
+    Example:
+        >>> strip(np.zeros((3, 4, 5, 1), np.uint8)).shape
+        (4, 17, 2)
+    """
+    images, height, width, channels = pixels.shape
+    made = np.zeros((height, images * (width + gap) - gap, channels + 1), np.uint8)
+    for place, image in enumerate(pixels):
+        start = place * (width + gap)
+        made[:, start : start + width, :-1] = image
+        made[:, start : start + width, -1] = 255
+    return made
+
+
+def signed(weights: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return weights as a picture: blue above 0, orange below, clear at 0.
+
+    Weights of three channels are shown as colours instead, grey at 0.
+
+    Args:
+        weights: Shape (height, width, 1) or (height, width, 3).
+
+    Returns:
+        Shape (height, width, 4) or (height, width, 3). The weight farthest from 0 has the full colour.
+
+    Example:
+        >>> signed(np.array([[[2.0], [0.0], [-1.0]]]))[0].tolist()
+        [[63, 134, 217, 255], [63, 134, 217, 0], [221, 110, 38, 128]]
+    """
+    share = weights.astype(np.float64) / (np.abs(weights).max(initial=0.0) or 1.0)
+    if weights.shape[2] == 3:
+        return np.rint(127.5 + 127.5 * share).astype(np.uint8)
+    colour = np.where(share >= 0, _MORE, _LESS)
+    return np.concatenate([colour, np.rint(255 * np.abs(share))], axis=2).astype(np.uint8)
+
+
+def heat(image: NDArray[np.uint8], drop: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a dim grey image under a map: orange where hiding it lowers a score, blue where that raises it.
+
+    Args:
+        image: Shape (height, width, channels), as `displayed` returns it.
+        drop: Shape (height, width): by how much the score falls where that place is hidden.
+
+    Returns:
+        Shape (height, width, 3). The place that matters most has the full colour.
+    """
+    share = (drop / (np.abs(drop).max(initial=0.0) or 1.0))[..., None]
+    grey = 45 + 0.5 * image.astype(np.float64).mean(axis=2, keepdims=True)
+    colour = np.where(share >= 0, _LESS, _MORE)
+    cover = 0.85 * np.abs(share)
+    return np.rint(grey * (1 - cover) + colour * cover).astype(np.uint8)
