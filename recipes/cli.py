@@ -27,192 +27,10 @@ TASKS = {
     "multilabel": "Train a network that gives each row any number of labels.",
 }
 
+IMAGES = "Train a network on images: a folder with a sub-folder a class, or a CSV of file names."
+
 # Options that other tasks refuse.
 _ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass"), "threshold": ("binary",)}
-
-
-class _PerTask(click.Group):
-    """A group with a command a task, built when it is called for: its options take a moment to collect."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*TASKS, *super().list_commands(ctx)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in TASKS:
-            return super().get_command(ctx, cmd_name)
-        return _compare_command(cmd_name) if self.name == "compare" else _task_command(cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        tasks = {task: f"Compare heads for {task}." for task in TASKS} if self.name == "compare" else TASKS
-        own = {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
-        with formatter.section("Commands"):
-            formatter.write_dl(list((tasks | own).items()))
-
-
-@click.group(cls=_PerTask, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="recipes")
-def recipes() -> None:
-    """From a table to a fitted neural network and its report, in one command.
-
-    `recipes COMMAND --help` lists the options of a command.
-    """
-
-
-@recipes.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The CSV to write; printed when left out.")
-def predict(model: Path, data: Path, output: Path | None) -> None:
-    """Predict the rows of DATA with a saved MODEL (.keras).
-
-    Writes one line a row: the prediction, and the probability of each class or label.
-    """
-    import pandas as pd
-
-    import toolkit
-    from toolkit.files import write_whole
-    from toolkit.tables import read
-
-    run = toolkit.load(model)
-    frame, _ = read(data)
-    predicted = run.predict(frame)
-    names = [str(name) for name in run.target.columns]
-    table = pd.DataFrame(predicted.reshape(len(frame), -1), columns=pd.Index(names))
-    if run.task != "regression":
-        chances = run.predict_proba(frame)
-        table[[f"probability_{name}" for name in run.classes]] = chances
-    text = table.to_csv(index=False)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        click.echo(f"{len(table)} predictions: {write_whole(output, text)}")
-
-
-@recipes.command()
-@click.option(
-    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True,
-    help="Folder for the four reports.",
-)  # fmt: skip
-def demo(reports: Path) -> None:
-    """Train one network for each of the four tasks on the sample tables, and write four reports."""
-    import importlib
-
-    from recipes.samples import SAMPLES, path
-
-    written = []
-    for name, sample in SAMPLES.items():
-        click.echo(f"{sample.task}: {name}, target {sample.target}")
-        recipe = importlib.import_module(f"recipes.{sample.task}")
-        run = recipe.train(path(name), target=sample.target)
-        _show(run)
-        written.append(run.report(reports / f"{name}.html"))
-    click.echo("Reports, to open in a browser:")
-    for report in written:
-        click.echo(f"  {report}")
-
-
-@recipes.group(cls=_PerTask)
-def compare() -> None:
-    """Compare heads (SVM, softmax, ...) on one table, with paired differences over several seeds."""
-
-
-def _task_command(task: str) -> click.Command:
-    from toolkit.heads import DEFAULT_HEADS, HEADS
-
-    heads = ", ".join(name for of, name in HEADS if of == task)
-    own: list[click.Parameter] = [
-        click.Option(["--head"], default=DEFAULT_HEADS[task], show_default=True, help=f"Loss and meaning: {heads}."),
-        click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
-        click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
-    ]
-
-    def finish(run: Run, save: str | None) -> None:
-        _show(run)
-        if save is not None:
-            click.echo(f"Saved: {run.save(save)}")
-
-    return _recipe_command(task, "train", TASKS[task], own, finish)
-
-
-def _compare_command(task: str) -> click.Command:
-    from recipes.defaults import COMPARED
-
-    usual = ",".join(COMPARED[task])
-    own: list[click.Parameter] = [
-        click.Option(["--heads"], type=_Many(str), help=f"Two or more, with commas between them. [default: {usual}]"),
-        click.Option(["--seeds"], type=int, default=5, show_default=True, help="Number of splits and trainings."),
-    ]
-    return _recipe_command(task, "compare", f"Compare heads for {task}: {usual}.", own, _show_comparison)
-
-
-def _recipe_command(
-    task: str, function: str, about: str, own: list[click.Parameter], finish: Callable[..., None]
-) -> click.Command:
-    """Build the command that calls a recipe's function: its own options, and those that are passed on."""
-    from recipes.options import all_options
-
-    effort = "quick" if function == "compare" else "default"
-    parameters: list[click.Parameter] = [
-        click.Argument(["file"], type=click.Path()),
-        click.Option(["--target"], multiple=True, required=True, help="Column to predict; repeat it for several."),
-        click.Option(["--test"], type=_Either(), help="Share of the rows to test on, or a file of test rows."),
-        click.Option(["--effort"], default=effort, show_default=True, help="Time to spend: quick, default or best."),
-        click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
-        *own,
-    ]
-    named = {parameter.name for parameter in own}  # the seeds of a comparison are its own
-    for place, options in all_options().items():
-        options = {name: option for name, option in options.items() if name not in named}
-        parameters += [_option(option, repeated=place == "data") for option in options.values() if _fits(option, task)]
-    repeated = {p.name for p in parameters if isinstance(p, click.Option) and p.multiple}
-
-    def run(file: str, target: tuple[str, ...], **given: Any) -> None:
-        import importlib
-
-        context = click.get_current_context()
-        asked = {
-            name: list(value) if name in repeated else value
-            for name, value in given.items()
-            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-        }
-        after = {"save": asked.pop("save", None)} if "save" in given else {}
-        if not str(after.get("save") or ".keras").endswith(".keras"):
-            raise DataError(f"--save {after['save']}: the file's name must end in .keras.")
-        recipe = importlib.import_module(f"recipes.{task}")
-        chosen = target[0] if len(target) == 1 and task != "multilabel" else list(target)
-        finish(getattr(recipe, function)(file, target=chosen, **asked), **after)
-        if "report" in asked:
-            click.echo(f"Report: {asked['report']}")
-
-    return click.Command(task, params=parameters, callback=run, help=f"{about}\n\nFILE is a CSV, TSV or Parquet.")
-
-
-def _fits(option: Option, task: str) -> bool:
-    """Tell whether an option is for this task and can be written on a command line."""
-    return "Callback" not in option.kind and task in _ONLY.get(option.name, TASKS)
-
-
-def _option(option: Option, *, repeated: bool) -> click.Option:
-    flag = f"--{option.name.replace('_', '-')}"
-    about = option.about.replace("`", "")
-    if option.kind == "bool":
-        return click.Option([f"{flag}/--no-{flag[2:]}"], default=option.default, show_default=True, help=about)
-    if repeated and "Sequence[str]" in option.kind:
-        return click.Option([flag], multiple=True, help=about)
-    shown = not isinstance(option.default, tuple) and option.default is not None
-    default = option.default if shown else None
-    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=about)
-
-
-def _type_of(kind: str) -> click.ParamType:
-    if "Sequence" in kind:
-        return _Many(int if "int]" in kind else float if "float]" in kind else str)
-    if "Mapping" in kind:
-        return _Weights()
-    if kind.startswith("str") and "float" not in kind:
-        return click.STRING
-    simple: dict[str, click.ParamType] = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
-    return simple.get(kind.replace(" | None", ""), _Either())
 
 
 class _Either(click.ParamType):
@@ -247,6 +65,344 @@ class _Many(click.ParamType):
         return parts[0] if len(parts) == 1 and self.kind is not int else parts
 
 
+class _PerTask(click.Group):
+    """A group with a command a task, built when it is called for: its options take a moment to collect."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*TASKS, "images", *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "images":
+            return _images_command("compare" if self.name == "compare" else "train")
+        if cmd_name not in TASKS:
+            return super().get_command(ctx, cmd_name)
+        return _compare_command(cmd_name) if self.name == "compare" else _task_command(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        tasks = TASKS | {"images": IMAGES}
+        if self.name == "compare":
+            tasks = {task: f"Compare heads for {task}." for task in tasks}
+        own = {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
+        with formatter.section("Commands"):
+            formatter.write_dl(list((tasks | own).items()))
+
+
+@click.group(cls=_PerTask, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="recipes")
+def recipes() -> None:
+    """From a table to a fitted neural network and its report, in one command.
+
+    `recipes COMMAND --help` lists the options of a command.
+    """
+
+
+@recipes.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The CSV to write; printed when left out.")
+def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
+    """Predict the rows of DATA with a saved MODEL (.keras).
+
+    DATA is a table, or for a model of images a folder or any number of pictures. Writes one line a row: the
+    prediction, and the probability of each class or label; of a picture its name too.
+    """
+    import pandas as pd
+
+    import toolkit
+    from toolkit.files import write_whole
+
+    run = toolkit.load(model)
+    rows, files = _to_predict(run, data)
+    predicted = run.predict(rows)
+    names = [str(name) for name in run.target.columns]
+    table = pd.DataFrame(predicted.reshape(len(rows), -1), columns=pd.Index(names))
+    if run.task != "regression":
+        chances = run.predict_proba(rows)
+        table[[f"probability_{name}" for name in run.classes]] = chances
+    if files:
+        table.insert(0, "file", files, allow_duplicates=True)
+    text = table.to_csv(index=False)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(f"{len(table)} predictions: {write_whole(output, text)}")
+
+
+def _to_predict(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
+    """Read the rows, and of pictures their names; what was done to them is said on standard error."""
+    from toolkit.image_files import Form, read_pictures
+    from toolkit.images import ImageEncoder
+    from toolkit.tables import read
+
+    table, *others = data
+    if isinstance(run.encoder, ImageEncoder):
+        form = Form(run.encoder.shape, run.encoder.dtype)
+        images = read_pictures(list(data) if others else table, form, strict=False)
+        for note in images.notes:
+            click.echo(f"Note: {note}", err=True)
+        return images.pixels, images.names
+    if others:
+        raise DataError(f"{len(data)} files were given; expected one table of rows to predict.")
+    return read(table)[0], []
+
+
+@recipes.command()
+@click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True,
+    help="Folder for the four reports.",
+)  # fmt: skip
+def demo(reports: Path) -> None:
+    """Train one network for each of the four tasks on the sample tables, and write four reports."""
+    import importlib
+
+    from recipes.samples import SAMPLES, path
+
+    written = []
+    for name, sample in SAMPLES.items():
+        click.echo(f"{sample.task}: {name}, target {sample.target}")
+        recipe = importlib.import_module(f"recipes.{sample.task}")
+        run = recipe.train(path(name), target=sample.target)
+        _show(run)
+        written.append(run.report(reports / f"{name}.html"))
+    click.echo("Reports, to open in a browser:")
+    for report in written:
+        click.echo(f"  {report}")
+
+
+@recipes.command()
+@click.argument("source", default="digits")
+@click.option(
+    "--heads", type=_Many(str), default="softmax,hinge", show_default=True, help="Compared on the last model."
+)
+@click.option("--seeds", type=int, default=3, show_default=True, help="Trainings of each head, and of each size.")
+@click.option("--sizes", type=_Many(int), help="Numbers of training images to try, such as 100,1000.")
+@click.option("--effort", default="default", show_default=True, help="Time to spend: quick, default or best.")
+@click.option("--epochs", type=int, help="Passes over the images; each model's own number when left out.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same story.")
+@click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports/digits"), show_default=True,
+    help="Folder for the pages.",
+)  # fmt: skip
+def digits(
+    source: str, heads: tuple[str, ...], seeds: int, sizes: tuple[int, ...] | None, effort: str, epochs: int | None,
+    seed: int, reports: Path,
+) -> None:  # fmt: skip
+    """Read digits from end to end: linear, 25-15-10 and convolutional, softmax and SVM; a page for each, and an index.
+
+    SOURCE is digits (8 x 8, no download), mnist or fashion-mnist (from data/, from where LOGITKIT_DATA says, or fetched
+    once), or a place of images as for `recipes images`.
+    """
+    from recipes.digits import SIZES, tell
+
+    own = {} if epochs is None else {"epochs": epochs}
+    story = tell(
+        source, heads=heads, seeds=seeds, sizes=sizes or SIZES, effort=effort, seed=seed, say=click.echo, **own
+    )
+    for name, model in story.summary()["models"].items():
+        click.echo(f"  {name:<10} {model['accuracy']['value']:>8.2%}  {model['parameters']:>10,} parameters")
+    for sentence in story.comparison.verdict:
+        click.echo(f"  {sentence}")
+    click.echo(f"Report: {story.report(reports)}")
+
+
+@recipes.group(cls=_PerTask)
+def compare() -> None:
+    """Compare heads (SVM, softmax, ...) on one table, with paired differences over several seeds."""
+
+
+@recipes.command()
+@click.argument("name", required=False)
+@click.argument("file", required=False, type=click.Path())
+@click.option("--target", multiple=True, help="Column to predict, for a table of your own.")
+@click.option(
+    "--task", type=click.Choice(list(TASKS)), help="What the target is; the lesson's page says what it takes."
+)
+@click.option("--seed", type=int, help="Same seed, same lesson.")
+@click.option("--all", "whole", is_flag=True, help="Every lesson, with an index of them.")
+@click.option(
+    "--reports", type=click.Path(path_type=Path, file_okay=False), default=Path("reports/lessons"), show_default=True,
+    help="Folder for the pages.",
+)  # fmt: skip
+def lessons(
+    name: str | None, file: str | None, target: tuple[str, ...], task: str | None, seed: int | None, whole: bool,
+    reports: Path,
+) -> None:  # fmt: skip
+    """List the lessons, or run the one called NAME and write its page.
+
+    Some lessons take a table of your own, FILE, in place of their example.
+    """
+    from recipes.lessons import LESSONS, ON_YOUR_DATA, show
+
+    own = {"target": target[0] if len(target) == 1 else list(target) or None, "task": task, "seed": seed}
+    options = {key: value for key, value in own.items() if value is not None}
+    if whole:
+        if name is not None or options:
+            raise DataError("--all runs every lesson on its own example: leave NAME, FILE and their options out.")
+        from recipes.lessons.page import write_index
+
+        shown = []
+        for known in LESSONS:
+            shown.append(show(known))
+            click.echo(shown[-1].report(reports / f"{known}.html"))
+        click.echo(write_index(shown, reports))
+    elif name is None:
+        width = max(map(len, LESSONS))
+        for known, asks in LESSONS.items():
+            click.echo(f"  {known:<{width}}  {asks}")
+        click.echo("`recipes lessons NAME` runs one, `recipes lessons --all` the whole book. On a table of your own:")
+        click.echo(
+            f"`recipes lessons NAME FILE --target COLUMN`, for {', '.join(n for n in LESSONS if n in ON_YOUR_DATA)}."
+        )
+    else:
+        if file is None and options.keys() - {"seed"}:
+            raise DataError(f"a target or a task needs a table: recipes lessons {name} FILE --target COLUMN.")
+        click.echo(show(name, *([] if file is None else [file]), **options).report(reports / f"{name}.html"))
+
+
+def _task_command(task: str) -> click.Command:
+    from toolkit.heads import DEFAULT_HEADS, HEADS
+
+    heads = ", ".join(name for of, name in HEADS if of == task)
+    own: list[click.Parameter] = [
+        click.Option(["--head"], default=DEFAULT_HEADS[task], show_default=True, help=f"Loss and meaning: {heads}."),
+        click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
+        click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
+    ]
+
+    return _recipe_command(task, "train", TASKS[task], own, _finish)
+
+
+def _compare_command(task: str) -> click.Command:
+    from recipes.defaults import COMPARED
+
+    usual = ",".join(COMPARED[task])
+    own: list[click.Parameter] = [
+        click.Option(["--heads"], type=_Many(str), help=f"Two or more, with commas between them. [default: {usual}]"),
+        click.Option(["--seeds"], type=int, default=5, show_default=True, help="Number of splits and trainings."),
+    ]
+    return _recipe_command(task, "compare", f"Compare heads for {task}: {usual}.", own, _show_comparison)
+
+
+def _images_command(function: str) -> click.Command:
+    """Build the command for images, of which the task and the network are options."""
+    from recipes.options import all_options
+    from toolkit.builders import BUILDERS
+
+    own: list[click.Parameter] = [
+        click.Option(["--task"], default="multiclass", show_default=True, help=f"What to predict: {', '.join(TASKS)}."),
+        click.Option(["--files"], help="Of a table: the column of file names; found by its values when left out."),
+        click.Option(["--size"], type=_Many(int), help="Pixels to resize to: 32, or 24,32 (height, width)."),
+        click.Option(["--build"], default="cnn", show_default=True, help=f"The network: {', '.join(BUILDERS)}."),
+    ]
+    if function == "compare":
+        own += [
+            click.Option(["--heads"], type=_Many(str), help="Two or more, with commas between them."),
+            click.Option(["--seeds"], type=int, default=5, show_default=True, help="Number of splits and trainings."),
+        ]
+    else:
+        own += [
+            click.Option(["--head"], help="Loss and meaning, such as softmax or hinge; the task's usual if left out."),
+            click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
+            click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
+        ]
+    passed: dict[str, Option] = {}
+    for build in BUILDERS.values():
+        for place, options in all_options(build).items():
+            if place != "encoding":  # of columns, as most options of the data are
+                passed |= {name: one for name, one in options.items() if place != "data" or name == "validation"}
+    named = {parameter.name for parameter in own}
+    own += [
+        _option(option, repeated=False)
+        for option in passed.values()
+        if option.name not in named and "Callback" not in option.kind
+    ]
+    about = IMAGES if function == "train" else "Compare heads on images."
+    about += "\n\nFILE is a folder, a table of file names, a folder of idx files as MNIST's, or an npz file."
+    return _command("images", function, about, own, _finish if function == "train" else _show_comparison)
+
+
+def _recipe_command(
+    task: str, function: str, about: str, own: list[click.Parameter], finish: Callable[..., None]
+) -> click.Command:
+    """Build the command of a task: its own options, and those that are passed on."""
+    from recipes.options import all_options
+
+    named = {parameter.name for parameter in own}  # the seeds of a comparison are its own
+    for place, options in all_options().items():
+        options = {name: option for name, option in options.items() if name not in named}
+        own = own + [_option(option, repeated=place == "data") for option in options.values() if _fits(option, task)]
+    return _command(task, function, f"{about}\n\nFILE is a CSV, TSV or Parquet.", own, finish)
+
+
+def _command(
+    name: str, function: str, about: str, own: list[click.Parameter], finish: Callable[..., None]
+) -> click.Command:
+    """Build the command that calls a function of the recipe of this name."""
+    images = name == "images"
+    effort = "quick" if function == "compare" else "default"
+    column = "Column to predict; repeat it for several."
+    if images:
+        column = "Of a table of file names: the column to predict; repeat it for several."
+    parameters: list[click.Parameter] = [
+        click.Argument(["file"], type=click.Path()),
+        click.Option(["--target"], multiple=True, required=not images, help=column),
+        click.Option(["--test"], type=_Either(), help="Share of the rows to test on, or a file of test rows."),
+        click.Option(["--effort"], default=effort, show_default=True, help="Time to spend: quick, default or best."),
+        click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
+        *own,
+    ]
+    repeated = {p.name for p in parameters if isinstance(p, click.Option) and p.multiple}
+
+    def run(file: str, target: tuple[str, ...], **given: Any) -> None:
+        import importlib
+
+        context = click.get_current_context()
+        asked = {
+            name: list(value) if name in repeated else value
+            for name, value in given.items()
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        }
+        after = {"save": asked.pop("save", None)} if "save" in given else {}
+        if not str(after.get("save") or ".keras").endswith(".keras"):
+            raise DataError(f"--save {after['save']}: the file's name must end in .keras.")
+        recipe = importlib.import_module(f"recipes.{name}")
+        one = len(target) == 1 and given.get("task", name) != "multilabel"
+        chosen = target[0] if one else list(target) or None
+        finish(getattr(recipe, function)(file, target=chosen, **asked), **after)
+        if "report" in asked:
+            click.echo(f"Report: {asked['report']}")
+
+    return click.Command(name, params=parameters, callback=run, help=about)
+
+
+def _fits(option: Option, task: str) -> bool:
+    """Tell whether an option is for this task and can be written on a command line."""
+    return "Callback" not in option.kind and task in _ONLY.get(option.name, TASKS)
+
+
+def _option(option: Option, *, repeated: bool) -> click.Option:
+    flag = f"--{option.name.replace('_', '-')}"
+    about = option.about.replace("`", "")
+    if option.kind == "bool":
+        return click.Option([f"{flag}/--no-{flag[2:]}"], default=option.default, show_default=True, help=about)
+    if repeated and "Sequence[str]" in option.kind:
+        return click.Option([flag], multiple=True, help=about)
+    shown = not isinstance(option.default, tuple) and option.default is not None
+    default = option.default if shown else None
+    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=about)
+
+
+def _type_of(kind: str) -> click.ParamType:
+    if "Sequence" in kind:
+        return _Many(int if "int]" in kind else float if "float]" in kind else str)
+    if "Mapping" in kind:
+        return _Weights()
+    if kind.startswith("str") and "float" not in kind:
+        return click.STRING
+    simple: dict[str, click.ParamType] = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
+    return simple.get(kind.replace(" | None", ""), _Either())
+
+
 class _Weights(click.ParamType):
     """``balanced``, or label=weight pairs with commas between them."""
 
@@ -259,6 +415,13 @@ class _Weights(click.ParamType):
             return {label: float(weight) for label, weight in (pair.rsplit("=", 1) for pair in value.split(","))}
         except ValueError:
             self.fail(f"{value!r}: expected pairs such as yes=5,no=1.", param, ctx)
+
+
+def _finish(run: Run, save: str | None) -> None:
+    """Print what a run reached, and save it where asked."""
+    _show(run)
+    if save is not None:
+        click.echo(f"Saved: {run.save(save)}")
 
 
 def _show(run: Run) -> None:

@@ -40,7 +40,7 @@ def compare(
 ) -> Comparison:
     """Compare heads on one table; the recipes' `compare` functions say the rest."""
     # A margin has no smoothed labels: on equal terms, no head has.
-    asked = read_options(effort, {"label_smoothing": 0.0} | dict(options))
+    asked = read_options(effort, {"label_smoothing": 0.0} | dict(options), data)
     contenders = _contenders(task, heads)
     drawn = _seeds(seeds)
     trials: dict[tuple[str, int], Trial] = {}

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
 from toolkit.training import default_batch_size, default_epochs
 
-__all__ = ["COMPARED", "EFFORTS", "check_effort", "choose", "encoding"]
+__all__ = [
+    "COMPARED",
+    "EFFORTS",
+    "IMAGE_EFFORTS",
+    "check_effort",
+    "choose",
+    "choose_for_images",
+    "encoding",
+    "image_epochs",
+]
 
 #: Networks trained side by side, by effort: they answer with the mean of their scores.
 EFFORTS = {"quick": 1, "default": 4, "best": 16}
+
+#: The same of images: filters of the first convolution, and passes in shares of `image_epochs`.
+IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
 
 #: The heads that `compare` takes; the others are set against the first.
 COMPARED: dict[str, tuple[str, ...]] = {
@@ -25,6 +37,7 @@ COMPARED: dict[str, tuple[str, ...]] = {
 # RealMLP's parts (Holzmueller et al. 2024), which writes the rates 16 times larger: for a layer with one input.
 _NETWORK = {"bias_spread": 1.0, "dropout": 0.15}
 _SMOOTHING = 0.1
+_IMAGE_RATE = 0.005
 _RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
 
 
@@ -108,3 +121,62 @@ def choose(
         "training": training,
         "seeds": (1 if single else EFFORTS[effort]) if seeds is None else seeds,
     }
+
+
+def choose_for_images(
+    head: Head,
+    effort: str,
+    asked: Mapping[str, Mapping[str, Any]],
+    rows: int,
+    shape: Sequence[int],
+    builder: str,
+) -> dict[str, Any]:
+    """Return the same for images: one network, since convolutions are not trained side by side.
+
+    More effort makes the `cnn` wider and trains it longer. The other builders are trained as on a table.
+
+    Args:
+        head: What the scores mean.
+        effort: A word of `EFFORTS`.
+        asked: The options given, by place.
+        rows: Number of training images.
+        shape: Height, width and channels of an image.
+        builder: `"cnn"`, `"mlp"`, `"linear"`, or anything else for a builder of the user's own.
+
+    Returns:
+        As `choose`.
+
+    Example:
+        >>> from toolkit.heads import get_head
+        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
+        >>> found = choose_for_images(get_head("binary", "logistic"), "default", nothing, 51_000, (28, 28, 1), "cnn")
+        >>> found["model"], found["training"]["epochs"], found["training"]["shift"]
+        ({'filters': 32}, 16, 2)
+    """
+    seeds = asked["ensemble"].get("seeds")
+    if builder != "cnn":
+        found = choose(head, effort, asked, rows, own=builder != "mlp")
+        found["training"].pop("feature_scale", None)  # of columns
+        return found | {"seeds": 1 if seeds is None else seeds}
+    check_effort(effort)
+    filters, passes = IMAGE_EFFORTS[effort]
+    training: dict[str, Any] = {
+        "epochs": max(1, round(passes * image_epochs(rows))),
+        "batch_size": 32 if rows <= 2_000 else 64 if rows <= 20_000 else 128,
+        "shift": min(shape[:2]) // 14,
+    }
+    if "optimizer" not in asked["training"]:
+        training["learning_rate"] = _IMAGE_RATE
+        if head.can_be_smoothed:
+            training["label_smoothing"] = _SMOOTHING
+    return {"model": {"filters": filters}, "training": training, "seeds": 1 if seeds is None else seeds}
+
+
+def image_epochs(rows: int) -> int:
+    """Return the passes that suit a number of training images: fewer of more images, half for eight times as many.
+
+    Example:
+        >>> [image_epochs(rows) for rows in (100, 1_000, 10_000, 51_000, 1_000_000)]
+        [100, 59, 28, 16, 6]
+    """
+    return max(5, min(100, round(16 * (51_000 / rows) ** (1 / 3))))

@@ -76,7 +76,7 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
         "encoding": options_of(Encoder.fit),
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),
-        "model": options_of(build or builders.mlp, but=("seed",)),
+        "model": options_of(build or builders.mlp, but=("seed", "pixels")),
         "training": options_of(training.fit, but=("validation", "sample_weight", "scale", "shuffle", "seed")),
         "ensemble": {"seeds": Option("seeds", "int | None", None, several)},
         "evaluation": {

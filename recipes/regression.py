@@ -30,20 +30,22 @@ def train(
     It is the wrong tool for a category that happens to be written as a number, and for counts of a rare event.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays, y being
-            numbers, shape (n,) or (n, targets).
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X of columns, or of images, shape
+            (n, height, width) or (n, height, width, channels); y numbers, shape (n,) or (n, targets).
         target: Name of the target column, or a list of several; its values are numbers. None for an (X, y) pair.
         test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
             number of rows.
         head: ``"squared"``, ``"absolute"`` (less moved by outliers), ``"huber"`` (between the two), or a `Head`.
         effort: How much time to spend: ``"quick"`` trains one network, ``"default"`` four and ``"best"`` sixteen side
-            by side, which answer with the mean of their scores. A network whose width or the like you name is one.
+            by side, which answer with the mean of their scores. A network whose width or the like you name is one; so
+            is that of images, which gets wider and is trained longer.
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
         options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
-            `toolkit.targets.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` and
-            `toolkit.training.fit`. ``build`` takes another builder, a function of (inputs, units) that returns a
-            ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the comparison models out.
+            `toolkit.targets.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` (of
+            images `cnn`) and `toolkit.training.fit`. ``build`` takes another builder, by word or as a function of
+            (inputs, units) that returns a ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the
+            comparison models out.
 
     Returns:
         The run, trained and evaluated.

@@ -21,7 +21,7 @@ __all__ = ["calls", "circumstances", "resolved", "shown"]
 _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplotlib")
 
 # Options written with commas on the command line; other lists repeat the option.
-_BY_LAYER = ("hidden", "activation", "dropout", "heads")
+_BY_LAYER = ("hidden", "activation", "dropout", "heads", "size", "sizes")
 
 
 def calls(function: str, words: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
@@ -61,7 +61,8 @@ def circumstances() -> dict[str, Any]:
 
 def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options of a function, its defaults overlaid by what was given, as JSON can hold them."""
-    defaults = {name: option.default for name, option in options_of(function, but=("seed",)).items()}
+    # What a recipe itself gives is no default.
+    defaults = {name: option.default for name, option in options_of(function, but=("seed", "pixels")).items()}
     return shown(defaults | dict(given))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from recipes import defaults, settings
 from recipes.options import all_options, options_of, route
 from toolkit import baselines, builders, calibration, metrics, tables, training
-from toolkit.columns import Column
 from toolkit.encoding import Encoder
-from toolkit.errors import DataError
+from toolkit.errors import DataError, nearest
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
+from toolkit.images import ImageEncoder, holds_images
 from toolkit.inference import Scorer
 from toolkit.reading import read_baselines
 from toolkit.row_weights import row_weights
@@ -41,13 +41,17 @@ class Asked:
     effort: str
     places: dict[str, dict[str, Any]]
 
-    def encoding(self, rows: int, columns: Sequence[Column]) -> dict[str, Any]:
-        """Return the options of the encoding of a number of training rows."""
-        numbers = sum(column.kind == "number" for column in columns)
+    def encoding(self, table: Table) -> dict[str, Any]:
+        """Return the options of the encoding of a table's columns."""
+        numbers, rows = sum(column.kind == "number" for column in table.columns), len(table.parts["train"])
         return defaults.encoding(self.places, rows, numbers, own=self.build is not builders.mlp)
 
-    def suited(self, head: Head, rows: int) -> dict[str, Any]:
-        """Return what the recipe chooses for a number of training rows where the user said nothing."""
+    def suited(self, head: Head, table: Table) -> dict[str, Any]:
+        """Return what the recipe chooses for the training rows of a table where the user said nothing."""
+        rows = len(table.parts["train"])
+        if table.pixels is not None:
+            builder = next((name for name, ours in builders.BUILDERS.items() if ours is self.build), "")
+            return defaults.choose_for_images(head, self.effort, self.places, rows, table.pixels.shape[1:], builder)
         return defaults.choose(head, self.effort, self.places, rows, own=self.build is not builders.mlp)
 
 
@@ -56,9 +60,9 @@ class Prepared:
     """A table split and encoded: what heads that are compared share."""
 
     table: Table
-    encoder: Encoder
+    encoder: Encoder | ImageEncoder
     target: Target
-    x: dict[str, NDArray[np.float32]]
+    x: dict[str, NDArray[Any]]
     y: dict[str, NDArray[Any]]
     weights: dict[str, NDArray[np.float64] | None]
     seconds: dict[str, float]
@@ -76,14 +80,15 @@ def train(
     report: str | Path | None,
     options: Mapping[str, Any],
 ) -> Run:
-    """Train one network on a table; the recipes' `train` functions say the rest."""
-    asked = read_options(effort, options)
+    """Train one network on a table or on images; the recipes' `train` functions say the rest."""
+    asked = read_options(effort, options, data)
     chosen = get_head(task, head)
     prepared = prepare(task, data, target, test, seed, asked)
     run = fit(prepared, chosen, asked, seed)
     if asked.places["evaluation"].get("baselines", True):
         with _timed(run.seconds, "baselines"):
             run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
+            run.verdict = baselines.said_of_images(prepared.table)
     with _timed(run.seconds, "intervals"):
         _judge(run, len(prepared.x["train"]), seed)
     given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
@@ -95,35 +100,51 @@ def train(
     return run
 
 
-def read_options(effort: str, options: Mapping[str, Any]) -> Asked:
+def read_options(effort: str, options: Mapping[str, Any], data: Any) -> Asked:
     """Sort the options of a call, before any data is read.
 
     Raises:
         DataError: An option or the effort is unknown.
     """
-    build = options.get("build", builders.mlp)
-    if not callable(build) or isinstance(build, str) or hasattr(build, "get_config"):
-        raise DataError(f"build={build!r}: expected a function of (inputs, units) that returns a keras.Sequential.")
+    images = holds_images(data)
+    build = options.get("build", builders.cnn if images else builders.mlp)
+    build = builders.BUILDERS.get(build, build) if isinstance(build, str) else build
+    if not callable(build) or hasattr(build, "get_config"):
+        raise DataError(
+            f"build={build!r}: expected {', '.join(map(repr, builders.BUILDERS))} or a function of (inputs, units) "
+            f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
+        )
     defaults.check_effort(effort)
-    return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, all_options(build)))
+    other = [name for name in options if images and "build" not in options and name in options_of(builders.mlp)]
+    if other and other[0] not in options_of(build):
+        raise DataError(f"'{other[0]}' is an option of mlp, and images are for cnn unless you say build='mlp'.")
+    places = route({k: v for k, v in options.items() if k != "build"}, all_options(build))
+    if images and places["encoding"]:
+        raise DataError(
+            f"option '{next(iter(places['encoding']))}' is for columns, and these are images: leave it out."
+        )
+    return Asked(build, effort, places)
 
 
 def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, asked: Asked) -> Prepared:
-    """Read, split and encode a table."""
+    """Read, split and encode a table or images."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         table = tables.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
     with _timed(seconds, "encode"):
         parts = table.parts
-        rows = table.frame.iloc[parts["train"]]
-        encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding(len(rows), table.columns))
+        rows = table.features(parts["train"])
+        if table.pixels is None:
+            encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding(table))
+        else:
+            encoder = ImageEncoder.fit(rows)
         coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked.places["target"])
         weights = row_weights(table, coded, **asked.places["weights"])
         return Prepared(
             table,
             encoder,
             coded,
-            {part: encoder.transform(table.frame.iloc[positions]) for part, positions in parts.items()},
+            {part: encoder.transform(table.features(positions)) for part, positions in parts.items()},
             {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()},
             {part: None if weights is None else weights[positions] for part, positions in parts.items()},
             seconds,
@@ -141,13 +162,16 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         progress: Overrides the option.
     """
     table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
-    suited = asked.suited(head, len(x["train"]))
+    suited = asked.suited(head, table)
     seeds = suited["seeds"]
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
     own = options_of(asked.build)
     model_options = suited["model"] | asked.places["model"]
-    size = prepared.encoder.width, prepared.target.units
+    encoder = prepared.encoder
+    if isinstance(encoder, ImageEncoder) and "pixels" in own:
+        model_options["pixels"] = (encoder.mean, encoder.deviation)
+    size = getattr(encoder, "shape", encoder.width), prepared.target.units
     models = [
         _build(asked.build, *size, model_options | ({"seed": seed + more} if "seed" in own else {}))
         for more in range(seeds)
@@ -172,7 +196,7 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         task=table.task,
         head=head,
         model=trained.model,
-        encoder=prepared.encoder,
+        encoder=encoder,
         target=prepared.target,
         history=trained.history,
         best_epoch=trained.best_epoch,
@@ -193,7 +217,11 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         "head": head.name,
         "seed": seed,
         "data": {"source": table.name} | settings.shown(asked.places["data"]),
-        "encoding": settings.resolved(Encoder.fit, asked.encoding(len(x["train"]), table.columns))
+        "encoding": (
+            encoder.to_dict()["images"]
+            if isinstance(encoder, ImageEncoder)
+            else settings.resolved(Encoder.fit, asked.encoding(table))
+        )
         | settings.resolved(Target.fit, asked.places["target"]),
         "weights": settings.shown(asked.places["weights"]),
         "seeds": seeds,
@@ -205,7 +233,7 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
     return run
 
 
-def _each(run: Run, members: keras.Sequential, x: NDArray[np.float32], tested: pd.DataFrame) -> pd.DataFrame:
+def _each(run: Run, members: keras.Sequential, x: NDArray[Any], tested: pd.DataFrame) -> pd.DataFrame:
     """Return each network's own metrics on the test part."""
     scores = np.moveaxis(Scorer(members)(x), 1, 0)
     return pd.DataFrame([metrics.evaluate(run.outcome_of(own, tested)) for own in scores])
@@ -231,7 +259,9 @@ def _calibrate(run: Run, prepared: Prepared, threshold: str | float | None, seed
             raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
 
 
-def _build(build: Callable[..., Any], inputs: int, units: int, options: dict[str, Any]) -> keras.Sequential:
+def _build(
+    build: Callable[..., Any], inputs: int | tuple[int, int, int], units: int, options: dict[str, Any]
+) -> keras.Sequential:
     """Call the builder and check what it returns."""
     import keras
 
@@ -240,7 +270,7 @@ def _build(build: Callable[..., Any], inputs: int, units: int, options: dict[str
     if not isinstance(model, keras.Sequential):
         raise DataError(f"build={name} returned {type(model).__name__}; expected a keras.Sequential.")
     if not model.built:
-        model.build((None, inputs))
+        model.build((None, inputs) if isinstance(inputs, int) else (None, *inputs))
     if tuple(model.output_shape) != (None, units):
         raise DataError(f"build={name} returned a model with output {model.output_shape}; expected (None, {units}).")
     last = model.layers[-1]
@@ -260,9 +290,9 @@ def _judge(run: Run, rows: int, seed: int) -> None:
         theirs = metrics.intervals(other, seed=seed).reindex(frame.index)
         frame[[name, f"{name}_low", f"{name}_high"]] = theirs[["value", "low", "high"]]
     run.table = frame
-    run.verdict = read_baselines(
-        run.outcome, run.baselines, rows, len(run.classes), parameters=run.model.count_params()
-    )
+    learnable = sum(int(np.prod(variable.shape)) for variable in run.model.trainable_variables)
+    known = {"parameters": learnable, "images": run.is_image}
+    run.verdict = read_baselines(run.outcome, run.baselines, rows, len(run.classes), **known) + run.verdict
 
 
 @contextmanager

@@ -38,3 +38,33 @@ def runs() -> dict[str, Any]:
             path(name), target=sample.target, hidden=(16,), epochs=12, learning_rate=0.01, progress=False
         )
     return fitted
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory) -> Path:
+    """A folder of small pictures, a sub-folder a class: a bright disc, a cross or a square on noise, of mixed sizes."""
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("pictures") / "shapes"
+    drawn = np.random.default_rng(0)
+    for place in range(150):
+        name = ("cross", "disc", "square")[place % 3]
+        height, width = (16, 12) if place % 5 else (32, 26)
+        up, across = (np.linspace(-1.5, 1.5, size) for size in (height, width))
+        x, y = np.abs(across[None, :] + drawn.normal(0, 0.1)), np.abs(up[:, None] + drawn.normal(0, 0.1))
+        inside = {"disc": x**2 + y**2 < 1, "square": np.maximum(x, y) < 0.9, "cross": np.minimum(x, y) < 0.3}[name]
+        pixels = drawn.integers(0, 80, (height, width, 3))
+        pixels[inside] += np.array([150, 120, 40])
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{place:03}.png")
+    (folder / "disc" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image_run(shapes) -> Any:
+    """One run on these pictures, shared: nobody refits or changes it."""
+    from recipes import images
+
+    return images.train(shapes, epochs=4, learning_rate=0.003, progress=False)

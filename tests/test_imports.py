@@ -17,12 +17,24 @@ FLOORS = [
     {"errors", "files", "schema", "wording"},
     {
         *("columns", "describing", "row_weights", "sources", "splitting", "tables", "targets"),
-        *("baselines", "calibration", "encoding", "isotonic", "losses", "metrics", "plots", "progress", "reading"),
-        *("significance", "svg"),
+        *(
+            "augmentation",
+            "baselines",
+            "calibration",
+            "drawing",
+            "encoding",
+            "isotonic",
+            "losses",
+            "metrics",
+            "plots",
+            "progress",
+            "reading",
+        ),
+        *("decoding", "downloads", "image_archives", "image_figures", "image_files", "images", "significance", "svg"),
     },
     {"archive", "builders", "compiled", "epochs", "gradients", "heads", "inference", "members", "numerics"},
     {
-        *("figures", "report", "results", "runs", "summary", "training"),
+        *("figures", "image_results", "report", "results", "runs", "summary", "training"),
         *("comparisons", "comparison_figures", "comparison_summary", "contrasts"),
     },
 ]
@@ -144,6 +156,12 @@ def test_only_the_command_line_imports_the_command_line():
     assert callers <= {"recipes.__main__"}
 
 
+def test_lessons_are_leaves():
+    callers = {name for name in MODULES if any(other.startswith("recipes.lessons") for other in IMPORTS[name])}
+    allowed = ("recipes.lessons", "recipes.notebooks", "recipes.cli")
+    assert {name for name in callers if not name.startswith(allowed)} == set()
+
+
 @pytest.mark.parametrize("module", WITHOUT_KERAS)
 def test_a_room_without_keras_never_imports_it(module):
     assert {name for name in IMPORTS[module] if name.split(".")[0] in HEAVY} == set()
@@ -167,7 +185,9 @@ def test_importing_a_package_does_not_load_tensorflow(package):
     assert loaded_after(f"import {package}").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["multilabel", "--help"], ["predict", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["multilabel", "--help"], ["predict", "--help"], ["lessons"]]
+)
 def test_asking_the_command_line_for_help_does_not_load_tensorflow(words):
     code = f"""
 from recipes.cli import main

@@ -51,6 +51,12 @@ def test_the_packages_say_that_they_are_typed():
     assert (ROOT / "recipes" / "py.typed").is_file()
 
 
+def test_the_oldest_versions_are_the_lower_bounds_of_the_dependencies(project):
+    wanted = [re.match(r"([\w-]+)>=([\d.]+)", one) for one in project["project"]["dependencies"]]
+    pinned = (ROOT / "tests" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in pinned if not line.startswith("#")] == [f"{one[1]}=={one[2]}" for one in wanted]
+
+
 def test_the_changelog_has_a_place_for_the_next_change_or_names_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[(Unreleased|{re.escape(toolkit.__version__)})\]", text, re.MULTILINE)

@@ -22,11 +22,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from toolkit.encoding import Encoder
+from toolkit.images import ImageEncoder, square_for
 from toolkit.metrics import Outcome
 from toolkit.tables import Table
 from toolkit.targets import Target
 
-__all__ = ["fit_baselines"]
+__all__ = ["fit_baselines", "said_of_images"]
 
 # What a tree costs is counted in cells (rows x columns), about 25 ns each on one core. Beside its rows' cells it costs
 # a column this many for its histograms, by the number of bins.
@@ -40,17 +41,28 @@ _ONE_THREAD = 5_000_000
 # Multiplications of the linear model: of one step of Newton's method, and of all the cheaper steps it takes otherwise.
 _NEWTON_BUDGET = 4_000_000_000
 _STEPS_BUDGET = 20_000_000_000
+_FEWEST_STEPS = 20
+# Multiplications of the fewest steps that would take minutes.
+_STEPS_LIMIT = 1_000_000_000_000
+# Of images: the most columns and rows of each, beside a network that takes minutes.
+_IMAGE_COLUMNS = {"linear": 1_024, "tree": 256}
+_IMAGE_ROWS = {"linear": 20_000, "tree": 10_000}
+# Pixels hang together, and a linear model that is stopped early does better on them besides.
+_IMAGE_STEPS_BUDGET = 5_000_000_000
 
 
-def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) -> dict[str, Outcome]:
+def fit_baselines(table: Table, encoder: Encoder | ImageEncoder, target: Target, *, seed: int) -> dict[str, Outcome]:
     """Return what three simple models say about the test part.
 
     - "dummy": the mean of the target, or the classes' shares, whatever the row.
-    - "linear": ridge or logistic regression on the encoded columns; one a label for multi-label targets.
+    - "linear": ridge or logistic regression on the encoded columns; one a label for multi-label targets. Where even 20
+      steps with its many classes would take minutes, it is left out.
     - "tree": histogram gradient boosting on the columns themselves, missing values and categories as they are; one
       a target or label. Above 10,000 rows it stops early by itself. Several labels or classes that would take long
       together get coarser bins (63 instead of 255), then fewer rounds (down to 10 instead of 100, below 30 of them at a
       higher learning rate); where that would still take minutes, "tree" is left out.
+
+    Images are rows of pixels to the last two: see `said_of_images`.
 
     Args:
         table: The split data. Sample weights are honoured.
@@ -76,30 +88,35 @@ def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) 
     """
     rows = np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
     test = table.parts["test"]
-    weights = None if table.sample_weight is None else table.sample_weight[rows]
-    plain = encoder.without_pieces()
-    codes, categorical = encoder.codes(table.frame)
-    # scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
-    fewest = 1 if len(rows) <= 10_000 else max(20, len(rows) // 10_000)
-    codes = np.where((~np.isnan(codes[rows])).sum(axis=0) < fewest, 0.0, codes)
-    features = {
-        "dummy": (np.zeros((len(rows), 1)), np.zeros((len(test), 1))),
-        "linear": (plain.transform(table.frame.iloc[rows]), plain.transform(table.frame.iloc[test])),
-        "tree": (codes[rows], codes[test]),
+    features: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {
+        "dummy": (rows, np.zeros((len(rows), 1)), np.zeros((len(test), 1)))
     }
-    y = target.encode(table.target.iloc[rows])
+    if isinstance(encoder, ImageEncoder):
+        categorical = np.zeros(0, bool)
+        features |= _pixels(table, encoder, rows, test, seed)
+    else:
+        plain = encoder.without_pieces()
+        codes, categorical = encoder.codes(table.frame)
+        # scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
+        fewest = 1 if len(rows) <= 10_000 else max(20, len(rows) // 10_000)
+        codes = np.where((~np.isnan(codes[rows])).sum(axis=0) < fewest, 0.0, codes)
+        features["linear"] = rows, plain.transform(table.frame.iloc[rows]), plain.transform(table.frame.iloc[test])
+        features["tree"] = rows, codes[rows], codes[test]
     classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
-    outputs = y.reshape(len(y), -1).T
-    outputs = outputs.astype(int) if classes else outputs
     outcomes = {}
-    for name, (x, new) in features.items():
-        make = _maker(name, x, classes, len(outputs), categorical, seed)
+    for name, (used, x, new) in features.items():
+        y = target.encode(table.target.iloc[used])
+        outputs = y.reshape(len(y), -1).T
+        outputs = outputs.astype(int) if classes else outputs
+        weights = None if table.sample_weight is None else table.sample_weight[used]
+        make = _maker(name, x, classes, len(outputs), categorical, seed, isinstance(encoder, ImageEncoder))
         if make is None:
             continue
         start = time.perf_counter()
         with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", LinAlgWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             models = [_fit(make, x, output, weights, classes > 0) for output in outputs]
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
@@ -108,15 +125,47 @@ def fit_baselines(table: Table, encoder: Encoder, target: Target, *, seed: int) 
     return outcomes
 
 
+def said_of_images(table: Table) -> list[str]:
+    """Say what the linear model and the trees see of many or large images; nothing of a table of columns."""
+    if table.pixels is None:
+        return []
+    rows = len(table.parts["train"]) + len(table.parts["validation"])
+    sentences = []
+    for name, words in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
+        square = square_for(table.pixels.shape[1:], _IMAGE_COLUMNS[name])
+        seen = [f"{_IMAGE_ROWS[name]:,} of {rows:,} images"] * (rows > _IMAGE_ROWS[name])
+        seen += [f"the means of {square} x {square} pixels"] * (square > 1)
+        if seen:
+            sentences.append(f"{words} learns from {' and '.join(seen)}, which keeps its time below the network's.")
+    return sentences
+
+
+def _pixels(
+    table: Table, encoder: ImageEncoder, rows: np.ndarray, test: np.ndarray, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return the rows that each model of pixels learns from, and its matrices."""
+    found = {}
+    for name, most in _IMAGE_ROWS.items():
+        used = rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+        square = square_for(encoder.shape, _IMAGE_COLUMNS[name])
+        x, new = (encoder.columns(table.features(part), square) for part in (used, test))
+        found[name] = used, x, new
+    return found
+
+
 def _maker(
-    name: str, x: np.ndarray, classes: int, outputs: int, categorical: np.ndarray, seed: int
+    name: str, x: np.ndarray, classes: int, outputs: int, categorical: np.ndarray, seed: int, pixels: bool = False
 ) -> Callable[[], Any] | None:
     """Return what makes the unfitted model of one output, or None where it would take too long."""
     if name == "dummy":
         return partial(DummyClassifier, strategy="prior") if classes else DummyRegressor
     together = outputs * (classes if classes > 2 else 1)
     if name == "linear":
-        return partial(_logistic, x.shape, classes, together, seed) if classes else partial(Ridge, random_state=seed)
+        if not classes:
+            return partial(Ridge, random_state=seed)
+        if _FEWEST_STEPS * x.size * together > _STEPS_LIMIT:
+            return None
+        return partial(_logistic, x.shape, classes, together, _IMAGE_STEPS_BUDGET if pixels else _STEPS_BUDGET, seed)
     rows, columns = x.shape
     bins = 255
     if 100 * together * columns * (rows + _HISTOGRAM_ROWS[bins]) > _TREE_BUDGET and together > 1:
@@ -131,7 +180,7 @@ def _maker(
         learning_rate=float(np.clip(3 / rounds, 0.1, 0.3)),
         max_bins=bins,
         # A category with more levels than bins is taken by its number.
-        categorical_features=categorical & (np.nanmax(x, axis=0, initial=0) < bins),
+        categorical_features=categorical & (np.nanmax(x, axis=0, initial=0) < bins) if categorical.any() else None,
         random_state=seed,
     )
 
@@ -156,12 +205,12 @@ def _predict(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
     return chance
 
 
-def _logistic(shape: tuple[int, int], classes: int, together: int, seed: int) -> LogisticRegression:
+def _logistic(shape: tuple[int, int], classes: int, together: int, budget: int, seed: int) -> LogisticRegression:
     """Newton's method where its matrix is small: it is exact within a dozen steps; else a bounded number of steps."""
     rows, columns = shape
     if rows * (columns * (classes if classes > 2 else 1)) ** 2 <= _NEWTON_BUDGET:
         return LogisticRegression(solver="newton-cholesky", random_state=seed)
-    steps = int(np.clip(_STEPS_BUDGET // (rows * columns * together), 20, 200))
+    steps = int(np.clip(budget // (rows * columns * together), _FEWEST_STEPS, 200))
     return LogisticRegression(max_iter=steps, random_state=seed)
 
 

@@ -8,7 +8,8 @@ reads nor changes a global random state.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DataError, nearest
@@ -16,9 +17,11 @@ from toolkit.errors import DataError, nearest
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["ACTIVATIONS", "architecture", "linear", "mlp"]
+__all__ = ["ACTIVATIONS", "BUILDERS", "architecture", "cnn", "linear", "mlp"]
 
 MAXOUT_PIECES = 2
+# Of the running mean and variance of batch normalisation: Keras's 0.99 takes hundreds of steps to get there.
+_MOMENTUM = 0.9
 
 #: Every activation by name, with the initialiser that keeps the variance of its outputs steady.
 #: He et al. 2015 for the rectifiers, Glorot and Bengio 2010 for the symmetric ones, LeCun 1998 for SELU.
@@ -44,13 +47,14 @@ ACTIVATIONS = {
 
 
 def linear(
-    inputs: int,
+    inputs: int | tuple[int, int, int],
     units: int,
     *,
     initializer: str = "auto",
     l1: float = 0.0,
     l2: float = 0.0,
     max_norm: float | None = None,
+    pixels: tuple[float, float] = (0.0, 255.0),
     seed: int = 0,
 ) -> keras.Sequential:
     """Build a linear model: one dense layer from the columns to the scores.
@@ -59,12 +63,13 @@ def linear(
     with a squared head linear regression. It is the wrong tool where columns act together: use `mlp`.
 
     Args:
-        inputs: Number of input columns.
+        inputs: Number of input columns; or height, width and channels of images, whose pixels are then its columns.
         units: Number of scores: one for a binary task, one per class, label or target otherwise.
         initializer: Any Keras initialiser by name; ``"auto"`` is Glorot's.
         l1: Strength of the penalty on the sum of absolute weights. With `l2` as well: elastic net.
         l2: Strength of the penalty on the sum of squared weights.
         max_norm: Largest length of each unit's weight vector; None leaves it free.
+        pixels: As for `cnn`; of images alone.
         seed: Seed of the initial weights.
 
     Returns:
@@ -77,11 +82,12 @@ def linear(
         >>> linear(4, 3).count_params()
         15
     """
-    return mlp(inputs, units, hidden=(), initializer=initializer, l1=l1, l2=l2, max_norm=max_norm, seed=seed)
+    penalties: dict[str, Any] = {"l1": l1, "l2": l2, "max_norm": max_norm}
+    return mlp(inputs, units, hidden=(), initializer=initializer, **penalties, pixels=pixels, seed=seed)
 
 
 def mlp(
-    inputs: int,
+    inputs: int | tuple[int, int, int],
     units: int,
     *,
     hidden: Sequence[int] = (256, 256, 256),
@@ -93,12 +99,13 @@ def mlp(
     max_norm: float | None = None,
     dropout: float | Sequence[float] = 0.0,
     batch_norm: bool = False,
+    pixels: tuple[float, float] = (0.0, 255.0),
     seed: int = 0,
 ) -> keras.Sequential:
     """Build a multi-layer perceptron: dense hidden layers, then a linear layer of scores.
 
     Args:
-        inputs: Number of input columns.
+        inputs: Number of input columns; or height, width and channels of images, whose pixels are then its columns.
         units: Number of scores: one for a binary task, one per class, label or target otherwise.
         hidden: Width of each hidden layer, in neurons; ``()`` is a linear model.
         activation: One name of `ACTIVATIONS` for all hidden layers, or one per layer. ``leaky_relu`` has slope 0.1;
@@ -112,6 +119,7 @@ def mlp(
         max_norm: Largest length of each unit's incoming weight vector; None leaves it free.
         dropout: Share of hidden outputs set to zero at random in training, 0 to below 1; one for all or one per layer.
         batch_norm: Normalise each hidden layer's sums over the batch, before the activation (Ioffe and Szegedy 2015).
+        pixels: As for `cnn`; of images alone.
         seed: Seed of the initial weights and of dropout.
 
     Returns:
@@ -149,7 +157,9 @@ def mlp(
             name=name,
         )
 
-    layers: list[Any] = [keras.Input((inputs,), name="columns")]
+    layers: list[Any] = [keras.Input((inputs,), name="columns")] if isinstance(inputs, int) else _raw(inputs, pixels)
+    if not isinstance(inputs, int):
+        layers.append(keras.layers.Flatten(name="columns"))
     for i, (width, kind, rate) in enumerate(zip(hidden, activations, dropouts, strict=True), start=1):
         _check_activation(kind)
         pieces = MAXOUT_PIECES if kind == "maxout" else 1
@@ -162,6 +172,95 @@ def mlp(
             layers.append(keras.layers.Dropout(rate, seed=next(seeds), name=f"dropout_{i}"))
     layers.append(dense(units, "linear", "scores"))
     return keras.Sequential(layers, name="mlp" if hidden else "linear")
+
+
+def cnn(
+    inputs: int | tuple[int, int, int],
+    units: int,
+    *,
+    filters: int = 32,
+    dropout: float = 0.0,
+    pixels: tuple[float, float] = (0.0, 255.0),
+    seed: int = 0,
+) -> keras.Sequential:
+    """Build a convolutional network for images of some 8 to 128 pixels: it finds shapes wherever they stand.
+
+    Convolutions of 3 x 3 pixels alternate with a halving (the largest of 2 x 2) and batch normalisation, until at most
+    3 pixels a side are left; each has `filters` more filters than the one before. What remains is averaged over its
+    places. The first convolution of larger images steps over several pixels, so that 32 a side remain or thereabouts.
+
+    Args:
+        inputs: Height, width and channels of the images.
+        units: Number of scores: one for a binary task, one per class, label or target otherwise.
+        filters: Filters of the first convolution; time grows with the square.
+        dropout: Share of the averaged features set to zero at random in training, 0 to below 1.
+        pixels: What the first layer takes off each raw pixel, and what it divides by. The recipes give the mean and
+            the standard deviation of the training pixels.
+        seed: Seed of the initial weights and of dropout.
+
+    Returns:
+        A model from raw pixels (n, height, width, channels) to raw scores (n, units), not compiled.
+
+    Raises:
+        DataError: An argument is out of its range, or the inputs are columns.
+
+    References:
+        Ioffe and Szegedy, Batch Normalization, ICML 2015; Lin, Chen and Yan, Network In Network (the average over
+        places), ICLR 2014.
+
+    Example:
+        >>> model = cnn((28, 28, 1), 10)
+        >>> [layer.output.shape[1:] for layer in model.layers if layer.name.startswith("convolution")]
+        [(28, 28, 32), (14, 14, 64), (7, 7, 96), (3, 3, 128)]
+    """
+    import keras
+
+    if isinstance(inputs, int):
+        raise DataError("cnn is for images, and the inputs are columns: take build='mlp'.")
+    if isinstance(filters, bool) or filters != int(filters) or filters < 1:
+        raise DataError(f"filters={filters!r}: expected a whole number, 1 or more.")
+    _check_ranges(inputs, units, 0.0, 0.0, None, (dropout,))
+    step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
+    sides = tuple(-(-side // step) for side in inputs[:2])
+    halvings = max(0, math.ceil(math.log2(min(sides) / 3.999)))
+    seeds = itertools.count(seed * 1_000 + 1)
+    layers = _raw(inputs, pixels)
+    for i in range(1, halvings + 2):
+        stride = step if i == 1 else 1
+        layers.append(
+            keras.layers.Conv2D(
+                filters * i,
+                2 * stride + 1,
+                strides=stride,
+                padding="same",
+                use_bias=False,  # batch normalisation would subtract it again
+                kernel_initializer=_initializer("auto", "relu", next(seeds)),
+                name=f"convolution_{i}",
+            )
+        )
+        if i <= halvings:  # before the rest, which then has a quarter of the numbers to work on
+            layers.append(keras.layers.MaxPooling2D(name=f"halving_{i}"))
+        layers.append(keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{i}"))
+        layers.append(keras.layers.Activation("relu", name=f"relu_{i}"))
+    layers.append(keras.layers.GlobalAveragePooling2D(name="average"))
+    if dropout:
+        layers.append(keras.layers.Dropout(dropout, seed=next(seeds), name="dropout"))
+    layers.append(
+        keras.layers.Dense(units, kernel_initializer=_initializer("auto", "linear", next(seeds)), name="scores")
+    )
+    return keras.Sequential(layers, name="cnn")
+
+
+#: Builders by word.
+BUILDERS: dict[str, Callable[..., Any]] = {"linear": linear, "mlp": mlp, "cnn": cnn}
+
+
+def _raw(shape: tuple[int, int, int], pixels: tuple[float, float]) -> list[Any]:
+    """Return the first layers of a network of images, which take raw pixels."""
+    import keras
+
+    centre, spread = pixels
+    return [keras.Input(shape, name="pixels"), keras.layers.Rescaling(1 / spread, -centre / spread, name="rescaled")]
 
 
 def _activation_layers(kind: str, width: int, name: str) -> list[Any]:
@@ -223,9 +322,9 @@ def _check_activation(kind: str) -> None:
 
 
 def _check_ranges(
-    inputs: int, units: int, l1: float, l2: float, max_norm: float | None, dropouts: Sequence[float]
+    inputs: int | tuple[int, ...], units: int, l1: float, l2: float, max_norm: float | None, dropouts: Sequence[float]
 ) -> None:
-    if inputs < 1 or units < 1:
+    if min(inputs if isinstance(inputs, tuple) else (inputs,)) < 1 or units < 1:
         raise DataError(f"a model needs at least one input and one output; got inputs={inputs}, units={units}.")
     for name, value in (("l1", l1), ("l2", l2)):
         if not 0 <= value < float("inf"):
@@ -256,8 +355,6 @@ def architecture(model: keras.Model) -> list[dict[str, Any]]:
         >>> sum(row["neurons"] for row in rows), sum(row["parameters"] for row in rows)
         (9, 41)
     """
-    import math
-
     rows = []
     layers = list(model.layers)
     for position, layer in enumerate(layers):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import metrics
+from toolkit.baselines import said_of_images
 from toolkit.contrasts import confidence_of, disagreement, first_trials, jiggle, margin_asked, margins_of, regions
 from toolkit.results import short
 from toolkit.summary import SCHEMA, _and, _clean
@@ -264,6 +265,8 @@ def _terms(comparison: Comparison) -> dict[str, Any]:
         "rows": table.rows,
         "columns_given": len(table.source_columns),
         "columns_used": len(table.columns),
+        "baselines": said_of_images(table),
+        "images": None if table.pixels is None else " × ".join(map(str, table.pixels.shape[1:])),
         "parts": {part: len(positions) for part, positions in table.parts.items()},
         "reason": table.split_reason,
     }

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
-from toolkit.results import _cell, short
+from toolkit.image_figures import scale_of, shrunk
+from toolkit.images import ImageEncoder
+from toolkit.results import _cell, pictured, short
 from toolkit.summary import CELLS, _telling
 from toolkit.wording import plain
 
@@ -91,6 +93,20 @@ def disagreement(comparison: Comparison) -> dict[str, Any]:
     columns = table.describe()["columns"] if len(where) else []
     columns = [columns[i] for i in _telling(columns, CELLS)]
     test = table.parts["test"]
+    rows: list[dict[str, Any]] = [
+        {
+            "row": table.source_rows[test[place]],
+            "said": words,
+            "cells": [_cell(table.frame[c["name"]].iloc[test[place]], c["kind"]) for c in columns],
+        }
+        for place, words in zip(where, said, strict=True)
+    ]
+    first, image = trials[0].run, None
+    if table.pixels is not None and first is not None:
+        height, width = shrunk(np.zeros((1, *table.pixels.shape[1:3], 1), np.uint8)).shape[1:3]
+        image = {"height": height, "width": width, "scale": scale_of(height, width)}
+        for entry, shown in zip(rows, pictured(first, table, test[list(where)]), strict=True):
+            entry |= shown
     return {
         "counted": int(trials[0].outcome.y_true.size),
         "counts": counts,
@@ -99,14 +115,8 @@ def disagreement(comparison: Comparison) -> dict[str, Any]:
             "head": head,
             "columns": [column["name"] for column in columns],
             "left_out": len(table.columns) - len(columns),
-            "rows": [
-                {
-                    "row": table.source_rows[test[place]],
-                    "said": words,
-                    "cells": [_cell(table.frame[c["name"]].iloc[test[place]], c["kind"]) for c in columns],
-                }
-                for place, words in zip(where, said, strict=True)
-            ],
+            "image": image,
+            "rows": rows,
         },
     }
 
@@ -243,7 +253,10 @@ def regions(comparison: Comparison) -> dict[str, Any] | None:
     if not drawn or classes > CLASSES:
         return None
     run, table = drawn[0][1].run, comparison.tables[comparison.seeds[0]]
-    if run is None or any(trial.run is None or trial.run.encoder.names != run.encoder.names for _, trial in drawn):
+    if run is None or isinstance(run.encoder, ImageEncoder):  # a plane through pixels shows no images
+        return None
+    names = run.encoder.names
+    if any(getattr(trial.run and trial.run.encoder, "names", None) != names for _, trial in drawn):
         return None
     inputs = run.encoder.transform(table.frame.iloc[table.parts["test"]]).astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
@@ -290,7 +303,7 @@ def regions(comparison: Comparison) -> dict[str, Any] | None:
     return {
         "inputs": inputs.shape[1],
         "exact": exact,
-        "names": [plain(name) for name in run.encoder.names[:2]] if exact else None,
+        "names": [plain(name) for name in names[:2]] if exact else None,
         "share": share,
         "x": short([x[0], x[-1]]),
         "y": short([y[0], y[-1]]),

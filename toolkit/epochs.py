@@ -1,7 +1,7 @@
 """Whole epochs as compiled programs, kept and used again for models of the same structure.
 
-An epoch gathers its shuffled rows once and loops over the mini-batches inside the graph, with the Keras loss and the
-Keras optimiser: no Python a batch. Evaluation is compiled the same way.
+An epoch takes one order of the rows and loops over the mini-batches inside the graph, with the Keras loss and the Keras
+optimiser: no Python a batch. Evaluation is compiled the same way.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.inference import gains_from_xla
+from toolkit.inference import gains_from_xla, piece_sizes
 from toolkit.members import FEATURE_SCALE, member_axes
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["Worker", "borrow", "give_back", "layer_rates"]
-
-# Rows to validate on are scored in pieces of this many, so that memory stays small.
-_PIECE = 8192
 
 # RealMLP's defaults (Holzmueller et al. 2024), which divides kernels by the root of their inputs in the network itself:
 # for Adam that is the same as a rate for each layer, and the network stays plain. A layer of 256 inputs has the rate 1.
@@ -69,6 +66,7 @@ class Worker:
         batch: Rows a step.
         by_layer: Multiply the learning rate of each variable by its entry of `layer_rates`.
         clip_norm: Largest length of the gradient of each of several members; a single model's optimiser sees to it.
+        xla: False leaves XLA out even where it gains: it compiles for a second, and few steps don't earn that.
     """
 
     def __init__(
@@ -80,6 +78,7 @@ class Worker:
         *,
         by_layer: bool = False,
         clip_norm: float | None = None,
+        xla: bool = True,
     ) -> None:
         self.model, self.optimizer = model, optimizer
         self._loss, self._batch, self._clip_norm = loss, batch, clip_norm
@@ -89,7 +88,8 @@ class Worker:
         if by_layer:
             _rate_by_variable(optimizer, self._variables, layer_rates(model))
         self._fresh = [variable.numpy() for variable in optimizer.variables]
-        self._xla = gains_from_xla(model)
+        self._xla = xla and gains_from_xla(model)
+        self._piece = piece_sizes(model)[-1]
         self._epochs: dict[int, Callable[..., Any]] = {}
         self._validations: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
@@ -117,8 +117,7 @@ class Worker:
 
         total, scores = np.zeros(self._members), []
         rows = data[0].shape[0]
-        for start in range(0, rows, _PIECE):
-            piece = [None if part is None else part[start : start + _PIECE] for part in data]
+        for piece in self._pieces(data):
             key = tuple(None if part is None else (tuple(part.shape), part.dtype) for part in piece)
             if key not in self._validations:
                 function = tf.function(self._validation, jit_compile=self._xla)
@@ -132,22 +131,28 @@ class Worker:
         """Return the length of the gradient of the whole objective over (x, y, weights or None), dropout off."""
         import tensorflow as tf
 
-        x, y, w = data
-        with tf.GradientTape() as tape:
-            total = self._objective(self._mean_loss(y, self.model(x, training=False), w))
-        return float(tf.linalg.global_norm(tape.gradient(total, self._variables)))
+        total = [tf.zeros_like(variable.value) for variable in self._variables]
+        for x, y, w in self._pieces(data):
+            with tf.GradientTape() as tape:
+                value = self._objective(self._mean_loss(y, self.model(x, training=False), w))
+            gradients = tape.gradient(value, self._variables, unconnected_gradients="zero")
+            share = x.shape[0] / data[0].shape[0]
+            total = [s + share * g for s, g in zip(total, gradients, strict=True)]
+        return float(tf.linalg.global_norm(total))
+
+    def _pieces(self, data: Sequence[Any]) -> Iterator[list[Any]]:
+        """Give (x, y, weights or None) in pieces, so that memory stays small."""
+        for start in range(0, data[0].shape[0], self._piece):
+            yield [None if part is None else part[start : start + self._piece] for part in data]
 
     def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
         import tensorflow as tf
 
-        shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
-
         def rows(start: Any, count: int) -> list[Any]:
-            # A static size lets XLA compile one step for all batches; the last, smaller one has its own.
-            return [
-                None if part is None else tf.slice(part, [start, *[0] * (part.ndim - 1)], [count, *part.shape[1:]])
-                for part in shuffled
-            ]
+            # Each batch is gathered when its turn comes: no second copy of the rows has to go through memory. A static
+            # size lets XLA compile one step for all batches; the last, smaller one has its own.
+            some = tf.slice(order, [start], [count])
+            return [None if part is None else tf.gather(part, some) for part in (x, y, w)]
 
         batch = self._batch
         whole, rest = divmod(order.shape[0], batch)

@@ -13,7 +13,7 @@ from toolkit import plots
 from toolkit.svg import svg
 from toolkit.wording import METRICS, NARROW, isolated, number, percent
 
-__all__ = ["Picture", "Row", "bars", "distribution", "outline", "pictures"]
+__all__ = ["Picture", "Row", "bars", "distribution", "falls", "outline", "pictures", "weights"]
 
 EPOCHS = 60  # epochs in the table under the learning curves
 POINTS = 40  # points of a curve in the table under it
@@ -351,6 +351,46 @@ def _numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> list[str]:
         names = ("mean", "std", "min", "q1", "median", "q3", "max")
         return [*start, "; ".join(f"{name} {_value(part[name])}" for name in names)]
     return [*start, f"from {part['min']} to {part['max']}"]
+
+
+def weights(first: Mapping[str, Any]) -> list[list[str]]:
+    """Return the numbers under the pictures of a first layer's weights.
+
+    Args:
+        first: `images["filters"]` of a summary.
+
+    Returns:
+        A row a unit: its name, its least and its greatest weight.
+
+    Example:
+        >>> weights({"shown": [{"name": "1", "low": -0.5, "high": 2.0}]})
+        [['1', '−0.5', '2']]
+    """
+    return [[_shorter(tile["name"]), number(tile["low"]), number(tile["high"])] for tile in first["shown"]]
+
+
+def falls(occlusion: Mapping[str, Any]) -> list[list[str]]:
+    """Return the numbers under the maps of what decisions rest on.
+
+    Args:
+        occlusion: `images["occlusion"]` of a summary.
+
+    Returns:
+        A row an image: its number, its score, and by how much hiding a place lowers and raises it at most.
+
+    Example:
+        >>> falls({"shown": [{"row": 7, "score": 2.0, "drops": [0.5, -0.25]}]})
+        [['7', '2', '0.5', '0.25']]
+    """
+    return [
+        [
+            number(entry["row"]),
+            number(entry["score"]),
+            number(max(0.0, max(entry["drops"]))),
+            number(max(0.0, -min(entry["drops"]))),
+        ]
+        for entry in occlusion["shown"]
+    ]
 
 
 def bars(counts: Sequence[int], peak: float, *, gap: float = 0.1) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from toolkit.errors import DataError
 from toolkit.schema import SCHEMA, check_schema
 
-__all__ = ["ImageEncoder", "ImageSet", "canonical", "holds_images", "same_images"]
+__all__ = ["ImageEncoder", "ImageSet", "canonical", "holds_images", "same_images", "square_for"]
 
 _FORM = "(n, height, width) or (n, height, width, channels) with 1 channel (grey) or 3 (colour)"
 # Floats are looked at and summed in pieces of about this many pixels, so that no second copy of them is needed.
@@ -129,6 +129,24 @@ def same_images(pixels: NDArray[Any]) -> NDArray[np.int64]:
     return pd.factorize(np.array(marks, dtype=object))[0].astype(np.int64)
 
 
+def square_for(shape: tuple[int, ...], most: int) -> int:
+    """Return the width of the squares of pixels whose means are at most so many numbers an image; 1 is a pixel itself.
+
+    Args:
+        shape: Height, width and channels.
+        most: The most numbers.
+
+    Example:
+        >>> square_for((28, 28, 1), 784), square_for((28, 28, 1), 256)
+        (1, 2)
+    """
+    height, width, channels = shape
+    square = 1
+    while -(-height // square) * -(-width // square) * channels > most and square < max(height, width):
+        square += 1
+    return square
+
+
 @dataclass(frozen=True)
 class ImageEncoder:
     """What was learned of the training images: their shape, and how bright their pixels are.
@@ -216,19 +234,6 @@ class ImageEncoder:
     @property
     def _words(self) -> str:
         return " x ".join(map(str, self.shape))
-
-    def square(self, most: int) -> int:
-        """Return the width of the squares of pixels whose means are at most so many numbers an image; 1 a pixel itself.
-
-        Example:
-            >>> ImageEncoder((28, 28, 1), "uint8", 33.0, 79.0, 0.0, 255.0).square(256)
-            2
-        """
-        height, width, channels = self.shape
-        square = 1
-        while -(-height // square) * -(-width // square) * channels > most and square < max(height, width):
-            square += 1
-        return square
 
     def columns(self, pixels: NDArray[Any], square: int = 1) -> NDArray[np.float32]:
         """Return images as rows of standardised numbers, as other models take them.

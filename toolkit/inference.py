@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Scorer", "gains_from_xla", "is_plain", "structure"]
+__all__ = ["Scorer", "gains_from_xla", "is_plain", "piece_sizes", "structure"]
 
 # Rows are padded to one of these sizes, so that a model is compiled for five shapes at most.
 _SIZES = (1, 32, 256, 1024, 8192)
+# Of all rows of a piece, the widest layer's numbers are at most so many: 128 MB.
+_WIDEST = 2**25
 _KEPT = 16
 
 # Layers that XLA runs faster than a plain graph on a CPU; its convolutions are several times slower there.
@@ -40,6 +43,22 @@ def gains_from_xla(model: keras.Model) -> bool:
         True
     """
     return all(type(layer).__name__ in _XLA_LAYERS for layer in model.layers)
+
+
+def piece_sizes(model: keras.Model) -> list[int]:
+    """Return the numbers of rows that are scored together: fewer where layers are wide, as those of images are.
+
+    Args:
+        model: Any built Keras model.
+
+    Example:
+        >>> from toolkit.builders import cnn, mlp
+        >>> piece_sizes(mlp(3, 1))[-1], piece_sizes(cnn((28, 28, 1), 10))[-1]
+        (8192, 1024)
+    """
+    shapes = [getattr(getattr(layer, "output", None), "shape", ()) for layer in model.layers]
+    widest = max((math.prod(size or 1 for size in shape[1:]) for shape in shapes), default=1)
+    return [size for size in _SIZES if size == 1 or size * widest <= _WIDEST]
 
 
 def is_plain(model: keras.Model) -> bool:
@@ -95,6 +114,7 @@ class Scorer:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._structure = structure(model)
+        self._sizes = piece_sizes(model)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores of inputs (n, ...): shape (n, units), as the model's output."""
@@ -104,10 +124,10 @@ class Scorer:
         weights = [
             [v.value for v in some] for some in (self.model.trainable_variables, self.model.non_trainable_variables)
         ]
-        largest = _SIZES[-1]
+        largest = self._sizes[-1]
         for start in range(0, len(x), largest):
             rows = x[start : start + largest]
-            size = next(size for size in _SIZES if size >= len(rows))
+            size = next(size for size in self._sizes if size >= len(rows))
             if size > len(rows):
                 padded = np.zeros((size, *x.shape[1:]), x.dtype)
                 padded[: len(rows)] = rows

@@ -40,7 +40,9 @@ class Reading:
     sentence: str
 
 
-def read_curves(history: pd.DataFrame, best_epoch: int, stopped: str, *, guess: float | None = None) -> Reading:
+def read_curves(
+    history: pd.DataFrame, best_epoch: int, stopped: str, *, guess: float | None = None, images: bool = False
+) -> Reading:
     """Say whether a training diverged, hardly learned, learned by heart, ended too early, or went well.
 
     The curves are smoothed (running median), and read by the first rule that holds:
@@ -65,6 +67,7 @@ def read_curves(history: pd.DataFrame, best_epoch: int, stopped: str, *, guess: 
         guess: The loss of one constant answer for every row, to tell what was learned: on many rows the first epoch
             ends with a trained network, and with a rate far too high it starts far above any guess. None takes the
             first epoch's loss instead.
+        images: Whether the rows are images.
 
     Returns:
         The kind and its sentence.
@@ -127,8 +130,8 @@ def read_curves(history: pd.DataFrame, best_epoch: int, stopped: str, *, guess: 
         return Reading(
             "underfitted",
             f"Underfitted: at the end of {epochs} epochs ({both}) the loss was hardly below {below}. Try another "
-            "learning rate, a larger network or less regularisation; if none helps, the columns may not tell the "
-            "target.",
+            f"learning rate, a larger network or less regularisation; if none helps, the "
+            f"{'images' if images else 'columns'} may not tell the target.",
         )
 
     window = min(max(3, epochs // 5), epochs - 1)
@@ -188,7 +191,13 @@ def _gap(train: float, validation: float) -> str:
 
 
 def read_baselines(
-    outcome: Outcome, baselines: Mapping[str, Outcome], rows: int, classes: int, *, parameters: int | None = None
+    outcome: Outcome,
+    baselines: Mapping[str, Outcome],
+    rows: int,
+    classes: int,
+    *,
+    parameters: int | None = None,
+    images: bool = False,
 ) -> list[str]:
     """Say whether the network was worth it: how it stands against each baseline, and what that means.
 
@@ -201,6 +210,7 @@ def read_baselines(
         rows: Training rows.
         classes: Number of classes; only read for binary and multiclass outcomes.
         parameters: Learnable numbers of the network; None leaves rows per parameter out.
+        images: Whether the rows are images.
 
     Returns:
         Sentences, the verdict first.
@@ -234,13 +244,14 @@ def read_baselines(
 
     if standing.get("dummy", "better") != "better":
         sentences.append(
-            "It has learned nothing that these rows can show. Check the target and the columns before any model: they "
-            "may not belong together, or the rows are too few."
+            "It has learned nothing that these rows can show. Check the target and the "
+            f"{'images' if images else 'columns'} before any model: they may not belong together, or the rows are too "
+            "few."
         )
     for name in ("tree", "linear"):
         if name in standing and standing.get("dummy", "better") == "better":
             sentences.append(
-                _against(name, standing[name], metric, apart[name], outcome.seconds, baselines[name].seconds)
+                _against(name, standing[name], metric, apart[name], (outcome.seconds, baselines[name].seconds), images)
             )
     if "level" in standing.values():
         widest = max((high - low) / 2 for name, (_, low, high) in apart.items() if standing[name] == "level")
@@ -284,7 +295,12 @@ def _amount(metric: str, value: float) -> str:
 
 
 def _against(
-    name: str, standing: str, metric: str, apart: tuple[float, float, float], seconds: float, other_seconds: float
+    name: str,
+    standing: str,
+    metric: str,
+    apart: tuple[float, float, float],
+    times: tuple[float, float],
+    images: bool,
 ) -> str:
     """One sentence about one baseline: by how much, and what follows."""
     value, low, high = apart
@@ -297,8 +313,16 @@ def _against(
             f"its {_label(metric)} is {'lower' if value < 0 else 'higher'} by {_amount(metric, abs(value))}{unit} "
             f"(95 % interval {_amount(metric, least)} to {_amount(metric, most)})"
         )
+    seconds, other_seconds = times
     took = f" ({duration(other_seconds)} to fit, the network {duration(seconds)})" if seconds and other_seconds else ""
-    if name == "tree":
+    if name == "tree" and images:
+        follows = {
+            "better": f"here the network earns its cost{took}.",
+            "level": f"they do as well as far as these rows tell{took}, so use them unless you need what only a "
+            "network gives.",
+            "worse": f"use the trees on these images{took}; a network may pay with more of them.",
+        }
+    elif name == "tree":
         follows = {
             "better": f"here the network earns its cost{took}.",
             "level": f"they do as well as far as these rows tell{took}, need no scaling and take missing values as "
@@ -307,7 +331,8 @@ def _against(
         }
     else:
         follows = {
-            "better": "the columns seem to act together, or not in proportion, which a linear model cannot follow.",
+            "better": f"the {'pixels' if images else 'columns'} seem to act together, or not in proportion, which a "
+            "linear model cannot follow.",
             "level": f"it does as well as far as these rows tell{took}, and its weights can be read, so prefer it "
             "to the network.",
             "worse": f"use the linear model{took}; the network is too large, not trained well, or short of rows.",

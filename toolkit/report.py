@@ -13,11 +13,11 @@ from markupsafe import Markup, escape
 
 from toolkit import comparison_figures, plots, wording
 from toolkit.errors import DataError
-from toolkit.figures import distribution, pictures
+from toolkit.figures import distribution, falls, pictures, weights
 from toolkit.files import write_whole
 from toolkit.summary import summarise
 
-__all__ = ["notebook", "render", "summarise", "write"]
+__all__ = ["fill", "frame", "notebook", "page_path", "render", "summarise", "write"]
 
 HEIGHT = 720  # of the frame in a notebook, in CSS pixels
 WHOLE = 22  # letters of a name that may stand on one line
@@ -30,6 +30,7 @@ SECTIONS = {
     "results": "Results",
     "numerics": "Numerics",
     "mistakes": "Mistakes",
+    "occlusion": "Occlusion",
     "settings": "Settings",
 }
 PARTS = {"all": "all rows", "train": "train", "validation": "validation", "test": "test"}
@@ -68,9 +69,27 @@ def notebook(summary: Mapping[str, Any]) -> str:
     Raises:
         DataError: As for `render`.
     """
-    page = _page(summary, embedded=True).replace("&", "&amp;").replace('"', "&quot;")
+    title = "Training report" if summary["kind"] == "run" else "Comparison report"
+    return frame(_page(summary, embedded=True), title)
+
+
+def frame(page: str, title: str) -> str:
+    """Return a whole page in a frame for a notebook's cell.
+
+    Args:
+        page: The HTML document.
+        title: What a reader who can't see the frame is told; plain letters.
+
+    Returns:
+        One `<iframe>`, which needs nothing else.
+
+    Example:
+        >>> frame("<p>a & b</p>", "Lesson")[:68]
+        '<iframe sandbox="" title="Lesson" srcdoc="<p>a &amp; b</p>" style="w'
+    """
+    page = page.replace("&", "&amp;").replace('"', "&quot;")
     return (
-        f'<iframe sandbox="" title="{"Training" if summary["kind"] == "run" else "Comparison"} report" srcdoc="{page}" '
+        f'<iframe sandbox="" title="{title}" srcdoc="{page}" '
         f'style="width:100%;height:{HEIGHT}px;border:0;border-radius:8px"></iframe>'
     )
 
@@ -94,14 +113,45 @@ def write(summary: Mapping[str, Any], path: str | Path) -> Path:
         ...
         toolkit.errors.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
     """
+    path = page_path(path)
+    page = render(summary)
+    write_whole(path.with_suffix(".json"), json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
+    return write_whole(path, page)
+
+
+def page_path(path: str | Path) -> Path:
+    """Return where a page goes.
+
+    Args:
+        path: What the user gave. Without an ending, `.html` is added.
+
+    Raises:
+        DataError: Another ending.
+
+    Example:
+        >>> page_path("reports/wine").as_posix()
+        'reports/wine.html'
+    """
     path = Path(path)
     if not path.suffix:
         path = path.with_suffix(".html")
     if path.suffix.lower() not in (".html", ".htm"):
         raise DataError(f"{path}: a report is an HTML page; give a name that ends in .html.")
-    page = render(summary)
-    write_whole(path.with_suffix(".json"), json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
-    return write_whole(path, page)
+    return path
+
+
+def fill(template: str, *, embedded: bool = False, **content: Any) -> str:
+    """Return a page made from one of the templates.
+
+    Args:
+        template: Its file name in `toolkit/templates`.
+        embedded: Whether it stands in a frame: then it has no list of contents.
+        **content: What the template asks for. Text is escaped; an SVG is given as `markupsafe.Markup`.
+
+    Returns:
+        One HTML document that asks for nothing else.
+    """
+    return _templates().get_template(template).render(embedded=embedded, colours=plots.COLOURS, **content)
 
 
 def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
@@ -110,20 +160,22 @@ def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
             f"a summary of schema {summary.get('schema')!r} can't be shown: this version knows 1. Update logitkit."
         )
     of_run = summary["kind"] == "run"
-    return (
-        _templates()
-        .get_template("run.html" if of_run else "comparison.html")
-        .render(
-            s=summary,
-            embedded=embedded,
-            colours=plots.COLOURS,
-            parts=PARTS,
-            baselines=wording.BASELINES,
-            metrics=wording.METRICS,
-            pictures=pictures(summary) if of_run else comparison_figures.pictures(summary),
-            sections=list(SECTIONS.items()) if of_run else comparison_figures.sections(summary),
-        )
+    return fill(
+        "run.html" if of_run else "comparison.html",
+        embedded=embedded,
+        s=summary,
+        parts=PARTS,
+        baselines=wording.BASELINES,
+        metrics=wording.METRICS,
+        pictures=pictures(summary) if of_run else comparison_figures.pictures(summary),
+        sections=_sections(summary) if of_run else comparison_figures.sections(summary),
     )
+
+
+def _sections(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the sections of a run's page; only images have maps of what decisions rest on."""
+    has_maps = (summary.get("images") or {}).get("occlusion") is not None
+    return [entry for entry in SECTIONS.items() if has_maps or entry[0] != "occlusion"]
 
 
 @cache
@@ -150,6 +202,7 @@ def _templates() -> jinja2.Environment:
     environment.globals.update(
         whole=WHOLE, whiskers=_whiskers, distribution=distribution, beside=_beside, one_by_one=_one_by_one
     )
+    environment.globals.update(weights=weights, falls=falls)
     environment.globals.update(
         apart=comparison_figures.apart,
         amount=comparison_figures.amount,

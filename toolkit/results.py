@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit import metrics
 from toolkit.columns import level
+from toolkit.image_figures import data_uri, displayed, shrunk
 from toolkit.wording import number, percent, plain
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from toolkit.runs import Run
     from toolkit.tables import Table
 
-__all__ = ["mistakes", "names_of", "results", "share", "short"]
+__all__ = ["mistakes", "names_of", "pictured", "ranked", "results", "share", "short"]
 
 CLASSES = 40  # classes or labels shown one by one
 MATRIX = 15  # classes up to which the whole confusion matrix is shown
@@ -27,6 +28,7 @@ TARGETS = 4  # regression targets drawn
 POINTS = 1_000  # rows drawn in scatter plots, all targets together
 CURVE = 150  # points kept of a ROC or precision-recall curve
 MISTAKES = 10
+PICTURED = 20  # of images, which are taken in at a glance
 CELL = 120  # letters kept of a cell of text
 
 
@@ -160,19 +162,19 @@ def _bands(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
 
 def _confusion(run: Run, outcome: Outcome) -> dict[str, Any]:
     size = len(names_of(run))
-    counts = np.zeros((size, size), dtype=int)
-    np.add.at(counts, (outcome.y_true, outcome.y_pred), 1)
     if size <= MATRIX:
+        counts = np.zeros((size, size), dtype=int)
+        np.add.at(counts, (outcome.y_true, outcome.y_pred), 1)
         return {"counts": counts, "pairs": None, "left_out": 0}
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")
-    all_pairs = int((wrong > 0).sum())
+    # Of thousands of classes a matrix would hold millions of zeros.
+    wrong = outcome.y_true != outcome.y_pred
+    codes, rows = np.unique(outcome.y_true[wrong] * size + outcome.y_pred[wrong], return_counts=True)
+    whole = np.bincount(outcome.y_true, minlength=size)
     pairs = []
-    for flat in order[: min(PAIRS, all_pairs)]:
-        true, said = np.unravel_index(flat, wrong.shape)
-        pairs.append({"true": int(true), "predicted": int(said), "rows": wrong[true, said], "of": counts[true].sum()})
-    return {"counts": None, "pairs": pairs, "left_out": all_pairs - len(pairs)}
+    for place in np.argsort(-rows, kind="stable")[:PAIRS]:
+        true, said = divmod(int(codes[place]), size)
+        pairs.append({"true": true, "predicted": said, "rows": rows[place], "of": whole[true]})
+    return {"counts": None, "pairs": pairs, "left_out": len(codes) - len(pairs)}
 
 
 def share(part: int, whole: int) -> dict[str, float]:
@@ -288,16 +290,20 @@ def mistakes(run: Run, table: Table, outcome: Outcome, columns: Sequence[Mapping
         columns: The columns to show of each row, as `Table.describe` describes them, in order.
 
     Returns:
-        `rows`, each with its number in the user's file, what was said of it and its cells, and what heads the table.
+        `rows`, each with its number in the user's file, what was said of it and its cells (of images: its `file`, if it
+        is known, and its `picture`), and what heads the table.
     """
     test = table.parts["test"]
-    where, said, total = _FINDERS[run.task](run, outcome)
+    where, said, total = ranked(run, outcome, MISTAKES if table.pixels is None else PICTURED)
     rows = []
     for place, words in zip(where, said, strict=True):
         cells = [_cell(table.frame[column["name"]].iloc[test[place]], column["kind"]) for column in columns]
         rows.append({"row": table.source_rows[test[place]], "said": words, "cells": cells})
+    if table.pixels is not None:
+        for entry, shown in zip(rows, pictured(run, table, test[where]), strict=True):
+            entry |= shown
     return {
-        "about": _ABOUT[run.task],
+        "about": f"{_ABOUT[run.task]} {_NUMBERED if table.pixels is None else _ORDERED}",
         "head": _HEADS[run.task] if len(run.target.columns) > 1 or run.task != "regression" else _HEADS[run.task][1:],
         "columns": [column["name"] for column in columns],
         "left_out": len(table.columns) - len(columns),
@@ -306,12 +312,47 @@ def mistakes(run: Run, table: Table, outcome: Outcome, columns: Sequence[Mapping
     }
 
 
+def pictured(run: Run, table: Table, rows: np.ndarray) -> list[dict[str, Any]]:
+    """Return images of a table as a page shows them.
+
+    Args:
+        run: The run, whose encoder knows how bright pixels are.
+        table: The images.
+        rows: Which of them.
+
+    Returns:
+        For each its `file`, or None where it came without a name, and its `picture`.
+    """
+    encoder: Any = run.encoder
+    pixels: Any = table.pixels
+    names = [table.image_names[row] if table.image_names else "" for row in rows]
+    images = shrunk(displayed(pixels[rows], encoder.low, encoder.high))
+    return [
+        {"file": plain(name) or None, "picture": data_uri(image)} for name, image in zip(names, images, strict=True)
+    ]
+
+
+def ranked(run: Run, outcome: Outcome, most: int) -> tuple[np.ndarray, list[list[Any]], int]:
+    """Return the test rows that were missed by most, or on which the network was most sure, and wrong.
+
+    Args:
+        run: The run.
+        outcome: Its outcome on the test part.
+        most: How many.
+
+    Returns:
+        Their places in the test part, what is said of each (as `mistakes` heads it), and how many there are in all.
+    """
+    return _FINDERS[run.task](run, outcome, most)
+
+
+_ORDERED = "Row numbers count from 1 in the order in which the images came."
 _NUMBERED = "Row numbers count from 1 in the file that a row came from, without its header."
 _ABOUT = {
-    "regression": f"The test rows that the network missed by most. {_NUMBERED}",
-    "binary": f"The test rows on which the network was most sure, and wrong. {_NUMBERED}",
-    "multiclass": f"The test rows on which the network was most sure, and wrong. {_NUMBERED}",
-    "multilabel": f"The labels of test rows on which the network was most sure, and wrong. {_NUMBERED}",
+    "regression": "The test rows that the network missed by most.",
+    "binary": "The test rows on which the network was most sure, and wrong.",
+    "multiclass": "The test rows on which the network was most sure, and wrong.",
+    "multilabel": "The labels of test rows on which the network was most sure, and wrong.",
 }
 _HEADS = {
     "regression": ["target", "true", "predicted", "error"],
@@ -340,10 +381,10 @@ _Found = tuple[
 ]  # places in the test part, what is said of each, how many there are in all
 
 
-def _largest_errors(run: Run, outcome: Outcome) -> _Found:
+def _largest_errors(run: Run, outcome: Outcome, most: int) -> _Found:
     # Errors of several targets are compared in their own standard deviations.
     size = np.abs(outcome.y_true - outcome.y_pred) / run.target.scale
-    order = np.argsort(-size, axis=None, kind="stable")[:MISTAKES]
+    order = np.argsort(-size, axis=None, kind="stable")[:most]
     rows, targets = np.unravel_index(order, size.shape)
     said = []
     for row, place in zip(rows, targets, strict=True):
@@ -366,7 +407,7 @@ def _sure(probability: float) -> str:
     return text if probability == 1 or not text.startswith("100") else f"over {percent(0.999)}"
 
 
-def _wrong_classes(run: Run, outcome: Outcome) -> _Found:
+def _wrong_classes(run: Run, outcome: Outcome, most: int) -> _Found:
     wrong = np.flatnonzero(outcome.y_true != outcome.y_pred)
     said, true = outcome.y_pred[wrong], outcome.y_true[wrong]
     scores = None if outcome.scores is None else np.asarray(outcome.scores, dtype=float)[wrong]
@@ -382,12 +423,12 @@ def _wrong_classes(run: Run, outcome: Outcome) -> _Found:
             else scores[np.arange(len(wrong)), said] - scores[np.arange(len(wrong)), true]
         )
     ranked, words = _confidence(chance, margin)
-    order = np.argsort(-ranked, kind="stable")[:MISTAKES]
+    order = np.argsort(-ranked, kind="stable")[:most]
     names = names_of(run)
     return wrong[order], [[names[true[i]], names[said[i]], words[i]] for i in order], len(wrong)
 
 
-def _wrong_labels(run: Run, outcome: Outcome) -> _Found:
+def _wrong_labels(run: Run, outcome: Outcome, most: int) -> _Found:
     rows, labels = np.nonzero(outcome.y_true != outcome.y_pred)
     said = outcome.y_pred[rows, labels]
     chance = None if outcome.probabilities is None else outcome.probabilities[rows, labels]
@@ -396,7 +437,7 @@ def _wrong_labels(run: Run, outcome: Outcome) -> _Found:
         np.zeros(len(rows)) if outcome.scores is None else np.abs(np.asarray(outcome.scores, dtype=float)[rows, labels])
     )
     ranked, words = _confidence(chance, margin)
-    order = np.argsort(-ranked, kind="stable")[:MISTAKES]
+    order = np.argsort(-ranked, kind="stable")[:most]
     names = names_of(run)
     return rows[order], [[names[labels[i]], not bool(said[i]), bool(said[i]), words[i]] for i in order], len(rows)
 

@@ -16,6 +16,8 @@ from toolkit.calibration import Calibration, residual_quantile
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import Head, get_head
+from toolkit.image_files import Form, is_image_source, read_images, read_pictures
+from toolkit.images import ImageEncoder
 from toolkit.inference import Scorer
 from toolkit.metrics import Outcome
 from toolkit.schema import SCHEMA, check_schema
@@ -36,7 +38,7 @@ class Run:
         task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
         head: What the scores mean.
         model: The ``keras.Sequential``; its last layer is linear, and it is compiled with the head's loss and metrics.
-        encoder: Turns a table into the model's inputs.
+        encoder: Turns a table, or images, into the model's inputs.
         target: Turns labels into what the loss takes, and decisions back into labels.
         history: A row an epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
         best_epoch: The epoch whose weights the model holds.
@@ -59,7 +61,7 @@ class Run:
     task: str
     head: Head
     model: keras.Sequential
-    encoder: Encoder
+    encoder: Encoder | ImageEncoder
     target: Target
     history: pd.DataFrame
     best_epoch: int
@@ -79,6 +81,11 @@ class Run:
     saved_summary: dict[str, Any] | None = None
 
     @property
+    def is_image(self) -> bool:
+        """Whether the run takes images."""
+        return isinstance(self.encoder, ImageEncoder)
+
+    @property
     def classes(self) -> list[str]:
         """The classes (binary, multiclass), labels (multilabel) or targets (regression), as text, in column order."""
         named = self.target.classes if self.task in ("binary", "multiclass") else self.target.columns
@@ -88,17 +95,19 @@ class Run:
         """Return raw scores (logits), shape (n, units).
 
         Args:
-            new: A path, a DataFrame, or an array of the columns it was trained on, in their order.
+            new: A path, a DataFrame, or an array of the columns it was trained on, in their order. Where it was trained
+                on images: an array of one or more of that size, or pictures by path (a file, a folder, a list of
+                files), which are brought to it.
 
         Raises:
-            DataError: A column is missing or has another type than in training.
+            DataError: A column is missing or has another type than in training; images have another size.
         """
-        is_table = isinstance(new, str | Path | pd.DataFrame)
+        is_table = isinstance(new, str | Path | pd.DataFrame) and not self.is_image
         frame, name = tables.read(new) if is_table else (new, "the array")
         return self.raw_scores(self._inputs(frame, name))
 
-    def raw_scores(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return raw scores, shape (n, units), of rows that `encoder` has encoded already, shape (n, inputs)."""
+    def raw_scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Return raw scores, shape (n, units), of rows that `encoder` has encoded already, shape (n, ...)."""
         return self._scorer(x)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
@@ -192,7 +201,8 @@ class Run:
         """Return the metrics of `metrics` on other labelled rows.
 
         Args:
-            labelled: A path or DataFrame that holds the target too, or an (X, y) pair.
+            labelled: A path or DataFrame that holds the target too, or an (X, y) pair. Where it was trained on images:
+                a pair, or a place of labelled pictures (see `toolkit.image_files.read_images`).
 
         Raises:
             DataError: The target or a column is missing, a label was never seen, or a value has another type.
@@ -311,14 +321,23 @@ class Run:
             kept = self.__dict__["_kept_scorer"] = Scorer(self.model)
         return kept
 
-    def _inputs(self, new: Any, name: str) -> NDArray[np.float32]:
+    def _inputs(self, new: Any, name: str) -> NDArray[Any]:
+        if isinstance(self.encoder, ImageEncoder):
+            if isinstance(new, str | Path) or is_image_source(new):
+                new = read_pictures(new, Form(self.encoder.shape, self.encoder.dtype)).pixels
+            return self.encoder.transform(new, name)
         matrix = self.encoder.from_numbers(new)
         if matrix is not None:
             return matrix
         columns, source = self.encoder.columns, self.encoder.source_columns
         return self.encoder.transform(tables.coerce(new, columns, source, name))
 
-    def _labelled(self, labelled: Any) -> tuple[NDArray[np.float32], pd.DataFrame]:
+    def _labelled(self, labelled: Any) -> tuple[NDArray[Any], pd.DataFrame]:
+        if isinstance(self.encoder, ImageEncoder) and isinstance(labelled, str | Path):
+            form = Form(self.encoder.shape, self.encoder.dtype)
+            columns = None if is_image_source(labelled) else list(self.target.columns)
+            parts = read_images(labelled, task=self.task, target=columns, form=form)
+            labelled = parts.get("test", parts["train"])
         features, y, name = tables.labelled(labelled, self.target.columns, self.task)
         return self._inputs(features, name), y
 
@@ -344,7 +363,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             task=content["task"],
             head=head,
             model=model,
-            encoder=Encoder.from_dict(content["encoder"]),
+            encoder=(ImageEncoder if "images" in content["encoder"] else Encoder).from_dict(content["encoder"]),
             target=Target.from_dict(content["target"]),
             history=pd.DataFrame(**content["history"]),
             best_epoch=content["best_epoch"],

@@ -356,8 +356,7 @@ def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, 
 
 
 def deal_rows(
-    frame: pd.DataFrame,
-    columns: Sequence[Column],
+    units: np.ndarray,
     target: pd.DataFrame,
     task: str,
     owner: np.ndarray,
@@ -370,8 +369,7 @@ def deal_rows(
     """Decide the part of every row, and say why.
 
     Args:
-        frame: Canonical columns of all rows.
-        columns: Their kinds.
+        units: int64, shape (rows,): equal numbers for rows with the same features (see `same_rows`).
         target: The target columns of all rows.
         task: The task.
         owner: int, shape (rows,): the part of a row that was given to one; -1 for the data's own rows, which come
@@ -387,7 +385,6 @@ def deal_rows(
     Raises:
         DataError: The parts can't be filled, or the group or time column can't be used.
     """
-    units = same_rows(frame, columns)
     distinct = int(units.max()) + 1
     free_copies = len(units) > _COUNTS * distinct
     if free_copies:

@@ -16,6 +16,8 @@ import pandas as pd
 from toolkit import metrics, reading
 from toolkit.calibration import residual_quantile
 from toolkit.errors import DataError
+from toolkit.image_results import describe_images, without_pictures
+from toolkit.images import ImageEncoder
 from toolkit.results import mistakes, names_of, results, share, short
 from toolkit.wording import isolated, number, percent, plain
 
@@ -42,8 +44,8 @@ def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
 
     Returns:
         Dictionaries, lists, texts, finite numbers, booleans and None, in the order of the page. Keys: schema, kind,
-        task, title, name, target, classes, created, rows_included, verdict, data, split, model, training, results,
-        numerics, mistakes, settings, seconds.
+        task, title, name, target, classes, created, rows_included, verdict, data, images (None of a table), split,
+        model, training, results, numerics, mistakes, settings, seconds.
 
     Raises:
         DataError: The run was loaded from a file, so that it has no data; its summary was saved with it.
@@ -73,6 +75,7 @@ def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
         "rows_included": True,
         "verdict": _verdict(run, outcome, data, training, found),
         "data": data,
+        "images": describe_images(run, table, outcome) if run.is_image else None,
         "split": {
             "parts": {part: len(positions) for part, positions in table.parts.items()},
             "reason": table.split_reason,
@@ -96,7 +99,8 @@ def without_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
         summary: What `summarise` returned.
 
     Returns:
-        A new dictionary, without the mistakes and the points of scatter plots; counts and quantiles stay.
+        A new dictionary, without the mistakes, the points of scatter plots and pictures of the user's; counts and
+        quantiles stay.
 
     Example:
         >>> stripped = without_rows({"rows_included": True, "mistakes": {"rows": [1]}, "results": {"targets": []}})
@@ -107,7 +111,8 @@ def without_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
     results = dict(summary["results"])
     if targets is not None:
         results["targets"] = [{**target, "points": None} for target in targets]
-    return {**summary, "rows_included": False, "mistakes": None, "results": results}
+    bare = {**summary, "rows_included": False, "mistakes": None, "results": results}
+    return bare if summary.get("images") is None else {**bare, "images": without_pictures(summary["images"])}
 
 
 def _clean(value: Any) -> Any:
@@ -220,7 +225,7 @@ def _next_steps(
 ) -> list[str]:
     """Say what to do next, the most important first, four at most."""
     standing = {name: entry["standing"] for name, entry in against.items()}
-    steps = []
+    steps, what = [], "pictures" if data["images"] else "columns"
     if data["leaks"]:
         named = _and([f"“{isolated(plain(name))}”" for name in data["leaks"][:3]])
         steps.append(
@@ -228,13 +233,14 @@ def _next_steps(
             "made, leave it out (drop=) and train again; the numbers here are then too good."
         )
     if standing.get("dummy", "better") != "better" and "worse" in (standing.get("tree"), standing.get("linear")):
-        steps.append("Train it differently: another model finds the target in these columns, the network does not yet.")
+        steps.append(f"Train it differently: another model finds the target in these {what}, the network does not yet.")
     elif standing.get("dummy", "better") != "better":
         steps.append(
-            "Look at the data before the model: these columns may not tell the target, or the rows are too few."
+            f"Look at the data before the model: these {what} may not tell the target, or the rows are too few."
         )
     elif standing.get("tree") == "worse":
-        steps.append("Use gradient-boosted trees for this table, or train with more effort and compare again.")
+        use = "these pictures" if data["images"] else "this table"
+        steps.append(f"Use gradient-boosted trees for {use}, or train with more effort and compare again.")
     elif standing.get("linear", "better") != "better":
         steps.append("Prefer the linear model unless you need a network: it is simpler, quicker and easier to explain.")
     if training["reading"]["kind"] in _ADVICE:
@@ -257,11 +263,12 @@ def _data(run: Run, table: Table, described: Mapping[str, Any]) -> dict[str, Any
     parts = ["all", *table.parts]
     return {
         "rows": table.rows,
+        "images": run.is_image,
         "columns_given": len(table.source_columns),
         "columns_used": len(columns),
         "parts": {part: len(positions) for part, positions in table.parts.items()},
         "set_aside": [{"column": name, "reason": reason} for name, reason in table.set_aside.items()],
-        "notes": [*table.notes, *described["left_out"], *_updated(run)],
+        "notes": [*table.notes, *([] if run.is_image else described["left_out"]), *_updated(run)],
         "leaks": described["leaks"],
         "strongest": described["strongest"],
         "target": [_column(entry, parts) for entry in described["targets"][:COLUMNS]],
@@ -311,15 +318,15 @@ def _column(entry: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
 def _model(run: Run) -> dict[str, Any]:
     from toolkit.builders import architecture
 
-    width = len(run.encoder.names)
-    layers, before = [], width
+    width = run.encoder.width
+    layers, before = [], run.encoder.shape[-1] if isinstance(run.encoder, ImageEncoder) else width
     for layer in architecture(run.model):
         after = layer["output"][-1] if layer["output"] else before
         layers.append({**layer, "counted": _counted(layer, before)})
         before = after
     return {
         "inputs": width,
-        "columns": len(run.encoder.columns),
+        "columns": 0 if isinstance(run.encoder, ImageEncoder) else len(run.encoder.columns),
         "layers": layers,
         "neurons": sum(layer["neurons"] for layer in layers),
         "parameters": sum(layer["parameters"] for layer in layers),
@@ -367,6 +374,13 @@ def _counted(layer: Mapping[str, Any], inputs: int) -> str:
         if learnt == members * (inputs * units + units):
             return f"{weights} + {number(members * units)} biases"
         return weights if learnt == members * inputs * units else ""
+    if layer["type"] == "Conv2D":
+        window = learnt // units // inputs if not learnt % (units * inputs) else (learnt - units) // units // inputs
+        side = math.isqrt(window)
+        weights = f"{side} × {side} × {number(inputs)} × {number(units)} weights"
+        if learnt == side * side * inputs * units:
+            return weights
+        return f"{weights} + {number(units)} biases" if learnt == (side * side * inputs + 1) * units else ""
     if layer["type"] == "BatchNormalization" and learnt == 2 * units:
         return f"{number(units)} scales + {number(units)} shifts"
     return ""
@@ -396,7 +410,7 @@ def _members(run: Run) -> dict[str, Any] | None:
 
 
 def _training(run: Run) -> dict[str, Any]:
-    found = reading.read_curves(run.history, run.best_epoch, run.stopped, guess=_guess(run))
+    found = reading.read_curves(run.history, run.best_epoch, run.stopped, guess=_guess(run), images=run.is_image)
     return {
         "history": {
             name: [int(v) for v in column] if name == "epoch" else short(column) for name, column in run.history.items()

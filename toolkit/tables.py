@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import pandas as pd
 from toolkit.columns import Column, assemble, coerce, infer, listing, refuse_infinite, rows_text
 from toolkit.describing import describe
 from toolkit.errors import DataError, nearest
+from toolkit.images import ImageEncoder, ImageSet, canonical, holds_images, same_images
 from toolkit.sources import read
-from toolkit.splitting import PARTS, deal_rows, is_drawn
+from toolkit.splitting import PARTS, deal_rows, is_drawn, same_rows
 from toolkit.targets import TASKS, check_target, match_target, target_of_pair
 
 __all__ = ["TASKS", "Column", "Table", "coerce", "labelled", "prepare", "read"]
@@ -29,12 +30,13 @@ _TEXT_LEVELS = 50
 
 @dataclass
 class Table:
-    """What the user brought, checked, typed and split once.
+    """What the user brought, checked, typed and split once: columns, or images.
 
     Args:
         name: The file's name, `"DataFrame"` or `"arrays"`.
         task: One of `TASKS`.
-        frame: The usable feature columns in canonical form (see `coerce`), shape (rows, columns), index 0 to n - 1.
+        frame: The usable feature columns in canonical form (see `coerce`), shape (rows, columns), index 0 to n - 1; of
+            images none.
         columns: Those columns, in order.
         source_columns: All feature columns as the user gave them, those set aside included.
         target: The target columns in the user's own dtype, nothing missing, shape (rows, targets).
@@ -45,6 +47,9 @@ class Table:
         source_rows: The row number in the user's file of each row, from 1, the header not counted; rows of a given
             test or validation table carry their own table's numbers.
         sample_weight: float64 of shape (rows,), or None.
+        pixels: The images in canonical form (see `toolkit.images.canonical`), shape (rows, height, width, channels);
+            None where the rows are of columns.
+        image_names: The file name of each image, or None.
     """
 
     name: str
@@ -59,12 +64,22 @@ class Table:
     notes: list[str]
     source_rows: np.ndarray
     sample_weight: np.ndarray | None = None
+    pixels: np.ndarray | None = None
+    image_names: list[str] | None = None
     _description: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
         """The number of rows, over all parts."""
         return len(self.frame)
+
+    def features(self, positions: np.ndarray) -> Any:
+        """Return rows as an encoder takes them: canonical columns, or images.
+
+        Args:
+            positions: Which rows, such as those of a part.
+        """
+        return self.frame.iloc[positions] if self.pixels is None else self.pixels[positions]
 
     def describe(self) -> dict[str, Any]:
         """Return the distribution of every column and target, over all rows and in each part (see `describing`)."""
@@ -87,6 +102,7 @@ class _Given:
     rows: np.ndarray
     notes: list[str]
     unnamed: bool  # an array: its columns are known by their places
+    images: ImageSet | None = None  # then there are no columns
 
 
 def prepare(
@@ -107,9 +123,9 @@ def prepare(
     """Return a table that is read, checked, typed and split.
 
     Args:
-        data: A path (see `read`), a DataFrame, or an `(X, y)` pair: X of shape (rows, columns), y as labels of shape
-            (rows,) or (rows, 1), one-hot for binary and multiclass, an indicator matrix for multilabel, (rows, targets)
-            for regression.
+        data: A path (see `read`), a DataFrame, or an `(X, y)` pair: X of shape (rows, columns), or images of shape
+            (rows, height, width) or (rows, height, width, channels); y as labels of shape (rows,) or (rows, 1), one-hot
+            for binary and multiclass, an indicator matrix for multilabel, (rows, targets) for regression.
         target: The name of the column to predict, or a list of names for regression and multilabel. Left out with a
             pair only.
         task: `"regression"`, `"binary"`, `"multiclass"` or `"multilabel"`.
@@ -146,8 +162,7 @@ def prepare(
         raise DataError(f"seed={seed!r} is not a whole number from 0.")
     test, validation = _fraction_from_text(test), _fraction_from_text(validation)
     keep, drop, categories = _names(keep), _names(drop), _names(categories)
-    pair = _is_pair(data)
-    targets = _target_names(target, pair)
+    targets = _target_names(target, isinstance(data, ImageSet) or _is_pair(data))
     given = _load(data, targets, task, "")
     weight_name = sample_weight if isinstance(sample_weight, str) else None
     named = {"keep": keep, "drop": drop, "categories": categories}
@@ -161,8 +176,13 @@ def prepare(
     notes = given.notes + target_notes
     weights = _weights(sample_weight, weight_name, given.features, given.name, present)
     apart = _apart(drop, group, time, weight_name, keep)
-    values, columns, set_aside, more = _usable_columns(given, present, keep=keep, categories=categories, apart=apart)
-    notes += more
+    if given.images is None:
+        values, columns, set_aside, more = _usable_columns(
+            given, present, keep=keep, categories=categories, apart=apart
+        )
+        notes += more
+    else:
+        values, columns, set_aside = {}, [], {}
     by = {
         role: given.features.iloc[:, source_columns.index(name)].loc[present].reset_index(drop=True)
         for role, name in (("group", group), ("time", time))
@@ -171,6 +191,7 @@ def prepare(
 
     # Given test and validation rows follow the data's own, read by its schema.
     frames, target_frames = [assemble(values, columns, int(present.sum()))], [cleaned]
+    stacks = [] if given.images is None else [_some(given.images, present)]
     numbers, owner, all_weights = [given.rows[present]], [np.full(len(cleaned), -1)], [weights]
     for place, role, source in ((2, "test", test), (1, "validation", validation)):
         if is_drawn(source):
@@ -179,8 +200,15 @@ def prepare(
         wanted, there, other_notes = check_target(
             other.target, task, other.name, from_file=_is_path(source), complete=False
         )
-        new = other.features.to_numpy() if other.unnamed else other.features
-        extra = coerce(new, columns, source_columns, other.name).loc[there].reset_index(drop=True)
+        if given.images is not None and other.images is not None:
+            extra = other.features.loc[there].reset_index(drop=True)
+            stacks.append(_some(_like(other.images, given.images, other.name), there))
+        elif given.images is not None or other.images is not None:
+            kinds = ("columns", "images") if given.images is None else ("images", "columns")
+            raise DataError(f"the data are {kinds[0]} and {role}= {kinds[1]}: give {kinds[0]} there too.")
+        else:
+            new = other.features.to_numpy() if other.unnamed else other.features
+            extra = coerce(new, columns, source_columns, other.name).loc[there].reset_index(drop=True)
         frames.append(extra)
         target_frames.append(match_target(wanted, cleaned, task, other.name, other.rows[there]))
         numbers.append(other.rows[there])
@@ -198,14 +226,16 @@ def prepare(
     sample_weights = None if weights is None else np.concatenate([one for one in all_weights if one is not None])
     owners = np.concatenate(owner)
 
-    part, reason = deal_rows(
-        frame, columns, target_frame, task, owners, by, test=test, validation=validation, seed=int(seed)
-    )
+    pixels, image_names = _joined(stacks)
+    units = same_rows(frame, columns) if pixels is None else same_images(pixels)
+    part, reason = deal_rows(units, target_frame, task, owners, by, test=test, validation=validation, seed=int(seed))
     stays = part >= 0
     if not stays.all():
         frame = frame.loc[stays].reset_index(drop=True)
         target_frame = target_frame.loc[stays].reset_index(drop=True)
         source_rows, part = source_rows[stays], part[stays]
+        pixels = None if pixels is None else pixels[stays]
+        image_names = None if image_names is None else [image_names[row] for row in np.flatnonzero(stays)]
         sample_weights = None if sample_weights is None else sample_weights[stays]
     table = Table(
         name=given.name,
@@ -220,28 +250,32 @@ def prepare(
         notes=notes,
         source_rows=source_rows,
         sample_weight=sample_weights,
+        pixels=pixels,
+        image_names=image_names,
     )
     _check_parts(table)
     return table
 
 
-def labelled(source: Any, targets: Sequence[str], task: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+def labelled(source: Any, targets: Sequence[str], task: str) -> tuple[pd.DataFrame | np.ndarray, pd.DataFrame, str]:
     """Return further labelled rows for a run that is trained: features as they came, target, name for messages.
 
     Args:
-        source: A path, a DataFrame that holds the target too, or an `(X, y)` pair.
+        source: A path, a DataFrame that holds the target too, or an `(X, y)` pair; X may be images.
         targets: The names of the target columns in training.
         task: One of `TASKS`.
 
     Returns:
-        The features (to be brought into shape by `coerce`), the checked target of the same rows, and the name. Rows
-        without a target are left out.
+        The features (to be brought into shape by `coerce`) or the images, the checked target of the same rows, and the
+        name. Rows without a target are left out.
 
     Raises:
         DataError: The target is missing or doesn't suit the task.
     """
     given = _load(source, list(targets), task, "labelled")
     target, present, _ = check_target(given.target, task, given.name, from_file=_is_path(source), complete=False)
+    if given.images is not None:
+        return _some(given.images, present).pixels, target, given.name
     return given.features.loc[present].reset_index(drop=True), target, given.name
 
 
@@ -272,6 +306,27 @@ def _is_pair(source: Any) -> bool:
     return False
 
 
+def _some(images: ImageSet, chosen: np.ndarray) -> ImageSet:
+    """Return the images that a mask chooses; all of them are not copied."""
+    if chosen.all():
+        return images
+    names = [name for name, stays in zip(images.names, chosen, strict=True) if stays] if images.names else []
+    return replace(images, pixels=images.pixels[chosen], names=names)
+
+
+def _like(images: ImageSet, others: ImageSet, name: str) -> ImageSet:
+    """Return images in shape and type of others."""
+    return replace(images, pixels=ImageEncoder.fit(others.pixels).transform(images.pixels, name))
+
+
+def _joined(stacks: list[ImageSet]) -> tuple[np.ndarray | None, list[str] | None]:
+    if not stacks:
+        return None, None
+    pixels = stacks[0].pixels if len(stacks) == 1 else np.concatenate([stack.pixels for stack in stacks])
+    named = any(stack.names for stack in stacks)
+    return pixels, [name for stack in stacks for name in stack.names or [""] * len(stack)] if named else None
+
+
 def _is_path(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike))
 
@@ -290,6 +345,8 @@ def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
 
 def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
     """Read one source and part features from target."""
+    if holds_images(source):
+        return _load_images(source, targets, task, role)
     unnamed = False
     if _is_pair(source):
         x, y = source
@@ -339,9 +396,29 @@ def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
     return _Given(name, features, target, np.arange(1, len(features) + 1), notes, unnamed)
 
 
+def _load_images(source: Any, targets: list[str], task: str, role: str) -> _Given:
+    """Check images, and part them from their target."""
+    if isinstance(source, ImageSet):
+        images = source
+        name = f"the {role} images" if role else source.name
+    else:
+        name = f"the {role} arrays" if role else "arrays"
+        pixels = canonical(source[0], "X")
+        images = ImageSet(pixels, target_of_pair(pixels, source[1], task))
+    target = images.target.reset_index(drop=True)
+    if role and targets and len(targets) == target.shape[1]:
+        target.columns = pd.Index(targets)
+    rows = len(images)
+    return _Given(
+        name, pd.DataFrame(index=range(rows)), target, np.arange(1, rows + 1), list(images.notes), True, images
+    )
+
+
 def _check_options(given: _Given, targets: list[str], options: dict[str, tuple[str, ...]]) -> None:
     labels = list(given.features.columns)
     for option, names in options.items():
+        if names and given.images is not None:
+            raise DataError(f"{option}= names a column, and the data are images: leave it out.")
         for name in names:
             if name in targets:
                 raise DataError(f"{option}= names the target '{name}'; it can't be both.")

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.augmentation import augmented, check_augmentation
 from toolkit.epochs import Worker, borrow, give_back
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
@@ -83,6 +84,8 @@ def fit(
     label_smoothing: float = 0.0,
     feature_scale: bool = False,
     layer_rates: bool = False,
+    shift: int = 0,
+    flip: bool = False,
     patience: int | None = None,
     min_gradient_norm: float | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -123,8 +126,11 @@ def fit(
             layer's weights, which must be dense and without penalty. It finds out which columns matter.
         layer_rates: With adam, adamw or rmsprop: multiply the rate of each dense layer's weights by the root of 256
             over its inputs, of biases by 1.6, of the columns' scales by 96 (`toolkit.epochs.layer_rates`).
+        shift: Of images: move each of them by up to so many pixels up or down and left or right, anew each epoch.
+        flip: Of images: mirror each of them, left to right, in every other epoch or so.
         patience: Epochs without a lower validation loss before training stops; None takes a quarter of the epochs, 16
-            at least, and with ``"cycles"``, whose last wave is half of them, all.
+            at least. With ``"cycles"`` None looks once, after the third wave: the last is left out where that one
+            brought no lower loss (from 32 epochs on).
         min_gradient_norm: Stop when the gradient over all training rows is shorter than this; None doesn't look.
         callbacks: Keras callbacks, called at each epoch; one that asks for batches is called at each batch, which
             is slower. Their ``model`` is the one in training: of several networks, all side by side.
@@ -162,6 +168,7 @@ def fit(
     batch = _batch_size(batch_size, rows)
     planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
     wait = _patience(patience, planned, schedule)
+    third = _third_wave(planned) if schedule == "cycles" and patience is None else None
     steps = math.ceil(rows / batch)
     moves_rate = any(
         isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
@@ -179,6 +186,7 @@ def fit(
     per_batch = any(_wants_batches(callback) for callback in callbacks)
     learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
 
+    moved = check_augmentation(x, shift, flip)
     data = _on_device(x, y, sample_weight)
     held = [] if validation is None else _on_device(*validation)
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
@@ -209,6 +217,8 @@ def fit(
                 started = time.perf_counter()
                 order = np.random.default_rng((seed, epoch)).permutation(rows) if shuffle else np.arange(rows)
                 order = order.astype(np.int32)
+                if any(moved):
+                    data[0] = _tensor(augmented(x, *moved, np.random.default_rng((seed, epoch, 1))))
                 total = _by_batch(worker, data, order, batch, called) if per_batch else worker.train(data, order)
                 row: dict[str, float] = {"epoch": epoch, "loss": total / rows}
                 seconds = time.perf_counter() - started
@@ -244,6 +254,9 @@ def fit(
                 if least is not None and row["gradient_norm"] < least:
                     stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {least:g}"
                     break
+                if third is not None and epoch == third[1] and best_epoch.max() <= third[0]:
+                    stopped = "the rate's third wave brought no lower validation loss"
+                    break
                 if epoch - best_epoch.max() >= wait:
                     stopped = f"the validation loss had not improved for {wait} epochs"
                     break
@@ -274,6 +287,8 @@ def fit(
         "label_smoothing": label_smoothing,
         "feature_scale": feature_scale,
         "layer_rates": layer_rates,
+        "shift": shift,
+        "flip": flip,
         "patience": wait,
         "min_gradient_norm": min_gradient_norm,
         "shuffle": shuffle,
@@ -299,9 +314,13 @@ def _keep(good: list[NDArray[Any]], model: keras.Sequential, better: NDArray[np.
 
 def _on_device(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:
     """Return rows as tensors: one transfer a training."""
+    return [_tensor(x), _tensor(y), None if weights is None else _tensor(np.asarray(weights, np.float32))]
+
+
+def _tensor(values: NDArray[Any]) -> Any:
     import tensorflow as tf
 
-    return [tf.constant(x), tf.constant(y), None if weights is None else tf.constant(weights, tf.float32)]
+    return tf.constant(values)
 
 
 def _by_batch(worker: Worker, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
@@ -419,6 +438,14 @@ def default_epochs(rows: int) -> int:
     if rows > 100_000:
         return max(8, 6_400_000 // rows)
     return min(256, max(64, 2_500 * default_batch_size(rows) // rows))
+
+
+def _third_wave(epochs: int) -> tuple[int, int] | None:
+    """Return the last epochs of the second and the third wave of ``"cycles"``; None of a training too short to judge.
+
+    Where the third brought nothing, the network overfits, and the last one, half of all epochs, brings nothing either.
+    """
+    return (round(epochs * 3 / 15), round(epochs * 7 / 15)) if epochs >= 32 else None
 
 
 def _patience(patience: int | None, epochs: int, schedule: str | None) -> int:

@@ -243,6 +243,12 @@ def test_trees_that_would_take_minutes_are_left_out(monkeypatch: pytest.MonkeyPa
     assert list(fitted(prepared("multilabel"))) == ["dummy", "linear"]
 
 
+def test_a_linear_model_of_so_many_classes_that_it_would_take_minutes_is_left_out(monkeypatch) -> None:
+    monkeypatch.setattr(baselines, "_STEPS_LIMIT", 1)
+    assert list(fitted(prepared("multiclass"))) == ["dummy", "tree"]
+    assert list(fitted(prepared("regression"))) == ["dummy", "linear", "tree"]
+
+
 def test_a_category_with_more_levels_than_bins_is_taken_by_its_number() -> None:
     random = np.random.default_rng(0)
     codes = np.column_stack([random.integers(0, 300, 2000), random.integers(0, 5, 2000)]).astype(float)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from toolkit.builders import ACTIVATIONS, architecture, linear, mlp
+from toolkit.builders import ACTIVATIONS, architecture, cnn, linear, mlp
 from toolkit.errors import DataError
 
 
@@ -119,3 +119,64 @@ def test_initial_biases_spread_where_asked_and_only_in_hidden_layers():
 def test_a_negative_spread_of_biases_is_refused():
     with pytest.raises(DataError, match="bias_spread=-1"):
         mlp(3, 2, bias_spread=-1)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 8, 20, 28, 32, 33, 64, 100, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_convolutional_network_fits_images_of_any_size_and_ends_linear(size, channels):
+    model = cnn((size, size + 1, channels), 5, filters=2)
+    assert model.output_shape == (None, 5)
+    assert model.layers[-1].activation is keras.activations.linear
+    assert model(np.zeros((2, size, size + 1, channels), "uint8")).shape == (2, 5)
+    last = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+    assert min(last.output.shape[1:3]) <= 3
+
+
+def test_convolutions_are_counted_by_hand():
+    # 8 x 8 grey: 9 * 1 * 4, 9 * 4 * 8, 9 * 8 * 12 weights; scale and shift a filter; 12 * 3 + 3.
+    rows = architecture(cnn((8, 8, 1), 3, filters=4))
+    assert sum(row["parameters"] for row in rows) == 36 + 288 + 864 + 2 * (4 + 8 + 12) + 39
+    assert sum(row["neurons"] for row in rows) == 4 + 8 + 12 + 3
+
+
+def test_large_images_step_over_pixels_so_that_their_time_stays_bounded():
+    def products(side):
+        layers = [layer for layer in cnn((side, side, 3), 1).layers if isinstance(layer, keras.layers.Conv2D)]
+        return sum(np.prod(layer.output.shape[1:3]) * np.prod(layer.kernel.shape) for layer in layers)
+
+    assert products(128) < 2 * products(32)
+
+
+@pytest.mark.parametrize("build", [linear, mlp, cnn])
+def test_a_network_of_images_takes_raw_pixels_and_rescales_them_itself(build):
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    raw, scaled = build((8, 8, 3), 2, pixels=(100.0, 50.0)), build((8, 8, 3), 2, pixels=(0.0, 1.0))
+    np.testing.assert_allclose(raw(images), scaled((images.astype("float32") - 100) / 50), rtol=1e-4, atol=1e-5)
+    by_default = build((8, 8, 3), 2)
+    np.testing.assert_allclose(by_default(images), scaled(images.astype("float32") / 255), rtol=1e-4, atol=1e-5)
+
+
+def test_the_lectures_25_15_10_takes_pixels_as_columns():
+    # (784 + 1) * 25 + (25 + 1) * 15 + (15 + 1) * 10, as in CS 434's deck on digits of 28 x 28.
+    assert mlp((28, 28, 1), 10, hidden=(25, 15)).count_params() == 20_175
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "message"),
+    [
+        (64, {}, "cnn is for images"),
+        ((8, 8, 0), {}, "at least one input"),
+        ((8, 8, 1), {"filters": 0}, "filters=0: expected a whole number"),
+        ((8, 8, 1), {"filters": 1.5}, "filters=1.5"),
+        ((8, 8, 1), {"dropout": 1.0}, "0 to below 1"),
+    ],
+)
+def test_a_convolutional_network_that_makes_no_sense_is_refused(inputs, options, message):
+    with pytest.raises(DataError, match=message):
+        cnn(inputs, 2, **options)
+
+
+def test_the_seed_alone_decides_a_convolutional_networks_weights():
+    first, again, other = (cnn((8, 8, 1), 2, seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])

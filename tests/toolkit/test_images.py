@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from toolkit.errors import DataError
-from toolkit.images import ImageEncoder, ImageSet, canonical, holds_images, same_images
+from toolkit.images import ImageEncoder, ImageSet, canonical, holds_images, same_images, square_for
 from toolkit.tables import prepare
 
 
@@ -140,8 +140,8 @@ def test_pixels_of_another_type_become_the_trainings():
 def test_squares_of_pixels_are_their_means_cut_off_at_the_far_edges():
     encoder = ImageEncoder((3, 4, 1), "float32", 1.0, 2.0, 0.0, 11.0)
     image = canonical(np.arange(12.0).reshape(1, 3, 4))
-    assert encoder.square(12) == 1
-    assert encoder.square(11) == 2
+    assert square_for(encoder.shape, 12) == 1
+    assert square_for(encoder.shape, 11) == 2
     # 0 1 4 5 | 2 3 6 7 over 8 9 | 10 11: means 2.5, 4.5, 8.5, 10.5, less 1, over 2
     np.testing.assert_allclose(encoder.columns(image, 2), [[0.75, 1.75, 3.75, 4.75]])
     np.testing.assert_allclose(encoder.columns(image), (np.arange(12.0)[None] - 1) / 2)

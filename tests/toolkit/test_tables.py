@@ -536,7 +536,7 @@ def test_a_pair_takes_columns_indicators_and_several_numbers():
 @pytest.mark.parametrize(
     ("x", "y", "task", "says"),
     [
-        (np.zeros((20, 4, 4)), np.zeros(20), "binary", r"X has shape \(20, 4, 4\); expected \(rows, columns\)"),
+        (np.zeros((20, 4, 4, 1, 1)), np.zeros(20), "binary", r"X has shape \(20, 4, 4, 1, 1\); expected \(n, height"),
         (np.zeros(20), np.zeros(20), "binary", r"X has shape \(20,\).*reshape"),
         (np.zeros((20, 2)), np.zeros(19), "binary", "X has 20 rows and y has 19"),
         (np.zeros((20, 2)), np.zeros((20, 2, 2)), "binary", r"y has shape \(20, 2, 2\)"),

@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from toolkit import epochs, training
-from toolkit.builders import linear, mlp
+from toolkit import epochs, inference, training
+from toolkit.augmentation import augmented
+from toolkit.builders import cnn, linear, mlp
 from toolkit.errors import DataError
 from toolkit.heads import get_head
+from toolkit.inference import Scorer
 
 LOGISTIC = get_head("binary", "logistic")
 SQUARED = get_head("regression", "squared")
@@ -373,6 +375,21 @@ def test_each_of_several_networks_keeps_its_own_best_epoch(two_classes):
     np.testing.assert_allclose(together.model(held[0]), scores.mean(axis=1), atol=1e-3)
 
 
+def test_the_last_wave_is_left_out_where_the_third_brought_nothing():
+    """Labels drawn at random: all that is learned is wrong on other rows."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 6)).astype("float32")
+    y = rng.integers(0, 2, size=(120, 1)).astype("float32")
+    options = {"validation": (x[60:], y[60:]), "epochs": 32, "learning_rate": 0.05, "schedule": "cycles"}
+    stopped = _fit(mlp(6, 1, hidden=(32,)), (x[:60], y[:60]), **options)
+    assert stopped.best_epoch <= 6
+    assert len(stopped.history) == 15
+    assert "third wave" in stopped.stopped
+    whole = _fit(mlp(6, 1, hidden=(32,)), (x[:60], y[:60]), patience=32, **options)
+    assert len(whole.history) == 32
+    assert whole.best_epoch == stopped.best_epoch
+
+
 def test_a_learned_scale_of_the_columns_ends_in_the_first_layers_weights(two_classes):
     model = mlp(6, 1, hidden=(8,))
     before = model.get_weights()
@@ -433,3 +450,70 @@ def test_the_rate_goes_up_and_down_four_times_each_twice_as_long(two_classes):
     assert [history["epoch"][epoch] for epoch in low] == [10, 30, 70]
     assert rate[-1] == pytest.approx(0, abs=1e-6)
     assert rate.max() == pytest.approx(0.1, rel=1e-2)
+
+
+# ------------------------------------------------------------------------------------------------------------- images
+
+SOFTMAX = get_head("multiclass", "softmax")
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (150, 8, 8, 1)).astype("uint8")
+    y = rng.integers(0, 3, 150)
+    for row, label in enumerate(y):
+        x[row, 2 * label : 2 * label + 3, 2:6] //= 4
+    return x, y
+
+
+def test_convolutions_on_8_bit_pixels_give_the_weights_of_model_fit(images):
+    x, y = images  # 5 batches an epoch, the last one smaller
+    ours, theirs = (cnn((8, 8, 1), 3, filters=4, pixels=(120.0, 70.0), seed=1) for _ in range(2))
+    trained = _fit(ours, (x, y), SOFTMAX, epochs=2, batch_size=32, optimizer="sgd", schedule="constant", shuffle=False)
+    theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=SOFTMAX.loss())
+    theirs.fit(x.astype("float32"), y, batch_size=32, epochs=2, shuffle=False, verbose=0)
+    assert _largest_relative_difference(ours, theirs) < 1e-3
+    assert not trained.settings["xla"], "XLA's convolutions are slow on a CPU"
+
+
+def test_shifted_images_are_those_that_the_seed_and_the_epoch_draw(images):
+    x, y = images
+    options = {"batch_size": 50, "optimizer": "sgd", "schedule": "constant", "seed": 5}
+    ours, by_hand = (cnn((8, 8, 1), 3, filters=4, seed=1) for _ in range(2))
+    _fit(ours, (x, y), SOFTMAX, epochs=1, shift=2, flip=True, **options)
+    _fit(by_hand, (augmented(x, 2, True, np.random.default_rng((5, 1, 1))), y), SOFTMAX, epochs=1, **options)
+    assert all(np.array_equal(a, b) for a, b in zip(ours.get_weights(), by_hand.get_weights(), strict=True))
+    again, other = (cnn((8, 8, 1), 3, filters=4, seed=1) for _ in range(2))
+    first, second = (
+        _fit(model, (x, y), SOFTMAX, epochs=2, shift=2, **options).history["loss"] for model in (again, other)
+    )
+    assert list(first) == list(second)
+
+
+def test_images_are_scored_in_pieces_that_change_nothing(images, monkeypatch):
+    x, y = images
+    model = cnn((8, 8, 1), 3, filters=4)
+    whole = [Scorer(model)(x), _worker(model).validate(_tensors(x, y)), _worker(model).gradient_norm(_tensors(x, y))]
+    monkeypatch.setattr(inference, "_WIDEST", 8 * 8 * 4 * 40)
+    assert inference.piece_sizes(model) == [1, 32]
+    pieces = [Scorer(model)(x), _worker(model).validate(_tensors(x, y)), _worker(model).gradient_norm(_tensors(x, y))]
+    np.testing.assert_allclose(pieces[0], whole[0], atol=1e-5)
+    np.testing.assert_allclose(pieces[0], model.predict(x, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(pieces[1][0], whole[1][0], rtol=1e-5)
+    np.testing.assert_allclose(pieces[1][1], whole[1][1], atol=1e-5)
+    assert pieces[2] == pytest.approx(whole[2], rel=1e-4)
+
+
+def _worker(model):
+    return epochs.Worker(model, SOFTMAX.loss(), keras.optimizers.SGD(), 32)
+
+
+def _tensors(x, y):
+    return [keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y), None]
+
+
+@pytest.mark.parametrize("options", [{"shift": 1}, {"flip": True}])
+def test_columns_are_neither_shifted_nor_mirrored(two_classes, options):
+    with pytest.raises(DataError, match="is for images"):
+        _fit(linear(6, 1), two_classes, **options)

@@ -1,0 +1,206 @@
+"""Images where people keep them: a folder with a sub-folder a class, a table of file names, idx and npz files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recipes import comparing, defaults, settings, workflow
+from toolkit.comparisons import Comparison
+from toolkit.errors import DataError, nearest
+from toolkit.heads import DEFAULT_HEADS, Head
+from toolkit.image_files import Form, read_images
+from toolkit.images import ImageSet
+from toolkit.runs import Run
+from toolkit.splitting import is_drawn
+from toolkit.targets import TASKS
+
+__all__ = ["compare", "train"]
+
+
+def train(
+    source: Any,
+    *,
+    task: str = "multiclass",
+    target: str | list[str] | None = None,
+    test: Any = None,
+    head: str | Head | None = None,
+    effort: str = "default",
+    seed: int = 0,
+    report: str | Path | None = None,
+    files: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    **options: Any,
+) -> Run:
+    """Train a network on images, and evaluate it on images it never saw.
+
+    The default network is convolutional (`toolkit.builders.cnn`). Images that are arrays already can go to
+    `multiclass.train((X, y))` and its like, which do the same.
+
+    Args:
+        source: A folder with a sub-folder a class; one with folders named train and test, each such a folder; a table
+            (CSV, TSV, Parquet) of file names and labels; idx or npz files, as MNIST's; or an (X, y) pair of arrays.
+        task: ``"multiclass"``, ``"binary"``, ``"multilabel"`` or ``"regression"``.
+        target: For a table: the column to predict, or several for multilabel and regression. None takes the only
+            column beside the file names, and for multilabel all of them.
+        test: Images to test on: a fraction, or a place of their own, as `source`. None takes the source's own test
+            part, and holds out a part sized by the number of images where it has none.
+        head: The loss and what the scores mean, as the task's own recipe takes it; None is its default.
+        effort: How much time to spend: ``"quick"``, ``"default"`` or ``"best"``.
+        seed: Seed of the split, the initial weights and the order of the images. The same seed gives the same run.
+        report: Where to write the HTML report; None writes none.
+        files: For a table: the column of file names. None finds it by its values.
+        size: Pixels to bring the images to: of both sides, or (height, width). None keeps a size that all have, up to
+            128 pixels, and otherwise takes the median size, made smaller until no side is longer than 64.
+        options: Passed on by name to where they act: the builder `toolkit.builders.cnn` and `toolkit.training.fit`.
+            ``build="mlp"`` and ``build="linear"`` take the pixels as columns, and any function of (inputs, units) that
+            returns a ``keras.Sequential`` will do; ``validation=`` is given as `test`; ``baselines=False`` leaves the
+            comparison models out.
+
+    Returns:
+        The run. `Run.predict` takes arrays, a picture, a folder or a list of pictures.
+
+    Raises:
+        DataError: There are no images or no labels, too many files can't be read, or an option is not what it should
+            be; the message says what to do.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> digits = load_digits(n_class=3)
+        >>> run = train((digits.images, digits.target), epochs=1, baselines=False, progress=False)
+        >>> run.predict(digits.images[:2]).shape
+        (2,)
+    """
+    seconds = time.perf_counter()
+    images, tested, validated = _read(source, task, target, test, files, size, options)
+    seconds = time.perf_counter() - seconds
+    chosen = DEFAULT_HEADS[task] if head is None else head
+    run = workflow.train(
+        task,
+        images,
+        target=None,
+        test=tested,
+        head=chosen,
+        effort=effort,
+        seed=seed,
+        report=None,
+        options=dict(options) | validated,
+    )
+    run.seconds = {"files": seconds} | run.seconds
+    given = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
+    given |= {"report": report, "files": files, "size": size}
+    usual = {"task": "multiclass", "effort": "default", "seed": 0}
+    run.settings |= settings.calls("images.train", "images", source, _changed(given, usual) | dict(options))
+    if report is not None:
+        run.report(report)
+    return run
+
+
+def compare(
+    source: Any,
+    *,
+    task: str = "multiclass",
+    target: str | list[str] | None = None,
+    test: Any = None,
+    heads: Sequence[str | Head] | None = None,
+    seeds: int | Sequence[int] = 5,
+    effort: str = "quick",
+    report: str | Path | None = None,
+    files: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare heads on images: SVM (hinge) and softmax on the same convolutional network, data, split and seeds.
+
+    Args:
+        source: As for `train`.
+        task: As for `train`.
+        target: As for `train`.
+        test: As for `train`; images of their own are the same for all seeds.
+        heads: Two or more; the others are set against the first. None takes those of the task's own recipe.
+        seeds: How many seeds, or which.
+        effort: As for `train`, for each head and seed.
+        report: Where to write the HTML report; None writes none.
+        files: As for `train`.
+        size: As for `train`.
+        options: As for `train`; the same for all heads.
+
+    Returns:
+        The comparison, with `table`, `verdict` and `report`.
+
+    Raises:
+        DataError: As for `train`, or fewer than two heads.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> digits = load_digits(n_class=3)
+        >>> options = {"heads": ("softmax", "hinge"), "seeds": 1, "epochs": 1, "baselines": False, "progress": False}
+        >>> compare((digits.images, digits.target), **options).labels
+        ['softmax', 'hinge']
+    """
+    images, tested, validated = _read(source, task, target, test, files, size, options)
+    comparison = comparing.compare(
+        task,
+        images,
+        target=None,
+        test=tested,
+        heads=defaults.COMPARED[task] if heads is None else heads,
+        seeds=seeds,
+        effort=effort,
+        report=None,
+        options=dict(options) | validated,
+    )
+    given = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
+    given |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}
+    usual = {"task": "multiclass", "effort": "quick", "seeds": 5}
+    changed = _changed(given, usual) | dict(options)
+    comparison.settings |= settings.calls("images.compare", "compare images", source, changed)
+    if report is not None:
+        comparison.report(report)
+    return comparison
+
+
+def _read(
+    source: Any,
+    task: str,
+    target: str | list[str] | None,
+    test: Any,
+    files: str | None,
+    size: int | tuple[int, int] | None,
+    options: dict[str, Any],
+) -> tuple[ImageSet, Any, dict[str, Any]]:
+    """Read the images, those to test on (or their fraction), and those to validate on."""
+    if task not in TASKS:
+        raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
+    parts = read_images(source, task=task, target=target, files=files, size=size)
+    images = parts["train"]
+
+    def further(given: Any, part: str) -> Any:
+        if given is None:
+            return parts.get(part)
+        if is_drawn(given) or _is_fraction(given):
+            return given
+        is_table = isinstance(given, str | Path) and Path(given).suffix.lower() in (".csv", ".tsv", ".parquet", ".gz")
+        named = {"target": list(images.target.columns), "files": files} if is_table and target is not None else {}
+        others = read_images(given, task=task, form=Form.of(images.pixels), **named)
+        return others.get(part, others["train"])
+
+    validation = further(options.get("validation"), "validation")
+    return images, further(test, "test"), {} if validation is None else {"validation": validation}
+
+
+def _is_fraction(given: Any) -> bool:
+    """Tell whether a text is a fraction, as a command line gives it."""
+    if not isinstance(given, str):
+        return False
+    try:
+        return 0 < float(given) < 1
+    except ValueError:
+        return False
+
+
+def _changed(given: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that differ from their defaults."""
+    return {name: value for name, value in given.items() if value is not None and value != usual.get(name)}

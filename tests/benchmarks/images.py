@@ -1,0 +1,352 @@
+"""Images: accuracy of each builder, time beside keras.io's example by `model.fit`, and accuracy over training rows.
+
+    LOGITKIT_DATA=... python -m tests.benchmarks.images --parts accuracy rows epochs --seeds 0
+
+What is left out is all. MNIST and Fashion-MNIST are read from the directory that LOGITKIT_DATA names (folders mnist and
+fashion-mnist with their idx files), digits from scikit-learn. Every fit is a line of the results file as soon as it is
+done, and is not done again; the table and the picture are written beside that file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks import measuring
+from tests.benchmarks.measuring import REPORTS, Line, Spread, markdown
+
+Record = dict[str, Any]
+Pair = tuple[np.ndarray, np.ndarray]
+
+#: What is trained, by what the tables call it; anything but keras.io's example is one call of a recipe.
+OURS: dict[str, dict[str, Any]] = {
+    "linear": {"build": "linear"},
+    "25-15-10": {"build": "mlp", "hidden": (25, 15)},
+    "mlp": {"build": "mlp"},
+    "cnn, quick": {"effort": "quick"},
+    "cnn": {},
+    "cnn, best": {"effort": "best"},
+}
+PEER = "keras.io's example by model.fit"
+#: The accuracies: who is trained on what.
+FITS = {
+    "digits": ("linear", "25-15-10", "cnn, quick", "cnn"),
+    "mnist": ("linear", "25-15-10", "cnn, quick", "cnn", PEER),
+    "fashion-mnist": ("linear", "25-15-10", "cnn, quick", "cnn"),
+}
+#: The training rows of the curve, which are dealt to train and validation; the test part is the official one.
+ROWS = (100, 300, 1_000, 3_000, 10_000, 30_000, 60_000)
+CURVE = ("linear", "mlp", "cnn")
+REACHED = 0.992  # keras.io's own figure, to which the times belong
+EPOCH_ROWS, EPOCH_BATCH = 6_400, 128
+
+
+@cache
+def load(name: str) -> dict[str, Pair]:
+    """Return the images and classes of "train" and, where it is official, "test"."""
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        x, y = load_digits(return_X_y=True)
+        return {"train": (x.reshape(-1, 8, 8).astype(np.uint8), y)}
+    from toolkit.image_archives import read_idx_set
+
+    return read_idx_set(Path(os.environ["LOGITKIT_DATA"]) / name)
+
+
+def there() -> list[str]:
+    """Return the sets that can be read here."""
+    folder = Path(os.environ.get("LOGITKIT_DATA", "/nowhere"))
+    return [name for name in FITS if name == "digits" or (folder / name).is_dir()]
+
+
+def ours(name: str, who: str, rows: int | None, seed: int) -> Record:
+    """Train by one call of the recipe; seconds are of the whole call, without baselines."""
+    from recipes import multiclass
+
+    parts = load(name)
+    x, y = parts["train"]
+    if rows is not None and rows < len(x):
+        chosen = np.random.default_rng(seed).permutation(len(x))[:rows]
+        x, y = x[chosen], y[chosen]
+    measuring.forget_peak()
+    started = time.perf_counter()
+    run = multiclass.train((x, y), test=parts.get("test"), seed=seed, baselines=False, progress=False, **OURS[who])
+    return {
+        "accuracy": run.metrics["accuracy"],
+        "log_loss": run.metrics["log_loss"],
+        "tested": len(run.outcome.y_true),
+        "seconds": time.perf_counter() - started,
+        "peak": measuring.peak(),
+        "epochs": len(run.history),
+        "parameters": run.model.count_params(),
+    }
+
+
+def peer(name: str, seed: int) -> Record:
+    """Train keras.io's example for MNIST as its page does; what its accuracy is after each epoch costs no time here.
+
+    References:
+        F. Chollet, Simple MNIST convnet, https://keras.io/examples/vision/mnist_convnet/.
+    """
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    (x, y), (new, truth) = (load(name)[part] for part in ("train", "test"))
+    x, new = (np.expand_dims(pixels.astype("float32") / 255, -1) for pixels in (x, new))
+    classes = int(y.max()) + 1
+    model = keras.Sequential(
+        [
+            keras.Input(x.shape[1:]),
+            layers.Conv2D(32, (3, 3), activation="relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(64, (3, 3), activation="relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )
+    aside, found = 0.0, []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            nonlocal aside
+            begun = time.perf_counter()
+            said = self.model.predict(new, batch_size=1_000, verbose=0)
+            found.append((float((said.argmax(axis=1) == truth).mean()), begun - started - aside))
+            aside += time.perf_counter() - begun
+
+    started = time.perf_counter()
+    model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    told = keras.utils.to_categorical(y, classes)
+    model.fit(x, told, batch_size=128, epochs=15, validation_split=0.1, verbose=0, callbacks=[Watch()])
+    seconds = time.perf_counter() - started - aside
+    return {
+        "accuracy": found[-1][0],
+        "tested": len(truth),
+        "seconds": seconds,
+        # Looked up on the test rows, in its favour.
+        "reached": next((at for accuracy, at in found if accuracy >= REACHED), None),
+        "epochs": len(found),
+        "parameters": model.count_params(),
+    }
+
+
+def epochs(count: int) -> list[Line]:
+    """Measure seconds an epoch of the same network in our loop and in `model.fit`, round by round."""
+    import keras
+
+    from toolkit import builders, training
+    from toolkit.heads import get_head
+
+    head = get_head("multiclass", "softmax")
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (EPOCH_ROWS, 28, 28, 1)).astype(np.uint8)
+    y = rng.integers(0, 10, EPOCH_ROWS)
+    models = [builders.cnn((28, 28, 1), 10) for _ in range(2)]
+    models[1].compile("adam", head.loss())
+
+    def loop(shift: int = 0) -> float:
+        found = training.fit(models[0], head, x, y, epochs=2, batch_size=EPOCH_BATCH, shift=shift, progress=False)
+        return float(found.history["seconds"][1])
+
+    def fit() -> float:
+        models[1].fit(x, y, batch_size=EPOCH_BATCH, verbose=0)
+        started = time.perf_counter()
+        models[1].fit(x, y, batch_size=EPOCH_BATCH, verbose=0)
+        return time.perf_counter() - started
+
+    jobs: dict[str, Callable[[], float]] = {"model.fit": fit, "ours": loop, "ours, shifted": lambda: loop(2)}
+    for job in jobs.values():
+        job()  # what is compiled is compiled then
+    found = measuring.rounds(count, jobs)
+    keras.backend.clear_session()
+    return [
+        Line.ratio("the cnn, batch 128: model.fit / ours", found["model.fit"], found["ours"], "s"),
+        Line.ratio("the same, with images shifted: model.fit / ours", found["model.fit"], found["ours, shifted"], "s"),
+    ]
+
+
+# --------------------------------------------------------------------------------------------------------- measuring
+
+
+def wanted(parts: Sequence[str], sets: Sequence[str], who: Sequence[str], seeds: Sequence[int]) -> Iterator[Record]:
+    """Yield what is to be fitted, a record each without its figures."""
+    for seed in seeds:
+        if "accuracy" in parts:
+            for name in sets:
+                yield from ({"set": name, "who": w, "rows": None, "seed": seed} for w in FITS[name] if w in who)
+        if "rows" in parts and "mnist" in sets:
+            for rows in ROWS:
+                whole = rows == ROWS[-1]
+                yield from (
+                    {"set": "mnist", "who": w, "rows": None if whole else rows, "seed": seed} for w in CURVE if w in who
+                )
+
+
+def read(path: Path) -> list[Record]:
+    """Return the records of a results file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def _key(record: Record) -> tuple[Any, ...]:
+    return tuple(record[part] for part in ("set", "who", "rows", "seed"))
+
+
+def report(records: Sequence[Record], into: Path) -> None:
+    """Write the table and the picture beside the results file."""
+    text = ["# Images", "", *measuring.circumstances({}), "", *_accuracies(records), "", *_times(records)]
+    text += ["", *_curve(records)]
+    peaks = [r["peak"] for name in ("mnist", "fashion-mnist") for r in _of(records, name, "cnn")]
+    if peaks:
+        text += ["", f"At most {max(peaks):,.0f} MiB were resident while a cnn learned from 60,000 images of 28 x 28."]
+    measured = list({record["epoch"]: record for record in records if "epoch" in record}.values())  # the latest
+    if measured:
+        lines = [Line(r["epoch"], *(Spread(*r[part]) for part in ("ratio", "above", "below")), "s") for r in measured]
+        text += ["", "## Seconds an epoch", "", f"{EPOCH_ROWS:,} images of 28 x 28. Above 1, ours is quicker.", ""]
+        text += measuring.lines_table(lines)
+    measuring.write(into.with_suffix(".md"), "\n".join(text))
+    if any(r.get("rows") for r in records):
+        measuring.write(into.with_suffix(".svg"), _picture(records))
+
+
+def _of(records: Sequence[Record], name: str, who: str, rows: int | None = None) -> list[Record]:
+    return [r for r in records if r.get("set") == name and r["who"] == who and r["rows"] == rows]
+
+
+def _accuracies(records: Sequence[Record]) -> list[str]:
+    lines = []
+    for name, fits in FITS.items():
+        for who in fits:
+            found = _of(records, name, who)
+            if found:
+                accuracy = [100 * r["accuracy"] for r in found]
+                seconds = measuring.spread([r["seconds"] for r in found])
+                middle = f"{np.mean(accuracy):.2f} ({min(accuracy):.2f} to {max(accuracy):.2f})"
+                numbers = [f"{found[0]['parameters']:,}", str(found[0]["epochs"]), str(len(found))]
+                lines.append([name, who, middle, str(seconds), *numbers])
+    head = ["set", "network", "accuracy, %", "seconds of the call", "parameters", "epochs", "seeds"]
+    said = "Test rows are the official ones, of digits the recipes' own split. Mean, lowest and highest over the seeds;"
+    return ["## Accuracy", "", said, "seconds are medians.", "", *markdown(head, lines)]
+
+
+def _times(records: Sequence[Record]) -> list[str]:
+    theirs = _of(records, "mnist", PEER)
+    lines = []
+    for who in ("cnn, quick", "cnn"):
+        pairs = [(r, t) for r in _of(records, "mnist", who) for t in theirs if r["seed"] == t["seed"]]
+        if pairs:
+            ratios = [r["seconds"] / (t["reached"] or t["seconds"]) for r, t in pairs]
+            reached = sum(r["accuracy"] >= REACHED for r, _ in pairs)
+            lines.append([who, str(measuring.spread(ratios)), f"{reached} of {len(pairs)}"])
+    if not lines:
+        return []
+    said = f"Seconds of our whole call over those until {PEER} first has {REACHED:.1%} of the test rows right (all its"
+    said = f"{said}\n15 epochs where it never has)."
+    return ["## Time to keras.io's accuracy", "", said, "", *markdown(["network", "ratio", "reached"], lines)]
+
+
+def _curve(records: Sequence[Record]) -> list[str]:
+    lines = []
+    for rows in ROWS:
+        cells = []
+        for who in CURVE:
+            found = _of(records, "mnist", who, None if rows == ROWS[-1] else rows)
+            accuracy = [100 * r["accuracy"] for r in found]
+            cells.append(f"{np.mean(accuracy):.2f} ({min(accuracy):.2f} to {max(accuracy):.2f})" if found else "–")
+        lines.append([f"{rows:,}", *cells])
+    return [
+        "## Accuracy over training rows",
+        "",
+        "MNIST: so many images brought, validation rows among them; all 10,000 test rows. Mean, lowest and highest of",
+        f"the accuracy in %. Parameters: {', '.join(f'{who} {n}' for who, n in _parameters(records).items())}.",
+        "",
+        *markdown(["images", *CURVE], lines),
+    ]
+
+
+def _parameters(records: Sequence[Record]) -> dict[str, str]:
+    found = {who: [r for r in records if r.get("set") == "mnist" and r["who"] == who] for who in CURVE}
+    return {who: f"{some[0]['parameters']:,}" for who, some in found.items() if some}
+
+
+def _picture(records: Sequence[Record]) -> str:
+    """Draw the error over training rows, a line a builder."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes: Any = figure.subplots()
+    parameters = _parameters(records)
+    for who, colour, mark in zip(CURVE, ("#8a4f00", "#3b5b92", "#0b6e4f"), ("s", "^", "o"), strict=True):
+        found = [(rows, _of(records, "mnist", who, None if rows == ROWS[-1] else rows)) for rows in ROWS]
+        found = [(rows, [100 * (1 - r["accuracy"]) for r in some]) for rows, some in found if some]
+        label = f"{who}: {parameters.get(who, '')} parameters"
+        axes.plot(
+            [rows for rows, _ in found],
+            [np.mean(errors) for _, errors in found],
+            marker=mark,
+            color=colour,
+            label=label,
+        )
+        for rows, errors in found:
+            axes.plot([rows, rows], [min(errors), max(errors)], color=colour, linewidth=1)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("training images, validation rows among them (log scale)")
+    axes.set_ylabel("wrong test rows, % (log scale)")
+    axes.set_title("MNIST: error over training images, mean and range over the seeds")
+    axes.legend()
+    return measuring.svg(figure)
+
+
+def main() -> None:
+    """Measure, keep every record, and write the table and the picture."""
+    known = ("accuracy", "rows", "epochs")
+    names = [*OURS, PEER]
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.images", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--parts", nargs="+", choices=known, default=known)
+    parser.add_argument("--sets", nargs="+", choices=there(), default=there(), metavar="SET", help=", ".join(there()))
+    parser.add_argument("--who", nargs="+", choices=names, default=names, metavar="NETWORK", help=", ".join(names))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--rounds", type=int, default=5, help="of seconds an epoch")
+    parser.add_argument("--results", type=Path, default=REPORTS / "images.jsonl", help="a line of JSON a fit")
+    asked = parser.parse_args()
+    records = read(asked.results)
+    done = {_key(record) for record in records if "set" in record}
+    asked.results.parent.mkdir(parents=True, exist_ok=True)
+    with asked.results.open("a", encoding="utf-8") as file:
+
+        def keep(record: Record) -> None:
+            records.append(record)
+            print(json.dumps(record), file=file, flush=True)
+            print(json.dumps(record), flush=True)
+
+        for record in wanted(asked.parts, asked.sets, asked.who, asked.seeds):
+            if _key(record) not in done:
+                done.add(_key(record))
+                name, who = record["set"], record["who"]
+                found = peer(name, record["seed"]) if who == PEER else ours(name, who, record["rows"], record["seed"])
+                keep(record | found)
+        if "epochs" in asked.parts:
+            for line in epochs(asked.rounds):
+                keep({"epoch": line.label, "ratio": line.ratio_, "above": line.above, "below": line.below})
+    report(records, asked.results)
+
+
+if __name__ == "__main__":
+    main()
