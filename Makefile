@@ -1,6 +1,7 @@
 # make demo   four models trained on the samples, with a report each
 # make test   the tests, the linter, the formatter's check and the type checker
 # make format what the linter and the formatter can mend by themselves
+# make oldest the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
 # make bench  the benchmarks, beside the peers in .venv-bench, into reports/benchmarks (hours)
 # Each builds .venv from nothing where it is missing. Choose the interpreter with PYTHON=python3.12.
 
@@ -12,7 +13,7 @@ FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 
 BIN := .venv/bin
 
-.PHONY: demo test format bench
+.PHONY: demo test format oldest bench
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -28,12 +29,17 @@ format: .venv/.tools
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Old libraries call what newer ones below them have deprecated: their affair.
+oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
+
 # One after the other: they are timed. Without LOGITKIT_DATA the accuracy is measured on scikit-learn's tables.
 bench: export TF_CPP_MIN_LOG_LEVEL = 3
 bench: .venv/.installed .venv-bench/.installed
 	$(BIN)/python -m tests.benchmarks.loop
 	$(BIN)/python -m tests.benchmarks.calls
 	$(BIN)/python -m tests.benchmarks.accuracy
+	$(BIN)/python -m tests.benchmarks.images
 
 # The stamps make the second time quick. --group needs pip 25.1.
 .venv/.installed: pyproject.toml
@@ -63,4 +69,17 @@ bench: .venv/.installed .venv-bench/.installed
 	$(BIN)/python -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	.venv-bench/bin/python -m pip install --quiet --group bench
+	@touch $@
+
+# Of the oldest versions some have no build for Python 3.13.
+.venv-oldest/.installed: pyproject.toml tests/oldest.txt | .venv/.installed
+	@found=; for python in $(BIN)/python python3.12 python3.11; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] > (3, 12))' >/dev/null 2>&1; then \
+	    found=$$python; break; \
+	  fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "make oldest needs Python 3.11 or 3.12 beside the one of .venv." >&2; exit 1; fi; \
+	echo "$$found -m venv .venv-oldest"; $$found -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable . --group test
 	@touch $@
