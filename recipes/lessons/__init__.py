@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DataError, nearest
@@ -43,6 +44,9 @@ ON_YOUR_DATA = frozenset(
     }
 )
 
+#: Seeds are below this, so that those that a lesson draws from its own stay below 2 ** 32.
+SEEDS = 2**32 - 2_000_000
+
 
 def show(name: str, *arguments: Any, **options: Any) -> Lesson:
     """Run one lesson by its name.
@@ -68,11 +72,25 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
         raise DataError(f"{name!r} is not a lesson; `recipes lessons` lists them.{nearest(name, LESSONS)}")
     run = importlib.import_module(f"recipes.lessons.{name}").show
     takes = inspect.signature(run).parameters
-    first = next((given for given in takes if takes[given].kind is not inspect.Parameter.KEYWORD_ONLY), None)
+    places = [given for given in takes if takes[given].kind is not inspect.Parameter.KEYWORD_ONLY]
+    first = places[0] if places else None
     if arguments and (first is None or (first != "data" and isinstance(arguments[0], str))):
         raise DataError(f"the lesson '{name}' takes no table{f', but a {first} (in Python)' if first else ''}.")
     for option in options:
         if option not in takes:
             known = f"takes {', '.join(takes)}" if takes else "takes nothing"
             raise DataError(f"the lesson '{name}' has no {option!r}: it {known}.{nearest(option, takes)}")
+    if len(arguments) > max(1, len(places)):
+        raise DataError(
+            f"the lesson '{name}' takes no more "
+            f"than {max(1, len(places))} without a name, and got {len(arguments)}: give the "
+            "others by their names, as target=..."
+        )
+    if first == "data" and not arguments and options.get("data") is None:
+        needy = [option for option in ("target", "task", "columns") if options.get(option) is not None]
+        if needy:
+            raise DataError(f"{' and '.join(needy)} needs a table: give it first, as show('{name}', 'data.csv', ...).")
+    seed = options.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < SEEDS:
+        raise DataError(f"seed={seed!r}: expected a whole number from 0 to {SEEDS - 1}.")
     return run(*arguments, **options)

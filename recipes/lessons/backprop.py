@@ -100,8 +100,8 @@ def show(
         head: The loss, by the word of a head of this task. None is the task's usual one.
 
     Returns:
-        The lesson. Its tables: forward, a row a unit; backward, a row a parameter, beside automatic differentiation;
-        and the loss after one step, over the learning rate.
+        The lesson. Its tables: forward, a row a unit, and the loss; backward, a row a parameter, beside automatic
+        differentiation; and the loss after one step, over the learning rate.
 
     Raises:
         DataError: The network can't be followed by hand, or input and target don't fit it.
@@ -184,6 +184,7 @@ def _forward(layers: Sequence[Layer], passes: Passes, y: Any) -> Picture:
         for depth, layer in enumerate(layers)
         for unit, name in enumerate(names[depth + 1])
     ]
+    rows.append(("loss", "", np.nan, passes.loss))
     table = pd.DataFrame(rows, columns=["unit", "activation", "score z", "output a"])
     target = ", ".join(number(float(value)) for value in np.ravel(y))
     nodes = [
@@ -253,15 +254,7 @@ def _backward(layers: Sequence[Layer], passes: Passes, x: Floats, loss: Callable
 
 
 def _stepped(steps: pd.DataFrame, passes: Passes) -> Picture:
-    lowest = steps.loc[steps["loss after subtracting"].idxmin()]
-    rate, best = float(lowest["learning rate"]), float(lowest["loss after subtracting"])
-    if best < passes.loss:
-        words = (
-            f"a rate of {number(rate, 2)} takes the loss from {number(passes.loss)} to {number(best)}, and longer ones"
-        )
-        words += " overshoot"
-    else:
-        words = "here every derivative is 0, so that nothing moves"
+    words = _said(steps, passes)
     most = max(2.2 * passes.loss, 1e-3)
     with panels(width=4.3, height=2.8) as (figure, axes):
         one = axes[0, 0]
@@ -278,13 +271,27 @@ def _stepped(steps: pd.DataFrame, passes: Passes) -> Picture:
             one.annotate(text, (0.02, height), xycoords="axes fraction", color=colour, va="center")
     return Picture(
         "One step",
-        f"All weights at once take a step against their derivatives: {words}. Added instead of subtracted, the "
-        "derivatives lead up.",
+        f"All weights at once take a step against their derivatives: {words}",
         figure,
-        "Loss after one step over the learning rate, on a logarithmic axis. Subtracting lowers it up to some rate; "
-        "adding raises it.",
+        "Loss after one step over the learning rate, on a logarithmic axis: one line for derivatives subtracted, one "
+        "for derivatives added.",
         steps,
     )
+
+
+def _said(steps: pd.DataFrame, passes: Passes) -> str:
+    """Say what one step does to the loss."""
+    if not any(values.any() for values in (*passes.by_weight, *passes.by_score)):
+        return "here every derivative is 0, so that nothing moves."
+    losses = steps["loss after subtracting"].fillna(np.inf)
+    place = int(losses.argmin())
+    if losses[place] < passes.loss:
+        words = f"a rate of {number(RATES[place], 2)} takes the loss from {number(passes.loss)} to "
+        words += f"{number(float(losses[place]))}{', and longer ones overshoot' if place < len(RATES) - 1 else ''}."
+    else:
+        words = f"every rate shown overshoots, even {RATES[0]:g}."
+    up = steps["loss after adding"][0] > passes.loss
+    return f"{words} Added instead of subtracted, the derivatives lead up." if up else words
 
 
 def _short(value: float) -> str:

@@ -73,7 +73,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     if best != large:
         own, other = full["training error"][large], full["validation error"][large]
         least += f"; {large} errs by {said(own)} on the rows it learned and by {said(other)} on others"
-    counts = pd.concat({name: count(sizes) for name, sizes in COUNTED.items()}, names=["network", "layer"])
+    counts = pd.concat({name: _with_total(sizes) for name, sizes in COUNTED.items()}, names=["network", "layer"])
     return Lesson(
         name="capacity",
         title="How large a network",
@@ -109,8 +109,8 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             Picture(
                 "Errors over the rows",
                 f"The same for {PAIR[0]} and for {PAIR[1]} neurons as the training rows grow in number. More rows "
-                f"close the gap of a large network; a small one's lines meet early, and from there more rows gain "
-                f"nothing.",
+                "bring the two lines together, as a rule sooner for the small network: it has less to learn accidents "
+                "with.",
                 _pair(table, what),
                 "Two panels of error on training and validation rows against the number of training rows.",
                 table,
@@ -143,6 +143,11 @@ def count(sizes: Sequence[int]) -> pd.DataFrame:
     frame.insert(1, "weights", frame["parameters"] - frame["neurons"])
     frame.insert(2, "biases", frame["neurons"])
     return frame
+
+
+def _with_total(sizes: Sequence[int]) -> pd.DataFrame:
+    layers = count(sizes)
+    return pd.concat([layers, layers.sum().to_frame("total").T]).rename_axis("layer")
 
 
 def _errors(

@@ -154,7 +154,8 @@ def show(*, seed: int = 0) -> Lesson:
         ),
         corrections=(
             "Linear regression: the first prediction is 5 · 1 + 1 = 6, not 11.",
-            "The cost at the start is 65.75; 11.25 is the mean residual, neither halved nor squared.",
+            "The cost at the start is 65.75; 11.25 is the mean residual with that wrong 11; the mean residual is 10. "
+            "The cost is half the mean of the squares.",
             "There is one bias, not one for each row: b = 1, and its derivative is the mean residual.",
             "After one step at rate 0.01 the slope is 4.5175 and the bias 0.9; 5 − 1.98 is not 4.505.",
             f"The cost of all rows falls at each step only while the rate is small enough: here below {limit:.4f}.",

@@ -70,9 +70,9 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     return Lesson(
         name="hyperparameters",
         title="Settings, drawn at random",
-        summary=f"Of five settings the {order[0]} explains most of the order of {TRIALS} networks: "
-        f"{percent(shares[order[0]], 0)}. The best of them errs by {said(winner[ERROR])} on validation rows, and by "
-        f"{said(tested)} on the test rows, which were touched once.",
+        summary=f"Of five settings the {order[0]} explains more of the order of {TRIALS} networks than any "
+        f"other: {percent(shares[order[0]], 0)}. The best of them errs by {said(winner[ERROR])} on validation rows, "
+        f"and by {said(tested)} on the test rows, which were touched once.",
         pictures=(
             Picture(
                 "Which settings mattered",

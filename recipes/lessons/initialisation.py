@@ -78,8 +78,8 @@ def show(*, seed: int = 0) -> Lesson:
         title="Where weights start",
         summary="Equal weights stay equal for ever, so they start at random, at a size that carries signals through "
         f"every layer: with He's, those of ReLU layer {DEPTH} still have a spread of {number(float(spread), 2)}. "
-        f"Different starts end in different minima: {percent(float(stuck), 0)} of the smallest networks never learn "
-        "xor.",
+        f"Different starts end in different minima: {percent(float(stuck), 0)} of the smallest networks haven't "
+        f"learned xor within {number(XOR_STEPS)} steps.",
         pictures=(_symmetry(seed), _two_weights(), xor, signals, _learning(deep, x)),
         decks=("MB", "NN", "SC"),
         data=f"a disc in a ring of 300 points, the four points of xor, and {ROWS} of scikit-learn's pictures of "
@@ -326,7 +326,8 @@ def _signals(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
     return Picture(
         "Signals through the layers",
         f"How far outputs are spread in each layer of a network {DEPTH} layers deep, before training. Small weights "
-        "let the signal die away, large ones saturate tanh and blow ReLU up; Glorot's suit tanh and He's ReLU.",
+        "let the signal die away, large ones saturate tanh and blow ReLU up. Glorot's and He's carry it through; "
+        "ReLU, which drops half, needs He's.",
         figure,
         "Spread of the outputs over the layers, for tanh and for ReLU, a line a start.",
         table,

@@ -50,6 +50,7 @@ def read(
     Raises:
         DataError: The network can't be followed by hand, or input and target don't fit it.
     """
+    import keras
     import tensorflow as tf
 
     from toolkit.gradients import targets_for
@@ -57,7 +58,7 @@ def read(
 
     if task not in DEFAULT_HEADS:
         raise DataError(f"task={task!r}: expected one of {', '.join(DEFAULT_HEADS)}.{nearest(task, DEFAULT_HEADS)}")
-    layers = _of_keras(network) if hasattr(network, "layers") else _of_list(network)
+    layers = _of_keras(network) if isinstance(network, keras.Sequential) else _of_list(network)
     if len(layers) > DEEPEST or max(layer.weights.shape[1] for layer in layers) > WIDEST:
         raise DataError(f"a network of at most {DEEPEST} layers and {WIDEST} units a layer can be followed by eye.")
     inputs = _floats(x, "x")
@@ -72,10 +73,15 @@ def read(
     if task == "binary" and units != 1:
         raise DataError(f"the network has {units} outputs: a binary task has one score.")
     known = range(units) if task == "multiclass" else (0, 1)
-    given = np.asarray(y)
     shape = () if task == "multiclass" or units == 1 else (units,)
-    if given.dtype.kind not in "biuf" or given.reshape(-1).shape != (int(np.prod(shape)),):
-        raise DataError(f"y={y!r}: expected {'a number' if not shape else f'{units} numbers'} for this network.")
+    try:
+        given = np.asarray(y)
+    except ValueError:  # lists of different lengths
+        given = np.array(None)
+    fits = given.dtype.kind in "biuf" and given.reshape(-1).shape == (int(np.prod(shape)),)
+    if not fits or not np.isfinite(given).all():
+        wanted = "a number" if not shape else f"{units} numbers"
+        raise DataError(f"y={y!r}: expected {wanted} for this network, and none missing or infinite.")
     if task != "regression" and not np.isin(given, list(known)).all():
         raise DataError(
             f"y={y!r}: expected {f'a class id from 0 to {units - 1}' if task == 'multiclass' else '0 or 1'}."
@@ -111,12 +117,14 @@ def _of_list(network: Any) -> list[Layer]:
 def _of_keras(model: Any) -> list[Layer]:
     import keras
 
+    if not model.built:
+        raise DataError("the model was not built, and has no weights yet: begin it with keras.Input((inputs,)).")
     layers: list[Layer] = []
     for part in model.layers:
         if isinstance(part, keras.layers.Dense):
             weights = np.asarray(part.get_weights()[0], np.float64)
             bias = np.asarray(part.get_weights()[1], np.float64) if part.use_bias else np.zeros(weights.shape[1])
-            layers.append(Layer(weights, bias, part.activation.__name__, part.activation))
+            layers.append(Layer(weights, bias, *_known(part)))
         elif isinstance(part, keras.layers.Activation | keras.layers.LeakyReLU) and layers:
             if layers[-1].name != "linear":
                 raise DataError(f"layer '{part.name}' is a second activation after {layers[-1].name}: leave one out.")
@@ -124,15 +132,28 @@ def _of_keras(model: Any) -> list[Layer]:
             if isinstance(part, keras.layers.LeakyReLU):
                 layers[-1] = replace(layers[-1], name="leaky_relu", activation=_leaky(float(part.negative_slope)))
             else:
-                layers[-1] = replace(layers[-1], name=part.activation.__name__, activation=part.activation)
+                name, activation = _known(part)
+                layers[-1] = replace(layers[-1], name=name, activation=activation)
         elif not isinstance(part, keras.layers.InputLayer | keras.layers.Dropout):
             raise DataError(
                 f"layer '{part.name}' is a {type(part).__name__}: expected dense layers and activations alone, which "
                 "can be followed by hand."
             )
     if not layers:
-        raise DataError("the model has no dense layer, or was not built: give it an Input.")
+        raise DataError("the model has no dense layer: expected a keras.Sequential of dense layers.")
     return layers
+
+
+def _known(part: Any) -> tuple[str, Callable[[Any], Any]]:
+    """Return the name and the function of a Keras layer's activation, which has to work on each score by itself."""
+    import keras
+
+    given = part.activation
+    name = getattr(given, "__name__", type(given).__name__)
+    _activation(name)
+    if given is not keras.activations.get(name):
+        raise DataError(f"layer '{part.name}' has an activation of its own, {name}: give Keras's, by its name.")
+    return name, given
 
 
 def _activation(name: str) -> Callable[[Any], Any]:

@@ -97,6 +97,7 @@ def show() -> Lesson:
             "Week 2: to keep −log ŷ small it is ŷ that must come close to 1, not log ŷ (which comes close to 0).",
             "Mason Brain: softmax is taken of scores, not of “log probabilities”; the absolute error needs its "
             "absolute value; a cross-entropy is a loss, never an activation.",
+            "Mason Brain: a regression loss is paired with accuracy, which counts hits; judge numbers by RMSE or R².",
             "HBNU: the last line of the cross-entropy in pieces is −log a₁₀ for class 10, not −log a₂.",
         ),
         decks=("W2", "MB", "HB"),

@@ -52,8 +52,8 @@ def show(*, seed: int = 0) -> Lesson:
         pictures=(
             Picture(
                 "One network, or three",
-                "Each column of dots is a layer, and each line a weight. One network shares its hidden layers between "
-                "the questions; three networks learn them anew for each.",
+                "Each column of dots is a layer, of which a few stand for all, and each line a weight. One network "
+                "shares its hidden layers between the questions; three networks learn them anew for each.",
                 _drawn(comparison, weights),
                 "Left: one network with three outputs. Right: three networks with one output each.",
                 pd.DataFrame({"contender": [name for name, _ in CONTENDERS.values()], "weights": weights.values()}),
@@ -68,8 +68,9 @@ def show(*, seed: int = 0) -> Lesson:
             ),
             Picture(
                 "The lecture's three answers",
-                "Test rows with the answers of the lecture's three pictures; full bars are what is truly there, and "
-                "above one half the network says yes. Each output is a yes or no of its own, so that the three need "
+                "Test rows that it decides rightly, with the answers of the lecture's three pictures; full bars are "
+                "what is truly there, and above one half the "
+                "network says yes. Each output is a yes or no of its own, so that the three need "
                 "not add up to 1, as those of a softmax would.",
                 _drawn_answers(answers),
                 "Probability of car, bus and pedestrian for three test rows, with a line at one half.",

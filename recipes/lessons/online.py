@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import error, error_name
+from recipes.lessons.rows import error, error_name, prepare
 from toolkit import builders, tables, training
 from toolkit.drawing import BLUE, GREEN, GREY, INK, MUTED, ORANGE, SET, ends, panels
 from toolkit.encoding import Encoder
@@ -109,11 +109,13 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     along = {name: _of_the_moment(both) for name, both in errors.items()}
     gone, measured = stream.gone, error_name(stream.head)
     burst = " (a line that ends has burst)" if any(np.isnan(values).any() for values in by_rate.values()) else ""
+    moments = along["row by row"][[TURN - 1, TURN, PARTS]]
+    turns = "turns" if _follows(*moments) else "hardly turns, or not at all,"
     pictures = [
         Picture(
             "Error along the stream",
-            f"After {number(gone[TURN])} rows the truth changes. Row by row the network turns with it, a batch of all "
-            "rows goes on believing the old ones, and a batch of the last rows is right once all of them are new.",
+            f"After {number(gone[TURN])} rows the truth changes. Row by row the network {turns} with it, a batch of "
+            "all rows goes on believing the old ones, and a batch of the last rows is right once all of them are new.",
             _lines(gone, along, LEARNERS, measured),
             "Error on test rows, by the truth of the moment, over the rows gone by; a line a learner.",
             pd.DataFrame({"rows gone by": gone} | along),
@@ -146,7 +148,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     return Lesson(
         name="online",
         title="A stream of rows",
-        summary=_summary(stream, *along["row by row"][[TURN - 1, TURN, PARTS]]),
+        summary=_summary(stream, *moments),
         pictures=tuple(pictures),
         decks=("MB", "SC"),
         data=stream.said,
@@ -267,9 +269,7 @@ def _example(seed: int) -> _Stream:
 
 
 def _own(data: Any, target: str | None, task: str, seed: int) -> _Stream:
-    table = tables.prepare(data, target, task=task, seed=seed)
-    if table.pixels is not None:
-        raise DataError(f"{table.name} holds images: this lesson takes a table of columns.")
+    table = prepare(data, target=target, task=task, seed=seed)
     truth = table.target
     if task == "regression":
         after, change = 2 * truth.mean() - truth, "every number is mirrored at the mean"
@@ -282,6 +282,11 @@ def _own(data: Any, target: str | None, task: str, seed: int) -> _Stream:
     return _Stream(table, after, seed, said)
 
 
+def _follows(before: float, jump: float, after: float) -> bool:
+    """Say whether more than half of the error that the change brought is gone at the end."""
+    return bool(jump - after > (jump - before) / 2)
+
+
 def _summary(stream: _Stream, before: float, jump: float, after: float) -> str:
     """Say what became of the error of the network that learns row by row."""
     if not np.isfinite(after):
@@ -289,7 +294,7 @@ def _summary(stream: _Stream, before: float, jump: float, after: float) -> str:
     unit = " standard deviations" if stream.table.task == "regression" else ""
     said = [f"{number(error, 2)}{unit}" if unit else percent(error) for error in (before, jump, after)]
     met = number(stream.gone[PARTS] - stream.gone[TURN])
-    if jump - after > (jump - before) / 2:
+    if _follows(before, jump, after):
         return (
             f"Yes, by one small step a row: when the truth changed its error rose from {said[0]} to {said[1]}, and "
             f"{met} rows later, none of them kept, it was {said[2]}."

@@ -133,8 +133,8 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
         name="optimisers",
         title="Four ways to take a step",
         summary="Momentum averages the gradients, RMSprop divides each by its usual size, and Adam does both. With its "
-        f"own best learning rate each, {quickest} has the lowest loss after {EPOCHS} passes here; they differ more in "
-        "the rate they need than in what they reach.",
+        f"own best learning rate each, {quickest} has the lowest loss after {EPOCHS} passes here. Each rule "
+        "has a rate of its own, so give each its best before you compare.",
         pictures=(
             _valley(),
             _check(),
@@ -339,8 +339,9 @@ def _rates(curves: Mapping[str, Floats]) -> Picture:
         panel.set_title(f"training loss after {EPOCHS} passes")
     return Picture(
         "Each rule has its own rate",
-        "Too small and little is learned in the time, too large and the loss goes up. RMSprop and Adam, whose "
-        "steps don't grow with the gradient, want smaller rates than SGD and momentum.",
+        "Too small and little is learned in the time, too large and the loss goes up. Least here at "
+        f"{', '.join(f'{RATES[int(values.argmin())]:g} ({rule})' for rule, values in last.items())}; the steps of "
+        "RMSprop and Adam don't grow with the gradient.",
         figure,
         "Training loss after the last epoch against the learning rate, a line an optimiser, each with its own lowest "
         "point.",

@@ -235,7 +235,7 @@ def _never(x: Floats, y: NDArray[np.int64], endless: Learnt) -> Picture:
         "on the wrong side. Logistic regression and the SVM weigh all rows at once and come to rest.",
         figure,
         "Left: overlapping clouds with the perceptron’s last five lines and the two settled ones. Right: the number of "
-        "rows on the wrong side after each pass, which jumps up and down above two level lines.",
+        "rows on the wrong side after each pass, which jumps up and down beside two level lines.",
         table,
     )
 

@@ -90,8 +90,8 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             Picture(
                 "What is left of the weights",
                 f"All weights of the first layer by size, each method at the strength that suits the validation rows "
-                f"best. L1 breaks off: {percent(chosen['zeros']['L1'], 0)} of its weights are as good as 0, where L2 "
-                f"makes all of them smaller.",
+                f"best. As good as 0 are {percent(chosen['zeros']['L1'], 0)} of those under L1, which drives single "
+                f"weights to 0, and {percent(chosen['zeros']['L2'], 0)} of those under L2, which shrinks all of them.",
                 _sizes(trained, best),
                 "Sizes of the weights in order, one line a method, on a logarithmic scale.",
                 chosen,

@@ -79,6 +79,9 @@ def show(data: Any = None, *, target: str | list[str] | None = None, task: str =
         if infinite
         else "here every test row would survive bfloat16, but a surer network’s would not"
     )
+    dots = "label" if run.task == "multilabel" else "row"
+    dot = "label of a test row" if run.task == "multilabel" else "test row"
+    lost = lost.rename(columns={"rows": f"{dots}s", "share of the rows": f"share of the {dots}s"})
     swept = _sweep()
     return Lesson(
         "roundoff",
@@ -105,8 +108,8 @@ def show(data: Any = None, *, target: str | list[str] | None = None, task: str =
             ),
             Picture(
                 "Where this network’s probabilities become exactly 1",
-                "Each dot is a test row; the farther right it is, the surer the network. Beyond a line the probability "
-                f"is exactly 1 in that type: {_share(lost, 'bfloat16')} of the rows in bfloat16, "
+                f"Each dot is a {dot}; the farther right it is, the surer the network. Beyond a line the probability "
+                f"is exactly 1 in that type: {_share(lost, 'bfloat16')} of the {dots}s in bfloat16, "
                 f"{_share(lost, 'float32')} in float32.",
                 _dots(leads, seed),
                 "Dots at the lead of the decided class’s score, with an upright line for each number type where the "
@@ -125,7 +128,8 @@ def show(data: Any = None, *, target: str | list[str] | None = None, task: str =
             "for the sigmoid and what comes out. HBNU has it right.",
         ),
         decks=("HB", "NN", "MB"),
-        data=f"{run.data.name}, {number(run.data.rows)} rows, of which {number(rows)} are test rows; seed {seed}",
+        data=f"{run.data.name}, {number(run.data.rows)} rows, of which {number(rows)} are test rows"
+        + ("" if run is data else f"; seed {seed}"),
     )
 
 
@@ -254,7 +258,7 @@ def _lost(leads: Floats) -> pd.DataFrame:
 
 
 def _share(lost: pd.DataFrame, kind: str) -> str:
-    return percent(float(lost.loc[kind, "share of the rows"]), 0)
+    return percent(float(lost.loc[kind].iloc[-1]), 0)
 
 
 def _wrong_row(swept: pd.DataFrame) -> Figure:

@@ -18,7 +18,7 @@ from toolkit.tables import Table
 from toolkit.targets import TASKS, Target
 from toolkit.wording import number, percent
 
-__all__ = ["Rows", "error", "error_name", "error_text", "load", "noisy"]
+__all__ = ["Rows", "error", "error_name", "error_text", "load", "noisy", "prepare"]
 
 MOST_WATCHED, MOST_TESTED = 1_000, 4_000
 
@@ -48,6 +48,31 @@ class Rows:
     said: str
 
 
+def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: int) -> Table:
+    """Read and split a table of columns.
+
+    Args:
+        data: A path, a DataFrame, or an (X, y) pair.
+        target: The column to predict; None for a pair.
+        task: What the target is.
+        seed: Seed of the split.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: The data is not what it should be, or holds images.
+
+    Example:
+        >>> prepare((np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="binary", seed=0).rows
+        80
+    """
+    table = tables.prepare(data, target, task=task, seed=seed)
+    if table.pixels is not None:
+        raise DataError(f"{table.name} holds images: this lesson takes a table of columns.")
+    return table
+
+
 def load(
     data: Any,
     *,
@@ -75,7 +100,7 @@ def load(
         The rows.
 
     Raises:
-        DataError: The lesson is not for this task, or the data is not what it should be.
+        DataError: The lesson is not for this task, or the data is not what it should be or holds images.
 
     Example:
         >>> rows = load((np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="multiclass", seed=0, most=20)
@@ -84,7 +109,7 @@ def load(
     """
     if task not in tasks:
         raise DataError(f"task={task!r}: this lesson is for {', '.join(tasks)}.")
-    table = tables.prepare(data, target, task=task, seed=seed)
+    table = prepare(data, target=target, task=task, seed=seed)
     train = table.parts["train"]
     encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns, scaling=scaling)
     coded = Target.fit(table.target, train, task, table.source_rows)

@@ -103,8 +103,9 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             Picture(
                 "Which rates work",
                 "The loss on validation rows at the end, over the learning rate: the lower and wider the dip, the "
-                "easier it is to get right. Large columns bear tiny steps only: longer ones drive the neurons out of "
-                "reach, which leaves a guess, or blow the loss up.",
+                f"easier it is to get right. The dip is at a rate of {chosen.loc['raw', 'rate']:g} for raw columns and "
+                f"of {chosen.loc['standardisation', 'rate']:g} for standardised ones: the larger the columns, the "
+                "shorter the steps that they bear.",
                 _rates(tried),
                 "Validation loss against learning rate, on two logarithmic scales, a line for each way to scale.",
                 tried.drop(columns=["curve", EARLY, "test error"]),
@@ -150,9 +151,15 @@ def _spread(rows: Rows, numbers: list[str]) -> pd.DataFrame:
 
 def _condition(x: Matrix) -> float:
     """Return how much steeper than flat a squared loss of a linear model is: the ratio of its curvatures."""
-    values = np.linalg.svd(x.astype(np.float64) - x.mean(axis=0), compute_uv=False)
-    kept = values[values > 1e-6 * values[0]]
-    return float((kept[0] / kept[-1]) ** 2)
+    exact = x.astype(np.float64)
+    centred = exact - exact.mean(axis=0)
+    centred = centred[:, np.ptp(exact, axis=0) > 0]
+    # How many directions there are is asked of columns of one length: a large one must not hide the small ones.
+    rank = np.linalg.matrix_rank(centred / np.linalg.norm(centred, axis=0), tol=1e-6) if centred.size else 0
+    if not rank:
+        return 1.0
+    values = np.linalg.svd(centred, compute_uv=False)
+    return float((values[0] / values[rank - 1]) ** 2)
 
 
 def _times(ratio: float) -> str:

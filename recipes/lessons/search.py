@@ -289,7 +289,8 @@ def _directions(problem: Problem, seed: int) -> Picture:
     rng = np.random.default_rng((seed, 1))
     slope = problem.gradient(np.zeros(problem.shape))[1]
     drawn = rng.normal(size=(DIRECTIONS, slope.size))
-    cosines = -(drawn @ slope.ravel()) / np.linalg.norm(drawn, axis=1) / np.linalg.norm(slope)
+    length = np.linalg.norm(slope) or 1.0  # a gradient of 0 has no direction
+    cosines = -(drawn @ slope.ravel()) / np.linalg.norm(drawn, axis=1) / length
     counts, edges = np.histogram(cosines, np.linspace(-1, 1, 81))
     with panels(width=4.4, height=2.6) as (figure, axes):
         panel = axes[0, 0]
@@ -306,10 +307,10 @@ def _directions(problem: Problem, seed: int) -> Picture:
     return Picture(
         "Where a random step points",
         f"{percent(down)} of random directions go down at all, and the best of {number(DIRECTIONS)} takes "
-        f"{percent(float(cosines.max()))} of its length straight down. With more weights they crowd still closer to "
+        f"{percent(float(cosines.max()))} of its length straight down. The more weights, the closer they crowd to "
         "sideways.",
         figure,
-        "Histogram of the cosine between random directions and the way straight down: all near 0, the gradient at 1.",
+        "Histogram of the cosine between random directions and the way straight down, with the gradient at 1.",
         pd.DataFrame(
             {
                 "weights": [slope.size],

@@ -92,8 +92,9 @@ def show(
         name="space",
         title="What a layer does to the plane",
         summary=f"A linear model cuts the plane with straight lines and gets {percent(row['linear'])} of "
-        f"{last.name} right; one hidden layer of {WIDE[0]} neurons gets {percent(row['100 hidden'])}. Hidden layers "
-        "bend the plane: straight lines on the bent plane are curves on the plane itself.",
+        f"the points that it learned from ({last.name}) right; one hidden layer of {WIDE[0]} neurons gets "
+        f"{percent(row['100 hidden'])}. Hidden layers bend the plane: "
+        "straight lines on the bent plane are curves on the plane itself.",
         pictures=(
             _lines_or_not(planes, fits, table),
             _while_it_learns(last),
@@ -123,6 +124,8 @@ def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None
     if columns is None:
         alone = {entry["name"]: entry["alone"] or 0.0 for entry in rows.table.describe()["columns"]}
         columns = sorted(numbers, key=lambda name: -alone.get(name, 0.0))[:2]
+    if isinstance(columns, str) or not isinstance(columns, Sequence):
+        raise DataError(f"columns={columns!r}: expected two columns of numbers, as columns=[one, another].")
     if len(columns) != 2 or columns[0] == columns[1]:
         raise DataError(
             f"this lesson draws two columns of numbers, and has {len(columns)}: give columns=[one, another]."
@@ -133,6 +136,11 @@ def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None
     places = [rows.encoder.names.index(name) for name in columns]
     ids = {part: rows.y[part].astype(np.int32).ravel() for part in ("train", "validation")}
     counts = np.bincount(ids["train"], minlength=2)
+    if (counts > 0).sum() < 2:
+        raise DataError(
+            f"the {len(ids['train'])} training rows drawn hold one class only, and a border needs two: take the rare "
+            "class's rows and fewer of the others, or another target."
+        )
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
     of = np.full(len(counts) + MOST_CLASSES, -1)
     of[kept] = np.arange(len(kept))

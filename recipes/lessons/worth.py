@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from recipes import defaults
 from recipes.lessons.page import Lesson, Picture
+from recipes.lessons.rows import prepare
 from recipes.samples import path
-from toolkit import builders, splitting, tables, training
+from toolkit import builders, splitting, training
 from toolkit.baselines import fit_baselines
 from toolkit.drawing import BLUE, GREEN, GREY, PURPLE, ends, log, panels
 from toolkit.encoding import Encoder
@@ -157,10 +158,8 @@ def _curve(
 ) -> pd.DataFrame:
     """Fit every model on ever more rows of a table: table, rows, draw, model, error, seconds."""
     wanted = target if target is None or isinstance(target, str) else list(target)
-    splits = [tables.prepare(data, wanted, task=task, seed=seed * DRAWS + draw) for draw in range(DRAWS)]
+    splits = [prepare(data, target=wanted, task=task, seed=seed * DRAWS + draw) for draw in range(DRAWS)]
     name = name or splits[0].name
-    if splits[0].pixels is not None:
-        raise DataError(f"{name} holds images: this lesson takes a table of columns.")
     known = len(splits[0].frame) - len(splits[0].parts["test"])
     sizes = [size for size in ladder if size < 0.6 * known] or [known // 2]
     if sizes[-1] < ladder[-1]:
@@ -305,7 +304,8 @@ def _lowest(answers: pd.DataFrame) -> str:
     named = {"network": "the network", "linear": "the straight line", "trees": "the trees", "dummy": "the dummy"}
     best = answers["least error"].map(named)
     if len(best) == 1:
-        return f"{best.iloc[0]}: the model to take"
+        taken = answers["least error"].iloc[0] != "network" or answers["worth it"].iloc[0] == "yes"
+        return f"{best.iloc[0]}{': the model to take' if taken else ', in the mean of the draws'}"
     said = [f"{model} on the {table}" for table, model in best.items()]
     return f"{', '.join(said[:-1])} and {said[-1]}"
 
@@ -313,8 +313,10 @@ def _lowest(answers: pd.DataFrame) -> str:
 def _summary(answers: pd.DataFrame) -> str:
     if len(answers) > 1:
         worth = [f"the {name}" for name, said in answers["worth it"].items() if said == "yes"]
+        if not worth:
+            return f"Of these {len(answers)} tables it is worth it on none: a cheaper model does as well on each."
         return (
-            f"Of these {len(answers)} tables it is worth it on {' and '.join(worth) or 'none'}: where no line fits, "
+            f"Of these {len(answers)} tables it is worth it on {' and '.join(worth)}: where no line fits, "
             "and trees, which cut the rows into steps, can't follow the bends. Ask the cheaper models first."
         )
     only = answers.iloc[0]

@@ -32,6 +32,7 @@ def test_forward_has_the_lectures_numbers(lesson):
     assert table.loc["B", "output a"] == pytest.approx(5.7e-19, rel=0.01)
     assert round(table.loc["C", "output a"], 4) == 20.0319
     assert "25.3198" in lesson.pictures[0].text
+    assert round(table.loc["loss", "output a"], 4) == 25.3198
 
 
 def test_backward_has_the_lectures_derivatives(lesson):
@@ -80,7 +81,7 @@ def test_a_keras_model_of_ones_own_is_followed_as_keras_differentiates_it(networ
 
 def test_a_network_given_as_numbers_has_the_derivatives_worked_by_hand():
     lesson = backprop.show(SMALL, [3.0], 7.0)
-    assert lesson.tables["Forward"]["output a"].tolist() == [3.0, 0.0, 6.5]
+    assert lesson.tables["Forward"]["output a"].tolist() == [3.0, 0.0, 6.5, 0.25]
     assert lesson.tables["Backward"]["derivative"].tolist() == [-6.0, -2.0, 0.0, 0.0, -3.0, 0.0, -1.0]
     assert "Unit B" in lesson.pictures[1].text
 
@@ -88,6 +89,7 @@ def test_a_network_given_as_numbers_has_the_derivatives_worked_by_hand():
 def test_where_every_derivative_is_0_the_page_says_so():
     lesson = backprop.show([([[1.0]], [0.0], "linear")], [2.0], 1, task="binary", head="hinge")
     assert "every derivative is 0" in lesson.pictures[2].text
+    assert "Added" not in lesson.pictures[2].text
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,8 @@ def test_where_every_derivative_is_0_the_page_says_so():
         ([SMALL, ["a"], 1.0], {}, "x: expected numbers"),
         ([SMALL, [np.nan], 1.0], {}, "finite"),
         ([SMALL, [1.0], "seven"], {}, "y='seven'"),
+        ([SMALL, [1.0], np.nan], {}, "none missing"),
+        ([SMALL, [1.0], [[1.0], [1.0, 2.0]]], {}, "expected a number"),
         ([SMALL, [1.0], 2], {"task": "binary"}, "expected 0 or 1"),
         ([SMALL, [1.0], 1], {"task": "binery"}, "Did you mean 'binary'"),
         ([SMALL, [1.0], 1], {"task": "binary", "head": "softmax"}, "not one for binary"),
@@ -126,3 +130,37 @@ def test_other_layers_of_keras_are_refused_by_their_names(network):
 def test_the_page_is_the_same_each_time(lesson, tmp_path):
     assert lesson.report(tmp_path / "a").read_bytes() == backprop.show().report(tmp_path / "b").read_bytes()
     assert all(picture.alt for picture in lesson.pictures if picture.figure is not None)
+
+
+@pytest.mark.parametrize(
+    ("weight", "activation", "words", "absent"),
+    [
+        (1e4, "linear", "every rate shown overshoots", "every derivative is 0"),
+        (1e-3, "sigmoid", "a rate of 1 takes", "longer ones"),
+    ],
+)
+def test_what_a_step_does_is_said_of_these_numbers(weight, activation, words, absent):
+    text = backprop.show([([[weight]], [0.0], activation)], [weight], 1.0).pictures[2].text
+    assert words in text
+    assert absent not in text
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([keras.Input((2,)), keras.layers.Dense(3, "softmax"), keras.layers.Dense(1)], "'softmax': expected one of"),
+        ([keras.Input((2,)), keras.layers.Dense(3, keras.layers.LeakyReLU()), keras.layers.Dense(1)], "'LeakyReLU'"),
+        ([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Activation("softmax")], "'softmax'"),
+        ([keras.layers.Dense(1)], "not built"),
+        ([], "not built|no dense layer"),
+    ],
+)
+def test_a_keras_model_whose_derivatives_would_be_wrong_is_refused(layers, message):
+    with pytest.raises(DataError, match=message):
+        backprop.show(keras.Sequential(layers), [1.0, 2.0], 1.0)
+
+
+def test_a_model_that_is_no_sequence_is_refused():
+    given = keras.Input((2,))
+    with pytest.raises(DataError, match=r"expected a keras\.Sequential"):
+        backprop.show(keras.Model(given, keras.layers.Dense(1)(given)), [1.0, 2.0], 1.0)

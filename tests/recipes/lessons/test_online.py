@@ -130,3 +130,8 @@ def test_a_mistake_says_what_to_do(frame, change, message):
     rows = frame.head(change.pop("data", len(frame)))
     with pytest.raises(DataError, match=message):
         online.show(rows, **({"target": "kind", "task": "multiclass"} | change))
+
+
+@pytest.mark.parametrize(("end", "follows"), [(0.15, True), (0.45, False), (np.nan, False)])
+def test_a_network_follows_if_most_of_what_the_change_brought_is_gone(end, follows):
+    assert online._follows(0.1, 0.5, end) is follows

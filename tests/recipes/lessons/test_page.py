@@ -126,6 +126,13 @@ def test_a_page_says_how_to_run_its_lesson_on_a_table_of_ones_own(tmp_path):
         (["losses", "data.csv"], {}, r"takes no table\."),
         (["backprop", "data.csv"], {}, "takes no table, but a network"),
         (["losses"], {"seed": 1}, "takes nothing"),
+        (["scaling", "a.csv", "y"], {}, "no more than 1 without a name"),
+        (["scaling"], {"target": "y"}, "target needs a table"),
+        (["space"], {"columns": ["a", "b"], "task": "binary"}, "task and columns needs a table"),
+        (["descent"], {"seed": -1}, "seed=-1: expected a whole number"),
+        (["descent"], {"seed": 1.5}, "seed=1.5"),
+        (["descent"], {"seed": True}, "seed=True"),
+        (["descent"], {"seed": 2**32 - 2_000_000}, "from 0 to 4292967295"),
     ],
 )
 def test_a_lesson_refuses_what_it_cannot_use(arguments, options, message):

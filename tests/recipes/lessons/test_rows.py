@@ -58,3 +58,8 @@ def test_only_the_first_five_columns_of_the_generated_table_tell_anything():
     frame = noisy(3_000, 0)
     told = mutual_info_classif(frame.drop(columns="class"), frame["class"], random_state=0)
     assert told[:5].min() > 2 * told[5:].max()
+
+
+def test_images_are_refused():
+    with pytest.raises(DataError, match="images"):
+        load((np.zeros((40, 8, 8)), np.arange(40) % 2), target=None, task="binary", seed=0, most=50)

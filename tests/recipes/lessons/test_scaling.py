@@ -89,3 +89,17 @@ def test_a_table_without_numbers_has_nothing_to_scale():
     frame = pd.DataFrame({"a": ["x", "y"] * 30, "b": ["u", "v", "w"] * 20, "kind": ["s", "t", "t"] * 20})
     with pytest.raises(DataError, match="no column of numbers"):
         scaling.show(frame, target="kind")
+
+
+def test_a_large_column_makes_the_loss_bend_however_large_it_is():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 3)).astype(np.float32)
+    assert scaling._condition(x) < 1.5
+    assert scaling._condition(x * np.float32([1e9, 1, 1])) == pytest.approx(1e18, rel=0.5)
+
+
+def test_columns_that_say_nothing_new_do_not_count_in_how_the_loss_bends():
+    x = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
+    more = np.column_stack([x, np.full(500, 0.1, np.float32), 1 - x[:, :1]])
+    assert scaling._condition(more) < 3
+    assert scaling._condition(np.full((9, 2), 0.1, np.float32)) == 1

@@ -175,3 +175,17 @@ def test_a_browser_moves_through_the_states_and_computes_the_same(lesson, tmp_pa
         assert said.startswith(f"After {one['epochs'][state]} epochs: loss ")
         assert said.endswith(f"{right} of 300 points right")
         assert float(only(r"loss ([\d.]+)", said)) == pytest.approx(one["losses"][state], rel=0.01)
+
+
+@pytest.mark.parametrize("columns", [3, "ab"])
+def test_columns_that_are_no_two_names_are_refused(columns):
+    frame = pd.DataFrame({"a": np.arange(80.0), "b": np.arange(80.0)[::-1], "y": np.arange(80) % 2})
+    with pytest.raises(DataError, match="expected two columns"):
+        space._own(frame, "y", "binary", columns, 0)
+
+
+def test_drawn_rows_of_one_class_are_refused():
+    x = np.random.default_rng(0).normal(size=(9_000, 2))
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": np.arange(9_000) < 5})
+    with pytest.raises(DataError, match="one class only"):
+        space._own(frame, "y", "binary", None, 0)

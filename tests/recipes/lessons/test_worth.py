@@ -139,3 +139,11 @@ def test_a_mistake_says_what_to_do(line, change, message):
 def test_images_are_refused():
     with pytest.raises(DataError, match="images"):
         worth.show((np.zeros((40, 8, 8)), np.arange(40) % 2), task="binary")
+
+
+def test_no_model_is_recommended_that_the_summary_advises_against():
+    answers = pd.DataFrame({"rows": [240], "least error": ["network"], "worth it": ["no"]}, index=["mine"])
+    assert "to take" not in worth._lowest(answers)
+    assert "not in each" in worth._summary(answers)
+    assert "to take" in worth._lowest(answers.assign(**{"worth it": "yes"}))
+    assert "worth it on none: a cheaper model" in worth._summary(pd.concat([answers, answers]))
