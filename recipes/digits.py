@@ -21,6 +21,7 @@ from toolkit.drawing import SET, ends, log, panels
 from toolkit.errors import DataError
 from toolkit.figures import Picture
 from toolkit.files import write_whole
+from toolkit.heads import get_head
 from toolkit.image_files import read_images
 from toolkit.images import ImageSet
 from toolkit.report import fill
@@ -39,6 +40,7 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 #: Training images for the curve of what each model needs; all that there are come last.
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000)
+_OWN = ("build", "hidden", "test", "task", "report", "target")
 _TITLES = {"linear": "Linear", "25-15-10": "25-15-10", "cnn": "Convolutional"}
 
 
@@ -155,7 +157,7 @@ def load(source: Any = "digits", *, say: Callable[[str], None] | None = None) ->
         >>> load()["train"].pixels.shape
         (1797, 8, 8, 1)
     """
-    if source == "digits":
+    if isinstance(source, str) and source == "digits":
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -200,9 +202,10 @@ def tell(
     Raises:
         DataError: There are no such images, they can't be fetched, or an option is not what it should be.
     """
+    _check(heads, sizes, seeds, options)
     said = say or (lambda _: None)
     parts = load(source, say=say)
-    known, tested = parts["train"], parts.get("test")
+    known, tested = _with_labels(parts["train"]), parts.get("test")
     if tested is None:
         known, tested = _held_out(known, seed)
     given = {"heads": tuple(heads), "sizes": tuple(sizes), "seeds": seeds, "effort": effort, "seed": seed}
@@ -246,6 +249,30 @@ def best_from(curve: pd.DataFrame) -> int | None:
     return first
 
 
+def _check(heads: Any, sizes: Any, seeds: Any, options: Mapping[str, Any]) -> None:
+    """Refuse what would only fail after minutes of training."""
+    for name in _OWN:
+        if name in options:
+            raise DataError(f"{name}= is not for the story of the digits, which sets it itself: leave it out.")
+    if isinstance(heads, str) or not isinstance(heads, Sequence) or len(heads) < 2:
+        raise DataError(f"heads={heads!r}: expected two names or more, such as heads=('softmax', 'hinge').")
+    for head in heads:
+        get_head("multiclass", head)
+    if not isinstance(sizes, Sequence | np.ndarray) or not all(_is_whole(size) and size >= 20 for size in sizes):
+        raise DataError(f"sizes={sizes!r}: expected numbers of training images, 20 or more, such as sizes=(100, 300).")
+    if not _is_whole(seeds) or seeds < 1:
+        raise DataError(f"seeds={seeds!r}: expected a whole number, 1 or more.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _with_labels(found: ImageSet) -> ImageSet:
+    there = found.target.iloc[:, 0].notna().to_numpy()
+    return found if there.all() else _some(found, np.flatnonzero(there))
+
+
 def _named(found: ImageSet, title: str) -> ImageSet:
     return ImageSet(found.pixels, found.target, found.names, found.notes, title)
 
@@ -261,11 +288,11 @@ def _stratified(labels: pd.Series, seed: int) -> np.ndarray:
     """Return the rows in an order of which every beginning holds the classes in about their shares."""
     drawn = np.random.default_rng(seed)
     codes, classes = pd.factorize(labels, sort=True)
-    place = np.empty(len(codes))
+    place = np.full(len(codes), np.inf)  # of rows without a label, which come last and are cut off
     for code in range(len(classes)):
         rows = np.flatnonzero(codes == code)
         place[drawn.permutation(rows)] = (np.arange(len(rows)) + drawn.random()) / len(rows)
-    return np.argsort(place, kind="stable")
+    return np.argsort(place, kind="stable")[: np.count_nonzero(codes >= 0)]
 
 
 def _some(found: ImageSet, rows: np.ndarray) -> ImageSet:
@@ -283,8 +310,6 @@ def _curve(
     options: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Train every model on growing beginnings of one order of the images a seed."""
-    if any(isinstance(size, bool) or size < 20 for size in sizes):
-        raise DataError(f"sizes={tuple(sizes)!r}: expected numbers of training images, 20 or more.")
     rows = []
     for size in [*(size for size in sorted(set(sizes)) if size < 0.9 * len(known)), len(known)]:
         said(f"{number(size)} training images")

@@ -12,7 +12,7 @@ from toolkit.comparisons import Comparison
 from toolkit.errors import DataError, nearest
 from toolkit.heads import DEFAULT_HEADS, Head
 from toolkit.image_files import Form, read_images
-from toolkit.images import ImageSet
+from toolkit.images import ImageSet, check_files
 from toolkit.runs import Run
 from toolkit.splitting import is_drawn
 from toolkit.targets import TASKS
@@ -182,13 +182,22 @@ def _read(
             return parts.get(part)
         if is_drawn(given) or _is_fraction(given):
             return given
-        is_table = isinstance(given, str | Path) and Path(given).suffix.lower() in (".csv", ".tsv", ".parquet", ".gz")
-        named = {"target": list(images.target.columns), "files": files} if is_table and target is not None else {}
+        both = _is_table(source) and _is_table(given)
+        named = {"target": list(images.target.columns), "files": files} if both else {}
         others = read_images(given, task=task, form=Form.of(images.pixels), **named)
-        return others.get(part, others["train"])
+        found = others.get(part, others["train"])
+        if isinstance(given, str | Path):
+            check_files(found.pixels, float(images.pixels.min()), float(images.pixels.max()), found.name)
+        return found
 
     validation = further(options.get("validation"), "validation")
     return images, further(test, "test"), {} if validation is None else {"validation": validation}
+
+
+def _is_table(given: Any) -> bool:
+    """Tell whether something is a file of a table, and not idx files, of which some end in .gz too."""
+    tables = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+    return isinstance(given, str | Path) and str(given).lower().endswith(tables)
 
 
 def _is_fraction(given: Any) -> bool:

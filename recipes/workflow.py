@@ -144,7 +144,11 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
             table,
             encoder,
             coded,
-            {part: encoder.transform(table.features(positions)) for part, positions in parts.items()},
+            # Images of one table are on one scale: only those of others need the encoder's check.
+            {
+                part: encoder.transform(rows) if isinstance(encoder, Encoder) else rows
+                for part, rows in ((part, table.features(positions)) for part, positions in parts.items())
+            },
             {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()},
             {part: None if weights is None else weights[positions] for part, positions in parts.items()},
             seconds,
@@ -265,8 +269,17 @@ def _build(
     """Call the builder and check what it returns."""
     import keras
 
-    model = build(inputs, units, **options)
     name = getattr(build, "__name__", type(build).__name__)
+    try:
+        model = build(inputs, units, **options)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DataError) or isinstance(inputs, int) or build in builders.BUILDERS.values():
+            raise
+        first = str(error).strip().split("\n")[0].rstrip(".")
+        raise DataError(
+            f"build={name} failed: {first}. For images inputs is (height, width, channels), here {inputs}: begin with "
+            "keras.Input(inputs), and flatten before dense layers."
+        ) from error
     if not isinstance(model, keras.Sequential):
         raise DataError(f"build={name} returned {type(model).__name__}; expected a keras.Sequential.")
     if not model.built:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DataError, nearest
@@ -217,8 +218,13 @@ def cnn(
 
     if isinstance(inputs, int):
         raise DataError("cnn is for images, and the inputs are columns: take build='mlp'.")
-    if isinstance(filters, bool) or filters != int(filters) or filters < 1:
+    if not isinstance(inputs, tuple | list) or len(inputs) != 3 or not all(map(_is_whole, inputs)):
+        raise DataError(f"inputs={inputs!r}: expected three whole numbers, (height, width, channels).")
+    inputs = (int(inputs[0]), int(inputs[1]), int(inputs[2]))
+    if not _is_whole(filters) or filters < 1:
         raise DataError(f"filters={filters!r}: expected a whole number, 1 or more.")
+    if isinstance(dropout, bool) or not isinstance(dropout, Real):
+        raise DataError(f"dropout={dropout!r}: expected a share from 0 to below 1.")
     _check_ranges(inputs, units, 0.0, 0.0, None, (dropout,))
     step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
     sides = tuple(-(-side // step) for side in inputs[:2])
@@ -253,6 +259,10 @@ def cnn(
 
 #: Builders by word.
 BUILDERS: dict[str, Callable[..., Any]] = {"linear": linear, "mlp": mlp, "cnn": cnn}
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _raw(shape: tuple[int, int, int], pixels: tuple[float, float]) -> list[Any]:

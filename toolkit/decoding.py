@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ ENDINGS = frozenset(
     )
 )
 KEPT = 128  # pixels: pictures that all have one size are left as they are up to this height and width
+MOST = 40_000_000  # pixels of one file: more is no photograph, and a few at a time would fill the memory
 CAP = 64  # otherwise the median size is brought to this many pixels at most
 LARGEST = 1024  # pixels of a side that anyone may ask for
 FEW = 100  # one damaged file in so many is left out; more are an error
@@ -146,7 +148,8 @@ def decode(
                 own = picture.pixels
                 whole = pixels.dtype == np.uint8 and own.dtype != np.uint8
                 pixels[place] = np.rint(own).clip(0, 255) if whole else own
-                return picture._replace(pixels=own[:0])
+                # Not own[:0], which would keep the whole of it.
+                return picture._replace(pixels=np.empty(0, own.dtype))
             return picture
 
         pictures = _each(read, list(enumerate(good)))
@@ -200,7 +203,15 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return made
 
 
+_TOO_LARGE = f"too large: more than {MOST // 1_000_000} million pixels"
 _GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I"}
+
+
+@cache
+def _formats() -> list[str]:
+    """Return Pillow's names of the formats of `ENDINGS`, of those that it was built with."""
+    Image.init()
+    return sorted({Image.EXTENSION[ending] for ending in ENDINGS if ending in Image.EXTENSION} & Image.OPEN.keys())
 
 
 def _each(job: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -226,7 +237,9 @@ def _room(images: int, shape: tuple[int, int, int], kind: Any) -> NDArray[Any]:
 def _look(path: Path) -> _Header | str:
     """Read what a file says of itself, or why it can't be read."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
+            if image.width * image.height > MOST:
+                return _TOO_LARGE
             # Asked for its EXIF data, a PNG without any would be decoded whole.
             exif = image.getexif() if "exif" in image.info or image.format == "TIFF" else {}
             turned = exif.get(0x0112, 1)  # 5 to 8 lie on their side
@@ -239,7 +252,7 @@ def _look(path: Path) -> _Header | str:
 def _read(path: Path, size: tuple[int, int], channels: int) -> _Picture | str:
     """Read one picture: its pixels, uint8 or (of more bits) float32, or why it can't be read."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             # Of a large JPEG a half, a quarter or an eighth of the size is decoded, which is enough and much faster.
             image.draft(None, (2 * max(size), 2 * max(size)))
             upright = ImageOps.exif_transpose(image)
@@ -282,7 +295,7 @@ def _reason(path: Path, error: BaseException) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it"
     if isinstance(error, Image.DecompressionBombError):
-        return "too large: more than 179 million pixels"
+        return _TOO_LARGE
     try:
         if path.stat().st_size == 0:
             return "empty"

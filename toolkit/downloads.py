@@ -116,6 +116,8 @@ def fetch(
             be written.
     """
     wanted = _known(name)
+    if place is not None and not str(place).lower().startswith(("http://", "https://")):
+        raise DataError(f"place={place!r}: expected an address that begins with https:// or http://.")
     where = data_folder() / name if folder is None else Path(folder).expanduser()
     base = (place or wanted.place).rstrip("/") + "/"
     for file, expected in wanted.files.items():

@@ -135,7 +135,7 @@ class Worker:
         for x, y, w in self._pieces(data):
             with tf.GradientTape() as tape:
                 value = self._objective(self._mean_loss(y, self.model(x, training=False), w))
-            gradients = tape.gradient(value, self._variables, unconnected_gradients="zero")
+            gradients = tape.gradient(value, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             share = x.shape[0] / data[0].shape[0]
             total = [s + share * g for s, g in zip(total, gradients, strict=True)]
         return float(tf.linalg.global_norm(total))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,8 @@ _KEYS = {
     "validation": (("x_val", "y_val"), ("val_images", "val_labels"), ("x_validation", "y_validation")),
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
 }
+
+_BLOCK = 1 << 20
 
 Pair = tuple[NDArray[np.generic], NDArray[np.generic]]
 
@@ -56,25 +60,37 @@ def read_idx(path: Path) -> NDArray[np.generic]:
     """
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as file:
-            content = file.read()
+            head = file.read(4)
+            kind = _TYPES.get(head[2]) if len(head) == 4 and head[:2] == b"\0\0" else None
+            sizes = file.read(4 * head[3]) if kind else b""
+            if kind is None or not head[3] or len(sizes) < 4 * head[3]:
+                raise DataError(f"{path.name} is not an idx file: it begins with {head.hex(' ') or 'nothing'}.")
+            shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+            expected = math.prod(shape) * np.dtype(kind).itemsize
+            content = _at_most(cast(BinaryIO, file), expected + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} can't be unpacked ({error}): it is damaged, or was not fetched whole.") from error
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
-    kind = _TYPES.get(content[2]) if len(content) > 3 and content[:2] == b"\0\0" else None
-    dimensions = content[3] if kind else 0
-    start = 4 + 4 * dimensions
-    if kind is None or not dimensions or len(content) < start:
-        raise DataError(f"{path.name} is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}.")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">i4", dimensions, 4))
-    expected = start + int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
     if len(content) != expected:
+        start = 4 + len(sizes)
+        more = len(content) > expected
+        holds = f"more than {start + expected:,}" if more else f"{start + len(content):,}"
         raise DataError(
-            f"{path.name} holds {len(content):,} bytes, and its header ({' × '.join(map(str, shape))}) says "
-            f"{expected:,}: it is damaged, or was not fetched whole."
+            f"{path.name} holds {holds} bytes, and its header ({' × '.join(map(str, shape))}) says "
+            f"{start + expected:,}: it is damaged, or was not fetched whole."
         )
-    array = np.frombuffer(content, kind, offset=start).reshape(shape)
+    array = np.frombuffer(content, kind).reshape(shape)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _at_most(file: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, or as many as there are: a damaged header may ask for more than any memory holds."""
+    blocks = []
+    while size > 0 and (block := file.read(min(size, _BLOCK))):
+        blocks.append(block)
+        size -= len(block)
+    return b"".join(blocks)
 
 
 def is_idx_name(name: str) -> bool:
@@ -186,10 +202,15 @@ def read_npz(path: Path) -> dict[str, Pair]:
         {'train': (4, 8, 8)}
     """
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            names = {name.lower(): name for name in file.files}
-            parts = {part: (file[names[x]], file[names[y]]) for part, x, y in _known(names)}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+        with open(path, "rb") as raw:
+            file = np.load(raw, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise DataError(f"{path.name} is a single array (.npy), not an npz file: expected x_train and y_train.")
+            with file:
+                names = {name.lower(): name for name in file.files}
+                parts = {part: (file[names[x]], file[names[y]]) for part, x, y in _known(names)}
+    # Of an encrypted or oddly packed file zipfile raises RuntimeError or NotImplementedError.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, RuntimeError) as error:
         first = str(error).strip().split("\n")[0].rstrip(".")
         raise DataError(f"{path.name} can't be read as an npz file: {first}.") from error
     if "train" not in parts:
@@ -198,6 +219,8 @@ def read_npz(path: Path) -> dict[str, Pair]:
             "y_test), or x and y."
         )
     for part, (x, y) in parts.items():
+        if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray) or not x.ndim or not y.ndim:
+            raise DataError(f"{path.name} holds no array of pictures and one of labels for {part}, a label a picture.")
         if len(x) != len(y):
             raise DataError(f"{path.name} holds {len(x):,} pictures and {len(y):,} labels for {part}.")
     return parts

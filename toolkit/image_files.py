@@ -256,10 +256,28 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _from_folder(folder: Path, task: str, size: tuple[int, int] | None, form: Form | None) -> dict[str, ImageSet]:
     inside = _subfolders(folder)
-    parts = {_PARTS[path.name.lower()]: path for path in inside if path.name.lower() in _PARTS}
-    if inside and len(parts) == len(inside) and "train" in parts and _subfolders(parts["train"]):
+    parts: dict[str, Path] = {}
+    split = any(_PARTS.get(path.name.lower()) == "train" for path in inside)
+    for path in inside if split else ():
+        part = _PARTS.get(path.name.lower())
+        if part in parts:
+            raise DataError(
+                f"{folder} holds two folders for {part}, '{parts[part].name}' and '{path.name}': keep one of them."
+            )
+        if part is not None:
+            parts[part] = path
+    # Folders of parts are never classes: a network that tells train from test would look like a good one.
+    if split:
+        if not _subfolders(parts["train"]):
+            raise DataError(
+                f"{parts['train']} holds pictures but no sub-folder a class: expected one sub-folder a class in it. If "
+                f"'{parts['train'].name}' is a class itself, give its folder another name."
+            )
         made = {"train": _from_classes(parts["train"], folder.name, task, size, form)}
         form = form or Form.of(made["train"].pixels)
+        beside = [path.name for path in inside if path not in parts.values()]
+        if beside:
+            made["train"].notes.append(f"Folders beside those of the parts are left out: {listing(beside, most=3)}.")
         for part in ("validation", "test"):
             if part in parts and _subfolders(parts[part]):
                 made[part] = _from_classes(parts[part], f"{folder.name}/{parts[part].name}", task, size, form)

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from toolkit.errors import DataError
 from toolkit.schema import SCHEMA, check_schema
 
-__all__ = ["ImageEncoder", "ImageSet", "canonical", "holds_images", "same_images", "square_for"]
+__all__ = ["ImageEncoder", "ImageSet", "canonical", "check_files", "holds_images", "same_images", "square_for"]
 
 _FORM = "(n, height, width) or (n, height, width, channels) with 1 channel (grey) or 3 (colour)"
 # Floats are looked at and summed in pieces of about this many pixels, so that no second copy of them is needed.
 _PIECE = 4_000_000
+_DIM = 64  # no set of pictures is so dark that its brightest pixel is below
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +148,28 @@ def square_for(shape: tuple[int, ...], most: int) -> int:
     return square
 
 
+def check_files(pixels: NDArray[Any], low: float, high: float, name: str) -> None:
+    """Refuse pixels read from files for a network trained on arrays of another scale, such as 0 to 1 or 0 to 16.
+
+    Args:
+        pixels: As they were read.
+        low: The least training pixel.
+        high: The greatest.
+        name: What to call the files in messages.
+
+    Raises:
+        DataError: The training pixels end far below 255, and these go far above them.
+
+    Example:
+        >>> check_files(np.array([[[[3]], [[16]]]]), 0, 16, "digits.npz")
+    """
+    if high < _DIM and len(pixels) and float(pixels.max()) > 2 * max(high, 0.0):
+        raise DataError(
+            f"{name}: trained on pixels from {low:g} to {high:g}, picture files have 0 to 255: give arrays of that "
+            "scale."
+        )
+
+
 @dataclass(frozen=True)
 class ImageEncoder:
     """What was learned of the training images: their shape, and how bright their pixels are.
@@ -209,7 +232,10 @@ class ImageEncoder:
         Raises:
             DataError: Another shape than in training, or pixels on another scale.
         """
-        given = np.shape(images) if not isinstance(images, pd.DataFrame) else ()
+        try:
+            given = np.shape(images) if not isinstance(images, pd.DataFrame) else ()
+        except ValueError:
+            raise DataError(f"{name} holds rows or images of different sizes; expected {self._words}.") from None
         if given == self.shape or (given == self.shape[:2] and self.shape[2] == 1):
             images = np.asarray(images)[None]
         elif len(given) not in (3, 4):
@@ -221,15 +247,20 @@ class ImageEncoder:
             raise DataError(
                 f"{name} holds images of {size}; those of the training are {self._words}: resize them first."
             )
-        if str(pixels.dtype) == self.dtype:
+        if pixels.dtype == np.uint8 and self.dtype == "uint8":
             return pixels
-        high = float(pixels.max())
-        if (high > 1 and 0 < self.high <= 1) or (0 < high <= 1 < self.high):
+        low, high = float(pixels.min()), float(pixels.max())
+        most = 2.0 if str(pixels.dtype) == self.dtype else 1.0  # fractions may go a little over 1
+        if (
+            (high > most and 0 < self.high <= 1)
+            or (0 < high <= 1 < self.high and self.low >= 0)
+            or (self.low >= 0 and low < -0.1 * self.high)
+        ):
             raise DataError(
-                f"{name} holds pixels up to {high:g}, and those of the training go from {self.low:g} to {self.high:g}: "
-                "bring them to the same scale."
+                f"{name} holds pixels from {low:g} to {high:g}, and those of the training go from {self.low:g} to "
+                f"{self.high:g}: bring them to the same scale."
             )
-        return pixels.astype(np.float32)
+        return pixels.astype(np.float32, copy=False)
 
     @property
     def _words(self) -> str:

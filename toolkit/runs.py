@@ -17,7 +17,7 @@ from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.heads import Head, get_head
 from toolkit.image_files import Form, is_image_source, read_images, read_pictures
-from toolkit.images import ImageEncoder
+from toolkit.images import ImageEncoder, check_files
 from toolkit.inference import Scorer
 from toolkit.metrics import Outcome
 from toolkit.schema import SCHEMA, check_schema
@@ -324,7 +324,9 @@ class Run:
     def _inputs(self, new: Any, name: str) -> NDArray[Any]:
         if isinstance(self.encoder, ImageEncoder):
             if isinstance(new, str | Path) or is_image_source(new):
-                new = read_pictures(new, Form(self.encoder.shape, self.encoder.dtype)).pixels
+                found = read_pictures(new, Form(self.encoder.shape, self.encoder.dtype))
+                check_files(found.pixels, self.encoder.low, self.encoder.high, found.name)
+                new = found.pixels
             return self.encoder.transform(new, name)
         matrix = self.encoder.from_numbers(new)
         if matrix is not None:
@@ -338,6 +340,7 @@ class Run:
             columns = None if is_image_source(labelled) else list(self.target.columns)
             parts = read_images(labelled, task=self.task, target=columns, form=form)
             labelled = parts.get("test", parts["train"])
+            check_files(labelled.pixels, self.encoder.low, self.encoder.high, labelled.name)
         features, y, name = tables.labelled(labelled, self.target.columns, self.task)
         return self._inputs(features, name), y
 

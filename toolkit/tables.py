@@ -23,6 +23,8 @@ __all__ = ["TASKS", "Column", "Table", "coerce", "labelled", "prepare", "read"]
 
 _FEWEST_ROWS = 10
 _TEXT_LEVELS = 50
+# What targets without names of their own are called: those of arrays and of folders.
+_GENERIC = re.compile(r"(target|label|class|value)( \d+)?")
 
 
 # --------------------------------------------------------------------------------------------------------- the table
@@ -213,7 +215,7 @@ def prepare(
         target_frames.append(match_target(wanted, cleaned, task, other.name, other.rows[there]))
         numbers.append(other.rows[there])
         owner.append(np.full(len(extra), place))
-        notes += other_notes
+        notes += [f"{other.name}: {note}" for note in other.notes] + other_notes
         if weights is not None:
             known = weight_name is not None and weight_name in other.features.columns
             own = _weights(weight_name, weight_name, other.features, other.name, there) if known else None
@@ -367,8 +369,8 @@ def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
             raise DataError(f"X has shape {features.shape}; expected rows and columns.")
         target = target_of_pair(x, y, task)
         features = features.reset_index(drop=True)
-        if role and targets and len(targets) == target.shape[1]:
-            target.columns = pd.Index(targets)
+        if role:
+            target = _in_order(target, targets, name, named=False)
     else:
         frame, name = read(source)
         if role and isinstance(source, pd.DataFrame):
@@ -406,12 +408,35 @@ def _load_images(source: Any, targets: list[str], task: str, role: str) -> _Give
         pixels = canonical(source[0], "X")
         images = ImageSet(pixels, target_of_pair(pixels, source[1], task))
     target = images.target.reset_index(drop=True)
-    if role and targets and len(targets) == target.shape[1]:
-        target.columns = pd.Index(targets)
+    if role:
+        target = _in_order(target, targets, name, named=isinstance(source, ImageSet))
     rows = len(images)
     return _Given(
         name, pd.DataFrame(index=range(rows)), target, np.arange(1, rows + 1), list(images.notes), True, images
     )
+
+
+def _in_order(target: pd.DataFrame, targets: list[str], name: str, *, named: bool) -> pd.DataFrame:
+    """Return target columns in the order of the training's: by name where they have the same, otherwise by place.
+
+    Args:
+        target: The columns of further rows.
+        targets: The names in training.
+        name: What to call the rows in messages.
+        named: Whether the names are those of a table, so that others than in training are a mistake.
+    """
+    labels = [str(label) for label in target.columns]
+    target = target.set_axis(labels, axis=1)
+    if set(labels) == set(targets):
+        return target[targets]
+    if len(labels) != len(targets):
+        return target
+    if named and not all(map(_GENERIC.fullmatch, labels)) and not all(map(_GENERIC.fullmatch, targets)):
+        raise DataError(
+            f"the target of {name} has other columns ({listing(labels)}) than in training ({listing(targets)}): give "
+            "them the same names."
+        )
+    return target.set_axis(targets, axis=1)
 
 
 def _check_options(given: _Given, targets: list[str], options: dict[str, tuple[str, ...]]) -> None:

@@ -1,10 +1,10 @@
-"""Images: accuracy of each builder, time beside keras.io's example by `model.fit`, and accuracy over training rows.
+"""Images: accuracy of each builder, time beside keras.io's example, accuracy over training rows, heads compared.
 
-    LOGITKIT_DATA=... python -m tests.benchmarks.images --parts accuracy rows epochs --seeds 0
+    LOGITKIT_DATA=... python -m tests.benchmarks.images --parts accuracy rows heads epochs --seeds 0
 
 What is left out is all. MNIST and Fashion-MNIST are read from the directory that LOGITKIT_DATA names (folders mnist and
 fashion-mnist with their idx files), digits from scikit-learn. Every fit is a line of the results file as soon as it is
-done, and is not done again; the table and the picture are written beside that file.
+done, and is not done again (heads and epochs are); the table and the picture are written beside that file.
 """
 
 from __future__ import annotations
@@ -177,6 +177,21 @@ def epochs(count: int) -> list[Line]:
     ]
 
 
+def heads(seeds: Sequence[int], page: Path) -> list[Record]:
+    """Compare the heads on Fashion-MNIST, the same quick network under each; the whole report goes to a page."""
+    from recipes import multiclass
+
+    parts = load("fashion-mnist")
+    options = {"heads": ("softmax", "hinge", "squared_hinge"), "seeds": list(seeds), "effort": "quick"}
+    found = multiclass.compare(parts["train"], test=parts["test"], report=page, progress=False, **options)
+    row = found.table.loc["accuracy"]
+    names = ("difference", "difference_low", "difference_high")
+    return [
+        {"head": head, "accuracy": row[head], **{n: row.get(f"{head}_{n}") for n in names}, "seeds": len(seeds)}
+        for head in options["heads"]
+    ]
+
+
 # --------------------------------------------------------------------------------------------------------- measuring
 
 
@@ -210,6 +225,9 @@ def report(records: Sequence[Record], into: Path) -> None:
     peaks = [r["peak"] for name in ("mnist", "fashion-mnist") for r in _of(records, name, "cnn")]
     if peaks:
         text += ["", f"At most {max(peaks):,.0f} MiB were resident while a cnn learned from 60,000 images of 28 x 28."]
+    compared = list({record["head"]: record for record in records if "head" in record}.values())
+    if compared:
+        text += ["", *_heads(compared)]
     measured = list({record["epoch"]: record for record in records if "epoch" in record}.values())  # the latest
     if measured:
         lines = [Line(r["epoch"], *(Spread(*r[part]) for part in ("ratio", "above", "below")), "s") for r in measured]
@@ -275,6 +293,22 @@ def _curve(records: Sequence[Record]) -> list[str]:
     ]
 
 
+def _heads(records: Sequence[Record]) -> list[str]:
+    lines = []
+    for r in records:
+        difference, low, high = (100 * (r[f"difference{end}"] or 0.0) for end in ("", "_low", "_high"))
+        said = "the reference" if r["difference"] is None else f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
+        lines.append([r["head"], f"{100 * r['accuracy']:.2f}", said])
+    return [
+        "## Heads",
+        "",
+        f"Fashion-MNIST, `multiclass.compare` with effort quick and {records[0]['seeds']} seeds, no labels smoothed:",
+        "accuracy in % on the official test rows, and the difference to softmax in points with its 95 % interval.",
+        "",
+        *markdown(["head", "accuracy", "difference"], lines),
+    ]
+
+
 def _parameters(records: Sequence[Record]) -> dict[str, str]:
     found = {who: [r for r in records if r.get("set") == "mnist" and r["who"] == who] for who in CURVE}
     return {who: f"{some[0]['parameters']:,}" for who, some in found.items() if some}
@@ -315,7 +349,7 @@ def _picture(records: Sequence[Record]) -> str:
 
 def main() -> None:
     """Measure, keep every record, and write the table and the picture."""
-    known = ("accuracy", "rows", "epochs")
+    known = ("accuracy", "rows", "heads", "epochs")
     names = [*OURS, PEER]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.images", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -342,6 +376,9 @@ def main() -> None:
                 name, who = record["set"], record["who"]
                 found = peer(name, record["seed"]) if who == PEER else ours(name, who, record["rows"], record["seed"])
                 keep(record | found)
+        if "heads" in asked.parts and "fashion-mnist" in asked.sets:
+            for record in heads(asked.seeds, REPORTS.parent / "heads_on_fashion_mnist.html"):
+                keep(record)
         if "epochs" in asked.parts:
             for line in epochs(asked.rounds):
                 keep({"epoch": line.label, "ratio": line.ratio_, "above": line.above, "below": line.below})

@@ -140,6 +140,33 @@ def test_a_mistake_on_the_command_line_is_one_line(capsys, tmp_path):
     assert _run(capsys, "digits", "--sizes", "few")[0] == 2
 
 
-def test_a_curve_of_hardly_any_images_is_refused():
-    with pytest.raises(DataError, match="20 or more"):
-        digits._curve(digits.load()["train"], digits.load()["train"], (5,), 1, 0, print, {})
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"heads": "softmax"}, "heads='softmax': expected two names or more"),
+        ({"heads": ("softmax", "nonsense")}, "nonsense"),
+        ({"sizes": (5,)}, "20 or more"),
+        ({"sizes": 100}, "sizes=100: expected"),
+        ({"sizes": ("100",)}, "expected numbers of training images"),
+        ({"sizes": (10,)}, "20 or more"),
+        ({"seeds": 0}, "seeds=0"),
+        ({"seeds": True}, "seeds=True"),
+        ({"build": "mlp"}, "build= is not for the story"),
+        ({"target": "digit"}, "target= is not for the story"),
+    ],
+)
+def test_what_the_story_can_not_be_told_with_is_said_before_any_training(options, message):
+    said = []
+    with pytest.raises(DataError, match=message):
+        digits.tell(**options, say=said.append)
+    assert said == []
+
+
+def test_an_array_alone_is_refused():
+    with pytest.raises(DataError, match="given as ndarray"):
+        digits.load(np.zeros((3, 8, 8)))
+
+
+def test_rows_without_a_label_are_dropped_first():
+    labels = pd.Series([1.0, None, 0.0, 1.0, None, 0.0])
+    assert sorted(digits._stratified(labels, 0)) == [0, 2, 3, 5]

@@ -187,3 +187,22 @@ def test_a_table_can_not_be_several_files(runs, capsys, tmp_path):
     saved = runs["regression"].save(tmp_path / "diabetes.keras")
     code, _, err = _run(capsys, "predict", saved, "a.csv", "b.csv")
     assert (code, err) == (2, "recipes: 2 files were given; expected one table of rows to predict.\n")
+
+
+def test_the_labels_of_a_test_table_are_matched_by_name(table):
+    frame = pd.read_csv(table)[["picture", "straight", "round"]]
+    known, other = table.parent / "known.csv", table.parent / "other.csv"
+    frame[["picture", "round", "straight"]].to_csv(known, index=False)
+    frame.to_csv(other, index=False)
+    try:
+        found, tested, _ = images._read(known, "multilabel", None, other, None, 8, {})
+        assert list(found.target) == list(tested.target) == ["round", "straight"]
+    finally:
+        known.unlink()
+        other.unlink()
+
+
+def test_picture_files_do_not_test_a_network_of_fractions(table):
+    known = (np.random.default_rng(0).random((30, 8, 8)), np.arange(30) % 2)
+    with pytest.raises(DataError, match="picture files have 0 to 255"):
+        images.train(known, test=table.parent, **QUICK)

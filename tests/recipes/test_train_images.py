@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 import toolkit
@@ -12,6 +13,7 @@ from recipes import binary, defaults, multiclass, multilabel, regression
 from toolkit import baselines
 from toolkit.errors import DataError
 from toolkit.heads import get_head
+from toolkit.report import render
 
 QUICK = {"epochs": 2, "progress": False, "baselines": False, "filters": 4, "batch_size": 32}
 ROWS = 240
@@ -201,3 +203,28 @@ def test_defaults_of_images_are_one_network_that_effort_widens_and_trains_longer
     assert "learning_rate" not in chosen(training={"optimizer": keras.optimizers.SGD()})["training"]
     assert "shift" not in chosen(builder="linear")["training"]
     assert "feature_scale" not in chosen(builder="mlp")["training"]
+
+
+def test_a_builder_that_takes_images_for_columns_is_told_so():
+    def own(inputs, units):
+        return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(units)])
+
+    with pytest.raises(
+        DataError, match=r"build=own failed: .* inputs is \(height, width, channels\), here \(8, 8, 1\)"
+    ):
+        multiclass.train((X, Y), build=own, epochs=1, progress=False, baselines=False)
+
+
+def test_a_run_on_pixels_up_to_16_takes_no_picture_files(run, tmp_path):
+    Image.new("L", (8, 8), 200).save(tmp_path / "three.png")
+    with pytest.raises(DataError, match="trained on pixels from 0 to 16, picture files have 0 to 255: give arrays"):
+        run.predict(tmp_path / "three.png")
+
+
+def test_only_pages_of_models_that_rescale_say_so(run):
+    def own(inputs, units):
+        return keras.Sequential([keras.Input(inputs), keras.layers.Flatten(), keras.layers.Dense(units)])
+
+    bare = multiclass.train((X, Y), build=own, epochs=1, progress=False, baselines=False)
+    assert "inside the model, by that mean" in render(run.summary())
+    assert "inside the model, by that mean" not in render(bare.summary())

@@ -180,3 +180,22 @@ def test_the_seed_alone_decides_a_convolutional_networks_weights():
     first, again, other = (cnn((8, 8, 1), 2, seed=seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options"),
+    [
+        ((8, 8), {}),
+        ((8, 8, "1"), {}),
+        ((8, 8, 1.0), {}),
+        ((8, 8, 1), {"filters": True}),
+        ((8, 8, 1), {"filters": "32"}),
+        ((8, 8, 1), {"filters": float("nan")}),
+        ((8, 8, 1), {"filters": 8.0}),
+        ((8, 8, 1), {"dropout": "0.1"}),
+        ((8, 8, 1), {"dropout": None}),
+    ],
+)
+def test_cnn_says_which_kind_of_argument_it_expects(inputs, options):
+    with pytest.raises(DataError, match="expected"):
+        cnn(inputs, 3, **options)

@@ -259,3 +259,19 @@ def test_resizing_arrays_keeps_type_channels_and_flat_colours():
     assert (made[0, ..., 1] == 0.5).all()
     assert (made[2] == -7).all()
     assert resize(pixels, (10, 20)) is pixels
+
+
+def test_a_picture_of_too_many_pixels_is_left_out_by_name(tmp_path):
+    Image.new("1", (8_000, 5_001)).save(tmp_path / "huge.png")
+    Image.new("L", (8, 5)).save(tmp_path / "small.png")
+    stack = read(tmp_path)
+    assert stack.kept.tolist() == [1]
+    assert "huge.png (too large: more than 40 million pixels)" in stack.notes[0]
+
+
+def test_a_file_in_a_format_that_is_none_of_the_endings_is_no_picture(tmp_path):
+    Image.new("RGB", (8, 5)).save(tmp_path / "a.png", format="PCX")
+    Image.new("RGB", (8, 5)).save(tmp_path / "b.png")
+    stack = read(tmp_path)
+    assert stack.kept.tolist() == [1]
+    assert "a.png (not a picture)" in stack.notes[0]

@@ -192,3 +192,8 @@ def test_a_set_below_the_working_directory_is_found_unpacked_too(tmp_path, monke
         assert find("mnist") is None
         (folder / name.removesuffix(".gz")).write_bytes(b"")
     assert find("mnist") == downloads.Path("data/mnist")
+
+
+def test_a_place_that_is_no_address_is_refused(tmp_path):
+    with pytest.raises(DataError, match="place='nonsense': expected an address"):
+        fetch("mnist", tmp_path, place="nonsense")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_the_names_of_mnist_and_its_likes_are_known(name):
         (b"\x89PNG\r\n", "begins with 89 50 4e 47"),
         (idx(np.zeros((2, 3), np.uint8), code=7), "not an idx file"),
         (idx(np.zeros((2, 3), np.uint8))[:-1], "holds 17 bytes, and its header \\(2 × 3\\) says 18"),
-        (idx(np.zeros((2, 3), np.uint8)) + b"\0", "holds 19 bytes"),
+        (idx(np.zeros((2, 3), np.uint8)) + b"\0", "holds more than 18 bytes"),
     ],
 )
 def test_a_file_that_is_no_whole_idx_file_is_refused(tmp_path, content, message):
@@ -157,3 +158,48 @@ def test_an_npz_file_that_can_not_be_used_is_refused(tmp_path):
     path.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(DataError, match="can't be read as an npz file"):
         read_npz(path)
+
+
+@pytest.mark.parametrize("sizes", [(-1, 3), (-2, -3)])
+def test_sizes_below_zero_are_a_damaged_header(tmp_path, sizes):
+    head = struct.pack(">BBBB2i", 0, 0, 8, 2, *sizes)
+    (tmp_path / "file").write_bytes(head + bytes(6))
+    with pytest.raises(DataError, match="holds 18 bytes, and its header"):
+        read_idx(tmp_path / "file")
+
+
+def test_a_packed_file_is_unpacked_no_further_than_its_header_says(tmp_path):
+    content = idx(np.zeros((2, 3), np.uint8)) + bytes(50_000_000)
+    (tmp_path / "file.gz").write_bytes(gzip.compress(content, 1))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="more than 18 bytes"):
+        read_idx(tmp_path / "file.gz")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 5_000_000
+
+
+def test_a_single_array_named_as_an_npz_file_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 4, 4)))
+    (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(DataError, match="single array"):
+        read_npz(tmp_path / "x.npz")
+
+
+def test_one_label_for_all_pictures_is_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.zeros((2, 4, 4)), y=np.array(3))
+    with pytest.raises(DataError, match="a label a picture"):
+        read_npz(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (8, 99)])  # encrypted; packed in a way that nobody knows
+def test_an_npz_file_that_zipfile_does_not_open_is_refused(tmp_path, place, value):
+    np.savez(tmp_path / "x.npz", x=np.zeros((2, 4, 4)), y=np.zeros(2))
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+        start = -1
+        while (start := content.find(mark, start + 1)) >= 0:
+            content[start + place + offset] = value
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match="can't be read as an npz file"):
+        read_npz(tmp_path / "x.npz")

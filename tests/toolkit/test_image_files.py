@@ -82,10 +82,26 @@ def test_a_test_folder_without_labels_is_left_out_and_said(tmp_path):
     assert "The folder 'test' has no sub-folders, and is left out." in parts["train"].notes
 
 
-def test_classes_named_as_parts_are_classes_where_nothing_lies_below(tmp_path):
-    for name in ("train", "bus"):
-        save(tmp_path / name / "0.png")
-    assert read_images(tmp_path)["train"].target["class"].tolist() == ["bus", "train"]
+def test_folders_of_parts_are_never_classes(tmp_path):
+    for name in ("train/0.png", "test/0.png"):
+        save(tmp_path / name)
+    with pytest.raises(DataError, match="train holds pictures but no sub-folder a class"):
+        read_images(tmp_path)
+
+
+def test_folders_beside_those_of_the_parts_are_left_out_and_said(tmp_path):
+    for name in ("train/a/0.png", "train/b/0.png", "extra/a/0.png", "test/a/0.png"):
+        save(tmp_path / name)
+    parts = read_images(tmp_path)
+    assert {part: len(found) for part, found in parts.items()} == {"train": 2, "test": 1}
+    assert "Folders beside those of the parts are left out: extra." in parts["train"].notes
+
+
+def test_two_folders_for_one_part_are_refused(tmp_path):
+    for name in ("train/a/0.png", "train/b/0.png", "val/a/0.png", "valid/a/0.png"):
+        save(tmp_path / name)
+    with pytest.raises(DataError, match="two folders for validation, 'val' and 'valid'"):
+        read_images(tmp_path)
 
 
 def test_sub_folders_named_by_numbers_serve_regression(tmp_path):

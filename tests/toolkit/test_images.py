@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from toolkit.errors import DataError
-from toolkit.images import ImageEncoder, ImageSet, canonical, holds_images, same_images, square_for
+from toolkit.images import ImageEncoder, ImageSet, canonical, check_files, holds_images, same_images, square_for
 from toolkit.tables import prepare
 
 
@@ -118,7 +118,7 @@ def test_one_image_alone_is_a_stack_of_one():
         (pictures(2, 6, 5, 3), "images of 6 x 5 x 3; those of the training are 6 x 5 x 1"),
         (np.zeros((2, 30)), r"X has shape \(2, 30\); expected images of 6 x 5 x 1"),
         (pd.DataFrame(np.zeros((2, 30))), "X is a table; expected images of 6 x 5 x 1"),
-        (pictures(2, 6, 5) / 255, "pixels up to .*, and those of the training go from 0 to 255.*the same scale"),
+        (pictures(2, 6, 5) / 255, "pixels from .* to .*, and those of the training go from 0 to 255.*the same scale"),
         (np.full((2, 6, 5), np.nan), "missing or infinite pixel"),
     ],
 )
@@ -233,3 +233,55 @@ def test_images_to_test_a_table_of_columns_are_refused():
 def test_as_many_labels_as_images_are_wanted():
     with pytest.raises(DataError, match="X has 60 rows and y has 59"):
         prepare((pictures(), CLASSES[:-1]), task="multiclass")
+
+
+@pytest.mark.parametrize(
+    ("known", "new"), [((0, 1), (0, 255)), ((0, 16), (0, 1)), ((0, 1), (-1, 1)), ((0, 255), (-1, 1))]
+)
+def test_fractions_on_another_scale_than_those_of_the_training_are_refused(known, new):
+    shares = pictures() / 255
+    encoder = ImageEncoder.fit(canonical(known[0] + shares * (known[1] - known[0])))
+    with pytest.raises(DataError, match="same scale"):
+        encoder.transform(new[0] + shares * (new[1] - new[0]))
+
+
+def test_fractions_a_little_beyond_those_of_the_training_are_taken():
+    encoder = ImageEncoder.fit(canonical(pictures() / 255))
+    given = pictures(3) / 255 * 1.1 - 0.01
+    np.testing.assert_array_equal(encoder.transform(given)[..., 0], given.astype(np.float32))
+
+
+def test_a_single_ragged_image_is_refused():
+    encoder = ImageEncoder.fit(canonical(pictures()))
+    with pytest.raises(DataError, match="different sizes"):
+        encoder.transform([[1, 2], [3]])
+
+
+def test_files_are_refused_where_the_training_pixels_end_far_below_255():
+    with pytest.raises(DataError, match=r"a\.png: trained on pixels from 0 to 16, picture files have 0 to 255"):
+        check_files(pictures(), 0.0, 16.0, "a.png")
+    check_files(pictures(), 0.0, 200.0, "a.png")
+    check_files(pictures() // 16, 0.0, 16.0, "a.png")  # files as dark as those of the training
+
+
+def labels(order, count=60):
+    columns = {"round": np.arange(count) % 2, "red": np.arange(count) % 3 == 0}
+    return pd.DataFrame({name: columns[name].astype(int) for name in order})
+
+
+def test_the_labels_of_given_test_images_are_matched_by_name():
+    known = ImageSet(canonical(pictures()), labels(["round", "red"]), name="known")
+    other = ImageSet(canonical(pictures(seed=1)), labels(["red", "round"]), notes=["One was damaged."], name="other")
+    table = prepare(known, task="multilabel", test=other)
+    expected = labels(["round", "red"])
+    pd.testing.assert_frame_equal(table.target.iloc[table.parts["test"]].reset_index(drop=True), expected)
+    assert "the test images: One was damaged." in table.notes
+
+
+def test_given_test_images_with_labels_of_other_names_are_refused():
+    known = ImageSet(canonical(pictures()), labels(["round", "red"]))
+    other = ImageSet(canonical(pictures(seed=1)), labels(["round", "red"]).set_axis(["round", "green"], axis=1))
+    with pytest.raises(DataError, match=r"other columns .*green.* than in training"):
+        prepare(known, task="multilabel", test=other)
+    array = (pictures(seed=1), labels(["round", "red"]).to_numpy())  # by place: it has no names
+    assert list(prepare(known, task="multilabel", test=array).target) == ["round", "red"]
