@@ -44,7 +44,10 @@ def compare(
     contenders = _contenders(task, heads)
     drawn = _seeds(seeds)
     trials: dict[tuple[str, int], Trial] = {}
-    prepared = {seed: prepare(task, data, target, test, seed, asked) for seed in drawn}
+    prepared: dict[int, Prepared] = {}
+    for seed in drawn:
+        shared = prepare(task, data, target, test, seed, asked)
+        prepared[seed] = _on_one_stack(shared, prepared.get(drawn[0], shared))
     for seed, shared in prepared.items():
         for label, head in contenders.items():
             if label == SEPARATE:
@@ -98,6 +101,14 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
         if listed and whole and len(set(listed)) == len(listed):
             return listed
     raise DataError(f"seeds={seeds!r}: expected a number of seeds, 1 or more, or a list of different whole numbers.")
+
+
+def _on_one_stack(prepared: Prepared, first: Prepared) -> Prepared:
+    """Let splits of the same images hold them once; only positions in them differ."""
+    own, shared = prepared.table.pixels, first.table.pixels
+    if own is None or shared is None or own is shared or not np.array_equal(own, shared):
+        return prepared
+    return dataclasses.replace(prepared, table=dataclasses.replace(prepared.table, pixels=shared))
 
 
 def _baselines(prepared: Mapping[int, Prepared]) -> dict[int, dict[str, Outcome]]:

@@ -18,9 +18,11 @@ __all__ = [
     "choose_for_images",
     "encoding",
     "image_epochs",
+    "networks",
 ]
 
-#: Networks trained side by side, by effort: they answer with the mean of their scores.
+#: Networks trained side by side, by effort: they answer with the mean of their scores, and each leaves out another fold
+#: of the rows to choose its epoch on. Of images one: convolutions are not trained side by side.
 EFFORTS = {"quick": 1, "default": 4, "best": 16}
 
 #: The same of images: filters of the first convolution, and passes in shares of `image_epochs`.
@@ -74,7 +76,7 @@ def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *,
 def choose(
     head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], rows: int, *, own: bool = False
 ) -> dict[str, Any]:
-    """Return the options of the builder and of the training, and the number of networks, that suit what was asked.
+    """Return the options of the builder and of the training that suit what was asked.
 
     A network of which the user names a width, an activation or the like is theirs: it is one network, and gets no
     dropout and no smoothed labels unasked. A builder or an optimiser of the user's own is trained as Keras would.
@@ -91,20 +93,18 @@ def choose(
         own: Whether the builder is the user's own.
 
     Returns:
-        ``model`` and ``training``: options by name. ``seeds``: how many networks.
+        ``model`` and ``training``: options by name.
 
     Example:
         >>> from toolkit.heads import get_head
-        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
-        >>> choose(get_head("binary", "logistic"), "default", nothing, 300)["seeds"]
-        4
-        >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}}, 300)["seeds"]
-        1
+        >>> nothing = {"model": {}, "training": {}}
+        >>> choose(get_head("binary", "logistic"), "default", nothing, 300)["model"]
+        {'bias_spread': 1.0, 'dropout': 0.15}
+        >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}}, 300)["model"]
+        {}
     """
     check_effort(effort)
     named = own or bool(asked["model"])
-    seeds = asked["ensemble"].get("seeds")
-    single = named or not isinstance(asked["training"].get("optimizer", ""), str)  # one optimiser is for one network
     training: dict[str, Any] = {}
     if not own and "optimizer" not in asked["training"]:
         penalised = {"l1", "l2", "max_norm"} & set(asked["model"])
@@ -119,8 +119,32 @@ def choose(
     return {
         "model": {} if named else dict(_NETWORK),
         "training": training,
-        "seeds": (1 if single else EFFORTS[effort]) if seeds is None else seeds,
     }
+
+
+def networks(effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> int:
+    """Return how many networks are trained: as many as the user says, several of the default one, else one.
+
+    Args:
+        effort: A word of `EFFORTS`.
+        asked: The options given, by place.
+        own: Whether the builder is any other than `mlp`, or the rows are images.
+
+    Raises:
+        DataError: The user's number is none.
+
+    Example:
+        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
+        >>> networks("default", nothing), networks("default", nothing | {"model": {"hidden": (25, 15)}})
+        (4, 1)
+    """
+    seeds = asked["ensemble"].get("seeds")
+    if seeds is not None:
+        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+            raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
+        return seeds
+    single = own or asked["model"] or not isinstance(asked["training"].get("optimizer", ""), str)
+    return 1 if single else EFFORTS[effort]  # an optimiser of the user's own is for one network
 
 
 def choose_for_images(
@@ -131,7 +155,7 @@ def choose_for_images(
     shape: Sequence[int],
     builder: str,
 ) -> dict[str, Any]:
-    """Return the same for images: one network, since convolutions are not trained side by side.
+    """Return the same for images.
 
     More effort makes the `cnn` wider and trains it longer. The other builders are trained as on a table.
 
@@ -153,11 +177,10 @@ def choose_for_images(
         >>> found["model"], found["training"]["epochs"], found["training"]["shift"]
         ({'filters': 32}, 16, 2)
     """
-    seeds = asked["ensemble"].get("seeds")
     if builder != "cnn":
         found = choose(head, effort, asked, rows, own=builder != "mlp")
         found["training"].pop("feature_scale", None)  # of columns
-        return found | {"seeds": 1 if seeds is None else seeds}
+        return found
     check_effort(effort)
     filters, passes = IMAGE_EFFORTS[effort]
     training: dict[str, Any] = {
@@ -169,7 +192,7 @@ def choose_for_images(
         training["learning_rate"] = _IMAGE_RATE
         if head.can_be_smoothed:
             training["label_smoothing"] = _SMOOTHING
-    return {"model": {"filters": filters}, "training": training, "seeds": 1 if seeds is None else seeds}
+    return {"model": {"filters": filters}, "training": training}
 
 
 def image_epochs(rows: int) -> int:

@@ -51,11 +51,16 @@ def options_of(function: Callable[..., Any], but: tuple[str, ...] = ()) -> dict[
     }
 
 
-def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, Option]]:
+# Options that name columns or are about them, beside those of the encoding.
+_OF_COLUMNS = ("group", "time", "keep", "drop", "categories", "feature_scale")
+
+
+def all_options(build: Callable[..., Any] | None = None, *, images: bool = False) -> dict[str, dict[str, Option]]:
     """Return every option that a recipe passes on, by the place where it acts.
 
     Args:
         build: The builder; None is `toolkit.builders.mlp`.
+        images: Whether to leave out what is for columns, and of a `cnn` what is for dense networks.
     """
     from toolkit import builders, tables, training
     from toolkit.encoding import Encoder
@@ -71,19 +76,23 @@ def all_options(build: Callable[..., Any] | None = None) -> dict[str, dict[str, 
         "How many networks, which differ in their initial weights: trained side by side, they answer with the mean of "
         "their scores. None takes what the effort says where the network is the default one, otherwise 1."
     )
-    return {
+    places = {
         "data": options_of(tables.prepare, but=("task", "test", "seed")),
         "encoding": options_of(Encoder.fit),
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),
         "model": options_of(build or builders.mlp, but=("seed", "pixels")),
-        "training": options_of(training.fit, but=("validation", "sample_weight", "scale", "shuffle", "seed")),
+        "training": options_of(training.fit, but=("validation", "folds", "sample_weight", "scale", "shuffle", "seed")),
         "ensemble": {"seeds": Option("seeds", "int | None", None, several)},
         "evaluation": {
             "baselines": Option("baselines", "bool", True, compare),
             "threshold": Option("threshold", "str | float | None", None, decide),
         },
     }
+    if not images:
+        return places
+    foreign = {*_OF_COLUMNS, *places["encoding"]} | ({"seeds"} if build is builders.cnn else set())
+    return {place: {name: some[name] for name in some if name not in foreign} for place, some in places.items()}
 
 
 def route(given: Mapping[str, Any], places: Mapping[str, Mapping[str, Option]]) -> dict[str, dict[str, Any]]:

@@ -41,6 +41,11 @@ class Asked:
     effort: str
     places: dict[str, dict[str, Any]]
 
+    def networks(self, table: Table) -> int:
+        """Return how many networks are trained on a table."""
+        own = self.build is not builders.mlp or table.pixels is not None
+        return defaults.networks(self.effort, self.places, own=own)
+
     def encoding(self, table: Table) -> dict[str, Any]:
         """Return the options of the encoding of a table's columns."""
         numbers, rows = sum(column.kind == "number" for column in table.columns), len(table.parts["train"])
@@ -57,15 +62,25 @@ class Asked:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A table split and encoded: what heads that are compared share."""
+    """A table split and encoded: what heads that are compared share.
+
+    Several networks leave out a fold of the rows each: then ``parts`` holds as "train" all rows outside the test part,
+    as "validation" those of them that some network leaves out, and ``folds`` the fold of each row of the table.
+    """
 
     table: Table
+    parts: dict[str, NDArray[np.int64]]
+    folds: NDArray[np.int64] | None
     encoder: Encoder | ImageEncoder
     target: Target
-    x: dict[str, NDArray[Any]]
+    encoded: dict[str, NDArray[Any]]
     y: dict[str, NDArray[Any]]
     weights: dict[str, NDArray[np.float64] | None]
     seconds: dict[str, float]
+
+    def x(self, part: str) -> NDArray[Any]:
+        """Return the inputs of a part: encoded columns, or images, which are taken from the table anew."""
+        return self.encoded[part] if self.table.pixels is None else self.table.features(self.parts[part])
 
 
 def train(
@@ -90,7 +105,7 @@ def train(
             run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
             run.verdict = baselines.said_of_images(prepared.table)
     with _timed(run.seconds, "intervals"):
-        _judge(run, len(prepared.x["train"]), seed)
+        _judge(run, len(prepared.y["train"]), seed)
     given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     usual = {"target": None, "test": None, "head": DEFAULT_HEADS[task], "effort": "default", "seed": 0, "report": None}
     changed = {n: value for n, value in given.items() if type(value) is not type(usual[n]) or value != usual[n]}
@@ -118,12 +133,16 @@ def read_options(effort: str, options: Mapping[str, Any], data: Any) -> Asked:
     other = [name for name in options if images and "build" not in options and name in options_of(builders.mlp)]
     if other and other[0] not in options_of(build):
         raise DataError(f"'{other[0]}' is an option of mlp, and images are for cnn unless you say build='mlp'.")
-    places = route({k: v for k, v in options.items() if k != "build"}, all_options(build))
-    if images and places["encoding"]:
-        raise DataError(
-            f"option '{next(iter(places['encoding']))}' is for columns, and these are images: leave it out."
-        )
-    return Asked(build, effort, places)
+    known = all_options(build, images=images)
+    elsewhere = [name for place, some in all_options(build).items() for name in some if name not in known[place]]
+    for name in options:
+        if name == "seeds" and name in elsewhere:
+            raise DataError(
+                "seeds: networks of cnn can't be trained side by side: leave it out, or train one run a seed."
+            )
+        if name in elsewhere:
+            raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")
+    return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, known))
 
 
 def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, asked: Asked) -> Prepared:
@@ -132,23 +151,23 @@ def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, see
     with _timed(seconds, "read"):
         table = tables.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
     with _timed(seconds, "encode"):
-        parts = table.parts
+        parts, folds = _dealt(table, asked.networks(table))
         rows = table.features(parts["train"])
+        encoded: dict[str, NDArray[Any]] = {}
         if table.pixels is None:
             encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding(table))
+            encoded = {part: encoder.transform(table.features(positions)) for part, positions in parts.items()}
         else:
             encoder = ImageEncoder.fit(rows)
         coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked.places["target"])
         weights = row_weights(table, coded, **asked.places["weights"])
         return Prepared(
             table,
+            parts,
+            folds,
             encoder,
             coded,
-            # Images of one table are on one scale: only those of others need the encoder's check.
-            {
-                part: encoder.transform(rows) if isinstance(encoder, Encoder) else rows
-                for part, rows in ((part, table.features(positions)) for part, positions in parts.items())
-            },
+            encoded,
             {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()},
             {part: None if weights is None else weights[positions] for part, positions in parts.items()},
             seconds,
@@ -165,11 +184,8 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         seed: Of the initial weights, dropout and the order of the rows; of several networks, the first one's.
         progress: Overrides the option.
     """
-    table, x, y, weights = prepared.table, prepared.x, prepared.y, prepared.weights
-    suited = asked.suited(head, table)
-    seeds = suited["seeds"]
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
+    table, y, weights = prepared.table, prepared.y, prepared.weights
+    suited, seeds = asked.suited(head, table), asked.networks(table)
     own = options_of(asked.build)
     model_options = suited["model"] | asked.places["model"]
     encoder = prepared.encoder
@@ -184,13 +200,18 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
     if progress is not None:
         training_options["progress"] = progress
     seconds = dict(prepared.seconds)
+    watched: dict[str, Any] = (
+        {"validation": (prepared.x("validation"), y["validation"], weights["validation"])}
+        if prepared.folds is None
+        else {"folds": prepared.folds[prepared.parts["train"]]}
+    )
     with _timed(seconds, "train"):
         trained = training.fit(
             models if seeds > 1 else models[0],
             head,
-            x["train"],
+            prepared.x("train"),
             y["train"],
-            validation=(x["validation"], y["validation"], weights["validation"]),
+            **watched,
             sample_weight=weights["train"],
             scale=prepared.target.scale,
             seed=seed,
@@ -209,13 +230,15 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         data=table,
     )
     with _timed(seconds, "calibrate"):
-        _calibrate(run, prepared, asked.places["evaluation"].get("threshold"), seed)
+        scores = _unseen_scores(run, prepared, trained.members)
+        _calibrate(run, prepared, scores, asked.places["evaluation"].get("threshold"), seed)
     with _timed(seconds, "evaluate"):
         tested = table.target.iloc[table.parts["test"]]
-        run.outcome = run.outcome_of(run.raw_scores(x["test"]), tested, seconds["train"])
+        x = prepared.x("test")
+        run.outcome = run.outcome_of(run.raw_scores(x), tested, seconds["train"])
         run.metrics = metrics.evaluate(run.outcome)
         if trained.members is not None:
-            run.members = _each(run, trained.members, x["test"], tested)
+            run.members = _each(run, trained.members, x, tested)
     run.settings = {
         "effort": asked.effort,
         "head": head.name,
@@ -243,13 +266,34 @@ def _each(run: Run, members: keras.Sequential, x: NDArray[Any], tested: pd.DataF
     return pd.DataFrame([metrics.evaluate(run.outcome_of(own, tested)) for own in scores])
 
 
-def _calibrate(run: Run, prepared: Prepared, threshold: str | float | None, seed: int) -> None:
+def _dealt(table: Table, networks: int) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64] | None]:
+    """Return the rows to learn from, to validate on and to test on, and the folds that several networks leave out."""
+    if networks == 1 or table.folds is None:
+        return table.parts, None
+    known = np.flatnonzero(table.folds >= 0)
+    left_out = known[table.folds[known] < networks]
+    return {"train": known, "validation": left_out, "test": table.parts["test"]}, table.folds
+
+
+def _unseen_scores(run: Run, prepared: Prepared, members: keras.Sequential | None) -> NDArray[np.float32]:
+    """Return raw scores of the validation rows, by networks that have not learned from them."""
+    x = prepared.x("validation")
+    if prepared.folds is None or members is None:
+        return run.raw_scores(x)
+    scores = Scorer(members)(x)  # (rows, networks, units)
+    out = training.held_out(prepared.folds[prepared.parts["validation"]], scores.shape[1])
+    return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _calibrate(
+    run: Run, prepared: Prepared, scores: NDArray[np.float32], threshold: str | float | None, seed: int
+) -> None:
     """Fit on the validation rows what turns scores into probabilities, decisions or intervals."""
     if threshold is not None and run.task != "binary":
         raise DataError(f"threshold is for binary, and this is {run.task}.")
-    scores, y = run.raw_scores(prepared.x["validation"]), prepared.y["validation"]
+    y = prepared.y["validation"]
     if run.task == "regression":
-        true = prepared.table.target.iloc[prepared.table.parts["validation"]].to_numpy(np.float64)
+        true = prepared.table.target.iloc[prepared.parts["validation"]].to_numpy(np.float64)
         run.residuals = np.sort(np.abs(run.target.decode(scores).reshape(true.shape) - true), axis=0)
         return
     truth = y.astype(np.int64)[:, 0] if run.task == "binary" else y.astype(np.int64)

@@ -112,7 +112,10 @@ class Worker:
         return float(self._epochs[len(order)](*data, rows))
 
     def validate(self, data: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Return each member's mean loss of (x, y, weights or None), and raw scores (members, n, units); no dropout."""
+        """Return each member's mean loss of (x, y, weights or None), and raw scores (members, n, units); no dropout.
+
+        Of several members the weights may be (n, members).
+        """
         import tensorflow as tf
 
         total, scores = np.zeros(self._members), []
@@ -179,12 +182,14 @@ class Worker:
         return value
 
     def _mean_loss(self, y: Any, scores: Any, w: Any) -> Any:
-        """Return the mean loss of rows, and of members: each sees all rows."""
+        """Return the mean loss of rows, and of members: each sees all rows, unless they have weights of their own."""
         import tensorflow as tf
 
         if self._members == 1:
             return self._loss(y, scores, sample_weight=w)
-        y, w = (None if part is None else tf.repeat(part, self._members, axis=0) for part in (y, w))
+        y = tf.repeat(y, self._members, axis=0)
+        if w is not None:
+            w = tf.repeat(w, self._members, axis=0) if w.ndim == 1 else tf.reshape(w, [-1])
         return self._loss(y, tf.reshape(scores, (-1, scores.shape[-1])), sample_weight=w)
 
     def _objective(self, value: Any) -> Any:
@@ -198,7 +203,9 @@ class Worker:
 
         scores = self.model(x, training=False)
         each = tf.unstack(scores, axis=1) if self._members > 1 else [scores]
-        return tf.stack([self._loss(y, own, sample_weight=w) for own in each]), tf.stack(each)
+        weights = [w] * len(each) if w is None or w.ndim == 1 else tf.unstack(w, axis=1)
+        losses = [self._loss(y, own, sample_weight=weight) for own, weight in zip(each, weights, strict=True)]
+        return tf.stack(losses), tf.stack(each)
 
     def _clipped(self, gradients: list[Any], longest: float) -> list[Any]:
         """Shorten each member's gradient to the largest length."""

@@ -177,8 +177,9 @@ class Run:
     def predict_interval(self, new: Any, coverage: float = 0.9) -> NDArray[np.float64]:
         """Return an interval around each prediction that holds the truth for a share of new rows (regression).
 
-        Split conformal prediction from the validation rows' errors: the interval is as wide for every row, and its
-        promise holds on average over rows like those. It is the wrong tool where some rows are much harder than others.
+        Conformal prediction from the validation rows' errors: the interval is as wide for every row, and its promise
+        holds on average over rows like those. It is the wrong tool where some rows are much harder than others. Where
+        several networks each left out a fold, the error of a row is that of the networks that left it out.
 
         Args:
             new: As for `predict`.

@@ -12,9 +12,11 @@ from toolkit.columns import Column, infer
 from toolkit.errors import DataError
 
 __all__ = [
+    "FOLDS",
     "PARTS",
     "by_time",
     "deal",
+    "deal_folds",
     "deal_rows",
     "fractions_for",
     "is_drawn",
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 PARTS = ("train", "validation", "test")
+#: Parts of about one size into which the rows outside the test part are dealt, for networks that each leave out one.
+FOLDS = 4
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
 _BINS = 10
@@ -312,6 +316,33 @@ def merge(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return pd.factorize(component[first])[0].astype(np.int64)
 
 
+def deal_folds(stratum: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray | None:
+    """Deal rows to `FOLDS` folds of about one size, at random, stratified, each unit to one fold.
+
+    Args:
+        stratum: From `strata`; a unit has that of its first row.
+        units: The unit of each row, int64 of shape (rows,).
+        seed: Of the random order.
+
+    Returns:
+        The fold of each row, int64 of shape (rows,); None where there are too few units to tell anything from a fold.
+
+    Example:
+        >>> np.bincount(deal_folds(np.repeat([0, 1], 40), np.arange(80), seed=0)).tolist()
+        [20, 20, 20, 20]
+    """
+    _, first, own = np.unique(units, return_index=True, return_inverse=True)
+    if len(first) < 5 * FOLDS:
+        return None
+    if stratum.ndim == 2:  # rows with the same labels
+        stratum = np.unique(stratum, axis=0, return_inverse=True)[1].ravel()
+    shuffled = np.random.default_rng((seed, FOLDS)).permutation(len(first))
+    order = shuffled[np.argsort(stratum[first][shuffled], kind="stable")]
+    folds = np.empty(len(first), dtype=np.int64)
+    folds[order] = np.arange(len(first)) % FOLDS
+    return folds[own]
+
+
 def is_drawn(source: Any) -> bool:
     """Tell whether a part is drawn from the data (None or a fraction) rather than given."""
     return source is None or isinstance(source, (bool, int, float, np.number))
@@ -365,8 +396,8 @@ def deal_rows(
     test: Any = None,
     validation: Any = None,
     seed: int = 0,
-) -> tuple[np.ndarray, str]:
-    """Decide the part of every row, and say why.
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Decide the part and the fold of every row, and say why.
 
     Args:
         units: int64, shape (rows,): equal numbers for rows with the same features (see `same_rows`).
@@ -380,7 +411,9 @@ def deal_rows(
         seed: Of the random split.
 
     Returns:
-        The part of each row, int64 of shape (rows,), -1 for the rows left out of the table; and the sentences.
+        The part of each row, int64 of shape (rows,), below 0 for the rows left out of the table; the fold of each row
+        (see `deal_folds`), -1 of those in the test part or left out, or None where the validation rows are the user's
+        choice or the newest; and the sentences.
 
     Raises:
         DataError: The parts can't be filled, or the group or time column can't be used.
@@ -400,7 +433,7 @@ def deal_rows(
             "every row of the data also stands in the test or validation rows given; nothing is left to train on."
         )
     fractions, why = _shares(len(rows), test, validation)
-    straddling = ""
+    straddling, folds = "", None
     if "time" in by:
         part[rows] = by_time(_stamps(by["time"])[rows], fractions)
         newest = "test" if fractions[_TEST] else "validation"
@@ -422,6 +455,11 @@ def deal_rows(
             classes = pd.factorize(target.iloc[rows, 0])[0]
         stratum = strata(target.iloc[rows].reset_index(drop=True), task)
         part[rows] = split(stratum, own, fractions, seed=seed, grouped="group" in by, classes=classes)
+        learned = part[rows] != _TEST
+        dealt = deal_folds(stratum[learned], own[learned], seed) if validation is None else None
+        if dealt is not None:
+            folds = np.full(len(part), -1)
+            folds[rows[learned]] = dealt
         how += {
             "regression": ", stratified by the target's deciles",
             "multilabel": ", stratified by every label (iterative stratification)",
@@ -444,7 +482,7 @@ def deal_rows(
     reasons = [f"{' and '.join(given)} as given"] * bool(given) + [why] * bool(why)
     opening = f"{kept.sum():,} rows: {'; '.join([sizes, *reasons])}."
     split_how = f"Split {how}." if max(fractions[1:]) > 0 else ""
-    return part, " ".join(text for text in (opening, split_how, *sentences, straddling) if text)
+    return part, folds, " ".join(text for text in (opening, split_how, *sentences, straddling) if text)
 
 
 def _groups(series: pd.Series, rows: np.ndarray) -> np.ndarray:

@@ -406,7 +406,7 @@ def _members(run: Run) -> dict[str, Any] | None:
         name: {"value": run.metrics[name], "mean": each.mean(), "lowest": each.min(), "highest": each.max()}
         for name, each in run.members.items()
     }
-    return {"count": len(run.members), "metrics": figures}
+    return {"count": len(run.members), "folds": run.settings["training"].get("folds"), "metrics": figures}
 
 
 def _training(run: Run) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Table:
         source_columns: All feature columns as the user gave them, those set aside included.
         target: The target columns in the user's own dtype, nothing missing, shape (rows, targets).
         parts: `"train"`, `"validation"` and `"test"`, each the sorted row positions, int64.
+        folds: The fold of each row outside the test part, from 0, for networks that each leave out one; -1 in the test
+            part. None where the user chose the validation rows, or they are the newest, or few.
         split_reason: Sentences: sizes and why, stratified how, repeated rows, groups or time.
         set_aside: The columns not used, each with its reason.
         notes: Everything else that was done to the data, a sentence each.
@@ -68,6 +70,7 @@ class Table:
     sample_weight: np.ndarray | None = None
     pixels: np.ndarray | None = None
     image_names: list[str] | None = None
+    folds: np.ndarray | None = None
     _description: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -230,12 +233,14 @@ def prepare(
 
     pixels, image_names = _joined(stacks)
     units = same_rows(frame, columns) if pixels is None else same_images(pixels)
-    part, reason = deal_rows(units, target_frame, task, owners, by, test=test, validation=validation, seed=int(seed))
+    drawing = {"test": test, "validation": validation, "seed": int(seed)}
+    part, folds, reason = deal_rows(units, target_frame, task, owners, by, **drawing)
     stays = part >= 0
     if not stays.all():
         frame = frame.loc[stays].reset_index(drop=True)
         target_frame = target_frame.loc[stays].reset_index(drop=True)
         source_rows, part = source_rows[stays], part[stays]
+        folds = None if folds is None else folds[stays]
         pixels = None if pixels is None else pixels[stays]
         image_names = None if image_names is None else [image_names[row] for row in np.flatnonzero(stays)]
         sample_weights = None if sample_weights is None else sample_weights[stays]
@@ -254,6 +259,7 @@ def prepare(
         sample_weight=sample_weights,
         pixels=pixels,
         image_names=image_names,
+        folds=folds,
     )
     _check_parts(table)
     return table
@@ -324,7 +330,7 @@ def _like(images: ImageSet, others: ImageSet, name: str) -> ImageSet:
 def _joined(stacks: list[ImageSet]) -> tuple[np.ndarray | None, list[str] | None]:
     if not stacks:
         return None, None
-    pixels = stacks[0].pixels if len(stacks) == 1 else np.concatenate([stack.pixels for stack in stacks])
+    pixels = np.concatenate([stack.pixels for stack in stacks])  # a copy: what the user does to theirs is not seen
     named = any(stack.names for stack in stacks)
     return pixels, [name for stack in stacks for name in stack.names or [""] * len(stack)] if named else None
 

@@ -28,7 +28,7 @@ from toolkit.progress import Progress
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Training", "default_batch_size", "default_epochs", "fit"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Training", "default_batch_size", "default_epochs", "fit", "held_out"]
 
 #: Optimisers by word, with the learning rate that each starts from unless one is given.
 OPTIMIZERS = {"sgd": 0.05, "momentum": 0.02, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
@@ -72,6 +72,7 @@ def fit(
     y: NDArray[Any],
     *,
     validation: tuple[Any, ...] | None = None,
+    folds: NDArray[Any] | None = None,
     sample_weight: NDArray[Any] | None = None,
     scale: NDArray[np.float64] | None = None,
     epochs: int | None = None,
@@ -98,7 +99,8 @@ def fit(
     With the same batches it gives the weights of ``model.fit``. It needs the training data in memory.
 
     Several networks of one structure see the same batches; each learns from its own scores and keeps its own best
-    epoch. They are then folded into one model, whose scores are the mean of theirs: see `toolkit.members`.
+    epoch. With ``folds`` each leaves out other rows to choose that epoch on, and together they learn from all. They are
+    then folded into one model, whose scores are the mean of theirs: see `toolkit.members`.
 
     Args:
         model: A built Keras model with a linear output, or several that differ in their weights alone.
@@ -106,6 +108,8 @@ def fit(
         x: Inputs, shape (n, ...).
         y: Encoded targets of the head, first axis n.
         validation: (x, y) or (x, y, sample_weight) to watch; without it the last epoch is kept.
+        folds: In place of ``validation``, for several networks: the fold of each row, shape (n,), from 0. Network k
+            learns from the rows outside fold k (of 5 folds, network 5 leaves out fold 0 again) and watches that.
         sample_weight: Weight of each training row, shape (n,), not negative.
         scale: Standard deviations of regression targets, to show their error in the user's units.
         epochs: Passes over the training rows; None takes 64, more for few rows (about 2,500 steps, 256 at most) and
@@ -189,6 +193,15 @@ def fit(
     moved = check_augmentation(x, shift, flip)
     data = _on_device(x, y, sample_weight)
     held = [] if validation is None else _on_device(*validation)
+    out = None
+    if folds is not None:
+        if validation is not None or len(models) == 1 or len(folds) != rows:
+            raise DataError("folds is for several networks, one number a row, in place of validation.")
+        out = held_out(folds, len(models))
+        own = (np.ones(rows) if sample_weight is None else np.asarray(sample_weight))[:, None]
+        # A mean over all rows is then one over the rows that a network learns from, or is validated on.
+        data, held = (_on_device(x, y, own * some / some.mean(axis=0)) for some in (~out, out))
+        held[:2] = data[:2]
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
     how = {"by_layer": layer_rates, "clip_norm": clip_norm}
     if not shared:
@@ -222,11 +235,12 @@ def fit(
                 total = _by_batch(worker, data, order, batch, called) if per_batch else worker.train(data, order)
                 row: dict[str, float] = {"epoch": epoch, "loss": total / rows}
                 seconds = time.perf_counter() - started
-                if validation is not None:
+                if held:
                     called.on_test_begin()
                     watched, scores = worker.validate(held)
                     row["val_loss"] = float(watched.mean())
-                    row[f"val_{head.metric}"] = float(np.mean([head.measure(validation[1], s, scale) for s in scores]))
+                    true = y if validation is None else validation[1]
+                    row[f"val_{head.metric}"] = _measured(head, true, scores, out, scale)
                     called.on_test_end({"loss": row["val_loss"]})
                 row["learning_rate"] = float(worker.optimizer.learning_rate)
                 row["seconds"] = seconds
@@ -242,7 +256,7 @@ def fit(
                         stacklevel=2,
                     )
                     break
-                better = watched < best_loss if validation is not None else np.ones(len(models), bool)
+                better = watched < best_loss if held else np.ones(len(models), bool)
                 if better.any():
                     _keep(good, worker.model, better)
                     best_epoch[better], best_loss = epoch, np.minimum(best_loss, watched)
@@ -291,6 +305,7 @@ def fit(
         "flip": flip,
         "patience": wait,
         "min_gradient_norm": min_gradient_norm,
+        "folds": None if folds is None else int(folds.max()) + 1,
         "shuffle": shuffle,
         "callbacks": [type(callback).__name__ for callback in callbacks],
         "loop": "compiled epoch" + (", batch by batch for a callback" if per_batch else ""),
@@ -300,6 +315,31 @@ def fit(
     frame = frame.astype({"epoch": int}) if len(frame) else frame
     members = learner if len(models) > 1 else None
     return Training(result, members, frame, round(best_epoch.mean()), stopped, settings)
+
+
+def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
+    """Tell which networks leave out which rows.
+
+    Args:
+        folds: The fold of each row, shape (n,), from 0.
+        members: Number of networks.
+
+    Returns:
+        Shape (n, members).
+
+    Example:
+        >>> held_out(np.array([0, 1, 2, 2]), 4).astype(int).tolist()
+        [[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]]
+    """
+    return folds[:, None] == np.arange(members) % (folds.max() + 1)
+
+
+def _measured(
+    head: Head, y: NDArray[Any], scores: NDArray[Any], out: NDArray[np.bool_] | None, scale: NDArray[np.float64] | None
+) -> float:
+    """Return the mean over networks of the head's metric, of each on the rows that it leaves out."""
+    own = [(y, some) if out is None else (y[out[:, k]], some[out[:, k]]) for k, some in enumerate(scores)]
+    return float(np.mean([head.measure(true, some, scale) for true, some in own]))
 
 
 def _keep(good: list[NDArray[Any]], model: keras.Sequential, better: NDArray[np.bool_]) -> None:

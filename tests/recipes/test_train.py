@@ -14,6 +14,7 @@ from recipes import binary, defaults, multiclass, multilabel, options, regressio
 from recipes.samples import path
 from toolkit.errors import DataError
 from toolkit.heads import get_head
+from toolkit.splitting import FOLDS
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
 
@@ -168,19 +169,19 @@ NOTHING = {"model": {}, "training": {}, "ensemble": {}}
 
 
 def test_efforts_differ_in_the_number_of_networks_unless_the_user_names_it():
-    numbers = [defaults.choose(LOGISTIC, effort, NOTHING, 300)["seeds"] for effort in ("quick", "default", "best")]
+    numbers = [defaults.networks(effort, NOTHING) for effort in ("quick", "default", "best")]
     assert 1 == numbers[0] < numbers[1] < numbers[2]
-    assert defaults.choose(LOGISTIC, "best", NOTHING | {"ensemble": {"seeds": 2}}, 300)["seeds"] == 2
+    assert defaults.networks("best", NOTHING | {"ensemble": {"seeds": 2}}) == 2
     with pytest.raises(DataError, match="Did you mean 'quick'"):
         defaults.check_effort("quik")
 
 
 def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
     for named in (NOTHING | {"model": {"hidden": (8,)}}, NOTHING | {"model": {"activation": "tanh"}}):
-        chosen = defaults.choose(LOGISTIC, "default", named, 300)
-        assert chosen["seeds"] == 1
-        assert chosen["model"] == {}
-    assert defaults.choose(LOGISTIC, "default", NOTHING, 300, own=True) == {"model": {}, "training": {}, "seeds": 1}
+        assert defaults.networks("default", named) == 1
+        assert defaults.choose(LOGISTIC, "default", named, 300)["model"] == {}
+    assert defaults.networks("default", NOTHING, own=True) == 1
+    assert defaults.choose(LOGISTIC, "default", NOTHING, 300, own=True) == {"model": {}, "training": {}}
 
 
 def test_the_default_network_makes_fewer_passes_over_very_many_rows():
@@ -219,6 +220,26 @@ def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame,
     pd.testing.assert_frame_equal(loaded.members, run.members)
     np.testing.assert_array_equal(loaded.predict_proba(data), run.predict_proba(data))
     assert "3 networks" in run.report(tmp_path / "three.html").read_text()
+
+
+def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from_all_but_the_test_rows(frame, tmp_path):
+    data, options = frame[["a", "b", "number"]], QUICK | {"target": "number", "scaling": "standard"}
+    run = regression.train(data, seeds=3, **options)
+    folds, tested = run.data.folds, run.data.parts["test"]
+    known = np.setdiff1d(np.arange(len(data)), tested)
+    assert run.settings["training"]["folds"] == FOLDS
+    left_out = np.flatnonzero((folds >= 0) & (folds < 3))
+    assert len(run.residuals) == len(left_out) < len(known)
+    encoded = run.encoder.transform(run.data.frame.iloc[known])
+    np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
+    # The ensemble has seen these rows, so it errs less there than the errors that its intervals are made of.
+    truth = run.data.target.iloc[left_out, 0].to_numpy()
+    seen = np.abs(run.predict(run.data.frame.iloc[left_out]) - truth)
+    assert not np.allclose(np.sort(seen), run.residuals[:, 0])
+    assert f"dealt into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
+    alone = regression.train(data, **options)
+    assert alone.settings["training"]["folds"] is None
+    assert "best epoch is chosen on the validation part" in alone.report(tmp_path / "alone.html").read_text()
 
 
 def test_the_same_seeds_give_the_same_networks(frame):

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from toolkit.describing import alone, describe
 from toolkit.errors import DataError
-from toolkit.splitting import iterative
+from toolkit.splitting import FOLDS, iterative
 from toolkit.tables import Column, Table, coerce, prepare, read
 
 
@@ -693,6 +693,41 @@ def test_the_split_depends_on_the_seed_and_not_on_the_order_of_columns():
         np.testing.assert_array_equal(first[part], again[part])
         np.testing.assert_array_equal(first[part], turned[part])
     assert first["test"].tolist() != other["test"].tolist()
+
+
+def test_rows_outside_the_test_part_are_dealt_into_stratified_folds_equal_rows_together():
+    frame = people()
+    frame = pd.concat([frame, frame.head(30)], ignore_index=True)
+    table = prepare(frame, "label", task="binary")
+    assert table.folds is not None
+    np.testing.assert_array_equal(np.flatnonzero(table.folds < 0), table.parts["test"])
+    known = np.flatnonzero(table.folds >= 0)
+    counts = pd.crosstab(table.folds[known], table.target.iloc[known, 0])
+    assert len(counts) == FOLDS
+    assert (counts.max() - counts.min() <= 6).all()  # a copy goes where the row is
+    each = table.frame.assign(fold=table.folds).groupby(list(table.frame.columns), dropna=False)["fold"]
+    assert (each.nunique() == 1).all()
+
+
+def test_a_group_stands_in_one_fold():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=600), "y": rng.normal(size=600), "g": rng.integers(0, 80, 600)})
+    table = prepare(frame, "y", task="regression", group="g")
+    assert table.folds is not None
+    groups = frame["g"].to_numpy()[table.source_rows - 1]
+    assert (pd.Series(table.folds).groupby(groups).nunique() == 1).all()
+
+
+@pytest.mark.parametrize("options", [{"validation": 0.2}, {"time": "when"}, {"group": "few"}])
+def test_there_are_no_folds_where_the_validation_rows_are_chosen_or_the_newest_or_few(options):
+    rng = np.random.default_rng(0)
+    numbers = {
+        "x": rng.normal(size=200),
+        "y": rng.normal(size=200),
+        "when": np.arange(200.0),
+        "few": np.arange(200) // 10,
+    }
+    assert prepare(pd.DataFrame(numbers), "y", task="regression", **options).folds is None
 
 
 @given(st.integers(0, 1_000))

@@ -517,3 +517,34 @@ def _tensors(x, y):
 def test_columns_are_neither_shifted_nor_mirrored(two_classes, options):
     with pytest.raises(DataError, match="is for images"):
         _fit(linear(6, 1), two_classes, **options)
+
+
+def test_each_of_several_networks_learns_from_the_rows_outside_its_fold_and_watches_those_inside(two_classes):
+    """With whole batches: what each gets alone, given the same rows."""
+    x, y = two_classes
+    folds, weights = np.arange(400) % 5, np.linspace(0.5, 1.5, 400)
+    options = {"batch_size": "all", "epochs": 12, "learning_rate": 0.05, "schedule": "constant"}
+    models = [mlp(6, 1, hidden=(8,), seed=seed) for seed in range(6)]
+    together = _fit(models, two_classes, folds=folds, sample_weight=weights, **options)
+    alone = []
+    for seed in range(6):
+        out = folds == seed % 5  # the sixth leaves out what the first does
+        held = x[out], y[out], weights[out]
+        own = {"validation": held, "sample_weight": weights[~out]} | options
+        alone.append(_fit(mlp(6, 1, hidden=(8,), seed=seed), (x[~out], y[~out]), **own))
+    assert together.members is not None
+    expected = np.stack([one.model(x) for one in alone], axis=1)
+    np.testing.assert_allclose(together.members(x), expected, atol=2e-4)
+    assert together.best_epoch == round(np.mean([one.best_epoch for one in alone]))
+    columns = ["loss", "val_loss", "val_accuracy"]
+    mean = np.mean([one.history[columns] for one in alone], axis=0)
+    np.testing.assert_allclose(together.history[columns], mean, rtol=1e-3)
+    assert together.settings["folds"] == 5
+
+
+def test_folds_are_for_several_networks_and_stand_in_the_place_of_validation_rows(two_classes):
+    folds = np.arange(400) % 5
+    two = [mlp(6, 1, hidden=(4,), seed=seed) for seed in range(2)]
+    for models, options in ((two[0], {}), (two, {"validation": two_classes}), (two, {"folds": folds[1:]})):
+        with pytest.raises(DataError, match="folds is for several networks"):
+            _fit(models, two_classes, **{"folds": folds} | options)
