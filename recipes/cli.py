@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from recipes.options import Option
     from toolkit.comparisons import Comparison
     from toolkit.runs import Run
+    from toolkit.tables import Table
 
 __all__ = ["main"]
 
@@ -28,6 +30,17 @@ TASKS = {
 }
 
 IMAGES = "Train a network on images: a folder with a sub-folder a class, or a CSV of file names."
+
+# What is said otherwise of images, of which the defaults are others too (see `recipes.defaults`).
+_OF_IMAGES = {
+    "validation": "Share of the images to choose the epoch on, or a place of their own.",
+    "epochs": "Passes over the training images; their number and the effort decide when left out.",
+    "batch_size": 'Images a step, from 1 up; "all" is the whole set; their number decides when left out.',
+    "shift": "Move each image by up to so many pixels up or down and left or right, anew each epoch; of a cnn a "
+    "fourteenth of its smaller side when left out.",
+    "label_smoothing": "Share of each target that cross-entropy spreads over all classes, 0 to below 1; 0.1 when left "
+    "out, but in a comparison 0.",
+}
 
 # Options that other tasks refuse.
 _ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass"), "threshold": ("binary",)}
@@ -217,6 +230,7 @@ def compare() -> None:
 @click.option(
     "--task", type=click.Choice(list(TASKS)), help="What the target is; the lesson's page says what it takes."
 )
+@click.option("--columns", multiple=True, help="For space: a column to draw; give it twice.")
 @click.option("--seed", type=int, help="Same seed, same lesson.")
 @click.option("--all", "whole", is_flag=True, help="Every lesson, with an index of them.")
 @click.option(
@@ -224,8 +238,8 @@ def compare() -> None:
     help="Folder for the pages.",
 )  # fmt: skip
 def lessons(
-    name: str | None, file: str | None, target: tuple[str, ...], task: str | None, seed: int | None, whole: bool,
-    reports: Path,
+    name: str | None, file: str | None, target: tuple[str, ...], task: str | None, columns: tuple[str, ...],
+    seed: int | None, whole: bool, reports: Path,
 ) -> None:  # fmt: skip
     """List the lessons, or run the one called NAME and write its page.
 
@@ -233,7 +247,8 @@ def lessons(
     """
     from recipes.lessons import LESSONS, ON_YOUR_DATA, show
 
-    own = {"target": target[0] if len(target) == 1 else list(target) or None, "task": task, "seed": seed}
+    chosen = target[0] if len(target) == 1 else list(target) or None
+    own = {"target": chosen, "task": task, "columns": list(columns) or None, "seed": seed}
     options = {key: value for key, value in own.items() if value is not None}
     if whole:
         if name is not None or options:
@@ -255,7 +270,9 @@ def lessons(
         )
     else:
         if file is None and options.keys() - {"seed"}:
-            raise DataError(f"a target or a task needs a table: recipes lessons {name} FILE --target COLUMN.")
+            raise DataError(
+                f"a target, a task or a choice of columns needs a table: recipes lessons {name} FILE --target COLUMN."
+            )
         click.echo(show(name, *([] if file is None else [file]), **options).report(reports / f"{name}.html"))
 
 
@@ -305,17 +322,19 @@ def _images_command(function: str) -> click.Command:
             click.Option(["--seed"], type=int, default=0, show_default=True, help="Same seed, same run."),
             click.Option(["--save"], type=click.Path(), help="Save the run here (.keras)."),
         ]
-    passed: dict[str, Option] = {}
-    for build in BUILDERS.values():
-        for place, options in all_options(build).items():
-            if place != "encoding":  # of columns, as most options of the data are
-                passed |= {name: one for name, one in options.items() if place != "data" or name == "validation"}
     named = {parameter.name for parameter in own}
-    own += [
-        _option(option, repeated=False)
-        for option in passed.values()
-        if option.name not in named and "Callback" not in option.kind
-    ]
+    passed: dict[str, tuple[Option, list[str]]] = {}
+    for name in reversed(BUILDERS):  # the default first, whose words are shown
+        for options in all_options(BUILDERS[name], images=True).values():
+            for option in options.values():
+                passed.setdefault(option.name, (option, []))[1].append(name)
+    for option, builds in passed.values():
+        # Weights would be a column.
+        if option.name not in named and option.name != "sample_weight" and "Callback" not in option.kind:
+            only = "" if len(builds) == len(BUILDERS) else f"With --build {' or '.join(reversed(builds))}: "
+            about = only + _OF_IMAGES.get(option.name, option.about)
+            default = None if option.name in _OF_IMAGES else option.default
+            own.append(_option(replace(option, about=about, default=default), repeated=False))
     about = IMAGES if function == "train" else "Compare heads on images."
     about += "\n\nFILE is a folder, a table of file names, a folder of idx files as MNIST's, or an npz file."
     return _command("images", function, about, own, _finish if function == "train" else _show_comparison)
@@ -341,12 +360,14 @@ def _command(
     images = name == "images"
     effort = "quick" if function == "compare" else "default"
     column = "Column to predict; repeat it for several."
+    tested = "Share of the rows to test on, or a file of test rows."
     if images:
         column = "Of a table of file names: the column to predict; repeat it for several."
+        tested = "Share of the images to test on, or a place of their own, as FILE."
     parameters: list[click.Parameter] = [
         click.Argument(["file"], type=click.Path()),
         click.Option(["--target"], multiple=True, required=not images, help=column),
-        click.Option(["--test"], type=_Either(), help="Share of the rows to test on, or a file of test rows."),
+        click.Option(["--test"], type=_Either(), help=tested),
         click.Option(["--effort"], default=effort, show_default=True, help="Time to spend: quick, default or best."),
         click.Option(["--report"], type=click.Path(), help="Write the HTML report here."),
         *own,
@@ -435,6 +456,13 @@ def _show(run: Run) -> None:
         click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {between:>22}{others}")
     for sentence in run.verdict:
         click.echo(f"  {sentence}")
+    _show_notes(run.data)
+
+
+def _show_notes(table: Table | None) -> None:
+    """Say what was done to images, such as which of them can't be read."""
+    for note in table.notes if table is not None and table.pixels is not None else ():
+        click.echo(f"  Note: {note}")
 
 
 def _show_comparison(comparison: Comparison) -> None:
@@ -446,6 +474,7 @@ def _show_comparison(comparison: Comparison) -> None:
         click.echo(f"  {label:<{max(width, 19)}}{values}")
     for sentence in comparison.verdict:
         click.echo(f"  {sentence}")
+    _show_notes(comparison.tables[comparison.seeds[0]])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -45,8 +45,9 @@ def train(
         task: ``"multiclass"``, ``"binary"``, ``"multilabel"`` or ``"regression"``.
         target: For a table: the column to predict, or several for multilabel and regression. None takes the only
             column beside the file names, and for multilabel all of them.
-        test: Images to test on: a fraction, or a place of their own, as `source`. None takes the source's own test
-            part, and holds out a part sized by the number of images where it has none.
+        test: Images to test on: a place of their own, as `source`, or, of a source without a test part, a fraction.
+            None takes the source's own test part, and holds out a part sized by the number of images where it has
+            none.
         head: The loss and what the scores mean, as the task's own recipe takes it; None is its default.
         effort: How much time to spend: ``"quick"``, ``"default"`` or ``"best"``.
         seed: Seed of the split, the initial weights and the order of the images. The same seed gives the same run.
@@ -178,10 +179,21 @@ def _read(
     images = parts["train"]
 
     def further(given: Any, part: str) -> Any:
+        own = parts.get(part)
         if given is None:
-            return parts.get(part)
+            return own
         if is_drawn(given) or _is_fraction(given):
+            if own is not None:
+                raise DataError(
+                    f"{part}={given}: {images.name} has a {part} part of its own, {len(own):,} images, which a share "
+                    f"of the training images would put aside. Leave {part}= out to use it; or, to hold out a share, "
+                    "give the training images alone (their folder, their idx file, or an (X, y) pair)."
+                )
             return given
+        if own is not None:
+            images.notes.append(
+                f"The {part} part of {images.name}, {len(own):,} images, is not used: others were given."
+            )
         both = _is_table(source) and _is_table(given)
         named = {"target": list(images.target.columns), "files": files} if both else {}
         others = read_images(given, task=task, form=Form.of(images.pixels), **named)

@@ -22,6 +22,7 @@ __all__ = ["Calibration", "choose_threshold", "fit", "residual_quantile"]
 
 # With fewer rows a fold of the cross-validation holds less than four, and a temperature would be fitted to noise.
 _FEWEST = 20
+_CELLS = 4_000_000  # scores of several classes that a temperature or scale is fitted on
 _FOLDS = 5
 # A slope or scale of less would move the middle row's score by under a thousandth: the order is kept, no more.
 _LEAST = 1e-3
@@ -198,7 +199,8 @@ def fit(
     Perfectly separated rows give finite values: Platt's method has its own smoothed targets; a temperature or scale is
     fitted with one part in n + 1 of each of the n labels spread over all classes, together the worth of one row. With
     fewer than 20 rows, or one class only among them, no temperature is fitted; margins are, having nothing else, but
-    unchecked. A row without weight is as good as absent.
+    unchecked. A row without weight is as good as absent. Of several classes, where there are more than 4,000,000
+    scores, rows at even distances are taken.
 
     It is the wrong tool on the rows a model was trained on, where scores are better than they will be.
 
@@ -232,6 +234,10 @@ def fit(
         raise DataError(f"task '{task}' has no probabilities to calibrate (tasks: {', '.join(tasks)}).")
     wide, truth, weights = _checked(task, scores, y_true, sample_weight)
     counted = weights > 0
+    if task == "multiclass":
+        # One number for all of thousands of classes is as well known from some of the rows.
+        rows, most = np.flatnonzero(counted), max(_FEWEST, _CELLS // wide.shape[1])
+        counted = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
     wide, truth, weights = wide[counted], truth[counted], weights[counted] / weights[counted].mean()
     enough = len(truth) >= _FEWEST and len(np.unique(truth)) > 1
     if link is None and task != "multiclass":

@@ -7,7 +7,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from toolkit.columns import listing
 from toolkit.errors import DataError
 
-__all__ = ["find_idx", "is_idx_name", "read_idx", "read_idx_set", "read_npz"]
+__all__ = ["find_idx", "is_idx_name", "read_idx", "read_idx_set", "read_npz", "read_npz_pictures"]
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _PARTS = {"train": "train", "val": "validation", "validation": "validation", "t10k": "test", "test": "test"}
@@ -201,23 +201,10 @@ def read_npz(path: Path) -> dict[str, Pair]:
         >>> {part: x.shape for part, (x, y) in read_npz(path).items()}
         {'train': (4, 8, 8)}
     """
-    try:
-        with open(path, "rb") as raw:
-            file = np.load(raw, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise DataError(f"{path.name} is a single array (.npy), not an npz file: expected x_train and y_train.")
-            with file:
-                names = {name.lower(): name for name in file.files}
-                parts = {part: (file[names[x]], file[names[y]]) for part, x, y in _known(names)}
-    # Of an encrypted or oddly packed file zipfile raises RuntimeError or NotImplementedError.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, RuntimeError) as error:
-        first = str(error).strip().split("\n")[0].rstrip(".")
-        raise DataError(f"{path.name} can't be read as an npz file: {first}.") from error
+    arrays, names = _arrays(path, lambda names: [name for _, *pair in _known(names) for name in pair])
+    parts = {part: (arrays[x], arrays[y]) for part, x, y in _known(arrays)}
     if "train" not in parts:
-        raise DataError(
-            f"{path.name} holds {listing(names.values()) or 'nothing'}; expected x_train and y_train (and x_test, "
-            "y_test), or x and y."
-        )
+        raise DataError(f"{path.name} holds {names}; expected x_train and y_train (and x_test, y_test), or x and y.")
     for part, (x, y) in parts.items():
         if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray) or not x.ndim or not y.ndim:
             raise DataError(f"{path.name} holds no array of pictures and one of labels for {part}, a label a picture.")
@@ -226,7 +213,52 @@ def read_npz(path: Path) -> dict[str, Pair]:
     return parts
 
 
-def _known(names: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def read_npz_pictures(path: Path) -> NDArray[np.generic]:
+    """Return the pictures of an npz file, of which there need be no labels.
+
+    Args:
+        path: The file. Its pictures are named as for `read_npz`, those of the first part there is; or they are the only
+            array.
+
+    Raises:
+        DataError: It can't be read, or no array has such a name.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "new.npz"
+        >>> np.savez(path, x=np.zeros((4, 8, 8), np.uint8))
+        >>> read_npz_pictures(path).shape
+        (4, 8, 8)
+    """
+
+    def chosen(names: Iterable[str]) -> list[str]:
+        there = list(names)
+        pictures = [x for pairs in _KEYS.values() for x, _ in pairs if x in there]
+        return pictures[:1] or (there if len(there) == 1 else [])
+
+    arrays, names = _arrays(path, chosen)
+    if not arrays:
+        raise DataError(f"{path.name} holds {names}; expected pictures named x, images, x_train or x_test.")
+    return next(iter(arrays.values()))
+
+
+def _arrays(path: Path, chosen: Callable[[Iterable[str]], Iterable[str]]) -> tuple[dict[str, NDArray[np.generic]], str]:
+    """Return the arrays of an npz file whose names, in small letters, are chosen; and all its names, to say them."""
+    try:
+        with open(path, "rb") as raw:
+            file = np.load(raw, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise DataError(f"{path.name} is a single array (.npy), not an npz file: expected x_train and y_train.")
+            with file:
+                names = {name.lower(): name for name in file.files}
+                return {name: file[names[name]] for name in chosen(names)}, listing(names.values()) or "nothing"
+    # Of an encrypted or oddly packed file zipfile raises RuntimeError or NotImplementedError.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, RuntimeError) as error:
+        first = str(error).strip().split("\n")[0].rstrip(".")
+        raise DataError(f"{path.name} can't be read as an npz file: {first}.") from error
+
+
+def _known(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    names = set(names)
     for part, pairs in _KEYS.items():
         for x, y in pairs:
             if x in names and y in names:

@@ -15,7 +15,7 @@ from toolkit import sources
 from toolkit.columns import listing
 from toolkit.decoding import ENDINGS, check_size, decode, resize
 from toolkit.errors import DataError, nearest
-from toolkit.image_archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz
+from toolkit.image_archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz, read_npz_pictures
 from toolkit.images import ImageSet, canonical
 from toolkit.targets import TASKS, target_of_pair
 
@@ -64,7 +64,8 @@ def read_images(
         source: One of:
 
             - a folder with a sub-folder a class (folders below those are followed), or with folders named train, test
-              and, if there is one, validation, each with a sub-folder a class;
+              and, if there is one, validation, each with a sub-folder a class. One such name alone, beside others and
+              without sub-folders, is a class;
             - a table (CSV, TSV, Parquet) of file names and labels, the names relative to its own folder;
             - a folder of idx files, as MNIST's, or one of those files;
             - an npz file that holds `x_train`, `y_train` and, if there are, `x_test`, `y_test`;
@@ -126,7 +127,7 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
 
     Args:
         source: A picture, a folder of them (folders below it are followed), a list of pictures, a table of file names,
-            an idx or npz file (its labels, if any, are not looked at).
+            an idx or npz file (labels, if it has any, are not looked at).
         form: The shape and type of the run's images.
         strict: Whether a file that can't be read is an error, so that there is a prediction for every file. Otherwise
             one in 100 may be left out, which the notes name.
@@ -151,7 +152,7 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
             raise DataError(f"{path} holds no pictures ({', '.join(sorted(ENDINGS))}).")
         return _decoded(found, [_relative(one, path) for one in found], str(path), form, strict)
     if path.suffix.lower() == ".npz" or is_idx_name(path.name):
-        pixels = canonical(read_idx(path) if is_idx_name(path.name) else read_npz(path)["train"][0], path.name)
+        pixels = canonical(read_idx(path) if is_idx_name(path.name) else read_npz_pictures(path), path.name)
         whole = ImageSet(pixels, pd.DataFrame(index=range(len(pixels))), name=path.name)
         return _fitted(whole, form.shape[:2])
     if path.name.lower().endswith(_TABLES):
@@ -255,36 +256,62 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _from_folder(folder: Path, task: str, size: tuple[int, int] | None, form: Form | None) -> dict[str, ImageSet]:
-    inside = _subfolders(folder)
+    parts, beside = _parts_of(folder)
+    if not parts:
+        whole = _from_classes(folder, folder.resolve().name, task, size, form)
+        like = [path.name for path in _subfolders(folder) if path.name.lower() in _PARTS]
+        whole.notes.extend(f"The folder '{name}' is taken for a class, as others stand beside it." for name in like)
+        return {"train": whole}
+    if not _subfolders(parts["train"]):
+        raise DataError(
+            f"{parts['train']} holds no sub-folder a class, as a part of a set that is split already does: put one in "
+            f"it for each class. If '{parts['train'].name}' is a class itself, give its folder another name."
+        )
+    made = {"train": _from_classes(parts["train"], folder.name, task, size, form)}
+    form = form or Form.of(made["train"].pixels)
+    if beside:
+        made["train"].notes.append(f"Folders beside those of the parts are left out: {listing(beside, most=3)}.")
+    for part in ("validation", "test"):
+        if part in parts and _subfolders(parts[part]):
+            made[part] = _from_classes(parts[part], f"{folder.name}/{parts[part].name}", task, size, form)
+        elif part in parts:
+            made["train"].notes.append(f"The folder '{parts[part].name}' has no sub-folders, and is left out.")
+    return made
+
+
+def _parts_of(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the folders of the parts of a set that is split already, and the names of those beside them.
+
+    Taken for a class, a part would go unseen: a network that tells train from test looks like a good one. So one such
+    name is a class only where other classes stand beside it and it is like them, without sub-folders.
+    """
     parts: dict[str, Path] = {}
-    split = any(_PARTS.get(path.name.lower()) == "train" for path in inside)
-    for path in inside if split else ():
+    others = []
+    for path in _subfolders(folder):
         part = _PARTS.get(path.name.lower())
-        if part in parts:
+        if part is None:
+            others.append(path)
+        elif part in parts:
             raise DataError(
                 f"{folder} holds two folders for {part}, '{parts[part].name}' and '{path.name}': keep one of them."
             )
-        if part is not None:
+        else:
             parts[part] = path
-    # Folders of parts are never classes: a network that tells train from test would look like a good one.
-    if split:
-        if not _subfolders(parts["train"]):
-            raise DataError(
-                f"{parts['train']} holds pictures but no sub-folder a class: expected one sub-folder a class in it. If "
-                f"'{parts['train'].name}' is a class itself, give its folder another name."
-            )
-        made = {"train": _from_classes(parts["train"], folder.name, task, size, form)}
-        form = form or Form.of(made["train"].pixels)
-        beside = [path.name for path in inside if path not in parts.values()]
-        if beside:
-            made["train"].notes.append(f"Folders beside those of the parts are left out: {listing(beside, most=3)}.")
-        for part in ("validation", "test"):
-            if part in parts and _subfolders(parts[part]):
-                made[part] = _from_classes(parts[part], f"{folder.name}/{parts[part].name}", task, size, form)
-            elif part in parts:
-                made["train"].notes.append(f"The folder '{parts[part].name}' has no sub-folders, and is left out.")
-        return made
-    return {"train": _from_classes(folder, folder.resolve().name, task, size, form)}
+    alone = next(iter(parts.values())) if len(parts) == 1 else None
+    if alone is not None and any(_pictures(path)[0] for path in others):
+        if not _subfolders(alone):
+            return {}, []
+        raise DataError(
+            f"{folder} holds '{alone.name}', which has sub-folders and so looks like a part of a set that is split "
+            f"already, beside other folders of pictures ({listing([path.name for path in others], most=3)}). If it is "
+            f"a part, give {alone}, or move it away; if it is a class, give its folder another name."
+        )
+    if parts and "train" not in parts:
+        raise DataError(
+            f"{folder} holds {listing([repr(path.name) for path in parts.values()])}, but no folder named train: give "
+            "the training images beside, or the folder whose sub-folders are the classes."
+        )
+    return parts, [path.name for path in others]
 
 
 def _from_classes(folder: Path, name: str, task: str, size: tuple[int, int] | None, form: Form | None) -> ImageSet:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ LOWER_IS_BETTER: dict[str, bool] = {
 
 # Entries of one block of weights (resamples x rows): 2 MB, which a second-level cache holds.
 _BLOCK = 250_000
+# Pairs of rows that are compared at a time: 8 MB.
+_PAIRS = 1_000_000
 # Rows x outputs x resamples worth about three seconds; beyond it the resamples fall from 1,000 to 200.
 _WORK = 200_000_000
 
@@ -415,10 +418,9 @@ def _multiclass(outcome: Outcome) -> list[_Measure]:
     measures: list[_Measure] = [(("accuracy", "balanced_accuracy", "f1_macro"), counted)]
     if outcome.probabilities is not None:
         chance = np.asarray(outcome.probabilities, dtype=float)
-        rankings = [_ranking(truth == k, chance[:, k], precision=False) for k in np.unique(truth)]
         eps = np.finfo(float).eps
         surprise = -np.log(np.clip(chance[np.arange(len(truth)), truth], eps, 1 - eps))
-        measures.append((("roc_auc",), lambda weights: (_mean_of_defined(_stacked(rankings, weights)),)))
+        measures.append((("roc_auc",), _one_against_rest(truth, chance)))
         measures.append((("log_loss",), _averages(surprise[:, None])))
     return measures
 
@@ -471,6 +473,48 @@ def _mean_of_defined(values: np.ndarray) -> np.ndarray:
 
 def _stacked(rankings: list[_Values], weights: np.ndarray) -> np.ndarray:
     return np.stack([ranking(weights)[0] for ranking in rankings])
+
+
+def _one_against_rest(truth: np.ndarray, chance: np.ndarray) -> _Values:
+    """Mean over the classes that are there of each one's ROC AUC against the rest."""
+    present, block = np.unique(truth), max(1, _BLOCK // len(truth))
+    # What both ways cost for a block, in about quarters of a nanosecond.
+    if len(truth) ** 2 * (40 + block) < 32 * len(present) * len(truth) * block:
+        return _areas_by_pairs(truth, chance)
+
+    @cache
+    def rankings() -> list[_Values]:  # sorting takes a while, and other metrics are read without it
+        return [_ranking(truth == k, chance[:, k], precision=False) for k in present]
+
+    return lambda weights: (_mean_of_defined(_stacked(rankings(), weights)),)
+
+
+def _areas_by_pairs(truth: np.ndarray, chance: np.ndarray) -> _Values:
+    """The same where most classes have few rows: each row is compared with all others in its own class's ranking.
+
+    Of weights that are whole numbers all sums are exact, and the areas those of `_ranking` to the last bit.
+    """
+    order = np.argsort(truth, kind="stable")
+    _, starts = np.unique(truth[order], return_index=True)
+    undefined = np.isnan(chance.max(axis=0)[truth[order[starts]]])
+    step = max(1, _PAIRS // len(truth))
+
+    def values(weights: np.ndarray) -> Sequence[np.ndarray]:
+        placed = weights[:, order]
+        below = np.empty_like(placed)
+        for start in range(0, len(order), step):
+            rows = order[start : start + step]
+            ranked, own = chance[:, truth[rows]], chance[rows, truth[rows]]
+            twice = (ranked < own).astype(float)
+            twice += ranked <= own  # a tie counts half
+            below[:, start : start + step] = weights @ twice
+        positives = np.add.reduceat(placed, starts, axis=1)
+        pairs = np.add.reduceat(placed * below, starts, axis=1) / 2 - positives**2 / 2
+        areas = pairs / (positives * (weights.sum(axis=1, keepdims=True) - positives))
+        areas[:, undefined] = math.nan
+        return (_mean_of_defined(np.ascontiguousarray(areas.T)),)
+
+    return values
 
 
 def _class_sums(ids: np.ndarray, classes: int, where: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:

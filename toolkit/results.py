@@ -410,18 +410,13 @@ def _sure(probability: float) -> str:
 def _wrong_classes(run: Run, outcome: Outcome, most: int) -> _Found:
     wrong = np.flatnonzero(outcome.y_true != outcome.y_pred)
     said, true = outcome.y_pred[wrong], outcome.y_true[wrong]
-    scores = None if outcome.scores is None else np.asarray(outcome.scores, dtype=float)[wrong]
-    chance = None if outcome.probabilities is None else outcome.probabilities[wrong]
+    scores, chance, margin = outcome.scores, outcome.probabilities, np.zeros(len(wrong))
     if run.task == "binary":
-        chance = None if chance is None else np.where(said == 1, chance, 1 - chance)
-        margin = np.zeros(len(wrong)) if scores is None else np.abs(scores.reshape(-1))
+        chance = None if chance is None else np.where(said == 1, chance[wrong], 1 - chance[wrong])
+        margin = margin if scores is None else np.abs(scores.reshape(-1)[wrong].astype(float))
     else:
-        chance = None if chance is None else chance[np.arange(len(wrong)), said]
-        margin = (
-            np.zeros(len(wrong))
-            if scores is None
-            else scores[np.arange(len(wrong)), said] - scores[np.arange(len(wrong)), true]
-        )
+        chance = None if chance is None else chance[wrong, said]
+        margin = margin if scores is None else scores[wrong, said].astype(float) - scores[wrong, true].astype(float)
     ranked, words = _confidence(chance, margin)
     order = np.argsort(-ranked, kind="stable")[:most]
     names = names_of(run)

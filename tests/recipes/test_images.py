@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 
@@ -81,6 +82,7 @@ def test_a_table_serves_every_task(table):
 
 def test_parts_of_their_own_are_used(tmp_path):
     drawn = np.random.default_rng(0)
+    others = drawn.integers(0, 255, (6, 8, 8)), ["dark", "light"] * 3
     for part, rows in (("train", 20), ("valid", 5), ("test", 7)):
         for name, shade in (("dark", 40), ("light", 200)):
             (tmp_path / part / name).mkdir(parents=True)
@@ -89,10 +91,16 @@ def test_parts_of_their_own_are_used(tmp_path):
                 Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / part / name / f"{place}.png")
     run = images.train(tmp_path, build="linear", **QUICK)
     assert {part: len(rows) for part, rows in run.data.parts.items()} == {"train": 40, "validation": 10, "test": 14}
+    for part, rows in (("test", 14), ("validation", 10)):
+        with pytest.raises(DataError, match=f"{part}=0.2: .* has a {part} part of its own, {rows} images"):
+            images.train(tmp_path, build="linear", **{part: 0.2}, **QUICK)
     drawn = images.train(tmp_path / "train", test=0.2, build="linear", **QUICK)
     assert len(drawn.data.parts["test"]) == 8
     apart = images.train(tmp_path / "train", test=tmp_path / "test", build="linear", **QUICK)
     assert len(apart.data.parts["test"]) == 14
+    other = images.train(tmp_path, test=others, build="linear", **QUICK)
+    assert len(other.data.parts["test"]) == 6
+    assert any(note.startswith("The test part of ") and "14 images, is not used" in note for note in other.data.notes)
 
 
 def test_heads_are_compared_on_a_folder(shapes):
@@ -141,6 +149,7 @@ def test_the_command_trains_as_the_function_does(shapes, capsys, tmp_path):
     code, out, err = _run(capsys, "images", shapes, *words, "--no-progress", "--save", saved, "--report", report)
     assert (code, err) == (0, "")
     assert "accuracy" in out
+    assert "Note: 1 file that can't be read was left out: disc/broken.jpg (damaged)." in out
     assert "data:image/png;base64" in report.read_text()
     run = images.train(shapes, build="mlp", hidden=(8, 4), size=(8, 6), seed=3, **QUICK)
     paths = sorted((shapes / "cross").iterdir())
@@ -173,6 +182,8 @@ def test_a_folder_and_single_pictures_are_predicted_with_their_names(image_run, 
         (["images", "{shapes}", "--build", "cnnn"], "Did you mean 'cnn'"),
         (["images", "{shapes}", "--save", "run.h5"], "must end in .keras"),
         (["compare", "images", "{shapes}", "--heads", "softmax"], "two different heads"),
+        (["images", "{shapes}", "--group", "patient"], "No such option"),
+        (["images", "{shapes}", "--seeds", "2", "--epochs", "1"], "networks of cnn can't be trained side by side"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(shapes, capsys, arguments, message):
@@ -181,6 +192,25 @@ def test_a_mistake_is_one_line_and_exit_code_2(shapes, capsys, arguments, messag
     assert err.startswith("recipes: ")
     assert err.count("\n") == 1
     assert message in err
+
+
+def test_help_offers_what_images_have_and_says_of_which_network_it_is(capsys):
+    code, out, _ = _run(capsys, "images", "--help")
+    offered = re.findall(r"^  --([\w-]+)", out, re.MULTILINE)
+    assert (code, len(offered)) == (0, len(set(offered)))
+    assert {"validation", "shift", "filters", "hidden", "seeds"} <= set(offered)
+    assert not {"feature-scale", "group", "time", "drop", "scaling", "sample-weight"} & set(offered)
+    words = " ".join(out.split())
+    assert "With --build linear or mlp: How many networks" in words
+    assert "With --build mlp: Width of each hidden layer" in words
+
+
+def test_the_options_that_an_error_lists_are_those_of_images(shapes):
+    with pytest.raises(DataError, match=r"option 'filtres' is not known\. Did you mean 'filters'") as caught:
+        images.train(shapes, filtres=4, **QUICK)
+    listed = str(caught.value).split("Known: ")[1].rstrip(".").split(", ")
+    assert {"filters", "shift", "validation", "sample_weight", "class_weight"} <= set(listed)
+    assert not {"hidden", "seeds", "scaling", "feature_scale", "group", "drop"} & set(listed)
 
 
 def test_a_table_can_not_be_several_files(runs, capsys, tmp_path):

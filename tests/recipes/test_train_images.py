@@ -138,6 +138,11 @@ def test_heads_are_compared_on_images_on_equal_terms(tmp_path):
     assert set(comparison.baseline_outcomes[0]) == {"dummy", "linear", "tree"}
     page = comparison.report(tmp_path / "compared.html").read_text(encoding="utf-8")
     assert "Images of 8 × 8 × 1 pixels" in page
+    two = multiclass.compare((X, Y), heads=("softmax", "hinge"), seeds=2, **QUICK)
+    stacks = [run.data.pixels for trial in two.trials.values() if (run := trial.run) and run.data]
+    assert len(stacks) == 4
+    assert all(stack is two.tables[0].pixels is two.tables[1].pixels for stack in stacks)
+    assert not np.array_equal(two.tables[0].parts["test"], two.tables[1].parts["test"])
     several = multilabel.compare((X, TARGETS["multilabel"]), heads=("logistic", "separate"), seeds=1, **QUICK)
     assert several.labels == ["logistic", "separate"]
 
@@ -162,7 +167,8 @@ def test_baselines_learn_from_pixels_and_say_what_they_did_not_see(monkeypatch):
         ({"hidden": (25, 15)}, "'hidden' is an option of mlp, and images are for cnn unless you say build='mlp'"),
         ({"build": "cn"}, "Did you mean 'cnn'"),
         ({"seeds": 2}, "can't be trained side by side"),
-        ({"feature_scale": True}, "first layer is dense"),
+        ({"feature_scale": True}, "'feature_scale' is for columns, and these are images"),
+        ({"group": "patient"}, "'group' is for columns, and these are images"),
         ({"shift": 9}, "out of sight"),
     ],
 )
@@ -197,7 +203,6 @@ def test_defaults_of_images_are_one_network_that_effort_widens_and_trains_longer
         return defaults.choose_for_images(head, effort, nothing | asked, rows, (28, 28, 1), builder)
 
     efforts = [chosen(effort) for effort in defaults.IMAGE_EFFORTS]
-    assert [one["seeds"] for one in efforts] == [1, 1, 1]
     assert [one["model"]["filters"] for one in efforts] == sorted(one["model"]["filters"] for one in efforts)
     assert [one["training"]["epochs"] for one in efforts] == sorted(one["training"]["epochs"] for one in efforts)
     assert "learning_rate" not in chosen(training={"optimizer": keras.optimizers.SGD()})["training"]
@@ -215,10 +220,16 @@ def test_a_builder_that_takes_images_for_columns_is_told_so():
         multiclass.train((X, Y), build=own, epochs=1, progress=False, baselines=False)
 
 
-def test_a_run_on_pixels_up_to_16_takes_no_picture_files(run, tmp_path):
-    Image.new("L", (8, 8), 200).save(tmp_path / "three.png")
+@pytest.mark.parametrize("ask", ["predict", "evaluate", "update"])
+def test_a_run_on_pixels_up_to_16_takes_no_picture_files(run, tmp_path, ask):
+    for label in "34":
+        (tmp_path / label).mkdir()
+        Image.new("L", (8, 8), 200).save(tmp_path / label / "0.png")
+    options = {"batch_size": 2} if ask == "update" else {}
+    before = [weights.copy() for weights in run.model.get_weights()]
     with pytest.raises(DataError, match="trained on pixels from 0 to 16, picture files have 0 to 255: give arrays"):
-        run.predict(tmp_path / "three.png")
+        getattr(run, ask)(tmp_path, **options)
+    assert all(np.array_equal(one, other) for one, other in zip(before, run.model.get_weights(), strict=True))
 
 
 def test_only_pages_of_models_that_rescale_say_so(run):

@@ -15,6 +15,7 @@ from scipy import optimize, special
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
+from toolkit import calibration
 from toolkit.calibration import Calibration, choose_threshold, fit, residual_quantile
 from toolkit.errors import DataError
 from toolkit.metrics import Outcome, evaluate, expected_calibration_error
@@ -301,6 +302,17 @@ def test_a_row_without_weight_is_as_good_as_absent(task: str, link: str | None) 
     )
     assert there == gone
     assert there.rows == 60
+
+
+@pytest.mark.parametrize("link", ["softmax", None])
+def test_of_thousands_of_classes_some_rows_at_even_distances_are_taken(
+    link: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, truth = scored("multiclass", 400, 0, 3.0)
+    expected = fit("multiclass", link, scores[::3], truth[::3])
+    monkeypatch.setattr(calibration, "_CELLS", 3 * len(scores[::3]) + 2)
+    assert fit("multiclass", link, scores, truth) == expected
+    assert expected.rows == 134
 
 
 def test_margins_of_several_classes_become_calibrated() -> None:

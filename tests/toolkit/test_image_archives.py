@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import DataError
-from toolkit.image_archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz
+from toolkit.image_archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz, read_npz_pictures
 
 _CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
 
@@ -142,6 +142,21 @@ def test_the_usual_names_in_an_npz_file_are_known(tmp_path, names, parts):
     assert np.array_equal(found["train"][0], arrays[0])
     if len(parts) > 1:
         assert np.array_equal(found[parts[1]][1], arrays[3])
+
+
+@pytest.mark.parametrize(
+    ("names", "value"),
+    [(("x_train", "y_train", "x_test"), 0), (("y", "X"), 1), (("note", "test_images"), 1), (("arr_0",), 0)],
+)
+def test_pictures_without_labels_are_found_in_an_npz_file(tmp_path, names, value):
+    np.savez(tmp_path / "new.npz", **{name: np.full((3, 4, 4), place) for place, name in enumerate(names)})
+    assert (read_npz_pictures(tmp_path / "new.npz") == value).all()
+
+
+def test_an_npz_file_without_pictures_to_predict_is_refused(tmp_path):
+    np.savez(tmp_path / "new.npz", left=np.zeros((3, 4, 4)), right=np.zeros((3, 4, 4)))
+    with pytest.raises(DataError, match="holds left, right; expected pictures named x, images, x_train or x_test"):
+        read_npz_pictures(tmp_path / "new.npz")
 
 
 def test_an_npz_file_that_can_not_be_used_is_refused(tmp_path):

@@ -82,11 +82,39 @@ def test_a_test_folder_without_labels_is_left_out_and_said(tmp_path):
     assert "The folder 'test' has no sub-folders, and is left out." in parts["train"].notes
 
 
-def test_folders_of_parts_are_never_classes(tmp_path):
-    for name in ("train/0.png", "test/0.png"):
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["train/0.png", "test/0.png"], "train holds no sub-folder a class"),
+        (["train/0.png", "test/0.png", "plane/0.png"], "train holds no sub-folder a class"),
+        (["train/0.png"], "If 'train' is a class itself, give its folder another name"),
+        (["train/a/0.png", "train/b/0.png", "plane/0.png"], "'train', which has sub-folders .* beside .*plane"),
+        (["test/a/0.png", "a/0.png", "b/0.png"], r"'test', which has sub-folders .* beside .*\(a, b\)"),
+        (["test/a/0.png", "val/a/0.png"], "holds 'test', 'val', but no folder named train"),
+    ],
+)
+def test_folders_of_parts_are_never_classes(tmp_path, files, message):
+    for name in files:
         save(tmp_path / name)
-    with pytest.raises(DataError, match="train holds pictures but no sub-folder a class"):
+    with pytest.raises(DataError, match=message):
         read_images(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train", "Test", "dev"])
+def test_a_class_may_be_called_as_a_part_is(tmp_path, name):
+    for folder in (name, "bus", "plane"):
+        save(tmp_path / folder / "0.png")
+    (found,) = read_images(tmp_path).values()
+    assert set(found.target["class"]) == {name, "bus", "plane"}
+    assert f"The folder '{name}' is taken for a class, as others stand beside it." in found.notes
+
+
+def test_a_part_alone_is_no_class_beside_folders_without_pictures(tmp_path):
+    for name in ("train/a/0.png", "train/b/0.png"):
+        save(tmp_path / name)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.xml").write_text("<a/>")
+    assert set(read_images(tmp_path)["train"].target["class"]) == {"a", "b"}
 
 
 def test_folders_beside_those_of_the_parts_are_left_out_and_said(tmp_path):
@@ -315,6 +343,8 @@ def test_arrays_in_files_are_resized_to_predict(tmp_path):
     np.savez(tmp_path / "some.npz", x=np.full((2, 8, 8), 3.0), y=[0, 1])
     assert read_pictures(tmp_path / "t10k-images-idx3-ubyte.gz", FORM).pixels.shape == (6, 4, 4, 1)
     assert (read_pictures(tmp_path / "some.npz", FORM).pixels == 3).all()
+    np.savez(tmp_path / "new.npz", x_test=np.full((2, 8, 8), 5.0))
+    assert (read_pictures(tmp_path / "new.npz", FORM).pixels == 5).all()
 
 
 def test_nothing_to_predict_is_refused(tmp_path):

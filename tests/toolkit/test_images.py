@@ -172,6 +172,14 @@ def test_images_become_a_table_without_columns():
     assert [entry["all"]["count"] for entry in described["targets"]] == [60]
 
 
+def test_a_table_of_images_does_not_change_with_the_users_arrays():
+    x, y = pictures(), CLASSES.copy()
+    table = prepare((x, y), task="multiclass")
+    x[:], y[:] = 0, 0
+    np.testing.assert_array_equal(table.pixels, canonical(pictures()))
+    np.testing.assert_array_equal(table.target.iloc[:, 0], CLASSES)
+
+
 def test_equal_images_never_stand_in_two_parts():
     repeated = pictures(20)[np.arange(60) % 20]
     table = prepare((repeated, CLASSES), task="multiclass", seed=3)

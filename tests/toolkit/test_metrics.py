@@ -213,6 +213,26 @@ def test_a_class_absent_from_the_test_rows_is_left_out_of_the_macro_auc() -> Non
     assert evaluate(part, classes=list("abcd"))["roc_auc"] == pytest.approx(np.mean(each))
 
 
+@pytest.mark.parametrize(("rows", "classes", "levels"), [(300, 120, None), (200, 150, 2), (40, 1, None)])
+def test_the_auc_of_thousands_of_classes_is_counted_to_the_same_last_bit(rows: int, classes: int, levels: int) -> None:
+    outcome = random_outcome("multiclass", rows, 0, classes, levels)
+    truth, chance = outcome.y_true, np.asarray(outcome.probabilities)
+    chance[3, truth[0]] = math.nan
+    rankings = [metrics._ranking(truth == k, chance[:, k], precision=False) for k in np.unique(truth)]
+    for weights in metrics._draws(outcome, 50, 0):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            expected = metrics._mean_of_defined(metrics._stacked(rankings, weights))
+            (found,) = metrics._areas_by_pairs(truth, chance)(weights)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_test_of_thousands_of_classes_takes_seconds_at_most() -> None:
+    outcome = random_outcome("multiclass", 3_000, 0, 2_000)
+    start = time.perf_counter()
+    intervals(outcome, resamples=50)
+    assert time.perf_counter() - start < 10  # sorted for each class, it took five times as long
+
+
 def test_a_label_with_one_value_is_left_out_of_the_macro_auc() -> None:
     whole = random_outcome("multilabel", 100, 4)
     true = whole.y_true.copy()

@@ -14,6 +14,7 @@ from scipy import special
 from sklearn.metrics import log_loss
 
 import toolkit
+from toolkit import numerics
 from toolkit.builders import linear, mlp
 from toolkit.errors import DataError
 from toolkit.heads import HEADS, Head, get_head
@@ -453,6 +454,14 @@ def test_a_run_is_audited_on_its_own_scores(runs, task):
         assert found.table.loc["float64 reference", "loss"] == pytest.approx(expected, rel=1e-6)
         assert len(found.table) == 4
         assert found.saturation.index.tolist() == ["float32", "bfloat16", "float16"]
+
+
+def test_of_thousands_of_classes_some_rows_are_looked_at(runs, monkeypatch):
+    whole = audit(runs["multiclass"])
+    monkeypatch.setattr(numerics, "_CELLS", 7 * runs["multiclass"].target.units)
+    some = audit(runs["multiclass"])
+    assert (some.rows, list(some.table.index)) == (7, list(whole.table.index))
+    assert whole.rows == len(runs["multiclass"].outcome.y_true)
 
 
 def test_a_loaded_run_has_findings_and_no_scores_until_it_is_given_rows(runs, tmp_path):
