@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from toolkit.plots import COLOURS, _look, _tick
+from toolkit.plots import COLOURS, look, tick
 
 __all__ = [
     "BLUE",
@@ -26,11 +27,13 @@ __all__ = [
     "PAPER",
     "PURPLE",
     "SET",
+    "border",
     "dots",
     "ends",
     "field",
     "log",
     "panels",
+    "plane",
     "regions",
 ]
 
@@ -47,10 +50,20 @@ SET: tuple[tuple[str, Any], ...] = (
 )
 
 
+class _Shown(Figure):
+    """A figure that a notebook shows without pyplot, too."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        with look():
+            self.savefig(stream, format="png", dpi=110, facecolor=PAPER)
+        return stream.getvalue()
+
+
 @contextmanager
 def panels(
     columns: int = 1, rows: int = 1, *, width: float = 3.6, height: float = 2.7, share: bool = False
-) -> Iterator[tuple[Figure, NDArray[Any]]]:
+) -> Iterator[tuple[_Shown, NDArray[Any]]]:
     """Open a figure to draw in; when it is left, its layout is fixed, so that it is drawn the same every time.
 
     Args:
@@ -69,13 +82,13 @@ def panels(
         >>> float(figure.get_figwidth()), axes.shape
         (3.6, (1, 2))
     """
-    with _look():
-        figure = Figure(figsize=(width, height), layout="constrained")
+    with look():
+        figure = _Shown(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
         for one in axes.flat:
             for axis in (one.xaxis, one.yaxis):
                 axis.set_major_locator(MaxNLocator(5))
-                axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
         yield figure, axes
         engine = figure.get_layout_engine()
         if engine is not None:
@@ -93,7 +106,7 @@ def log(axes: Axes, along: str = "y") -> None:
     axis = axes.xaxis if along == "x" else axes.yaxis
     (axes.set_xscale if along == "x" else axes.set_yscale)("log")
     axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -126,6 +139,49 @@ def ends(axes: Axes, words: Sequence[str], *, least: float = 0.075) -> None:
         axes.annotate(
             text, (1.02, height), xycoords="axes fraction", color=line.get_color(), va="center", annotation_clip=False
         )
+
+
+def border(
+    axes: Axes,
+    weights: Sequence[float] | NDArray[Any],
+    bias: float,
+    colour: str = INK,
+    *,
+    width: float = 1.2,
+    dash: Any = "solid",
+) -> None:
+    """Draw where a linear score of two columns is 0, whichever way that line runs.
+
+    Args:
+        axes: The panel, whose limits `plane` sets.
+        weights: The two weights, not both 0.
+        bias: The bias.
+        colour: Of the line.
+        width: Of the line, in points.
+        dash: Of the line.
+    """
+    w = np.asarray(weights, float)
+    size = np.hypot(*w)
+    foot, along = -bias * w / size**2, np.array([-w[1], w[0]]) / size
+    axes.plot(*np.stack([foot - 20 * along, foot + 20 * along]).T, color=colour, linewidth=width, linestyle=dash)
+
+
+def plane(axes: NDArray[Any], reach: float) -> None:
+    """Make panels square pictures of the plane of x1 and x2 around 0.
+
+    Args:
+        axes: The panels, as `panels` gives them.
+        reach: How far from 0 they show, either way.
+    """
+    for one in axes.flat:
+        one.axhline(0, color=LINE, linewidth=0.6, zorder=0)
+        one.axvline(0, color=LINE, linewidth=0.6, zorder=0)
+        one.set_xlim(-reach, reach)
+        one.set_ylim(-reach, reach)
+        one.set_box_aspect(1)
+        one.set_xlabel("x1")
+        one.grid(visible=False)
+    axes[0, 0].set_ylabel("x2")
 
 
 def regions(

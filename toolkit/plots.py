@@ -27,11 +27,13 @@ __all__ = [
     "contender_lines",
     "decision_regions",
     "learning_curve",
+    "look",
     "precision_recall",
     "predicted_against_true",
     "reliability",
     "residuals",
     "roc",
+    "tick",
 ]
 
 COLOURS: dict[str, tuple[str, str]] = {
@@ -106,7 +108,7 @@ RC = {
 
 
 @contextmanager
-def _look() -> Iterator[None]:
+def look() -> Iterator[None]:
     """Draw with this project's settings, whatever the user's session has set."""
     with matplotlib.style.context(["default", RC]):
         yield
@@ -122,7 +124,13 @@ def _numbers(values: Numbers) -> np.ndarray:
     return array
 
 
-def _tick(value: float) -> str:
+def tick(value: float) -> str:
+    """Say a number beside an axis: short, with k, M or G where it is large.
+
+    Example:
+        >>> tick(2500), tick(25_000)
+        ('2,500', '25k')
+    """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if size * (10 if letter == "k" else 1) <= abs(value) < 1e12:
             return number(value / size) + letter
@@ -134,7 +142,7 @@ def _axes(width: float = 3.6, height: float = 2.7) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     return figure, axes
 
 
@@ -186,7 +194,7 @@ def learning_curve(
         >>> [line.get_label() for line in figure.axes[0].lines][:2]
         ['training', 'validation']
     """
-    with _look():
+    with look():
         figure, axes = _axes(height=height)
         x = np.asarray(epochs, dtype=float)
         kept = [(kind, _numbers(values)) for kind, values in lines.items()]
@@ -197,7 +205,7 @@ def learning_curve(
         finite = np.concatenate([y[np.isfinite(y)] for _, y in kept] or [np.empty(0)])
         if len(finite) and finite.min() > 0 and finite.max() > 100 * np.median(finite):
             axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
             axes.yaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.grid(visible=False, axis="x")
@@ -251,7 +259,7 @@ def roc(curves: Mapping[str, Curve], *, at: tuple[float, float] | None = None) -
         >>> figure.axes[0].lines[1].get_ydata().tolist()
         [0.0, 0.9, 1.0]
     """
-    with _look():
+    with look():
         figure, axes = _axes(height=3.3)
         axes.plot([0, 1], [0, 1], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing")
         for kind, (x, y) in curves.items():
@@ -280,7 +288,7 @@ def precision_recall(curves: Mapping[str, Curve], *, share: float, at: tuple[flo
         >>> figure.axes[0].lines[1].get_xdata().tolist()
         [1.0, 0.5, 0.0]
     """
-    with _look():
+    with look():
         figure, axes = _axes(height=3.3)
         axes.plot(
             [0, 1], [share, share], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing"
@@ -333,7 +341,7 @@ def reliability(
         >>> figure.axes[0].lines[1].get_ydata().tolist()
         [0.2, 0.8]
     """
-    with _look():
+    with look():
         figure, axes = _axes(height=3.1)
         colour = COLOURS["network"][0]
         x, y = _numbers(predicted), _numbers(observed)
@@ -396,7 +404,7 @@ def predicted_against_true(true: Numbers, predicted: Numbers, bands: Mapping[str
         >>> predicted_against_true([1.0, 2.0], [1.2, 1.8], bands).axes[0].lines[1].get_xdata().tolist()
         [1.2, 1.8]
     """
-    with _look():
+    with look():
         figure, axes = _axes(height=3.3)
         x, y = _numbers(predicted), _numbers(true)
         limits = _limits(x, y, _numbers(bands["x"]), _numbers(bands["low"]), _numbers(bands["high"]))
@@ -439,7 +447,7 @@ def residuals(
         >>> [float(bar.get_width()) for bar in figure.axes[0].child_axes[0].patches]
         [1.0, 2.0]
     """
-    with _look():
+    with look():
         figure, axes = _axes(height=3.3)
         side = axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
         axes.axhline(0, color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_none")
@@ -505,7 +513,7 @@ def contender_lines(
         >>> [line.get_ydata().tolist() for line in figure.axes[0].lines]
         [[1.0, 2.0], [0.0, 0.0]]
     """
-    with _look():
+    with look():
         figure, axes = _axes(width, height)
         for place, line in enumerate(lines):
             if line is None:
@@ -564,7 +572,7 @@ def contender_bars(
         >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
         [0.0, 5.0, 2.0, 0.0]
     """
-    with _look():
+    with look():
         figure, axes = _axes(width, 2.3)
         bins, good, bad = _numbers(edges), _numbers(right), _numbers(wrong)
         middle, wide = (bins[:-1] + bins[1:]) / 2, np.diff(bins) * 0.92
@@ -600,7 +608,7 @@ def before_and_after(before: Curve | None, after: Curve, *, place: int, width: f
         >>> figure.axes[0].lines[-1].get_ydata().tolist()
         [0.2, 0.8]
     """
-    with _look():
+    with look():
         figure, axes = _axes(width, 3.1 * width / 3.6)
         colour = _contender(place)[0]
         _calibrated_from(axes, before)
@@ -648,7 +656,7 @@ def decision_regions(
     """
     from scipy.ndimage import distance_transform_edt
 
-    with _look():
+    with look():
         figure, axes = _axes(width, 3.3 * width / 3.6)
         grid_x, grid_y = np.linspace(*x, decided.shape[1]), np.linspace(*y, decided.shape[0])
         for k in range(classes):

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from toolkit.plots import COLOURS, _look
+from toolkit.plots import COLOURS, look
 
 __all__ = ["svg"]
 
@@ -61,7 +61,7 @@ def svg(figure: Figure, *, title: str, description: str) -> str:
         True
     """
     stream, dpi = io.StringIO(), figure.dpi
-    with _look():  # not savefig, which draws everything twice
+    with look():  # not savefig, which draws everything twice
         FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
     figure.dpi = dpi
     root = ElementTree.fromstring(stream.getvalue())

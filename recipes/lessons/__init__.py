@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
+import json
+import shlex
+from collections.abc import Mapping
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DataError, nearest
@@ -44,8 +49,8 @@ ON_YOUR_DATA = frozenset(
     }
 )
 
-#: Seeds are below this, so that those that a lesson draws from its own stay below 2 ** 32.
-SEEDS = 2**32 - 2_000_000
+SEEDS = 2**32  # scikit-learn takes none from here on
+TYPED = ("data", "target", "task", "columns", "seed")  # what the command line takes too
 
 
 def show(name: str, *arguments: Any, **options: Any) -> Lesson:
@@ -93,4 +98,27 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
     seed = options.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < SEEDS:
         raise DataError(f"seed={seed!r}: expected a whole number from 0 to {SEEDS - 1}.")
-    return run(*arguments, **options)
+    given = dict(zip(places, arguments, strict=False)) | options
+    changed = {option: value for option, value in given.items() if value is not takes[option].default}
+    return dataclasses.replace(run(*arguments, **options), again=_again(name, changed))
+
+
+def _again(name: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what to type for a lesson, in Python and on the command line; nothing where it was given no file."""
+    words: dict[str, Any] = {}
+    for option, value in given.items():
+        several = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        if option not in TYPED or not (several or isinstance(value, str | Path | Integral)):
+            return ()
+        words[option] = value if several else int(value) if isinstance(value, Integral) else str(value)
+    data = [words.pop("data")] if "data" in words else []
+    python = [*map(_quoted, [name, *data]), *(f"{option}={_quoted(value)}" for option, value in words.items())]
+    typed = ["recipes", "lessons", name, *data]
+    for option, value in words.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            typed += [f"--{option}", str(one)]
+    return f"lessons.show({', '.join(python)})", shlex.join(typed)
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from recipes.lessons.page import Lesson, Picture
+from recipes.lessons.shapes import START, X, Y
 from toolkit.drawing import BLUE, INK, MUTED, ORANGE, PAPER, SET, ends, log, panels
 
 __all__ = ["cost", "descend", "show"]
 
-X, Y = np.array([1.0, 3.0, 6.0, 5.0]), np.array([4.0, 8.0, 14.0, 13.0])
-START = (5.0, 1.0)  # w, b
 RATE = 0.01  # of the lecture's one step
 RATES = {"too small": 0.001, "right": 0.05, "too large": 0.11}
 STEPS = 40
@@ -153,12 +152,13 @@ def show(*, seed: int = 0) -> Lesson:
             ),
         ),
         corrections=(
-            "Linear regression: the first prediction is 5 · 1 + 1 = 6, not 11.",
-            "The cost at the start is 65.75; 11.25 is the mean residual with that wrong 11; the mean residual is 10. "
-            "The cost is half the mean of the squares.",
-            "There is one bias, not one for each row: b = 1, and its derivative is the mean residual.",
-            "After one step at rate 0.01 the slope is 4.5175 and the bias 0.9; 5 − 1.98 is not 4.505.",
-            f"The cost of all rows falls at each step only while the rate is small enough: here below {limit:.4f}.",
+            "Mason Brain: the first prediction is 5 · 1 + 1 = 6, not 11.",
+            "Mason Brain: the cost at the start is 65.75; 11.25 is the mean residual with that wrong 11; the mean "
+            "residual is 10. The cost is half the mean of the squares.",
+            "Mason Brain: there is one bias, not one for each row: b = 1, and its derivative is the mean residual.",
+            "Mason Brain: after one step at rate 0.01 the slope is 4.5175 and the bias 0.9; 5 − 1.98 is not 4.505.",
+            f"Mason Brain: the cost of all rows falls at each step only while the rate is small enough: here below "
+            f"{limit:.4f}.",
         ),
         decks=("MB", "NN", "SC", "HB"),
         data="the lecture's own four points, x = (1, 3, 6, 5) and y = (4, 8, 14, 13), from w = 5 and b = 1",
@@ -191,7 +191,7 @@ def _one_step(best: Floats) -> Picture:
         panel.set_ylim(0, 34)
         panel.set_xlabel("x")
         panel.set_title("y")
-        ends(panel, ["start: w = 5, b = 1", "one step later", "least squares"])
+        ends(panel, ["start", "one step later", "least squares"])
     return Picture(
         "One step",
         f"The grey strokes are the errors of the first line, whose cost is {cost(*START):.2f}. One step at rate {RATE} "

@@ -179,8 +179,8 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             ),
         ),
         corrections=(
-            "Where both inputs of a maximum are equal, the slides give each the derivative 1. There is no derivative "
-            "at that point: the two shares have to add up to 1 (TensorFlow gives all of it to the first).",
+            "IIIT Sri City: where both inputs of a maximum are equal, the slides give each the derivative 1. There is "
+            "none at that point: the two shares have to add up to 1 (TensorFlow gives all of it to the first).",
         ),
         decks=("SC", "W2"),
         data=f"the lecture's numbers, and {rows.said}",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, error_name, error_text, load, noisy
+from recipes.lessons.rows import Rows, error_name, error_text, load
 from recipes.lessons.sweep import Network, Sweep
 from toolkit.drawing import BLUE, GREY, INK, MUTED, ORANGE, log, panels
 from toolkit.wording import percent
@@ -48,14 +48,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     Raises:
         DataError: The data or the task is not what it should be.
     """
-    name = ""
-    if data is None:
-        data, target, name = (
-            noisy(3_000, seed),
-            "class",
-            "3,000 generated rows, a seventh of the labels drawn at random",
-        )
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS, said=name)
+    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
     trials = _draw(seed)
     trials[ERROR] = _train(rows, trials, seed)
     ranks = trials[ERROR].rank()  # one network that blew up would outweigh all others

@@ -36,7 +36,7 @@ def show(*, seed: int = 0) -> Lesson:
     """
     comparison = multilabel.compare(
         path("street_scenes"), target=LABELS, heads=tuple(CONTENDERS), hidden=HIDDEN, epochs=EPOCHS,
-        seeds=range(seed * SEEDS, (seed + 1) * SEEDS), baselines=False, progress=False,
+        seeds=range(seed, seed + SEEDS), baselines=False, progress=False,
     )  # fmt: skip
     weights = {kind: comparison.trials[kind, comparison.seeds[0]].parameters for kind in CONTENDERS}
     errors, answers = _errors(comparison), _answers(comparison)

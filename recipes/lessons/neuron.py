@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from recipes.lessons.page import Lesson, Picture
-from toolkit.drawing import BLUE, INK, LINE, MUTED, ORANGE, SET, panels
+from toolkit.drawing import BLUE, INK, MUTED, ORANGE, SET, border, panels, plane
 
 __all__ = ["b_and_not_a", "score", "show"]
 
@@ -28,6 +28,7 @@ OUTPUT: Neuron = ((-100, 100), -10)
 SIDES: tuple[Neuron, ...] = (((-0.5, 1), -1.5), ((0.5, -1), 1.5), ((-1, 1), 2), ((1, -1), -2))
 REACH = 6.0  # of the planes that are drawn, on either side of 0
 GRID = np.linspace(-REACH, REACH, 97)
+POINTS = np.stack(np.meshgrid(GRID, GRID), axis=-1)
 Z = np.arange(-6, 6.25, 0.25)
 DRAWN = ("linear", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
 
@@ -85,17 +86,16 @@ def show() -> Lesson:
 
 
 def _lines() -> Picture:
-    plane = np.stack(np.meshgrid(GRID, GRID), axis=-1)
     rows = []
     with panels(4, width=7.2, height=2.2, share=True) as (figure, axes):
         for one, neuron in zip(axes.flat, NEURONS, strict=True):
             (first, second), bias = neuron
-            _shade(one, expit(score(neuron, plane)))
+            _shade(one, expit(score(neuron, POINTS)))
             _line(one, neuron)
             one.set_title(f"w = {first}, {second}; b = {bias}".replace("-", "−"))
             size = float(np.hypot(first, second))
             rows.append((first, second, bias, -first / second, -bias / second, size, bias / size))
-        _plane(axes)
+        plane(axes, REACH)
     columns = ["w1", "w2", "b", "slope of the line", "x2 where x1 = 0", "steepness |w|", "(0, 0) from the line"]
     return Picture(
         "Where one neuron switches",
@@ -136,16 +136,26 @@ def _steepness() -> Picture:
 
 
 def _sides() -> Picture:
-    rows = [
-        (f"{w1:g} x1 + {w2:g} x2 + {b:g}".replace("-", "−").replace("+ −", "− "), score(((w1, w2), b), (0, 0)))
-        for (w1, w2), b in SIDES
-    ]
-    table = pd.DataFrame([(text, float(at), bool(at > 0)) for text, at in rows])
+    rows = []
+    with panels(4, width=7.2, height=2.2, share=True) as (figure, axes):
+        for one, neuron in zip(axes.flat, SIDES, strict=True):
+            (first, second), bias = neuron
+            at = float(score(neuron, (0, 0)))
+            words = f"{first:g} x1 + {second:g} x2 + {bias:g}".replace("-", "−").replace("+ −", "− ")
+            _shade(one, expit(99 * score(neuron, POINTS)))
+            _line(one, neuron)
+            one.plot(0, 0, "o", color=INK, markersize=4)
+            one.set_title(words)
+            rows.append((words, at, at > 0))
+        plane(axes, REACH)
     return Picture(
         "Which side is positive",
-        "A line has two neurons, with opposite signs. Put in (0, 0): what is left is the bias, and its sign says on "
-        "which side of the line (0, 0) lies.",
-        table=table.set_axis(["score of x1, x2", "at (0, 0)", "(0, 0) is on the positive side"], axis=1),
+        "A line has two neurons, with opposite signs; the blue side is the positive one. Put in (0, 0), the dot: what "
+        "is left is the bias, and its sign says on which side the dot lies.",
+        figure,
+        "Four planes, two for each of two lines: the blue side changes over with the signs, and with it whether the "
+        "dot at (0, 0) is in the blue.",
+        pd.DataFrame(rows, columns=["score of x1, x2", "at (0, 0)", "(0, 0) is on the positive side"]),
     )
 
 
@@ -170,8 +180,7 @@ def _activations() -> Picture:
 
 
 def _wedge() -> Picture:
-    plane = np.stack(np.meshgrid(GRID, GRID), axis=-1)
-    a, b = expit(score(A, plane)), expit(score(B, plane))
+    a, b = expit(score(A, POINTS)), expit(score(B, POINTS))
     with panels(3, width=7.2, height=2.75, share=True) as (figure, axes):
         shown = ((a, (A,), "A: w = −7, 5; b = −15"), (b, (B,), "B: w = 10, 5; b = −15"))
         for one, (values, lines, title) in zip(
@@ -181,7 +190,7 @@ def _wedge() -> Picture:
             for neuron in lines:
                 _line(one, neuron, arrow=len(lines) == 1)
             one.set_title(title)
-        _plane(axes)
+        plane(axes, REACH)
     cases = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     scores = b_and_not_a(cases[:, 0], cases[:, 1])
     table = pd.DataFrame({"A": cases[:, 0], "B": cases[:, 1], "score": scores, "output": expit(scores).round(4)})
@@ -243,7 +252,7 @@ def _shade(axes: Axes, values: Floats) -> None:
 def _line(axes: Axes, neuron: Neuron, *, arrow: bool = True) -> None:
     """Draw where a neuron's score is 0, and the direction of its weights."""
     (first, second), bias = neuron
-    axes.plot(GRID, -(first * GRID + bias) / second, color=INK, linewidth=1)
+    border(axes, (first, second), bias, width=1)
     if arrow:
         size = np.hypot(first, second)
         foot = -bias * np.array([first, second]) / size**2
@@ -251,18 +260,6 @@ def _line(axes: Axes, neuron: Neuron, *, arrow: bool = True) -> None:
             "", foot + 2 * np.array([first, second]) / size, foot,
             arrowprops={"arrowstyle": "-|>", "color": ORANGE, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.4},
         )  # fmt: skip
-
-
-def _plane(axes: NDArray[Any]) -> None:
-    for one in axes.flat:
-        one.axhline(0, color=LINE, linewidth=0.6)
-        one.axvline(0, color=LINE, linewidth=0.6)
-        one.set_xlim(-REACH, REACH)
-        one.set_ylim(-REACH, REACH)
-        one.set_box_aspect(1)
-        one.set_xlabel("x1")
-        one.grid(visible=False)
-    axes[0, 0].set_ylabel("x2")
 
 
 def _curves(found: dict[str, tuple[Floats, Floats]]) -> Figure:
@@ -274,7 +271,7 @@ def _curves(found: dict[str, tuple[Floats, Floats]]) -> Figure:
             one.plot(Z, values, color=BLUE, drawstyle=kind)
             one.plot(Z, slopes, color=ORANGE, linestyle=(0, (4, 2)))
             one.set_ylim(-1.6, 2.6)
-            one.set_title(name.replace("_", " "))
+            one.set_title("maxout of z and −z / 2" if name == "maxout" else name.replace("_", " "))
         axes[0, 0].text(0.8, -0.9, "output", color=BLUE)
         axes[0, 0].text(-5.6, 1.2, "slope", color=ORANGE)
         for one in axes[1]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recipes.lessons.page import Lesson, Picture
 from recipes.lessons.rows import Rows, error_name, load
+from recipes.lessons.shapes import START, X, Y
 from toolkit.drawing import BLUE, INK, MUTED, ORANGE, PAPER, SET, ends, log, panels
 from toolkit.wording import number
 
@@ -21,7 +22,6 @@ __all__ = ["BETA_1", "BETA_2", "EPSILON", "RULES", "follow", "follow_keras", "sh
 BETA_1, BETA_2, EPSILON = np.float64(0.9), np.float64(0.999), 10e-8  # of a plain float, Keras keeps float32
 RULES = ("SGD", "momentum", "RMSprop", "Adam")
 KERAS = {"SGD": "sgd", "momentum": "momentum", "RMSprop": "rmsprop", "Adam": "adam"}
-X, Y, START = np.array([1.0, 3.0, 6.0, 5.0]), np.array([4.0, 8.0, 14.0, 13.0]), (5.0, 1.0)
 # Powers of two, which Keras's float32 holds exactly: what differs then is the rule.
 STEP = 2.0**-7
 CHECKED = 100
@@ -149,9 +149,9 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             _rates(curves),
         ),
         corrections=(
-            "The lecture's momentum is a moving average, V ← βV + (1 − β)g: Keras's SGD(momentum=β) adds g itself, so "
+            "Mason Brain: momentum is a moving average, V ← βV + (1 − β)g: Keras's SGD(momentum=β) adds g itself, so "
             "its rate is the lecture's times (1 − β), a tenth.",
-            f"The lecture's Adam has ε inside the root, Keras's outside: with ε = {number(EPSILON)} inside, gradients "
+            f"Mason Brain: Adam has ε inside the root, Keras's outside: with ε = {number(EPSILON)} inside, gradients "
             f"below {number(np.sqrt(EPSILON), 2)} are already slowed down, with it outside only those near ε.",
         ),
         decks=("MB", "HB"),
@@ -326,17 +326,9 @@ def _rates(curves: Mapping[str, Floats]) -> Picture:
         low = min(values.min() for values in last.values())
         panel.set_ylim(low / (top / low) ** 0.25, top * (top / low) ** 0.1)
         panel.annotate("the loss at the start", (RATES[0], top), (0, 4), textcoords="offset points", color=MUTED)
-        taken: list[int] = []
-        for (rule, values), (colour, _) in zip(last.items(), SET, strict=False):
-            place = int(values.argmin())
-            under = -12 - 10 * taken.count(place)
-            taken.append(place)
-            side = "right" if rule == "RMSprop" else "left"
-            panel.annotate(
-                rule, (RATES[place], values[place]), (0, under), textcoords="offset points", color=colour, ha=side
-            )
         panel.set_xlabel("learning rate (the lecture's)")
         panel.set_title(f"training loss after {EPOCHS} passes")
+        ends(panel, list(last))
     return Picture(
         "Each rule has its own rate",
         "Too small and little is learned in the time, too large and the loss goes up. Least here at "

@@ -66,7 +66,8 @@ class Lesson:
         corrections: Where a lecture is wrong: what is right, a line each.
         decks: Tags of the lectures it is from, keys of `DECKS`.
         data: What it was run on.
-        extra_pages: File name -> a further HTML page, which `report` writes beside the lesson's own.
+        extra_pages: Name -> a further HTML page; `report` writes it beside the lesson's own, as ``<page>-<name>.html``.
+        again: What to type for it in Python, and on the command line; empty where that is not known.
 
     Example:
         >>> table = pd.DataFrame({"score": [3.2, 5.1], "term": [0.0, 2.9]})
@@ -87,6 +88,7 @@ class Lesson:
     decks: tuple[str, ...] = ()
     data: str = ""
     extra_pages: Mapping[str, str] = field(default_factory=dict)
+    again: tuple[str, ...] = ()
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -117,11 +119,11 @@ class Lesson:
         """
         path = page_path(path)
         for name, content in self.extra_pages.items():
-            write_whole(path.with_name(name), content)
-        return write_whole(path, _page(self))
+            write_whole(path.with_name(f"{path.stem}-{name}.html"), content)
+        return write_whole(path, _page(self, path.stem))
 
     def _repr_html_(self) -> str:
-        return frame(_page(self, embedded=True), "Lesson")
+        return frame(_page(self), "Lesson")
 
 
 def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
@@ -141,19 +143,24 @@ def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
     return write_whole(Path(folder) / "index.html", content)
 
 
-def _page(lesson: Lesson, *, embedded: bool = False) -> str:
+def _page(lesson: Lesson, stem: str | None = None) -> str:
+    """Return the page of a lesson: as a file of this name without its ending, or for a frame in a notebook."""
     sections = [(f"picture-{place}", picture.title) for place, picture in enumerate(lesson.pictures, 1)]
     if lesson.corrections:
         sections.append(("corrections", "What is right"))
+    takes_data = lesson.name in ON_YOUR_DATA
+    if lesson.again or takes_data:
+        sections.append(("again", "Run it yourself"))
     return fill(
         "lesson.html",
-        embedded=embedded,
+        embedded=stem is None,
+        stem=stem,
         lesson=lesson,
         question=LESSONS.get(lesson.name, ""),
-        takes_data=lesson.name in ON_YOUR_DATA,
+        takes_data=takes_data,
         pictures=[_drawn(picture) for picture in lesson.pictures],
         sources=[DECKS[tag] for tag in lesson.decks],
-        sections=[*sections, ("again", "Run it yourself")],
+        sections=sections,
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from recipes.lessons.page import Lesson, Picture
-from toolkit.drawing import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, ends, panels
+from toolkit.drawing import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, border, ends, panels, plane
 
 __all__ = ["Learnt", "learn", "samples", "show"]
 
@@ -134,12 +134,12 @@ def _steps(x: Floats, y: NDArray[np.int64], learnt: Learnt) -> Picture:
         for one, moment in zip(axes.flat, moments, strict=True):
             w = learnt.steps[["w1", "w2", "b"]].to_numpy()[moment - 1] if moment else learnt.weights[0]
             _points(one, x, y)
-            _line(one, w, INK)
+            border(one, w[:2], w[2])
             if moment < count:
                 at = x[learnt.steps["row"].iloc[moment]]
                 one.plot(*at, "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.1)
             one.set_title("at the start" if not moment else f"after {moment} correction{'s' if moment > 1 else ''}")
-        _plane(axes)
+        plane(axes, REACH)
     return Picture(
         "Row by row",
         "The ringed row is on the wrong side and moves the line next, so that its own score rises (label +1, blue) or "
@@ -190,7 +190,7 @@ def _which(x: Floats, y: NDArray[np.int64], start: Floats, random: np.random.Gen
     with panels(width=4.4, height=3.4) as (figure, axes):
         _points(axes[0, 0], x, y)
         _compare(axes[0, 0], lines)
-        _plane(axes)
+        plane(axes, REACH)
         for name, colour, height in (
             ("SVM", PURPLE, 0.93),
             ("logistic\nregression", GREEN, 0.85),
@@ -218,7 +218,7 @@ def _never(x: Floats, y: NDArray[np.int64], endless: Learnt) -> Picture:
     with panels(2, width=7.2, height=3.0) as (figure, axes):
         _points(axes[0, 0], x, y)
         _compare(axes[0, 0], last | settled)
-        _plane(axes[:, :1])
+        plane(axes[:, :1], REACH)
         side = axes[0, 1]
         side.plot(table.index, table["perceptron"], "-o", color=GREY, markersize=2.6)
         for name, colour in (("SVM", PURPLE), ("logistic regression", GREEN)):
@@ -271,25 +271,8 @@ def _points(axes: Axes, x: Floats, y: NDArray[np.int64]) -> None:
         axes.plot(*x[y == label].T, mark, color=colour, markersize=3.4, markeredgewidth=0, alpha=0.85)
 
 
-def _line(axes: Axes, w: Floats, colour: str, width: float = 1.2, dash: Any = "solid") -> None:
-    """Draw where the score is 0, whichever way the line runs."""
-    size = np.hypot(*w[:2])
-    foot, along = -w[2] * w[:2] / size**2, np.array([-w[1], w[0]]) / size
-    ends = np.stack([foot - 20 * along, foot + 20 * along])
-    axes.plot(*ends.T, color=colour, linewidth=width, linestyle=dash)
-
-
 def _compare(axes: Axes, lines: dict[str, Floats]) -> None:
     looks = {"SVM": (PURPLE, 2.0, "solid"), "logistic regression": (GREEN, 2.0, (0, (4, 2)))}
     for name, w in lines.items():
-        _line(axes, w, *looks.get(name, (GREY, 0.8, "solid")))
-
-
-def _plane(axes: NDArray[Any]) -> None:
-    for one in axes.flat:
-        one.set_xlim(-REACH, REACH)
-        one.set_ylim(-REACH, REACH)
-        one.set_box_aspect(1)
-        one.set_xlabel("x1")
-        one.grid(visible=False)
-    axes[0, 0].set_ylabel("x2")
+        colour, width, dash = looks.get(name, (GREY, 0.8, "solid"))
+        border(axes, w[:2], w[2], colour, width=width, dash=dash)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, error_name, error_text, load, noisy
+from recipes.lessons.rows import Rows, error_name, error_text, load
 from recipes.lessons.sweep import Network, Sweep
 from toolkit.drawing import BLUE, GREY, ORANGE, SET, ends, log, panels
 from toolkit.wording import number, percent
@@ -48,19 +48,19 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     Raises:
         DataError: The data or the task is not what it should be.
     """
-    name, own = "", data is not None
-    if not own:
-        data, target, name = noisy(3_000, seed), "class", "3,000 generated rows, of whose 20 columns the first 5 matter"
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS, said=name)
-    trained = [
-        *_train(rows, {NONE: [(0.0, {})]} | {k: v for k, v in METHODS.items() if k != "dropout"}, seed),
-        *_train(rows, {"dropout": METHODS["dropout"]}, seed),
-    ]
-    table = pd.DataFrame([{k: v for k, v in one.items() if k not in ("kernels", "test_error")} for one in trained])
-    best = {method: int(own["validation_error"].idxmin()) for method, own in table.groupby("method", sort=False)}
+    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
+    trained = pd.concat(
+        [
+            _train(rows, {NONE: [(0.0, {})]} | {k: v for k, v in METHODS.items() if k != "dropout"}, seed),
+            _train(rows, {"dropout": METHODS["dropout"]}, seed),
+        ],
+        ignore_index=True,
+    )
+    table = trained.drop(columns=["test_error", "sizes"])
+    best = _best(trained)
     plain = table.loc[best[NONE]]
     winner = min(best.values(), key=lambda place: table["validation_error"][place])
-    chosen = _chosen(table, trained, best)
+    chosen = trained.loc[list(best.values())].set_index("method").drop(columns="sizes")
     columns = _columns(rows, trained, best)
     what = error_name(rows.head)
     said = partial(error_text, rows.head)
@@ -70,7 +70,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
         else f"Held back by {table['method'][winner]}, the best of five methods here, it errs by "
         f"{said(table['train_error'][winner])} and by {said(table['validation_error'][winner])}."
     )
-    first = "" if own else "Columns 1 to 5 matter, the others are noise. "
+    first = "Columns 1 to 5 matter, the others are noise. " if data is None else ""
     return Lesson(
         name="regularisation",
         title="Holding the weights back",
@@ -115,19 +115,22 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             ),
         ),
         corrections=(
-            "“L1 penalises zero weights”: it penalises the weights that are not zero, by their size, and drives them "
-            "to zero.",
-            "The update under L2 lacks its factor 2: with R the sum of W², W becomes W (1 − 2 a λ) − a dJ/dW. With R "
-            "their mean, 2 λ is divided by the number of weights, not of rows.",
-            "Dropout leaves out neurons, each with all its weights, and not single weights.",
+            "Week 2: L1 does not penalise “zero weights”; it penalises the weights that are not zero, by their size, "
+            "and drives them to zero.",
+            "Mason Brain: the update under L2 lacks its factor 2: with R the sum of W², W becomes W (1 − 2 a λ) − a "
+            "dJ/dW. With R their mean, 2 λ is divided by the number of weights, not of rows.",
+            "Week 2: dropout leaves out neurons, each with all its weights, and not single weights.",
         ),
         decks=("W2", "MB"),
         data=f"{rows.said}; one hidden layer of {WIDTH}, {EPOCHS} epochs, means of {SEEDS} starts",
     )
 
 
-def _train(rows: Rows, methods: dict[str, list[tuple[float, dict[str, Any]]]], seed: int) -> list[dict[str, Any]]:
-    """Train every method at every strength from several starts, side by side; return means and first kernels."""
+def _train(rows: Rows, methods: dict[str, list[tuple[float, dict[str, Any]]]], seed: int) -> pd.DataFrame:
+    """Train every method at every strength from several starts, side by side; return means and sizes of first weights.
+
+    The error on test rows is measured for the strength alone that is best on the validation rows.
+    """
     cases = [(method, strength, options) for method, some in methods.items() for strength, options in some]
     networks = [
         Network((WIDTH,), RATE, seed=seed + more, **options) for _, _, options in cases for more in range(SEEDS)
@@ -135,30 +138,34 @@ def _train(rows: Rows, methods: dict[str, list[tuple[float, dict[str, Any]]]], s
     x, y = rows.x, rows.y
     sweep = Sweep(networks, x["train"].shape[1], rows.target.units, rows.head, rows=len(x["train"]), epochs=EPOCHS)
     sweep.train(x["train"], y["train"], seed=seed)
-    errors = {part: sweep.measure(x[part], y[part])[1].reshape(-1, SEEDS).mean(axis=1) for part in x}
+    train, validation = (
+        sweep.measure(x[part], y[part])[1].reshape(-1, SEEDS).mean(axis=1) for part in ("train", "validation")
+    )
     found = []
     for place, (method, strength, _) in enumerate(cases):
-        kernels = [sweep.weights(place * SEEDS + more)[0] for more in range(SEEDS)]
-        sizes = np.abs(np.stack(kernels))
+        sizes = np.abs([sweep.weights(place * SEEDS + more)[0] for more in range(SEEDS)])
         found.append(
             {
                 "method": method,
                 "strength": strength,
-                "train_error": errors["train"][place],
-                "validation_error": errors["validation"][place],
+                "train_error": train[place],
+                "validation_error": validation[place],
                 "mean_weight": float(sizes.mean()),
                 "zeros": float((sizes < ZERO).mean()),
-                "test_error": errors["test"][place],
-                "kernels": kernels,
+                "test_error": np.nan,
+                "sizes": sizes,
             }
         )
-    return found
+    trained = pd.DataFrame(found)
+    for place in _best(trained).values():
+        chosen = slice(place * SEEDS, (place + 1) * SEEDS)
+        trained.loc[place, "test_error"] = sweep.measure(x["test"], y["test"], chosen)[1].mean()
+    return trained
 
 
-def _chosen(table: pd.DataFrame, trained: list[dict[str, Any]], best: dict[str, int]) -> pd.DataFrame:
-    """Return each method at the strength that is best on the validation rows, with its error on the test rows."""
-    frame = table.loc[list(best.values())].set_index("method")
-    return frame.assign(test_error=[trained[place]["test_error"] for place in best.values()])
+def _best(trained: pd.DataFrame) -> dict[str, int]:
+    """Return method -> place of the strength that is best on the validation rows."""
+    return {method: int(own["validation_error"].idxmin()) for method, own in trained.groupby("method", sort=False)}
 
 
 def _strengths(table: pd.DataFrame, what: str) -> Figure:
@@ -183,11 +190,11 @@ def _strengths(table: pd.DataFrame, what: str) -> Figure:
     return figure
 
 
-def _sizes(trained: list[dict[str, Any]], best: dict[str, int]) -> Figure:
+def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         ax: Axes = axes[0, 0]
         for (colour, dash), place in zip(SET, best.values(), strict=True):
-            sizes = np.sort(np.abs(np.stack(trained[place]["kernels"])).ravel())[::-1]
+            sizes = np.sort(trained["sizes"][place].ravel())[::-1]
             drawn = np.linspace(0, len(sizes) - 1, 200).round().astype(int)
             ax.plot(drawn / (len(sizes) - 1) * 100, np.maximum(sizes[drawn], 1e-5), color=colour, linestyle=dash)
         log(ax)
@@ -198,10 +205,10 @@ def _sizes(trained: list[dict[str, Any]], best: dict[str, int]) -> Figure:
     return figure
 
 
-def _columns(rows: Rows, trained: list[dict[str, Any]], best: dict[str, int]) -> pd.DataFrame:
+def _columns(rows: Rows, trained: pd.DataFrame, best: dict[str, int]) -> pd.DataFrame:
     """Return the sum of the sizes of each column's weights, mean over the starts, and the column's name."""
     methods = (NONE, "L2", "L1")
-    sums = {method: np.abs(np.stack(trained[best[method]]["kernels"])).sum(axis=2).mean(axis=0) for method in methods}
+    sums = {method: trained["sizes"][best[method]].sum(axis=2).mean(axis=0) for method in methods}
     return pd.DataFrame({"column": rows.encoder.names} | sums)
 
 

@@ -66,9 +66,8 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     parts = {way: _scaled(rows, word) for way, word in SCALED.items()}
     spread = _spread(rows, numbers)
     tried = _train(rows, parts, seed)
-    best = {way: int(own["validation loss"].idxmin()) for way, own in tried.groupby("columns", sort=False)}
-    chosen = tried.loc[list(best.values())].set_index("columns")
-    curves = pd.DataFrame({way: tried["curve"][place] for way, place in best.items()})
+    chosen = tried.loc[tried.groupby("columns", sort=False)["validation loss"].idxmin()].set_index("columns")
+    curves = pd.DataFrame(dict(chosen["curve"]))
     curves.index = pd.RangeIndex(1, len(curves) + 1, name="epoch")
     said = partial(error_text, rows.head)
     raw, standard = chosen.loc["raw"], chosen.loc["standardisation"]
@@ -167,7 +166,10 @@ def _times(ratio: float) -> str:
 
 
 def _train(rows: Rows, parts: dict[str, dict[str, Matrix]], seed: int) -> pd.DataFrame:
-    """Train every way at every rate from several starts; return means, a row a way and rate."""
+    """Train every way at every rate from several starts; return means, a row a way and rate.
+
+    The error on test rows is measured at the rate alone that is best on the validation rows.
+    """
     networks = [Network((WIDTH,), rate, seed=seed + more) for rate in RATES for more in range(SEEDS)]
     y = rows.y
     found = []
@@ -181,7 +183,9 @@ def _train(rows: Rows, parts: dict[str, dict[str, Matrix]], seed: int) -> pd.Dat
             x = parts[columns]
             with np.errstate(all="ignore"):
                 seen = sweep.train(x["train"], y["train"], watch={"train": (x["train"], y["train"])}, seed=seed)
-                after = {part: sweep.measure(x[part], y[part]) for part in ("validation", "test")}
+                losses, errors = map(_mean, sweep.measure(x["validation"], y["validation"]))
+                best = int(losses.argmin())
+                tested = sweep.measure(x["test"], y["test"], slice(best * SEEDS, (best + 1) * SEEDS))[1].mean()
             curves = _mean(seen["train"][0])
             for place, rate in enumerate(RATES):
                 found.append(
@@ -190,9 +194,9 @@ def _train(rows: Rows, parts: dict[str, dict[str, Matrix]], seed: int) -> pd.Dat
                         "rate": rate,
                         EARLY: curves[4, place],
                         "training loss": curves[-1, place],
-                        "validation loss": _mean(after["validation"][0])[place],
-                        "validation error": _mean(after["validation"][1])[place],
-                        "test error": _mean(after["test"][1])[place],
+                        "validation loss": losses[place],
+                        "validation error": errors[place],
+                        "test error": tested if place == best else np.nan,
                         "curve": curves[:, place],
                     }
                 )

@@ -1,11 +1,14 @@
-"""Points in the plane whose classes a straight line can or can't tell apart."""
+"""Points in the plane whose classes a straight line can or can't tell apart, and four points near a line."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SHAPES", "points"]
+__all__ = ["SHAPES", "START", "X", "Y", "points"]
+
+#: The lecture's four points (Mason Brain, linear regression), and the slope and the height at 0 that it starts from.
+X, Y, START = np.array([1.0, 3.0, 6.0, 5.0]), np.array([4.0, 8.0, 14.0, 13.0]), (5.0, 1.0)
 
 #: Name -> its number of classes.
 SHAPES = {"gaussians": 2, "circle": 2, "xor": 2, "spiral": 3}

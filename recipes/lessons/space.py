@@ -103,14 +103,14 @@ def show(
         ),
         decks=("NN",),
         data=said,
-        extra_pages={"playground.html": page(recordings)},
+        extra_pages={"playground": page(recordings)},
     )
 
 
 def _shape(name: str, seed: int) -> _Plane:
-    # New points have a seed of their own, as far away as a user's next seeds are not.
+    # New points have a seed of their own, as far away as a user's next seeds are not; there are 2 ** 32 of them.
     labels = [f"class {k + 1}" for k in range(SHAPES[name])]
-    return _Plane(name, labels, ("x", "y"), *points(name, ROWS, seed), *points(name, ROWS, seed + 1_000_000))
+    return _Plane(name, labels, ("x", "y"), *points(name, ROWS, seed), *points(name, ROWS, (seed + 1_000_000) % 2**32))
 
 
 def _the(name: str) -> str:

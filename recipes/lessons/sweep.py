@@ -59,6 +59,7 @@ class Sweep:
         optimizer: ``"adam"``, ``"rmsprop"``, ``"sgd"``, or ``"momentum"`` (SGD with 0.9).
         constant: Keep the learning rate, which otherwise falls to 0 along a cosine.
         batch_norm: Normalise each hidden layer's sums over the batch.
+        bias_spread: Standard deviation of the hidden neurons' initial biases, as in `toolkit.builders.mlp`.
         xla: Compile for speed, which takes a second or two. None does so where the steps are many enough to earn it.
 
     Example:
@@ -85,6 +86,7 @@ class Sweep:
         optimizer: str = "adam",
         constant: bool = False,
         batch_norm: bool = False,
+        bias_spread: float = 0.0,
         xla: bool | None = None,
     ) -> None:
         import keras
@@ -92,7 +94,10 @@ class Sweep:
         self.networks, self._head, self._rows, self._epochs = list(networks), head, rows, epochs
         batch = min(batch_size, rows)
         starts = {(one.hidden, one.seed) for one in networks}
-        drawn = {(wide, seed): mlp(inputs, units, hidden=wide, seed=seed).get_weights() for wide, seed in starts}
+        drawn = {
+            (wide, seed): mlp(inputs, units, hidden=wide, bias_spread=bias_spread, seed=seed).get_weights()
+            for wide, seed in starts
+        }
         each = [drawn[one.hidden, one.seed] for one in networks]
         widest = tuple(max(widths) for widths in zip(*(one.hidden for one in networks), strict=True))
         wide = mlp(inputs, units, hidden=widest)
@@ -154,9 +159,9 @@ class Sweep:
         """Return raw scores, shape (networks, n, units)."""
         return np.moveaxis(np.asarray(self._model(x, training=False)), 1, 0)
 
-    def measure(self, x: NDArray[np.float32], y: NDArray[Any]) -> tuple[Floats, Floats]:
-        """Return the mean loss and the error of each network, both of shape (networks,)."""
-        scores = self.scores(x)
+    def measure(self, x: NDArray[np.float32], y: NDArray[Any], of: slice = slice(None)) -> tuple[Floats, Floats]:
+        """Return the mean loss and the error of each network, or of some, both of shape (networks,)."""
+        scores = self.scores(x)[of]
         networks, rows, units = scores.shape
         every = np.concatenate([y] * networks)
         losses = np.asarray(self._head.loss().call(every, scores.reshape(-1, units)))

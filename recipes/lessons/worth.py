@@ -158,7 +158,8 @@ def _curve(
 ) -> pd.DataFrame:
     """Fit every model on ever more rows of a table: table, rows, draw, model, error, seconds."""
     wanted = target if target is None or isinstance(target, str) else list(target)
-    splits = [prepare(data, target=wanted, task=task, seed=seed * DRAWS + draw) for draw in range(DRAWS)]
+    seeds = [(seed + draw) % 2**32 for draw in range(DRAWS)]
+    splits = [prepare(data, target=wanted, task=task, seed=own) for own in seeds]
     name = name or splits[0].name
     known = len(splits[0].frame) - len(splits[0].parts["test"])
     sizes = [size for size in ladder if size < 0.6 * known] or [known // 2]
@@ -166,8 +167,8 @@ def _curve(
         sizes.append(min(known, ladder[-1]))
     rows = []
     for size in sizes:  # a network of one shape is compiled once
-        for draw, table in enumerate(splits):
-            outcomes = _fit(_part_of(table, size, seed * DRAWS + draw), seed * DRAWS + draw)
+        for draw, (table, own) in enumerate(zip(splits, seeds, strict=True)):
+            outcomes = _fit(_part_of(table, size, own), own)
             rows += [
                 {"table": name, "rows": size, "draw": draw, "model": model}
                 | {"error": _error(outcome), "seconds": outcome.seconds}

@@ -39,6 +39,8 @@ def test_one_neuron_underfits_the_wave_and_many_follow_the_points(lesson):
     one, some, many = lesson.tables["Under- and overfitting seen"].itertuples(index=False)
     assert one[1] > some[1] > many[1]
     assert some[2] < many[2] < one[2]
+    assert many[1] < 0.05 < 0.5 < many[2]  # by heart
+    assert many[2] - many[1] > 2 * (some[2] - some[1])
 
 
 def test_width_lowers_the_training_error_and_opens_the_gap(lesson):

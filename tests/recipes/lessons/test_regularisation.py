@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes.lessons import regularisation
+from recipes.lessons import regularisation, sweep
+from recipes.lessons.rows import error, load
 from toolkit.errors import DataError
 
 
@@ -60,13 +61,19 @@ def own() -> pd.DataFrame:
     return frame.assign(price=frame["a"] * 2 + rng.normal(size=90))
 
 
-def test_a_table_of_ones_own_gives_the_same_page_each_time(monkeypatch, tmp_path):
+def test_a_table_of_ones_own_gives_the_same_page_each_time_and_test_rows_are_for_what_was_chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(regularisation, "EPOCHS", 3)
-    pages = []
+    pages, judged = [], []
+    monkeypatch.setattr(sweep, "error", lambda head, y, scores: judged.append(y) or error(head, y, scores))
     for name in ("one", "two"):
         lesson = regularisation.show(own(), target="price", task="regression", seed=3)
         pages.append(lesson.report(tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
+    test = load(own(), target="price", task="regression", seed=3, most=90).y["test"]
+    assert (
+        sum(np.array_equal(y, test) for y in judged)
+        == len(pages) * (len(regularisation.METHODS) + 1) * regularisation.SEEDS
+    )
     assert lesson.tables["Which columns are kept"]["column"].tolist() == ["a", "b = x", "b = y", "b is missing"]
     assert "standard deviations" in lesson.summary
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes.lessons import scaling
-from recipes.lessons.rows import load
+from recipes.lessons import scaling, sweep
+from recipes.lessons.rows import error, load
 from recipes.samples import path
 from toolkit.errors import DataError
 
@@ -75,13 +75,19 @@ def own() -> pd.DataFrame:
     return frame.assign(price=frame["a"].fillna(0) * 2 + rng.normal(size=90))
 
 
-def test_a_table_of_ones_own_gives_the_same_page_each_time(monkeypatch, tmp_path):
+def test_a_table_of_ones_own_gives_the_same_page_each_time_and_test_rows_are_for_what_was_chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(scaling, "EPOCHS", 5)
-    pages = []
+    pages, judged = [], []
+    monkeypatch.setattr(sweep, "error", lambda head, y, scores: judged.append(y) or error(head, y, scores))
     for name in ("one", "two"):
         lesson = scaling.show(own(), target="price", task="regression", seed=3)
         pages.append(lesson.report(tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
+    test = load(own(), target="price", task="regression", seed=3, most=90).y["test"]
+    assert (
+        sum(np.array_equal(y, test) for y in judged)
+        == len(pages) * (len(scaling.SCALED | scaling.NORMALISED)) * scaling.SEEDS
+    )
     assert lesson.tables["The columns before and after"].index.tolist() == ["a"]
 
 

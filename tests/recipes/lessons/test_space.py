@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from recipes.lessons import space
+from recipes.lessons.page import Lesson, write_index
 from recipes.lessons.playground import Recording, forward, page
 from toolkit.errors import DataError
 
@@ -83,15 +84,15 @@ def test_two_columns_of_ones_own_are_chosen_by_what_they_tell_alone(own, tmp_pat
     assert lesson.table.loc["these rows", "100 hidden, new points"] > 0.85
     path = lesson.report(tmp_path / "page.html")
     assert path.stat().st_size < 1_000_000
-    playground = (tmp_path / "playground.html").read_text()
+    playground = (tmp_path / "page-playground.html").read_text()
     assert recorded(playground)[0]["labels"] == ["in </script>", "out"]  # a name can't end the data
 
 
 def test_the_same_seed_records_the_same_training_and_writes_the_same_page(lesson, tmp_path):
     again = space._Trainer(0).record(space._shape("xor", 0))
-    kept = recorded(lesson.extra_pages["playground.html"])[2]
+    kept = recorded(lesson.extra_pages["playground"])[2]
     assert recorded(page([again]))[0] == kept
-    pages = [lesson.report(tmp_path / f"{name}.html").read_bytes() for name in "ab"]
+    pages = [lesson.report(tmp_path / folder / "space.html").read_bytes() for folder in "ab"]
     assert pages[0] == pages[1]
 
 
@@ -113,7 +114,7 @@ def test_numbers_have_no_regions(own):
 
 
 def test_the_policy_admits_the_pages_own_script_by_its_hash_and_nothing_else(lesson):
-    content = lesson.extra_pages["playground.html"]
+    content = lesson.extra_pages["playground"]
     policy = only(r'http-equiv="Content-Security-Policy" content="([^"]*)"', content)
     script = only(r"<script>(.*?)</script>", content)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -128,9 +129,18 @@ def test_the_lessons_own_page_has_no_script_and_leads_to_the_playground(lesson, 
     content = lesson.report(tmp_path / "space.html").read_text()
     assert "<script" not in content
     assert "script-src" not in content
-    assert 'href="playground.html"' in content
-    assert (tmp_path / "playground.html").read_text() == lesson.extra_pages["playground.html"]
-    assert len(content) < 1_000_000 > (tmp_path / "playground.html").stat().st_size
+    assert 'href="space-playground.html"' in content
+    assert (tmp_path / "space-playground.html").read_text() == lesson.extra_pages["playground"]
+    assert len(content) < 1_000_000 > (tmp_path / "space-playground.html").stat().st_size
+
+
+def test_two_reports_in_a_folder_have_a_playground_each(tmp_path):
+    for name in ("one", "of my own"):
+        lesson = Lesson("space", "T", "S.", (), extra_pages={"playground": name})
+        assert f'href="{name.replace(" ", "%20")}-playground.html"' in lesson.report(tmp_path / name).read_text()
+    assert {(tmp_path / f"{name}-playground.html").read_text() for name in ("one", "of my own")} == {"one", "of my own"}
+    index = write_index([lesson], tmp_path).read_text()
+    assert 'href="space-playground.html"' in index
 
 
 def test_the_recorded_numbers_are_the_models(lesson):
@@ -139,7 +149,7 @@ def test_the_recorded_numbers_are_the_models(lesson):
 
     from toolkit.builders import mlp
 
-    for one in recorded(lesson.extra_pages["playground.html"]):
+    for one in recorded(lesson.extra_pages["playground"]):
         x, y = np.array(one["x"], np.float32), np.array(one["y"])
         model = mlp(2, len(one["labels"]), hidden=(8, 2), activation="tanh")
         for state in (0, 10, len(one["epochs"]) - 1):
@@ -162,9 +172,9 @@ def test_recorded_weights_lose_no_digit():
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="there is no browser")
 def test_a_browser_moves_through_the_states_and_computes_the_same(lesson, tmp_path):
-    path = lesson.report(tmp_path / "space.html").with_name("playground.html")
+    path = lesson.report(tmp_path / "space.html").with_name("space-playground.html")
     for points, state in ((3, 12), (1, 26)):
-        one = recorded(lesson.extra_pages["playground.html"])[points]
+        one = recorded(lesson.extra_pages["playground"])[points]
         done = subprocess.run(
             ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000",
              f"--user-data-dir={tmp_path}/c", "--dump-dom", f"{path.as_uri()}#{points}/{state}"],

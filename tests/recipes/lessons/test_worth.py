@@ -147,3 +147,8 @@ def test_no_model_is_recommended_that_the_summary_advises_against():
     assert "not in each" in worth._summary(answers)
     assert "to take" in worth._lowest(answers.assign(**{"worth it": "yes"}))
     assert "worth it on none: a cheaper model" in worth._summary(pd.concat([answers, answers]))
+
+
+def test_the_largest_seed_will_do():
+    table = worth.show(worth.robot_arm(80, 0), target="distance", task="regression", seed=2**32 - 1).table
+    assert table["rows"].unique().tolist() == [32, 64]
