@@ -230,7 +230,7 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
         data=table,
     )
     with _timed(seconds, "calibrate"):
-        scores = _unseen_scores(run, prepared, trained.members)
+        scores = _unseen_scores(prepared, trained)
         _calibrate(run, prepared, scores, asked.places["evaluation"].get("threshold"), seed)
     with _timed(seconds, "evaluate"):
         tested = table.target.iloc[table.parts["test"]]
@@ -275,12 +275,12 @@ def _dealt(table: Table, networks: int) -> tuple[dict[str, NDArray[np.int64]], N
     return {"train": known, "validation": left_out, "test": table.parts["test"]}, table.folds
 
 
-def _unseen_scores(run: Run, prepared: Prepared, members: keras.Sequential | None) -> NDArray[np.float32]:
+def _unseen_scores(prepared: Prepared, trained: training.Training) -> NDArray[np.float32]:
     """Return raw scores of the validation rows, by networks that have not learned from them."""
     x = prepared.x("validation")
-    if prepared.folds is None or members is None:
-        return run.raw_scores(x)
-    scores = Scorer(members)(x)  # (rows, networks, units)
+    if prepared.folds is None or trained.members is None:
+        return Scorer(trained.model)(x)
+    scores = Scorer(trained.members)(x)  # (rows, networks, units)
     out = training.held_out(prepared.folds[prepared.parts["validation"]], scores.shape[1])
     return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)
 

@@ -163,8 +163,8 @@ def prepare(
     """
     if task not in TASKS:
         raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise DataError(f"seed={seed!r} is not a whole number from 0.")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise DataError(f"seed={seed!r} is not a whole number from 0 to {2**32 - 1}.")
     test, validation = _fraction_from_text(test), _fraction_from_text(validation)
     keep, drop, categories = _names(keep), _names(drop), _names(categories)
     targets = _target_names(target, isinstance(data, ImageSet) or _is_pair(data))
