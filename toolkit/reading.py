@@ -305,7 +305,9 @@ def _against(
     """One sentence about one baseline: by how much, and what follows."""
     value, low, high = apart
     unit = " points" if METRICS[metric].share else ""
-    if standing == "level":
+    if low == high == 0:
+        size = "there is no difference"
+    elif standing == "level":
         size = f"the difference lies between {_amount(metric, low)} and {_amount(metric, high)}{unit}"
     else:
         least, most = sorted((abs(low), abs(high)))

@@ -293,6 +293,12 @@ def test_what_the_interval_does_not_show_is_not_claimed() -> None:
     assert "worse" not in joined
 
 
+def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
+    network, linear = classified(hits(0.9)), classified(hits(0.9))
+    _, said, *_ = read_baselines(network, {"dummy": GUESS, "linear": linear}, rows=4000, classes=2)
+    assert said.startswith("Against the linear model there is no difference: it does as well")
+
+
 def test_a_network_no_better_than_guessing_is_told_so_and_nothing_else_is_praised() -> None:
     sentences = read_baselines(classified(hits(0.5)), {"dummy": GUESS, "tree": classified(hits(0.5, seed=3))}, 400, 2)
     assert "no clear difference from guessing" in sentences[0]
