@@ -35,6 +35,7 @@ def ours(shape: dict[str, Any], epochs: int, members: int = 1, xla: bool = False
     from toolkit import inference, training
     from toolkit.heads import get_head
 
+    training._XLA_STEPS = 0  # as in a training of the usual length
     if xla:
         inference._XLA_LAYERS.update(("Conv2D", "MaxPooling2D"))
     given = Shape(**shape)

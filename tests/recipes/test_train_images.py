@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 import toolkit
 from recipes import binary, defaults, multiclass, multilabel, regression
-from toolkit import baselines
+from toolkit import baselines, training
 from toolkit.errors import DataError
 from toolkit.heads import get_head
 from toolkit.report import render
@@ -100,7 +100,8 @@ def test_colours_in_floats_are_as_good():
 
 
 @pytest.mark.parametrize("build", ["linear", "mlp"])
-def test_pixels_are_the_columns_of_the_other_builders(build):
+def test_pixels_are_the_columns_of_the_other_builders(build, monkeypatch):
+    monkeypatch.setattr(training, "_XLA_STEPS", 0)
     options = {"epochs": 20, "progress": False, "baselines": False, "batch_size": 32, "learning_rate": 0.003}
     trained = binary.train((X, ODD), build=build, **options)
     assert trained.metrics["accuracy"] > 0.75

@@ -19,6 +19,12 @@ LOGISTIC = get_head("binary", "logistic")
 SQUARED = get_head("regression", "squared")
 
 
+@pytest.fixture(autouse=True)
+def xla(monkeypatch, request):
+    """Also short trainings are compiled by XLA here, unless a test says otherwise."""
+    monkeypatch.setattr(training, "_XLA_STEPS", 0 if getattr(request, "param", True) else training._XLA_STEPS)
+
+
 @pytest.fixture(scope="module")
 def two_classes():
     rng = np.random.default_rng(0)
@@ -36,6 +42,7 @@ def _largest_relative_difference(first, second):
     return max(np.max(np.abs(a - b)) / np.max(np.abs(b)) for a, b in pairs)
 
 
+@pytest.mark.parametrize("xla", [True, False], ids=["xla", "graph"], indirect=True)
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 @pytest.mark.parametrize("optimizer", training.OPTIMIZERS)
 def test_fifty_steps_give_the_weights_of_model_fit(two_classes, optimizer, schedule):
@@ -548,3 +555,9 @@ def test_folds_are_for_several_networks_and_stand_in_the_place_of_validation_row
     for models, options in ((two[0], {}), (two, {"validation": two_classes}), (two, {"folds": folds[1:]})):
         with pytest.raises(DataError, match="folds is for several networks"):
             _fit(models, two_classes, **{"folds": folds} | options)
+
+
+@pytest.mark.parametrize("xla", [False], indirect=True)
+def test_xla_compiles_trainings_of_many_steps_alone(two_classes):
+    for passes, compiled in ((9, False), (10, True)):  # of 400 steps
+        assert _fit(linear(6, 1), two_classes, epochs=passes, batch_size=1).settings["xla"] == compiled
