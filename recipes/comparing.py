@@ -135,7 +135,7 @@ def _separate(prepared: Prepared, head: Head, asked: Asked, seed: int) -> Trial:
         alone = dataclasses.replace(
             prepared,
             table=dataclasses.replace(table, target=own),
-            target=Target.fit(own, table.parts["train"], table.task, table.source_rows),
+            target=Target.fit(own, prepared.parts["train"], table.task, table.source_rows),
             y={part: y[:, [place]] for part, y in prepared.y.items()},
         )
         runs.append(fit(alone, head, asked, seed))

@@ -94,7 +94,8 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile
             texts = {name: archive.read(name) for name in names & {"config.json", MEMBER}}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+    # Of an encrypted or oddly packed file zipfile raises RuntimeError or its kind NotImplementedError.
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, RuntimeError) as error:
         raise DataError(f"{path} is damaged or not a .keras file: it can't be opened as one.") from error
     if MEMBER not in names:
         raise DataError(

@@ -200,10 +200,12 @@ def fit(
         if validation is not None or len(models) == 1 or len(folds) != rows:
             raise DataError("folds is for several networks, one number a row, in place of validation.")
         out = held_out(folds, len(models))
+        if not out.any(axis=0).all() or out.all(axis=0).any():
+            raise DataError("folds leaves a network no rows to learn from, or none to watch: number them from 0 on.")
         own = (np.ones(rows) if sample_weight is None else np.asarray(sample_weight))[:, None]
         # A mean over all rows is then one over the rows that a network learns from, or is validated on.
-        data, held = (_on_device(x, y, own * some / some.mean(axis=0)) for some in (~out, out))
-        held[:2] = data[:2]
+        data[2], left = (_tensor((own * some / some.mean(axis=0)).astype(np.float32)) for some in (~out, out))
+        held = [*data[:2], left]
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
     how = {"by_layer": layer_rates, "clip_norm": clip_norm, "xla": planned * steps >= _XLA_STEPS}
     if not shared:

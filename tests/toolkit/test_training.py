@@ -557,6 +557,12 @@ def test_folds_are_for_several_networks_and_stand_in_the_place_of_validation_row
             _fit(models, two_classes, **{"folds": folds} | options)
 
 
+@pytest.mark.parametrize("folds", [np.zeros(400, int), 2 * (np.arange(400) % 2)])
+def test_a_network_without_rows_to_learn_from_or_to_watch_is_refused(two_classes, folds):
+    with pytest.raises(DataError, match="folds leaves a network no rows"):
+        _fit([mlp(6, 1, hidden=(4,), seed=seed) for seed in range(2)], two_classes, folds=folds)
+
+
 @pytest.mark.parametrize("xla", [False], indirect=True)
 def test_xla_compiles_trainings_of_many_steps_alone(two_classes):
     for passes, compiled in ((9, False), (10, True)):  # of 400 steps
