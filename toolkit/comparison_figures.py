@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from toolkit import plots
+from toolkit import comparison_plots
 from toolkit.figures import EPOCHS, Picture, _picture, _shorter, _spread
 from toolkit.wording import METRICS, MINUS, NARROW, UNDEFINED, isolated, number, percent
 
@@ -81,7 +81,7 @@ def legend(place: int) -> dict[str, str]:
         >>> legend(1)
         {'colour': 'second', 'dashes': '10 3'}
     """
-    colour, dashes = plots.CONTENDERS[place % len(plots.CONTENDERS)]
+    colour, dashes = comparison_plots.CONTENDERS[place % len(comparison_plots.CONTENDERS)]
     return {"colour": colour, "dashes": " ".join(f"{2 * length:g}" for length in dashes)}
 
 
@@ -224,7 +224,7 @@ def _training(training: Mapping[str, Any], names: Sequence[str], seeds: Sequence
     many = len(seeds) > 1
     return [
         _picture(
-            plots.contender_lines(
+            comparison_plots.contender_lines(
                 lines, bands=bands if many else (), name=label, along="epoch", width=WIDE, height=2.7
             ),
             f"{label} on the validation rows by epoch",
@@ -264,7 +264,7 @@ def _margins(
         beyond = entry["histogram"]["beyond"]
         drawn.append(
             _picture(
-                plots.contender_bars(
+                comparison_plots.contender_bars(
                     edges,
                     right,
                     wrong,
@@ -306,7 +306,7 @@ def _confidence(
         source = "" if contenders[place]["link"] else "Fitted on validation margins. "
         drawn.append(
             _picture(
-                plots.contender_bars(
+                comparison_plots.contender_bars(
                     edges,
                     entry["right"],
                     entry["wrong"],
@@ -357,7 +357,7 @@ def _reliability(entries: Sequence[Mapping[str, Any] | None], names: Sequence[st
             said = "Dashed and hollow: before calibration."
         drawn.append(
             _picture(
-                plots.before_and_after(
+                comparison_plots.before_and_after(
                     None if before is None else (before["predicted"], before["observed"]),
                     (after["predicted"], after["observed"]),
                     place=place,
@@ -380,7 +380,7 @@ def _errors(entry: Mapping[str, Any], names: Sequence[str], summary: Mapping[str
     kept = _spread(len(shares), 11)
     drawn = [
         _picture(
-            plots.contender_lines(
+            comparison_plots.contender_lines(
                 [(one["sizes"][:upto], shares[:upto]) for one in each],
                 name="share of test rows",
                 along="size of the error, at most",
@@ -399,7 +399,7 @@ def _errors(entry: Mapping[str, Any], names: Sequence[str], summary: Mapping[str
         beyond = f" The outer bars hold {number(one['beyond'])} further out." if one["beyond"] else ""
         drawn.append(
             _picture(
-                plots.contender_bars(
+                comparison_plots.contender_bars(
                     edges,
                     one["counts"],
                     [0] * len(one["counts"]),
@@ -445,7 +445,7 @@ def _jiggle(jiggle: Mapping[str, Any], names: Sequence[str], task: str) -> list[
         where = "" if row["row"] is None else f"Row {number(row['row'])}, truly {isolated(_shorter(row['truth']))}. "
         drawn.append(
             _picture(
-                plots.contender_lines(
+                comparison_plots.contender_lines(
                     lines,
                     name="loss of this row",
                     along=along,
@@ -504,7 +504,7 @@ def _regions(regions: Mapping[str, Any], names: Sequence[str], classes: Sequence
         )
         drawn.append(
             _picture(
-                plots.decision_regions(
+                comparison_plots.decision_regions(
                     decided,
                     tuple(regions["x"]),
                     tuple(regions["y"]),

@@ -1,4 +1,4 @@
-"""Panels for pictures of several lines, clouds or regions, in the look of `toolkit.plots`."""
+"""Panels for pictures of several lines, clouds or regions, in the look of `toolkit.style`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from toolkit.plots import COLOURS, look, tick
+from toolkit.style import COLOURS, look, tick
 
 __all__ = [
     "BLUE",

@@ -11,10 +11,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from toolkit import comparison_figures, plots, wording
+from toolkit import comparison_figures, wording
 from toolkit.errors import DataError
 from toolkit.figures import distribution, falls, pictures, weights
 from toolkit.files import write_whole
+from toolkit.style import COLOURS
 from toolkit.summary import summarise
 
 __all__ = ["fill", "frame", "notebook", "page_path", "render", "summarise", "write"]
@@ -151,7 +152,7 @@ def fill(template: str, *, embedded: bool = False, **content: Any) -> str:
     Returns:
         One HTML document that asks for nothing else.
     """
-    return _templates().get_template(template).render(embedded=embedded, colours=plots.COLOURS, **content)
+    return _templates().get_template(template).render(embedded=embedded, colours=COLOURS, **content)
 
 
 def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:

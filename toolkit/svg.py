@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from toolkit.plots import COLOURS, look
+from toolkit.style import COLOURS, look
 
 __all__ = ["svg"]
 

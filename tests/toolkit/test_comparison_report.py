@@ -20,7 +20,7 @@ from scipy import special
 from sklearn.decomposition import PCA
 
 from recipes.samples import SAMPLES, path
-from toolkit import calibration, comparison_figures, metrics, plots, report
+from toolkit import calibration, comparison_figures, comparison_plots, metrics, report, style
 from toolkit.comparison_summary import summarise_comparison, without_rows
 from toolkit.comparisons import Comparison, Trial
 from toolkit.errors import DataError
@@ -703,16 +703,16 @@ def test_intervals_seeds_and_zero_lie_on_one_axis():
 
 def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_bands():
     lines = [([1, 2, 3], [0.1, 0.2, 0.3]), None, ([1, 2], [0.5, None])]
-    figure = plots.contender_lines(lines, name="a", along="b", bands=[([0, 0, 0], [1, 1, 1])], marks=[2])
+    figure = comparison_plots.contender_lines(lines, name="a", along="b", bands=[([0, 0, 0], [1, 1, 1])], marks=[2])
     first, second, point, mark = figure.axes[0].lines
     assert list(np.asarray(first.get_ydata())) == [0.1, 0.2, 0.3]
-    assert second.get_color() == point.get_color() == plots.COLOURS["linear"][0]
+    assert second.get_color() == point.get_color() == style.COLOURS["linear"][0]
     assert list(mark.get_xdata()) == [2, 2]
     assert len(figure.axes[0].collections) == 1
 
 
 def test_bars_are_right_below_and_wrong_on_top():
-    figure = plots.contender_bars([0, 1, 2], [3, 0], [1, 2], place=1, along="x", most=10)
+    figure = comparison_plots.contender_bars([0, 1, 2], [3, 0], [1, 2], place=1, along="x", most=10)
     bars = [(bar.get_y(), bar.get_height()) for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
     assert bars == [(0, 3), (0, 0), (3, 1), (0, 2)]
     assert figure.axes[0].get_ylim() == (0, 10.5)
@@ -720,15 +720,15 @@ def test_bars_are_right_below_and_wrong_on_top():
 
 def test_reliability_shows_before_only_where_there_is_one():
     after = ([0.2, 0.8], [0.3, 0.7])
-    labels = [str(line.get_label()) for line in plots.before_and_after(after, after, place=0).axes[0].lines]
+    labels = [str(line.get_label()) for line in comparison_plots.before_and_after(after, after, place=0).axes[0].lines]
     assert labels == ["_honest", "_before", "_after"]
-    assert len(plots.before_and_after(None, after, place=0).axes[0].lines) == 2
+    assert len(comparison_plots.before_and_after(None, after, place=0).axes[0].lines) == 2
 
 
 def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
     decided = np.array([[0] * 5 + [2] * 5] * 10)
     points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2])
-    figure = plots.decision_regions(
+    figure = comparison_plots.decision_regions(
         decided, (0, 1), (0, 1), classes=3, points=points, true=[0, 2, 0], wrong=[False, False, True]
     )
     axes = figure.axes[0]

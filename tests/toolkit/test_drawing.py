@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from toolkit.drawing import BLUE, ORANGE, dots, ends, field, log, panels, regions
-from toolkit.plots import COLOURS
+from toolkit.style import COLOURS
 from toolkit.svg import svg
 
 

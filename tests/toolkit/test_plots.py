@@ -15,6 +15,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from toolkit import plots
+from toolkit.style import COLOURS
 from toolkit.svg import svg as to_svg
 
 EPOCHS = list(range(1, 9))
@@ -177,7 +178,7 @@ def test_an_svg_names_itself_and_asks_for_nothing(name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_colour_is_a_variable_of_the_page(name):
-    known = {f"var(--{colour}, {pair[0]})" for colour, pair in plots.COLOURS.items()}
+    known = {f"var(--{colour}, {pair[0]})" for colour, pair in COLOURS.items()}
     found = set(re.findall(r"(?:fill|stroke):([^;\"]+)", svg(name)))
     assert found <= known | {"none"}
 
@@ -216,10 +217,10 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_lines_and_words_stand_out_from_the_paper(theme):
-    paper = plots.COLOURS["paper"][theme]
+    paper = COLOURS["paper"][theme]
     for name in ("ink", "muted", "network", "second", "linear", "tree"):  # the legend is written in a line's colour
-        assert contrast(plots.COLOURS[name][theme], paper) >= 4.5, name
-    assert contrast(plots.COLOURS["dummy"][theme], paper) >= 3
+        assert contrast(COLOURS[name][theme], paper) >= 4.5, name
+    assert contrast(COLOURS["dummy"][theme], paper) >= 3
 
 
 def test_pyplot_is_not_imported():

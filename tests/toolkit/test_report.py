@@ -19,12 +19,13 @@ from sklearn import metrics as sk
 
 from recipes import multilabel
 from recipes.samples import SAMPLES, path
-from toolkit import calibration, metrics, plots, report, summary
+from toolkit import calibration, metrics, report, summary
 from toolkit.errors import DataError
 from toolkit.figures import bars, outline
 from toolkit.heads import get_head
 from toolkit.metrics import difference
 from toolkit.results import share
+from toolkit.style import COLOURS
 from toolkit.wording import percent
 
 TASKS = ["regression", "binary", "multiclass", "multilabel"]
@@ -560,7 +561,7 @@ def test_words_stand_out_from_what_lies_behind_them_in_both_themes(marker, pages
 def test_both_themes_hold_every_colour_of_the_pictures(pages):
     for theme, marker in enumerate((":root{", "dark){")):
         colours = rules(pages["regression"], marker)
-        assert {name: colours[name] for name in plots.COLOURS} == {n: pair[theme] for n, pair in plots.COLOURS.items()}
+        assert {name: colours[name] for name in COLOURS} == {n: pair[theme] for n, pair in COLOURS.items()}
     style = Page(pages["regression"]).all("style")[0]["text"]
     assert "@media print" in style
     assert set(re.findall(r"var\(--([\w-]+)", pages["regression"])) <= {
