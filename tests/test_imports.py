@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"errors", "files", "schema", "wording"},
     {
-        *("columns", "describing", "row_weights", "sources", "splitting", "tables", "targets"),
+        *("columns", "describing", "given", "row_weights", "sources", "splitting", "tables", "targets", "usable"),
         *(
             "augmentation",
             "baselines",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,20 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.columns import Column, assemble, coerce, infer, listing, refuse_infinite, rows_text
+from toolkit.columns import Column, assemble, coerce, infer, listing, rows_text
 from toolkit.describing import describe
 from toolkit.errors import DataError, nearest
-from toolkit.images import ImageEncoder, ImageSet, canonical, holds_images, same_images
+from toolkit.given import Given, is_pair, is_path, load, names_of
+from toolkit.images import ImageEncoder, ImageSet, same_images
 from toolkit.sources import read
 from toolkit.splitting import PARTS, deal_rows, is_drawn, same_rows
-from toolkit.targets import TASKS, check_target, match_target, target_of_pair
+from toolkit.targets import TASKS, check_target, match_target
+from toolkit.usable import usable_columns
 
 __all__ = ["TASKS", "Column", "Table", "coerce", "labelled", "prepare", "read"]
 
 _FEWEST_ROWS = 10
-_TEXT_LEVELS = 50
-# What targets without names of their own are called: those of arrays and of folders.
-_GENERIC = re.compile(r"(target|label|class|value)( \d+)?")
 
 
 # --------------------------------------------------------------------------------------------------------- the table
@@ -97,19 +95,6 @@ class Table:
         return self.describe()["leaks"]
 
 
-@dataclass
-class _Given:
-    """One table as it came: every column but the target, the target, and the rows' numbers."""
-
-    name: str
-    features: pd.DataFrame
-    target: pd.DataFrame
-    rows: np.ndarray
-    notes: list[str]
-    unnamed: bool  # an array: its columns are known by their places
-    images: ImageSet | None = None  # then there are no columns
-
-
 def prepare(
     data: Any,
     target: str | Sequence[str] | None = None,
@@ -166,25 +151,23 @@ def prepare(
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise DataError(f"seed={seed!r} is not a whole number from 0 to {2**32 - 1}.")
     test, validation = _fraction_from_text(test), _fraction_from_text(validation)
-    keep, drop, categories = _names(keep), _names(drop), _names(categories)
-    targets = _target_names(target, isinstance(data, ImageSet) or _is_pair(data))
-    given = _load(data, targets, task, "")
+    keep, drop, categories = names_of(keep), names_of(drop), names_of(categories)
+    targets = _target_names(target, isinstance(data, ImageSet) or is_pair(data))
+    given = load(data, targets, task, "")
     weight_name = sample_weight if isinstance(sample_weight, str) else None
     named = {"keep": keep, "drop": drop, "categories": categories}
-    named |= {"group": _names(group), "time": _names(time), "sample_weight": _names(weight_name)}
+    named |= {"group": names_of(group), "time": names_of(time), "sample_weight": names_of(weight_name)}
     _check_options(given, targets, named)
     source_columns = [str(label) for label in given.features.columns]
     drawn = is_drawn(test) or is_drawn(validation)
     _check_rows(len(given.features), given.name, drawn)
-    cleaned, present, target_notes = check_target(given.target, task, given.name, from_file=_is_path(data))
+    cleaned, present, target_notes = check_target(given.target, task, given.name, from_file=is_path(data))
     _check_rows(int(present.sum()), f"{given.name} (rows with a target)", drawn)
     notes = given.notes + target_notes
     weights = _weights(sample_weight, weight_name, given.features, given.name, present)
     apart = _apart(drop, group, time, weight_name, keep)
     if given.images is None:
-        values, columns, set_aside, more = _usable_columns(
-            given, present, keep=keep, categories=categories, apart=apart
-        )
+        values, columns, set_aside, more = usable_columns(given, present, keep=keep, categories=categories, apart=apart)
         notes += more
     else:
         values, columns, set_aside = {}, [], {}
@@ -201,9 +184,9 @@ def prepare(
     for place, role, source in ((2, "test", test), (1, "validation", validation)):
         if is_drawn(source):
             continue
-        other = _load(source, targets or [str(name) for name in cleaned.columns], task, role)
+        other = load(source, targets or [str(name) for name in cleaned.columns], task, role)
         wanted, there, other_notes = check_target(
-            other.target, task, other.name, from_file=_is_path(source), complete=False
+            other.target, task, other.name, from_file=is_path(source), complete=False
         )
         if given.images is not None and other.images is not None:
             extra = other.features.loc[there].reset_index(drop=True)
@@ -280,8 +263,8 @@ def labelled(source: Any, targets: Sequence[str], task: str) -> tuple[pd.DataFra
     Raises:
         DataError: The target is missing or doesn't suit the task.
     """
-    given = _load(source, list(targets), task, "labelled")
-    target, present, _ = check_target(given.target, task, given.name, from_file=_is_path(source), complete=False)
+    given = load(source, list(targets), task, "labelled")
+    target, present, _ = check_target(given.target, task, given.name, from_file=is_path(source), complete=False)
     if given.images is not None:
         return _some(given.images, present).pixels, target, given.name
     return given.features.loc[present].reset_index(drop=True), target, given.name
@@ -297,21 +280,6 @@ def _check_rows(rows: int, name: str, drawn: bool) -> None:
 def _fraction_from_text(given: Any) -> Any:
     """Return a fraction written as text, as a command line gives it, as the number; anything else unchanged."""
     return float(given) if isinstance(given, str) and re.fullmatch(r"0?\.\d+", given.strip()) else given
-
-
-def _names(given: str | int | Sequence[str] | None) -> tuple[str, ...]:
-    """Return one name or several as names; a DataFrame's columns may be numbered."""
-    if given is None:
-        return ()
-    return (str(given),) if isinstance(given, (str, int)) else tuple(str(name) for name in given)
-
-
-def _is_pair(source: Any) -> bool:
-    if isinstance(source, (tuple, list)):
-        if len(source) != 2 or isinstance(source[0], str):
-            raise DataError(f"data is a {type(source).__name__} of {len(source)}; expected a pair (X, y).")
-        return True
-    return False
 
 
 def _some(images: ImageSet, chosen: np.ndarray) -> ImageSet:
@@ -335,117 +303,19 @@ def _joined(stacks: list[ImageSet]) -> tuple[np.ndarray | None, list[str] | None
     return pixels, [name for stack in stacks for name in stack.names or [""] * len(stack)] if named else None
 
 
-def _is_path(source: Any) -> bool:
-    return isinstance(source, (str, os.PathLike))
-
-
 def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
     if pair:
         if target is not None:
             raise DataError("target= names a column of a table; with an (X, y) pair leave it out.")
         return []
-    names = list(_names(target))
+    names = list(names_of(target))
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"target names the column '{twice}' twice.")
     return names
 
 
-def _load(source: Any, targets: list[str], task: str, role: str) -> _Given:
-    """Read one source and part features from target."""
-    if holds_images(source):
-        return _load_images(source, targets, task, role)
-    unnamed = False
-    if _is_pair(source):
-        x, y = source
-        name = f"the {role} arrays" if role else "arrays"
-        if isinstance(x, pd.DataFrame):
-            features = x
-        else:
-            if hasattr(x, "toarray"):
-                raise DataError("X is a sparse matrix; give X.toarray().")
-            array = np.asarray(x)
-            if array.ndim == 1 and array.dtype != object:
-                raise DataError(f"X has shape {array.shape}; expected (rows, columns): X.reshape(-1, 1) is one column.")
-            if array.ndim != 2:
-                raise DataError(f"X has shape {array.shape}; expected (rows, columns).")
-            unnamed = True
-            features = pd.DataFrame(array, columns=[f"x{place + 1}" for place in range(array.shape[1])], copy=False)
-        if features.empty:
-            raise DataError(f"X has shape {features.shape}; expected rows and columns.")
-        target = target_of_pair(x, y, task)
-        features = features.reset_index(drop=True)
-        if role:
-            target = _in_order(target, targets, name, named=False)
-    else:
-        frame, name = read(source)
-        if role and isinstance(source, pd.DataFrame):
-            name = f"the {role} DataFrame"
-        frame = frame.reset_index(drop=True)
-        labels = [str(label) for label in frame.columns]
-        if not targets:
-            raise DataError(f"target= is needed: the column of {name} to predict (columns: {listing(labels)}).")
-        for wanted in targets:
-            if wanted not in labels:
-                why = f" The {role} rows need it too." if role else ""
-                raise DataError(
-                    f"target '{wanted}' is not a column of {name} (columns: {listing(labels)})."
-                    f"{nearest(wanted, labels)}{why}"
-                )
-            if labels.count(wanted) > 1:
-                raise DataError(f"{name} has {labels.count(wanted)} columns named '{wanted}'; the target must be one.")
-        target = frame.iloc[:, [labels.index(wanted) for wanted in targets]]
-        features = frame.iloc[:, [place for place, label in enumerate(labels) if label not in targets]]
-        target.columns = pd.Index(targets)
-    features = features.set_axis([str(label) for label in features.columns], axis=1)
-    notes = []
-    if not role and _is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
-        notes.append(f"Every column name of {name} is a number: does its first line hold names?")
-    return _Given(name, features, target, np.arange(1, len(features) + 1), notes, unnamed)
-
-
-def _load_images(source: Any, targets: list[str], task: str, role: str) -> _Given:
-    """Check images, and part them from their target."""
-    if isinstance(source, ImageSet):
-        images = source
-        name = f"the {role} images" if role else source.name
-    else:
-        name = f"the {role} arrays" if role else "arrays"
-        pixels = canonical(source[0], "X")
-        images = ImageSet(pixels, target_of_pair(pixels, source[1], task))
-    target = images.target.reset_index(drop=True)
-    if role:
-        target = _in_order(target, targets, name, named=isinstance(source, ImageSet))
-    rows = len(images)
-    return _Given(
-        name, pd.DataFrame(index=range(rows)), target, np.arange(1, rows + 1), list(images.notes), True, images
-    )
-
-
-def _in_order(target: pd.DataFrame, targets: list[str], name: str, *, named: bool) -> pd.DataFrame:
-    """Return target columns in the order of the training's: by name where they have the same, otherwise by place.
-
-    Args:
-        target: The columns of further rows.
-        targets: The names in training.
-        name: What to call the rows in messages.
-        named: Whether the names are those of a table, so that others than in training are a mistake.
-    """
-    labels = [str(label) for label in target.columns]
-    target = target.set_axis(labels, axis=1)
-    if set(labels) == set(targets):
-        return target[targets]
-    if len(labels) != len(targets):
-        return target
-    if named and not all(map(_GENERIC.fullmatch, labels)) and not all(map(_GENERIC.fullmatch, targets)):
-        raise DataError(
-            f"the target of {name} has other columns ({listing(labels)}) than in training ({listing(targets)}): give "
-            "them the same names."
-        )
-    return target.set_axis(targets, axis=1)
-
-
-def _check_options(given: _Given, targets: list[str], options: dict[str, tuple[str, ...]]) -> None:
+def _check_options(given: Given, targets: list[str], options: dict[str, tuple[str, ...]]) -> None:
     labels = list(given.features.columns)
     for option, names in options.items():
         if names and given.images is not None:
@@ -477,99 +347,6 @@ def _apart(
     if weight is not None:
         apart[weight] = "holds the weights of the rows (sample_weight)"
     return apart
-
-
-def _usable_columns(
-    given: _Given, present: np.ndarray, *, keep: tuple[str, ...], categories: tuple[str, ...], apart: dict[str, str]
-) -> tuple[dict[str, np.ndarray], list[Column], dict[str, str], list[str]]:
-    """Type every column and set aside what a model can't use."""
-    values: dict[str, np.ndarray] = {}
-    columns: list[Column] = []
-    set_aside: dict[str, str] = {}
-    notes: list[str] = []
-    running: list[tuple[Column, np.ndarray]] = []
-    seen: set[str] = set()
-    whole = bool(present.all())
-    labels = list(given.features.columns)
-    for place, name in enumerate(labels):
-        if name in seen:
-            copies = labels[: place + 1].count(name)
-            set_aside[f"{name} ({copies})"] = f"another column is named '{name}' too; the first one is used"
-            continue
-        seen.add(name)
-        if name in apart:
-            set_aside[name] = apart[name]
-            continue
-        column, cells, sentences = infer(given.features.iloc[:, place], name, category=name in categories)
-        if column is None:
-            set_aside[name] = sentences[0]
-            continue
-        if name not in keep and column.kind == "number" and _is_running(cells):
-            set_aside[name] = "a row number: its whole numbers run on by one"
-            running.append((column, cells))
-            continue
-        if not whole:
-            cells = cells[present]
-        reason = None if name in keep else _useless(cells, column, name in categories)
-        if reason is not None:
-            set_aside[name] = reason
-            continue
-        refuse_infinite(cells, column, given.name, given.rows[present])
-        columns.append(column)
-        values[name] = cells
-        notes += sentences
-    if not columns and running:
-        column, cells = running[0]
-        columns, values = [column], {column.name: cells[present]}
-        del set_aside[column.name]
-        notes.append(f"'{column.name}' looks like a row number, and is used because there is no other column.")
-    if not columns:
-        reasons = "; ".join(f"'{name}': {reason}" for name, reason in list(set_aside.items())[:5])
-        raise DataError(
-            f"no usable column is left in {given.name}. Set aside: {reasons or 'none, there is the target alone'}. "
-            "keep= takes the names of columns to use all the same."
-        )
-    return values, columns, set_aside, notes
-
-
-def _is_running(values: np.ndarray) -> bool:
-    """Tell whether numbers are whole, all different and without a gap."""
-    if len(values) < _FEWEST_ROWS or np.isnan(values).any():
-        return False
-    low, high = float(values.min()), float(values.max())
-    if high - low != len(values) - 1 or not low.is_integer():
-        return False
-    if low >= 1800 and high <= 2100:  # a year in each row is a series, and the year says something
-        return False
-    return bool((np.diff(np.sort(values)) == 1).all())
-
-
-def _useless(values: np.ndarray, column: Column, forced: bool) -> str | None:
-    """Return why a column can't help a model, or None."""
-    if column.kind == "number" or column.kind == "boolean":
-        missing = np.isnan(values)
-        rest = values[~missing] if missing.any() else values
-        distinct = 0 if len(rest) == 0 else 1 if rest.min() == rest.max() else 2
-    else:
-        missing = np.asarray(pd.isna(values))
-        rest = values[~missing]
-        distinct = len(pd.unique(rest))
-    if distinct == 0:
-        return "every cell is missing"
-    if distinct == 1 and not missing.any():
-        return f"constant: every row holds {_shown(rest[0], column.kind)}"
-    if column.kind == "category" and not forced:
-        if distinct == len(rest) and not missing.any():
-            return f"a key: each of its {distinct:,} values is different"
-        if distinct > 0.5 * len(rest) and distinct > _TEXT_LEVELS:
-            return f"text with a value per row or nearly: {distinct:,} different values in {len(rest):,} rows"
-    return None
-
-
-def _shown(value: Any, kind: str) -> str:
-    if kind == "number":
-        return f"{value:g}"
-    return {1.0: "true", 0.0: "false"}[value] if kind == "boolean" else str(value)[:40]
 
 
 def _weights(
