@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,13 +114,23 @@ def choose(
             training["schedule"] = "cycles"
         if not named:
             # Fewer passes than a plain network needs: the rates are higher.
-            training |= {"epochs": min(64, default_epochs(rows)), "batch_size": max(256, default_batch_size(rows))}
+            training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows)}
             if head.can_be_smoothed:
                 training["label_smoothing"] = _SMOOTHING
     return {
         "model": {} if named else dict(_NETWORK),
         "training": training,
     }
+
+
+def _batch_size(rows: int) -> int:
+    """Return the rows a step: 256, but fewer where a pass would have less than some ten steps to learn by.
+
+    Example:
+        >>> [_batch_size(rows) for rows in (100, 640, 3_000, 500_000)]
+        [16, 64, 256, 1024]
+    """
+    return max(default_batch_size(rows), 256) if rows > 2_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
 
 
 def networks(effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> int:

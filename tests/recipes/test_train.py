@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, make_friedman1
 
 import recipes
 import toolkit
@@ -188,6 +188,13 @@ def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
 def test_the_default_network_makes_fewer_passes_over_very_many_rows():
     passes = [defaults.choose(LOGISTIC, "quick", NOTHING, rows)["training"]["epochs"] for rows in (300, 10**5, 10**6)]
     assert passes == [64, 64, 8]
+
+
+def test_a_table_of_few_rows_gets_steps_enough_to_be_learned():
+    # Friedman's first function: smooth, with noise of 0.5. At 256 rows a step the network stays behind the trees.
+    x, y = make_friedman1(500, noise=0.5, random_state=0)
+    run = regression.train((x, y), effort="quick", progress=False)
+    assert run.metrics["rmse"] < 1.2 < run.table.loc["rmse", "tree"]
 
 
 def test_penalties_are_on_the_weights_that_the_user_gets():
