@@ -34,7 +34,7 @@ FLOORS = [
         ),
         *("decoding", "downloads", "image_archives", "image_figures", "image_files", "images", "significance", "svg"),
     },
-    {"archive", "builders", "compiled", "epochs", "gradients", "heads", "inference", "members", "numerics"},
+    {"archive", "builders", "compiled", "epochs", "gradients", "heads", "inference", "members", "numerics", "turns"},
     {
         *("figures", "image_results", "report", "results", "runs", "summary", "training"),
         *("comparisons", "comparison_figures", "comparison_summary", "contrasts"),
@@ -54,6 +54,7 @@ WITH_KERAS = {
     "numerics",
     "runs",
     "training",
+    "turns",
 }
 HEAVY = {"keras", "tensorflow"}
 

@@ -101,6 +101,22 @@ class Worker:
         for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
 
+    def state(self) -> list[Any]:
+        """Return copies of all that training changes: the model's variables, then the optimiser's."""
+        import tensorflow as tf
+
+        return [tf.identity(variable.value) for variable in (*self.model.variables, *self.optimizer.variables)]
+
+    def resume(self, state: Sequence[Any]) -> None:
+        """Go on from what `state` returned."""
+        variables = (*self.model.variables, *self.optimizer.variables)
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return the model's weights."""
+        return self.model.get_weights()
+
     def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
         """Train on (x, y, weights or None) in an order of rows; return the sum of their losses as they were met."""
         import tensorflow as tf

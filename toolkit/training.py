@@ -24,6 +24,7 @@ from toolkit.heads import Head
 from toolkit.inference import gains_from_xla, is_plain, structure
 from toolkit.members import fold, join, member_axes
 from toolkit.progress import Progress
+from toolkit.turns import Turns, gains_from_turns, own_rows
 
 if TYPE_CHECKING:
     import keras
@@ -175,7 +176,6 @@ def fit(
     planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
     wait = _patience(patience, planned, schedule)
     third = _third_wave(planned) if schedule == "cycles" and patience is None else None
-    steps = math.ceil(rows / batch)
     moves_rate = any(
         isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
     )
@@ -183,18 +183,8 @@ def fit(
         raise DataError(f"layer_rates is for {', '.join(_SCALE_FREE)}, whose steps don't grow with the gradient.")
     if len(models) > 1 and not isinstance(optimizer, str):
         raise DataError(f"several networks at once take an optimiser by word: {', '.join(OPTIMIZERS)}.")
-    # Of several networks each one's gradient is clipped by itself, which the optimiser can't see.
-    clips = None if len(models) > 1 else clip_norm
     _number("clip_norm", clip_norm, above=0)
     loss = head.smoothed(label_smoothing)
-    rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
-    made, rate, falls = _optimizer(*rules)
-    per_batch = any(_wants_batches(callback) for callback in callbacks)
-    learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
-
-    moved = check_augmentation(x, shift, flip)
-    data = _on_device(x, y, sample_weight)
-    held = [] if validation is None else _on_device(*validation)
     out = None
     if folds is not None:
         if validation is not None or len(models) == 1 or len(folds) != rows:
@@ -202,28 +192,56 @@ def fit(
         out = held_out(folds, len(models))
         if not out.any(axis=0).all() or out.all(axis=0).any():
             raise DataError("folds leaves a network no rows to learn from, or none to watch: number them from 0 on.")
+
+    learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
+    shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
+    in_turns = shared and len(models) > 1 and gains_from_turns(models[0], batch)
+    if in_turns and out is not None:
+        steps = max(math.ceil(len(own_rows(np.arange(rows), some, batch)) / batch) for some in out.T)
+    else:
+        steps = math.ceil(rows / batch)
+    # Of networks side by side each one's gradient is clipped by itself, which the optimiser can't see.
+    clips = clip_norm if len(models) == 1 or in_turns else None
+    rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
+    made, rate, falls = _optimizer(*rules)
+    per_batch = any(_wants_batches(callback) for callback in callbacks)
+
+    moved = check_augmentation(x, shift, flip)
+    data = _on_device(x, y, sample_weight)
+    held = [] if validation is None else _on_device(*validation)
+    if out is not None and in_turns:
+        held = data
+    elif out is not None:
         own = (np.ones(rows) if sample_weight is None else np.asarray(sample_weight))[:, None]
         # A mean over all rows is then one over the rows that a network learns from, or is validated on.
         data[2], left = (_tensor((own * some / some.mean(axis=0)).astype(np.float32)) for some in (~out, out))
         held = [*data[:2], left]
-    shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
-    how = {"by_layer": layer_rates, "clip_norm": clip_norm, "xla": planned * steps >= _XLA_STEPS}
+    in_all = planned * steps * (len(models) if in_turns else 1)
+    how = {"by_layer": layer_rates, "clip_norm": clip_norm, "xla": in_all >= _XLA_STEPS}
+    networks = [learner]
+    if in_turns:
+        networks = [join([model], feature_scale=True) for model in models] if feature_scale else models
     if not shared:
         learner.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
-        key, worker = None, Worker(learner, loss, made, batch, **how)  # callbacks look at the model while it learns
+        key, single = None, Worker(learner, loss, made, batch, **how)  # callbacks look at the model while it learns
     else:
         shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
-        key = (structure(learner), head, label_smoothing, rules, batch, *how.values(), *shapes)
-        worker = borrow(key) or Worker(keras.models.clone_model(learner), loss, _optimizer(*rules)[0], batch, **how)
-    worker.start(learner)
+        key = (structure(networks[0]), head, label_smoothing, rules, batch, *how.values(), *shapes)
+        single = borrow(key) or Worker(keras.models.clone_model(networks[0]), loss, _optimizer(*rules)[0], batch, **how)
+    if in_turns:
+        worker: Worker | Turns = Turns(single, networks, member_axes(learner), out, batch)
+    else:
+        worker = single
+        worker.start(learner)
     called = keras.callbacks.CallbackList(
         list(callbacks), model=learner, epochs=planned, steps=steps, verbose=0, batch_size=batch
     )
 
     history: list[dict[str, float]] = []
     watched = np.zeros(len(models))
-    good, best_loss = worker.model.get_weights(), np.full(len(models), math.inf)
+    good, best_loss = worker.get_weights(), np.full(len(models), math.inf)
     best_epoch = np.zeros(len(models), int)
+    lowest, lowest_at = math.inf, 0  # of the mean over networks, which says when it is enough
     stopped = f"all {planned} epochs were run"
     learner.stop_training = False  # a callback may set it
     called.on_train_begin()
@@ -236,7 +254,7 @@ def fit(
                 order = order.astype(np.int32)
                 if any(moved):
                     data[0] = _tensor(augmented(x, *moved, np.random.default_rng((seed, epoch, 1))))
-                total = _by_batch(worker, data, order, batch, called) if per_batch else worker.train(data, order)
+                total = _by_batch(single, data, order, batch, called) if per_batch else worker.train(data, order)
                 row: dict[str, float] = {"epoch": epoch, "loss": total / rows}
                 seconds = time.perf_counter() - started
                 if held:
@@ -262,8 +280,10 @@ def fit(
                     break
                 better = watched < best_loss if held else np.ones(len(models), bool)
                 if better.any():
-                    _keep(good, worker.model, better)
+                    _keep(good, worker.get_weights(), better, learner)
                     best_epoch[better], best_loss = epoch, np.minimum(best_loss, watched)
+                if not held or watched.mean() < lowest:
+                    lowest, lowest_at = watched.mean(), epoch
                 called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
                 shown.epoch(row)
                 if learner.stop_training:
@@ -272,19 +292,20 @@ def fit(
                 if least is not None and row["gradient_norm"] < least:
                     stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {least:g}"
                     break
-                if third is not None and epoch == third[1] and best_epoch.max() <= third[0]:
+                if third is not None and epoch == third[1] and lowest_at <= third[0]:
                     stopped = "the rate's third wave brought no lower validation loss"
                     break
-                if epoch - best_epoch.max() >= wait:
+                if epoch - lowest_at >= wait:
                     stopped = f"the validation loss had not improved for {wait} epochs"
                     break
     except KeyboardInterrupt:
         stopped = f"interrupted by hand in epoch {len(history) + 1}"
-    for own, trained in zip(learner.variables, worker.model.variables, strict=True):
-        own.assign(trained)  # the random state of dropout goes on from here
+    if isinstance(worker, Worker):
+        for own, trained in zip(learner.variables, worker.model.variables, strict=True):
+            own.assign(trained)  # the random state of dropout goes on from here
     learner.set_weights(good)
     if key is not None:
-        give_back(key, worker)
+        give_back(key, single)
     called.on_train_end()
     result = learner if learner is models[0] else fold(learner, models)
     if isinstance(optimizer, str):  # the schedule is over: who trains on starts from the plain rate
@@ -346,13 +367,14 @@ def _measured(
     return float(np.mean([head.measure(true, some, scale) for true, some in own]))
 
 
-def _keep(good: list[NDArray[Any]], model: keras.Sequential, better: NDArray[np.bool_]) -> None:
+def _keep(
+    good: list[NDArray[Any]], present: list[NDArray[Any]], better: NDArray[np.bool_], learner: keras.Sequential
+) -> None:
     """Write the present weights of the members that are better than before over the good ones."""
-    present = model.get_weights()
     if len(better) == 1:
         good[:] = present
         return
-    for kept, new, axis in zip(good, present, member_axes(model), strict=True):
+    for kept, new, axis in zip(good, present, member_axes(learner), strict=True):
         np.moveaxis(kept, axis, 0)[better] = np.moveaxis(new, axis, 0)[better]
 
 

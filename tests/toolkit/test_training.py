@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 
-from toolkit import epochs, inference, training
+from toolkit import epochs, inference, training, turns
 from toolkit.augmentation import augmented
 from toolkit.builders import cnn, linear, mlp
 from toolkit.errors import DataError
@@ -353,7 +354,14 @@ def test_a_callback_is_told_of_validation_or_says_that_it_cannot_be(two_classes)
         _fit(linear(6, 1), two_classes, callbacks=[AtBatches()])
 
 
-def test_networks_trained_side_by_side_get_the_weights_that_each_gets_alone(two_classes):
+@pytest.fixture(params=["side by side", "in turns"])
+def several(request, monkeypatch):
+    """Both ways to train several networks."""
+    monkeypatch.setattr(turns, "_LARGE", 0 if request.param == "in turns" else math.inf)
+
+
+@pytest.mark.usefixtures("several")
+def test_networks_trained_together_get_the_weights_that_each_gets_alone(two_classes):
     options = {"clip_norm": 0.05, "layer_rates": True, "schedule": "constant", "batch_size": 64}
     alone = [mlp(6, 1, hidden=(8, 4), seed=seed) for seed in range(3)]
     for model in alone:
@@ -366,6 +374,7 @@ def test_networks_trained_side_by_side_get_the_weights_that_each_gets_alone(two_
     np.testing.assert_allclose(together.model(x), expected.mean(axis=1), atol=2e-5)
 
 
+@pytest.mark.usefixtures("several")
 def test_each_of_several_networks_keeps_its_own_best_epoch(two_classes):
     x, y = two_classes
     train, held = (x[:60], y[:60]), (x[200:], y[200:])
@@ -526,6 +535,7 @@ def test_columns_are_neither_shifted_nor_mirrored(two_classes, options):
         _fit(linear(6, 1), two_classes, **options)
 
 
+@pytest.mark.usefixtures("several")
 def test_each_of_several_networks_learns_from_the_rows_outside_its_fold_and_watches_those_inside(two_classes):
     """With whole batches: what each gets alone, given the same rows."""
     x, y = two_classes
@@ -547,6 +557,50 @@ def test_each_of_several_networks_learns_from_the_rows_outside_its_fold_and_watc
     mean = np.mean([one.history[columns] for one in alone], axis=0)
     np.testing.assert_allclose(together.history[columns], mean, rtol=1e-3)
     assert together.settings["folds"] == 5
+
+
+def test_networks_in_turns_learn_whole_batches_of_their_own_rows(two_classes, monkeypatch):
+    """As alone, given the same rows in the same order: without the last batch, which is too small."""
+    monkeypatch.setattr(turns, "_LARGE", 0)
+    x, y = two_classes
+    folds, order = np.arange(400) % 4, np.random.default_rng((0, 1)).permutation(400)
+    options = {"batch_size": 64, "epochs": 1, "learning_rate": 0.05, "schedule": "constant"}
+    together = _fit([mlp(6, 1, hidden=(8,), seed=seed) for seed in range(4)], two_classes, folds=folds, **options)
+    assert together.members is not None
+    for k in range(4):
+        own = order[folds[order] != k][:256]
+        alone = _fit(mlp(6, 1, hidden=(8,), seed=k), (x[own], y[own]), shuffle=False, **options)
+        np.testing.assert_allclose(together.members(x)[:, k], alone.model(x), atol=2e-5)
+
+
+@pytest.mark.usefixtures("several")
+def test_several_networks_stop_when_their_mean_loss_no_longer_falls(two_classes):
+    x, y = two_classes
+    train, held = (x[:60], y[:60]), (x[200:], y[200:])
+    models = [mlp(6, 1, hidden=(32, 8), seed=seed) for seed in range(3)]
+    training = _fit(models, train, validation=held, epochs=40, learning_rate=0.02, patience=4)
+    assert len(training.history) == 1 + int(training.history["val_loss"].argmin()) + 4 < 40
+    assert training.best_epoch <= len(training.history)
+
+
+@pytest.mark.usefixtures("several")
+def test_the_gradient_of_several_networks_is_that_of_all_together(two_classes):
+    x, y = two_classes
+    folds = np.arange(400) % 2
+    models = [mlp(6, 1, hidden=(8,), seed=seed) for seed in range(2)]
+    options = {
+        "batch_size": "all",
+        "epochs": 1,
+        "schedule": "constant",
+        "learning_rate": 1e-9,
+        "min_gradient_norm": 1e-6,
+    }
+    found = _fit(models, two_classes, folds=folds, **options).history["gradient_norm"][0]
+    alone = [
+        _fit(mlp(6, 1, hidden=(8,), seed=k), (x[folds != k], y[folds != k]), **options).history["gradient_norm"][0]
+        for k in range(2)
+    ]
+    assert found == pytest.approx(np.linalg.norm(alone), rel=1e-4)
 
 
 def test_folds_are_for_several_networks_and_stand_in_the_place_of_validation_rows(two_classes):
