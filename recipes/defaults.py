@@ -22,7 +22,7 @@ __all__ = [
     "networks",
 ]
 
-#: Networks trained side by side, by effort: they answer with the mean of their scores, and each leaves out another fold
+#: Networks that are trained, by effort: they answer with the mean of their scores, and each leaves out another fold
 #: of the rows to choose its epoch on. Of images one: convolutions are not trained side by side.
 EFFORTS = {"quick": 1, "default": 4, "best": 16}
 

@@ -1,7 +1,8 @@
 """Training: epoch after epoch with schedules, early stopping and Keras callbacks.
 
 ``model.fit`` returns to Python after every batch. Here an epoch is one compiled program (`toolkit.epochs`), and several
-networks of one structure train side by side in it (`toolkit.members`). The shuffle is a function of (seed, epoch).
+networks of one structure train in it side by side (`toolkit.members`), or in turns (`toolkit.turns`) where they are
+large. The shuffle is a function of (seed, epoch).
 """
 
 from __future__ import annotations
@@ -101,9 +102,10 @@ def fit(
 
     With the same batches it gives the weights of ``model.fit``. It needs the training data in memory.
 
-    Several networks of one structure see the same batches; each learns from its own scores and keeps its own best
-    epoch. With ``folds`` each leaves out other rows to choose that epoch on, and together they learn from all. They are
-    then folded into one model, whose scores are the mean of theirs: see `toolkit.members`.
+    Several networks of one structure see the rows in the same order; each learns from its own scores and keeps its own
+    best epoch; their mean validation loss says when it is enough. With ``folds`` each leaves out other rows to choose
+    that epoch on, and together they learn from all. They are then folded into one model, whose scores are the mean of
+    theirs: see `toolkit.members`.
 
     Args:
         model: A built Keras model with a linear output, or several that differ in their weights alone.
@@ -333,7 +335,9 @@ def fit(
         "folds": None if folds is None else int(folds.max()) + 1,
         "shuffle": shuffle,
         "callbacks": [type(callback).__name__ for callback in callbacks],
-        "loop": "compiled epoch" + (", batch by batch for a callback" if per_batch else ""),
+        "loop": "compiled epoch"
+        + (", batch by batch for a callback" if per_batch else "")
+        + (", networks in turns" if in_turns else ", networks side by side" if len(models) > 1 else ""),
         "xla": how["xla"] and gains_from_xla(learner),
     }
     frame = pd.DataFrame(history)
