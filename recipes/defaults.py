@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.errors import DataError, nearest
 from toolkit.heads import Head
-from toolkit.training import default_batch_size, default_epochs
+from toolkit.training import default_epochs
 
 __all__ = [
     "COMPARED",
@@ -124,13 +124,13 @@ def choose(
 
 
 def _batch_size(rows: int) -> int:
-    """Return the rows a step: 256, but fewer where a pass would have less than some ten steps to learn by.
+    """Return the rows a step: ten steps a pass where rows are few, then 256, and 1,024 of very many.
 
     Example:
         >>> [_batch_size(rows) for rows in (100, 640, 3_000, 500_000)]
         [16, 64, 256, 1024]
     """
-    return max(default_batch_size(rows), 256) if rows > 2_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
+    return 1_024 if rows > 200_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
 
 
 def networks(effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> int:

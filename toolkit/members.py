@@ -1,4 +1,4 @@
-"""Several networks of one structure in one: trained side by side, then folded into one plain ``keras.Sequential``.
+"""Several networks of one structure in one: side by side in training, then folded into one plain ``keras.Sequential``.
 
 In training each member has its own scores, and a scale of each column may be learned with the weights. Folding writes
 all of it into the weights of ordinary layers: the folded network's scores are the mean of the members' scores.

@@ -25,7 +25,7 @@ from toolkit.heads import Head
 from toolkit.inference import gains_from_xla, is_plain, structure
 from toolkit.members import fold, join, member_axes
 from toolkit.progress import Progress
-from toolkit.turns import Turns, gains_from_turns, own_rows
+from toolkit.turns import Turns, gains_from_turns, rows_of_a_pass
 
 if TYPE_CHECKING:
     import keras
@@ -142,7 +142,7 @@ def fit(
             brought no lower loss (from 32 epochs on).
         min_gradient_norm: Stop when the gradient over all training rows is shorter than this; None doesn't look.
         callbacks: Keras callbacks, called at each epoch; one that asks for batches is called at each batch, which
-            is slower. Their ``model`` is the one in training: of several networks, all side by side.
+            is slower. Their ``model`` is the one in training: of several networks, all side by side, however large.
         shuffle: Draw a new order of the rows every epoch; False keeps them as they are.
         progress: Show a line of progress.
         seed: Seed of the order of the rows.
@@ -192,16 +192,16 @@ def fit(
         if validation is not None or len(models) == 1 or len(folds) != rows:
             raise DataError("folds is for several networks, one number a row, in place of validation.")
         out = held_out(folds, len(models))
-        if not out.any(axis=0).all() or out.all(axis=0).any():
-            raise DataError("folds leaves a network no rows to learn from, or none to watch: number them from 0 on.")
+        counted = np.ones(rows, bool) if sample_weight is None else np.asarray(sample_weight) > 0
+        if not out[counted].any(axis=0).all() or out[counted].all(axis=0).any():
+            raise DataError(
+                "folds leaves a network no rows of a weight above 0 to learn from, or none to watch: number them from 0."
+            )
 
     learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
-    in_turns = shared and len(models) > 1 and gains_from_turns(models[0], batch)
-    if in_turns and out is not None:
-        steps = max(math.ceil(len(own_rows(np.arange(rows), some, batch)) / batch) for some in out.T)
-    else:
-        steps = math.ceil(rows / batch)
+    in_turns = shared and len(models) > 1 and is_plain(models[0]) and gains_from_turns(models[0], batch)
+    steps = math.ceil((rows_of_a_pass(out, batch) if in_turns and out is not None else rows) / batch)
     # Of networks side by side each one's gradient is clipped by itself, which the optimiser can't see.
     clips = clip_norm if len(models) == 1 or in_turns else None
     rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
@@ -212,7 +212,7 @@ def fit(
     data = _on_device(x, y, sample_weight)
     held = [] if validation is None else _on_device(*validation)
     if out is not None and in_turns:
-        held = data
+        held = list(data)
     elif out is not None:
         own = (np.ones(rows) if sample_weight is None else np.asarray(sample_weight))[:, None]
         # A mean over all rows is then one over the rows that a network learns from, or is validated on.
@@ -284,8 +284,8 @@ def fit(
                 if better.any():
                     _keep(good, worker.get_weights(), better, learner)
                     best_epoch[better], best_loss = epoch, np.minimum(best_loss, watched)
-                if not held or watched.mean() < lowest:
-                    lowest, lowest_at = watched.mean(), epoch
+                if not held or row["val_loss"] < lowest:
+                    lowest, lowest_at = row.get("val_loss", lowest), epoch
                 called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
                 shown.epoch(row)
                 if learner.stop_training:

@@ -18,7 +18,7 @@ from toolkit.epochs import Worker
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Turns", "gains_from_turns", "own_rows"]
+__all__ = ["Turns", "gains_from_turns", "rows_of_a_pass"]
 
 # Numbers that a step multiplies by weights: below, the steps of several networks cost little more than those of one.
 _LARGE = 10_000_000
@@ -39,22 +39,21 @@ def gains_from_turns(model: keras.Model, batch: int) -> bool:
     return batch * model.count_params() > _LARGE
 
 
-def own_rows(order: NDArray[Any], left_out: NDArray[np.bool_], batch: int) -> NDArray[Any]:
-    """Return the rows of an order that a network doesn't leave out, in whole batches where there is one.
+def rows_of_a_pass(left_out: NDArray[np.bool_], batch: int) -> int:
+    """Return the rows that each network is given in a pass: as many as the one that has most, in whole batches.
 
-    So networks with a few rows more or less share a compiled epoch.
+    So all go through the same program, and along the same schedule of the rate. Who has fewer sees some of them twice.
 
     Args:
-        order: Positions of rows.
-        left_out: Of each row of the table, whether the network leaves it out.
+        left_out: Which rows each network leaves out, shape (n, networks).
         batch: Rows a step.
 
     Example:
-        >>> own_rows(np.array([3, 1, 0, 2]), np.array([False, False, False, True]), 2).tolist()
-        [1, 0]
+        >>> rows_of_a_pass(np.eye(5, dtype=bool), 3), rows_of_a_pass(np.eye(5, dtype=bool), 5)
+        (6, 4)
     """
-    own = order[~left_out[order]]
-    return own[: len(own) // batch * batch or None]
+    most = int((~left_out).sum(axis=0).max())
+    return most if most < batch else -(-most // batch) * batch
 
 
 class Turns:
@@ -78,7 +77,8 @@ class Turns:
         left_out: NDArray[np.bool_] | None,
         batch: int,
     ) -> None:
-        self._worker, self._axes, self._left_out, self._batch = worker, axes, left_out, batch
+        self._worker, self._axes, self._left_out = worker, axes, left_out
+        self._rows = 0 if left_out is None else rows_of_a_pass(left_out, batch)
         self._states = []
         for network in networks:
             worker.start(network)
@@ -91,19 +91,18 @@ class Turns:
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return the networks' weights side by side."""
-        variables = self._worker.model.variables
-        weights = {id(weight) for weight in self._worker.model.weights}
-        places = [place for place, variable in enumerate(variables) if id(variable) in weights]
-        return [
-            np.stack([state[place].numpy() for state in self._states], axis=axis)
-            for place, axis in zip(places, self._axes, strict=True)
-        ]
+        each = []
+        for state in self._states:
+            self._worker.resume(state)
+            each.append(self._worker.get_weights())
+        return [np.stack(own, axis) for own, axis in zip(zip(*each, strict=True), self._axes, strict=True)]
 
     def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
         """Train each on its rows of (x, y, weights or None); return their mean loss times the rows of the order."""
         total = 0.0
         for k, state in enumerate(self._states):
-            own = order if self._left_out is None else own_rows(order, self._left_out[:, k], self._batch)
+            out = self._left_out
+            own = order if out is None else np.resize(order[~out[order, k]], self._rows)
             self._worker.resume(state)
             total += self._worker.train(data, own) / len(own)
             self._states[k] = self._worker.state()

@@ -29,7 +29,7 @@ def ours(shape: dict[str, Any], epochs: int, members: int = 1, xla: bool = False
     Args:
         shape: Of the data and the network.
         epochs: How many.
-        members: Networks that are trained side by side.
+        members: How many networks.
         xla: Have XLA compile convolutions too, which the loop itself would not.
     """
     from toolkit import inference, training
@@ -49,7 +49,7 @@ def ours(shape: dict[str, Any], epochs: int, members: int = 1, xla: bool = False
 
 
 def trains_together() -> bool:
-    """Tell whether the loop trains several networks side by side."""
+    """Tell whether the loop trains several networks together."""
     from toolkit import training
 
     return "Sequence" in str(inspect.signature(training.fit).parameters["model"].annotation)

@@ -559,18 +559,30 @@ def test_each_of_several_networks_learns_from_the_rows_outside_its_fold_and_watc
     assert together.settings["folds"] == 5
 
 
-def test_networks_in_turns_learn_whole_batches_of_their_own_rows(two_classes, monkeypatch):
-    """As alone, given the same rows in the same order: without the last batch, which is too small."""
+@pytest.mark.parametrize("folds", [np.arange(400) % 4, np.repeat([0, 1, 2, 3], [40, 200, 60, 100])])
+def test_networks_in_turns_make_the_same_steps_on_whole_batches_of_their_own_rows(two_classes, monkeypatch, folds):
+    """As alone, given the same rows in the same order; who has fewer than others begins anew."""
     monkeypatch.setattr(turns, "_LARGE", 0)
     x, y = two_classes
-    folds, order = np.arange(400) % 4, np.random.default_rng((0, 1)).permutation(400)
-    options = {"batch_size": 64, "epochs": 1, "learning_rate": 0.05, "schedule": "constant"}
+    order, most = np.random.default_rng((0, 1)).permutation(400), 400 - np.bincount(folds).min()
+    options = {"batch_size": 64, "epochs": 1, "learning_rate": 0.05, "schedule": "cosine"}
     together = _fit([mlp(6, 1, hidden=(8,), seed=seed) for seed in range(4)], two_classes, folds=folds, **options)
     assert together.members is not None
     for k in range(4):
-        own = order[folds[order] != k][:256]
+        own = np.resize(order[folds[order] != k], math.ceil(most / 64) * 64)
         alone = _fit(mlp(6, 1, hidden=(8,), seed=k), (x[own], y[own]), shuffle=False, **options)
         np.testing.assert_allclose(together.members(x)[:, k], alone.model(x), atol=2e-5)
+
+
+@pytest.mark.usefixtures("several")
+def test_networks_with_an_initialiser_of_the_users_own_are_trained_together(two_classes):
+    def mine(shape, dtype=None):
+        return keras.ops.full(shape, 0.1, dtype)
+
+    models = [keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, kernel_initializer=mine)]) for _ in range(2)]
+    together = _fit(models, two_classes)
+    alone = _fit(keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, kernel_initializer=mine)]), two_classes)
+    np.testing.assert_allclose(together.model(two_classes[0]), alone.model(two_classes[0]), atol=2e-5)
 
 
 @pytest.mark.usefixtures("several")
@@ -615,6 +627,9 @@ def test_folds_are_for_several_networks_and_stand_in_the_place_of_validation_row
 def test_a_network_without_rows_to_learn_from_or_to_watch_is_refused(two_classes, folds):
     with pytest.raises(DataError, match="folds leaves a network no rows"):
         _fit([mlp(6, 1, hidden=(4,), seed=seed) for seed in range(2)], two_classes, folds=folds)
+    halves = np.arange(400) % 2
+    with pytest.raises(DataError, match="of a weight above 0"):
+        _fit([mlp(6, 1, hidden=(4,), seed=s) for s in range(2)], two_classes, folds=halves, sample_weight=halves)
 
 
 @pytest.mark.parametrize("xla", [False], indirect=True)
