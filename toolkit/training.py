@@ -195,7 +195,7 @@ def fit(
         counted = np.ones(rows, bool) if sample_weight is None else np.asarray(sample_weight) > 0
         if not out[counted].any(axis=0).all() or out[counted].all(axis=0).any():
             raise DataError(
-                "folds leaves a network no rows of a weight above 0 to learn from, or none to watch: number them from 0."
+                "folds leaves a network no rows of a weight above 0 to learn from, or to watch: number them from 0."
             )
 
     learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
