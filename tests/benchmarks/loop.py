@@ -25,6 +25,8 @@ LOOPS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "scikit-learn": (PEERS, "sklearn", {}),
     "matrix products alone": (OURS, "products", {}),
     "ten seeds together": (OURS, "ours", {"members": 10}),
+    "four networks": (OURS, "ours", {"members": 4}),
+    "four networks side by side": (OURS, "ours", {"members": 4, "side_by_side": True}),
     "ours with XLA": (OURS, "ours", {"xla": True, "epochs": 2}),
 }
 
@@ -51,7 +53,13 @@ SHAPES: dict[str, tuple[Shape, list[tuple[str, str]]]] = {
     ),
     "3 x 256 on 16384 x 64, batch 256": (
         WIDE._replace(batch=256),
-        [("model.fit", "ours"), ("tuned model.fit", "ours"), ("ours", "matrix products alone")],
+        [
+            ("model.fit", "ours"),
+            ("tuned model.fit", "ours"),
+            ("ours", "matrix products alone"),
+            ("four networks", "ours"),
+            ("four networks side by side", "four networks"),
+        ],
     ),
     "convolutions on 2048 x 28 x 28, batch 128": (PICTURES, [("model.fit", "ours"), ("ours with XLA", "ours")]),
 }

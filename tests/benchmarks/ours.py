@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,19 +24,24 @@ from tests.benchmarks.measuring import Shape
 # -------------------------------------------------------------------------------------------------- seconds an epoch
 
 
-def ours(shape: dict[str, Any], epochs: int, members: int = 1, xla: bool = False) -> dict[str, float]:
+def ours(
+    shape: dict[str, Any], epochs: int, members: int = 1, side_by_side: bool = False, xla: bool = False
+) -> dict[str, float]:
     """Train with our loop; the first epoch, which may compile, apart.
 
     Args:
         shape: Of the data and the network.
         epochs: How many.
         members: How many networks.
+        side_by_side: Train them so, where the loop itself would train them in turns.
         xla: Have XLA compile convolutions too, which the loop itself would not.
     """
-    from toolkit import inference, training
+    from toolkit import inference, training, turns
     from toolkit.heads import get_head
 
     training._XLA_STEPS = 0  # as in a training of the usual length
+    if side_by_side:
+        turns._LARGE = math.inf  # of this process, which does nothing else
     if xla:
         inference._XLA_LAYERS.update(("Conv2D", "MaxPooling2D"))
     given = Shape(**shape)
