@@ -25,7 +25,7 @@ from toolkit.heads import Head
 from toolkit.inference import gains_from_xla, is_plain, structure
 from toolkit.members import fold, join, member_axes
 from toolkit.progress import Progress
-from toolkit.turns import Turns, gains_from_turns, rows_of_a_pass
+from toolkit.turns import Turns, gains_from_turns, own_rows
 
 if TYPE_CHECKING:
     import keras
@@ -119,8 +119,8 @@ def fit(
         scale: Standard deviations of regression targets, to show their error in the user's units.
         epochs: Passes over the training rows; None takes 64, more for few rows (about 2,500 steps, 256 at most) and
             fewer from 100,000 rows on.
-        batch_size: Rows a step, from 1 up; ``"all"`` is the whole set; None takes 32 up to 2,000 rows, 128 up to
-            10,000, 256 up to 200,000, then 1,024.
+        batch_size: Rows a step, from 1 up, those that a network leaves out among them; ``"all"`` is the whole set; None
+            takes 32 up to 2,000 rows, 128 up to 10,000, 256 up to 200,000, then 1,024.
         optimizer: A word of `OPTIMIZERS`, or any Keras optimiser.
         learning_rate: Step size at the start; None takes the optimiser's of `OPTIMIZERS`.
         schedule: How the rate falls over the planned epochs: ``"constant"``, ``"cosine"`` (to 0), ``"cycles"`` (up
@@ -201,7 +201,10 @@ def fit(
     learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
     in_turns = shared and len(models) > 1 and is_plain(models[0]) and gains_from_turns(models[0], batch)
-    steps = math.ceil((rows_of_a_pass(out, batch) if in_turns and out is not None else rows) / batch)
+    step, passed = batch, rows  # rows of a step and of a pass of each network
+    if in_turns and out is not None:
+        step, passed = own_rows(out, batch)
+    steps = math.ceil(passed / step)
     # Of networks side by side each one's gradient is clipped by itself, which the optimiser can't see.
     clips = clip_norm if len(models) == 1 or in_turns else None
     rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
@@ -225,13 +228,13 @@ def fit(
         networks = [join([model], feature_scale=True) for model in models] if feature_scale else models
     if not shared:
         learner.compile(optimizer=made, loss=head.loss(), metrics=head.keras_metrics())
-        key, single = None, Worker(learner, loss, made, batch, **how)  # callbacks look at the model while it learns
+        key, single = None, Worker(learner, loss, made, step, **how)  # callbacks look at the model while it learns
     else:
         shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
-        key = (structure(networks[0]), head, label_smoothing, rules, batch, *how.values(), *shapes)
-        single = borrow(key) or Worker(keras.models.clone_model(networks[0]), loss, _optimizer(*rules)[0], batch, **how)
+        key = (structure(networks[0]), head, label_smoothing, rules, step, *how.values(), *shapes)
+        single = borrow(key) or Worker(keras.models.clone_model(networks[0]), loss, _optimizer(*rules)[0], step, **how)
     if in_turns:
-        worker: Worker | Turns = Turns(single, networks, member_axes(learner), out, batch)
+        worker: Worker | Turns = Turns(single, networks, member_axes(learner), out, passed)
     else:
         worker = single
         worker.start(learner)

@@ -18,7 +18,7 @@ from toolkit.epochs import Worker
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Turns", "gains_from_turns", "rows_of_a_pass"]
+__all__ = ["Turns", "gains_from_turns", "own_rows"]
 
 # Numbers that a step multiplies by weights: below, the steps of several networks cost little more than those of one.
 _LARGE = 10_000_000
@@ -39,21 +39,25 @@ def gains_from_turns(model: keras.Model, batch: int) -> bool:
     return batch * model.count_params() > _LARGE
 
 
-def rows_of_a_pass(left_out: NDArray[np.bool_], batch: int) -> int:
-    """Return the rows that each network is given in a pass: as many as the one that has most, in whole batches.
+def own_rows(left_out: NDArray[np.bool_], batch: int) -> tuple[int, int]:
+    """Return how many rows each network is given in a step and in a pass.
 
-    So all go through the same program, and along the same schedule of the rate. Who has fewer sees some of them twice.
+    In a step it is the batch less what a network leaves out of it, so that there are as many steps as side by side; in
+    a pass it is as many as the network with most has, in whole steps. So all go through the same program, and along the
+    same schedule of the rate. Who has fewer rows sees some of them twice.
 
     Args:
         left_out: Which rows each network leaves out, shape (n, networks).
         batch: Rows a step.
 
     Example:
-        >>> rows_of_a_pass(np.eye(5, dtype=bool), 3), rows_of_a_pass(np.eye(5, dtype=bool), 5)
-        (6, 4)
+        >>> folds = np.arange(1000)[:, None] % 4 == np.arange(4)
+        >>> own_rows(folds, 256), own_rows(folds, 1000)
+        ((192, 768), (750, 750))
     """
     most = int((~left_out).sum(axis=0).max())
-    return most if most < batch else -(-most // batch) * batch
+    step = max(1, round(batch * most / len(left_out)))
+    return step, -(-most // step) * step
 
 
 class Turns:
@@ -66,7 +70,7 @@ class Turns:
         networks: Built models of the worker's structure.
         axes: The networks' axis of each weight, as they are returned.
         left_out: Which rows each network leaves out, to be validated on, shape (n, networks); None: it learns from all.
-        batch: Rows a step.
+        rows: Of a pass, where they leave some out: who has fewer begins anew.
     """
 
     def __init__(
@@ -75,10 +79,9 @@ class Turns:
         networks: Sequence[keras.Sequential],
         axes: Sequence[int],
         left_out: NDArray[np.bool_] | None,
-        batch: int,
+        rows: int,
     ) -> None:
-        self._worker, self._axes, self._left_out = worker, axes, left_out
-        self._rows = 0 if left_out is None else rows_of_a_pass(left_out, batch)
+        self._worker, self._axes, self._left_out, self._rows = worker, axes, left_out, rows
         self._states = []
         for network in networks:
             worker.start(network)

@@ -565,12 +565,14 @@ def test_networks_in_turns_make_the_same_steps_on_whole_batches_of_their_own_row
     monkeypatch.setattr(turns, "_LARGE", 0)
     x, y = two_classes
     order, most = np.random.default_rng((0, 1)).permutation(400), 400 - np.bincount(folds).min()
-    options = {"batch_size": 64, "epochs": 1, "learning_rate": 0.05, "schedule": "cosine"}
-    together = _fit([mlp(6, 1, hidden=(8,), seed=seed) for seed in range(4)], two_classes, folds=folds, **options)
+    options = {"epochs": 1, "learning_rate": 0.05, "schedule": "cosine"}
+    models = [mlp(6, 1, hidden=(8,), seed=seed) for seed in range(4)]
+    together = _fit(models, two_classes, folds=folds, batch_size=64, **options)
+    step = round(64 * most / 400)
     assert together.members is not None
     for k in range(4):
-        own = np.resize(order[folds[order] != k], math.ceil(most / 64) * 64)
-        alone = _fit(mlp(6, 1, hidden=(8,), seed=k), (x[own], y[own]), shuffle=False, **options)
+        own = np.resize(order[folds[order] != k], math.ceil(most / step) * step)
+        alone = _fit(mlp(6, 1, hidden=(8,), seed=k), (x[own], y[own]), shuffle=False, batch_size=step, **options)
         np.testing.assert_allclose(together.members(x)[:, k], alone.model(x), atol=2e-5)
 
 
