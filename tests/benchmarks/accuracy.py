@@ -194,6 +194,8 @@ def report(records: Sequence[Record], into: Path) -> None:
         *measuring.circumstances(measuring.versions_of_bench() if others else {}),
         "",
     ]
+    fits = [f"{one} {sum(record['who'] == one for record in records)}" for one in who]
+    text += [f"Fits, a table and a seed each; ratios are of those that both have: {', '.join(fits)}.", ""]
     if ours and others:
         text += ["## Ours over each peer", "", *_summary(records, ours, others), ""]
     text += ["## Error of each table", "", *_each(records, who, _error_text), ""]
