@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["Run", "load"]
+
+_ROWS = 65_536  # that are encoded and scored at once
 
 
 @dataclass
@@ -104,7 +107,8 @@ class Run:
         """
         is_table = isinstance(new, str | Path | pd.DataFrame) and not self.is_image
         frame, name = tables.read(new) if is_table else (new, "the array")
-        return self.raw_scores(self._inputs(frame, name))
+        scores = [self.raw_scores(x) for x in self._pieces(frame, name)]
+        return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
     def raw_scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores, shape (n, units), of rows that `encoder` has encoded already, shape (n, ...)."""
@@ -321,6 +325,19 @@ class Run:
         if kept is None or kept.model is not self.model:
             kept = self.__dict__["_kept_scorer"] = Scorer(self.model)
         return kept
+
+    def _pieces(self, new: Any, name: str) -> Iterator[NDArray[Any]]:
+        """Encode rows some at a time: a column of numbers may become 33 of them."""
+        rows = len(new) if isinstance(new, np.ndarray | pd.DataFrame) and np.ndim(new) else 0
+        if isinstance(self.encoder, ImageEncoder) or rows <= _ROWS:
+            yield self._inputs(new, name)
+            return
+        starts = range(0, rows, _ROWS)
+        if isinstance(new, np.ndarray) and self.encoder.from_numbers(new[:1]) is not None and not np.isinf(new).any():
+            yield from (self._inputs(new[start : start + _ROWS], name) for start in starts)
+            return
+        frame = tables.coerce(new, self.encoder.columns, self.encoder.source_columns, name)
+        yield from (self.encoder.transform(frame.iloc[start : start + _ROWS]) for start in starts)
 
     def _inputs(self, new: Any, name: str) -> NDArray[Any]:
         if isinstance(self.encoder, ImageEncoder):

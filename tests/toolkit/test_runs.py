@@ -244,6 +244,26 @@ def test_evaluating_without_the_target_says_so(runs):
         runs["multiclass"].evaluate(_test_rows(runs["multiclass"]).drop(columns="grower"))
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_rows_are_scored_some_at_a_time_as_all_at_once(runs, task, monkeypatch):
+    run = runs[task]
+    frame = _test_rows(run)
+    expected = run.decision_function(frame)
+    monkeypatch.setattr(toolkit.runs, "_ROWS", 7)
+    np.testing.assert_allclose(run.decision_function(frame), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_number_that_is_infinite_is_named_by_its_row_in_any_piece(monkeypatch):
+    x, y = load_iris(return_X_y=True)
+    run = multiclass.train((x, y), hidden=(), epochs=1, progress=False, baselines=False)
+    expected = run.decision_function(x)
+    monkeypatch.setattr(toolkit.runs, "_ROWS", 64)
+    np.testing.assert_allclose(run.decision_function(x), expected, rtol=1e-5, atol=1e-6)
+    x[140, 2] = np.inf
+    with pytest.raises(DataError, match="row 141"):
+        run.decision_function(x)
+
+
 def test_arrays_go_in_and_come_out():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3))
