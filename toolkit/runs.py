@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "load"]
 
-_ROWS = 65_536  # that are encoded and scored at once
+_ROWS = 16_384  # that are encoded and scored at once
 
 
 @dataclass
