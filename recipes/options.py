@@ -73,8 +73,8 @@ def all_options(build: Callable[..., Any] | None = None, *, images: bool = False
         "chosen on the validation rows: accuracy, balanced_accuracy or f1. None is 0."
     )
     several = (
-        "How many networks, which differ in their initial weights: they answer with the mean of "
-        "their scores. None takes what the effort says where the network is the default one, otherwise 1."
+        "How many networks, which differ in their initial weights: they answer with the mean of their scores. "
+        "None takes what the effort says where the network is the default one, otherwise 1."
     )
     places = {
         "data": options_of(tables.prepare, but=("task", "test", "seed")),

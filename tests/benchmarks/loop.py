@@ -84,8 +84,6 @@ def epochs_of(name: str, count: int) -> tuple[list[Line], dict[str, Any]]:
     shape, pairs = SHAPES[name]
     competitors = list(dict.fromkeys(who for pair in pairs for who in pair))
     workers = {who: Worker(LOOPS[who][0]) for who in competitors}
-    if "ten seeds together" in workers and not workers["ours"]("trains_together"):
-        competitors.remove("ten seeds together")
 
     def job(who: str) -> Callable[[], dict[str, float]]:
         _, what, options = LOOPS[who]
@@ -98,13 +96,7 @@ def epochs_of(name: str, count: int) -> tuple[list[Line], dict[str, Any]]:
     for worker in workers.values():
         worker.close()
     seconds = {who: [result["seconds"] for result in results] for who, results in found.items()}
-    lines = []
-    for above, below in pairs:
-        label = f"{name}: {above} / {below}"
-        if above in seconds:
-            lines.append(Line.ratio(label, seconds[above], seconds[below], "s"))
-        else:
-            lines.append(Line.skipped(label, "the loop does not train several networks together yet"))
+    lines = [Line.ratio(f"{name}: {above} / {below}", seconds[above], seconds[below], "s") for above, below in pairs]
     return lines, {"seconds": seconds, "first epoch": first}
 
 

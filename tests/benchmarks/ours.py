@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import math
 import tempfile
 import time
@@ -52,13 +51,6 @@ def ours(
     trained = training.fit(model, head, x, y, epochs=epochs, batch_size=given.batch, progress=False)
     first, *others = trained.history["seconds"]
     return {"seconds": median(others), "first": first}
-
-
-def trains_together() -> bool:
-    """Tell whether the loop trains several networks together."""
-    from toolkit import training
-
-    return "Sequence" in str(inspect.signature(training.fit).parameters["model"].annotation)
 
 
 _COMPILED: dict[tuple[str, bool], Any] = {}
@@ -276,8 +268,7 @@ def adult(effort: str, encoded: str | None = None) -> dict[str, Any]:
 
 
 JOBS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (ours, trains_together, keras, products, memory, one_row, million_rows, start, adult)
+    function.__name__: function for function in (ours, keras, products, memory, one_row, million_rows, start, adult)
 }
 
 if __name__ == "__main__":
