@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.inference import gains_from_xla, piece_sizes
+from toolkit.inference import gains_from_xla, piece_sizes, scores_by_row
 from toolkit.members import FEATURE_SCALE, member_axes
 
 if TYPE_CHECKING:
@@ -89,6 +89,9 @@ class Worker:
             _rate_by_variable(optimizer, self._variables, layer_rates(model))
         self._fresh = [variable.numpy() for variable in optimizer.variables]
         self._xla = xla and gains_from_xla(model)
+        # A loss of the user's own may look at a batch as a whole.
+        ours = type(loss).__module__.partition(".")[0] in ("keras", "toolkit")
+        self._by_row = ours and loss.reduction == "sum_over_batch_size" and scores_by_row(model)
         self._piece = piece_sizes(model)[-1]
         self._epochs: dict[int, Callable[..., Any]] = {}
         self._validations: dict[tuple[Any, ...], Callable[..., Any]] = {}
@@ -167,23 +170,35 @@ class Worker:
     def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
         import tensorflow as tf
 
+        batch, count = self._batch, order.shape[0]
+        whole, rest = divmod(count, batch)
+        shares = None
+        if whole and rest and self._by_row:
+            # Rows of no weight fill the last batch up, so that it needs no step of its own to be traced and compiled.
+            order = tf.concat([order, tf.repeat(order[:1], batch - rest)], axis=0)
+            shares = np.repeat([1.0, batch / rest, 0.0], [whole * batch, rest, batch - rest]).astype(np.float32)
+            whole, rest = whole + 1, 0
         # One shuffled copy, through which the batches go in order: a fifth quicker than to gather each from everywhere.
         shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
+        if shares is not None:
+            w = shuffled[2]
+            shuffled[2] = shares if w is None else w * shares.reshape(-1, *[1] * (w.ndim - 1))
 
         def rows(start: Any, count: int) -> list[Any]:
-            # A static size lets XLA compile one step for all batches; the last, smaller one has its own.
+            # A static size lets XLA compile one step for all batches.
             return [
                 None if part is None else tf.slice(part, [start] + [0] * (part.ndim - 1), [count, *part.shape[1:]])
                 for part in shuffled
             ]
 
-        batch = self._batch
-        whole, rest = divmod(order.shape[0], batch)
+        def real(i: Any) -> Any:
+            return tf.cast(tf.minimum(batch, count - i * batch), tf.float32)
+
         total = tf.constant(0.0)
         if whole:
             _, total = tf.while_loop(
                 lambda i, _: i < whole,
-                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * batch),
+                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * real(i)),
                 (tf.constant(0), total),
                 maximum_iterations=whole,
             )

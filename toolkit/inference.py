@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Scorer", "gains_from_xla", "is_plain", "piece_sizes", "structure"]
+__all__ = ["Scorer", "gains_from_xla", "is_plain", "piece_sizes", "scores_by_row", "structure"]
 
 # Rows are padded to one of these sizes, so that a model is compiled for five shapes at most.
 _SIZES = (1, 32, 256, 1024, 8192)
@@ -43,6 +43,23 @@ def gains_from_xla(model: keras.Model) -> bool:
         True
     """
     return all(type(layer).__name__ in _XLA_LAYERS for layer in model.layers)
+
+
+def scores_by_row(model: keras.Model) -> bool:
+    """Tell whether, in training too, a row's scores are known not to depend on the rows beside it, nor its penalties.
+
+    Args:
+        model: Any built Keras model.
+
+    Example:
+        >>> from toolkit.builders import mlp
+        >>> scores_by_row(mlp(3, 1)), scores_by_row(mlp(3, 1, batch_norm=True))
+        (True, False)
+    """
+    together = any(
+        type(layer).__name__ == "BatchNormalization" or layer.activity_regularizer is not None for layer in model.layers
+    )
+    return gains_from_xla(model) and is_plain(model) and not together
 
 
 def piece_sizes(model: keras.Model) -> list[int]:

@@ -78,6 +78,47 @@ def test_weighted_rows_give_the_weights_of_model_fit(two_classes):
     assert _largest_relative_difference(ours, theirs) < 1e-5
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_layers_that_look_at_a_batch_as_a_whole_give_the_weights_of_model_fit(two_classes, weighted):
+    x, y = two_classes[0][:395], two_classes[1][:395]  # the last batch has 11 rows
+    weights = np.random.default_rng(1).random(len(x)) if weighted else None
+
+    def build():
+        layers = [keras.layers.Dense(8, "tanh", activity_regularizer="l2"), keras.layers.BatchNormalization()]
+        return keras.Sequential([keras.Input((6,)), *layers, keras.layers.Dense(1)])
+
+    ours, theirs = build(), build()
+    theirs.set_weights(ours.get_weights())
+    _fit(ours, (x, y), sample_weight=weights, batch_size=16, optimizer="sgd", schedule="constant", shuffle=False)
+    theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=LOGISTIC.loss())
+    theirs.fit(x, y, sample_weight=weights, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    assert _largest_relative_difference(ours, theirs) < 1e-4
+
+
+@pytest.mark.parametrize(("options", "steps"), [({}, 1), ({"batch_norm": True}, 2)])
+def test_the_last_batch_needs_a_step_of_its_own_only_where_rows_are_not_scored_alone(
+    two_classes, monkeypatch, options, steps
+):
+    traced = []
+    step = epochs.Worker._step
+
+    def noted(self, x, *rest):
+        traced.append(x.shape[0])
+        return step(self, x, *rest)
+
+    monkeypatch.setattr(epochs.Worker, "_step", noted)
+    _fit(mlp(6, 1, hidden=(5,), **options), two_classes, batch_size=37)
+    assert traced == [37, 400 % 37][:steps]
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(two_classes):
+    model = linear(6, 1)
+    x, y = two_classes
+    trained = _fit(model, two_classes, batch_size=37, epochs=1, learning_rate=1e-12)
+    expected = LOGISTIC.loss()(y, model(x))
+    np.testing.assert_allclose(trained.history["loss"].iloc[0], expected, rtol=1e-6)
+
+
 def test_one_full_batch_step_is_the_lectures_linear_regression():
     # Mason Brain: x = 1, 3, 6, 5; y = 4, 8, 14, 13; w = 5, b = 1; the deck's cost has 1/(2m), so its rate is halved.
     model = linear(1, 1)
