@@ -30,11 +30,15 @@ FLOORS = [
             "plots",
             "progress",
             "reading",
+            "stopping",
             "style",
         ),
         *("decoding", "downloads", "image_archives", "image_figures", "image_files", "images", "significance", "svg"),
     },
-    {"archive", "builders", "compiled", "epochs", "gradients", "heads", "inference", "members", "numerics", "turns"},
+    {
+        *("archive", "builders", "callbacks", "compiled", "epochs", "gradients", "heads", "inference", "members"),
+        *("numerics", "optimizers", "turns"),
+    },
     {
         *("figures", "image_results", "report", "results", "runs", "summary", "training"),
         *("comparisons", "comparison_figures", "comparison_summary", "contrasts"),
@@ -44,6 +48,7 @@ FLOORS = [
 WITH_KERAS = {
     "archive",
     "builders",
+    "callbacks",
     "compiled",
     "epochs",
     "gradients",
@@ -52,6 +57,7 @@ WITH_KERAS = {
     "losses",
     "members",
     "numerics",
+    "optimizers",
     "runs",
     "training",
     "turns",

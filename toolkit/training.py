@@ -19,12 +19,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.augmentation import augmented, check_augmentation
+from toolkit.callbacks import checked, moves_rate, wants_batches
 from toolkit.epochs import Worker, borrow, give_back
-from toolkit.errors import DataError, nearest
+from toolkit.errors import DataError
 from toolkit.heads import Head
 from toolkit.inference import gains_from_xla, is_plain, structure
 from toolkit.members import fold, join, member_axes
+from toolkit.optimizers import OPTIMIZERS, SCHEDULES, make_optimizer, number
 from toolkit.progress import Progress
+from toolkit.stopping import Best, third_wave
 from toolkit.turns import Turns, gains_from_turns, own_rows
 
 if TYPE_CHECKING:
@@ -32,16 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Training", "default_batch_size", "default_epochs", "fit", "held_out"]
 
-#: Optimisers by word, with the learning rate that each starts from unless one is given.
-OPTIMIZERS = {"sgd": 0.05, "momentum": 0.02, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
-
-#: Learning-rate schedules by word.
-SCHEDULES = ("constant", "cosine", "cycles", "exponential", "step")
-
 _SCALE_FREE = ("adam", "adamw", "rmsprop")
 # XLA compiles for some two seconds longer, and then saves some 0.1 to 1 ms a step: fewer steps don't earn that.
 _XLA_STEPS = 4_000
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
 @dataclass(frozen=True)
@@ -170,33 +166,21 @@ def fit(
 
     _check_arrays(x, y, sample_weight)
     models = list(model) if isinstance(model, Sequence) else [model]
-    callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks)
-    _check_callbacks(callbacks)
-    least = _number("min_gradient_norm", min_gradient_norm, above=0)
+    callbacks = checked(callbacks)
+    least = number("min_gradient_norm", min_gradient_norm, above=0)
     rows = len(x)
     batch = _batch_size(batch_size, rows)
     planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
     wait = _patience(patience, planned, schedule)
-    third = _third_wave(planned) if schedule == "cycles" and patience is None else None
-    moves_rate = any(
-        isinstance(c, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler) for c in callbacks
-    )
     if layer_rates and (not isinstance(optimizer, str) or optimizer not in _SCALE_FREE):
         raise DataError(f"layer_rates is for {', '.join(_SCALE_FREE)}, whose steps don't grow with the gradient.")
     if len(models) > 1 and not isinstance(optimizer, str):
         raise DataError(f"several networks at once take an optimiser by word: {', '.join(OPTIMIZERS)}.")
-    _number("clip_norm", clip_norm, above=0)
+    number("clip_norm", clip_norm, above=0)
     loss = head.smoothed(label_smoothing)
-    out = None
-    if folds is not None:
-        if validation is not None or len(models) == 1 or len(folds) != rows:
-            raise DataError("folds is for several networks, one number a row, in place of validation.")
-        out = held_out(folds, len(models))
-        counted = np.ones(rows, bool) if sample_weight is None else np.asarray(sample_weight) > 0
-        if not out[counted].any(axis=0).all() or out[counted].all(axis=0).any():
-            raise DataError(
-                "folds leaves a network no rows of a weight above 0 to learn from, or to watch: number them from 0."
-            )
+    if folds is not None and (validation is not None or len(models) == 1 or len(folds) != rows):
+        raise DataError("folds is for several networks, one number a row, in place of validation.")
+    out = None if folds is None else _left_out(folds, len(models), sample_weight)
 
     learner = join(models, feature_scale=feature_scale) if len(models) > 1 or feature_scale else models[0]
     shared = not callbacks and isinstance(optimizer, str) and is_plain(learner)
@@ -207,9 +191,10 @@ def fit(
     steps = math.ceil(passed / step)
     # Of networks side by side each one's gradient is clipped by itself, which the optimiser can't see.
     clips = clip_norm if len(models) == 1 or in_turns else None
-    rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moves_rate)
-    made, rate, falls = _optimizer(*rules)
-    per_batch = any(_wants_batches(callback) for callback in callbacks)
+    moved_rate = any(moves_rate(callback) for callback in callbacks)
+    rules = (optimizer, learning_rate, schedule, weight_decay, clips, planned * steps, moved_rate)
+    made, rate, falls = make_optimizer(*rules)
+    per_batch = any(wants_batches(callback) for callback in callbacks)
 
     moved = check_augmentation(x, shift, flip)
     data = _on_device(x, y, sample_weight)
@@ -232,7 +217,9 @@ def fit(
     else:
         shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
         key = (structure(networks[0]), head, label_smoothing, rules, step, *how.values(), *shapes)
-        single = borrow(key) or Worker(keras.models.clone_model(networks[0]), loss, _optimizer(*rules)[0], step, **how)
+        single = borrow(key)
+        if single is None:
+            single = Worker(keras.models.clone_model(networks[0]), loss, make_optimizer(*rules)[0], step, **how)
     if in_turns:
         worker: Worker | Turns = Turns(single, networks, member_axes(learner), out, passed)
     else:
@@ -243,10 +230,10 @@ def fit(
     )
 
     history: list[dict[str, float]] = []
-    watched = np.zeros(len(models))
-    good, best_loss = worker.get_weights(), np.full(len(models), math.inf)
-    best_epoch = np.zeros(len(models), int)
-    lowest, lowest_at = math.inf, 0  # of the mean over networks, which says when it is enough
+    watched = None
+    axes = member_axes(learner) if len(models) > 1 else None
+    wave = third_wave(planned) if schedule == "cycles" and patience is None else None
+    best = Best(worker.get_weights(), axes, len(models), wait, wave)
     stopped = f"all {planned} epochs were run"
     learner.stop_training = False  # a callback may set it
     called.on_train_begin()
@@ -277,44 +264,35 @@ def fit(
                 if not (math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))):
                     stopped = f"the loss was no longer finite in epoch {epoch}"
                     warnings.warn(
-                        f"Training stopped: {stopped}. The model holds the weights of epoch {round(best_epoch.mean())} "
-                        f"(0: before training). Try a lower learning_rate (it was {rate:g}) or clip_norm=1.",
+                        f"Training stopped: {stopped}. The model holds the weights of epoch "
+                        f"{round(best.epochs.mean())} (0: before training). "
+                        f"Try a lower learning_rate (it was {rate:g}) or clip_norm=1.",
                         RuntimeWarning,
                         stacklevel=2,
                     )
                     break
-                better = watched < best_loss if held else np.ones(len(models), bool)
-                if better.any():
-                    _keep(good, worker.get_weights(), better, learner)
-                    best_epoch[better], best_loss = epoch, np.minimum(best_loss, watched)
-                if not held or row["val_loss"] < lowest:
-                    lowest, lowest_at = row.get("val_loss", lowest), epoch
+                enough = best.see(epoch, watched, worker.get_weights)
                 called.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
                 shown.epoch(row)
                 if learner.stop_training:
-                    stopped = f"a callback stopped it after epoch {epoch}"
-                    break
-                if least is not None and row["gradient_norm"] < least:
-                    stopped = f"the gradient's norm {row['gradient_norm']:.3g} fell below {least:g}"
-                    break
-                if third is not None and epoch == third[1] and lowest_at <= third[0]:
-                    stopped = "the rate's third wave brought no lower validation loss"
-                    break
-                if epoch - lowest_at >= wait:
-                    stopped = f"the validation loss had not improved for {wait} epochs"
+                    enough = f"a callback stopped it after epoch {epoch}"
+                elif least is not None and row["gradient_norm"] < least:
+                    enough = f"the gradient's norm {row['gradient_norm']:.3g} fell below {least:g}"
+                if enough is not None:
+                    stopped = enough
                     break
     except KeyboardInterrupt:
         stopped = f"interrupted by hand in epoch {len(history) + 1}"
     if isinstance(worker, Worker):
         for own, trained in zip(learner.variables, worker.model.variables, strict=True):
             own.assign(trained)  # the random state of dropout goes on from here
-    learner.set_weights(good)
+    learner.set_weights(best.weights)
     if key is not None:
         give_back(key, single)
     called.on_train_end()
     result = learner if learner is models[0] else fold(learner, models)
     if isinstance(optimizer, str):  # the schedule is over: who trains on starts from the plain rate
-        made = _optimizer(optimizer, learning_rate, "constant", weight_decay, clip_norm, 1, False)[0]
+        made = make_optimizer(optimizer, learning_rate, "constant", weight_decay, clip_norm, 1, False)[0]
     elif result is not learner:
         made = type(optimizer).from_config(optimizer.get_config())
     if shared or result is not learner:
@@ -346,7 +324,7 @@ def fit(
     frame = pd.DataFrame(history)
     frame = frame.astype({"epoch": int}) if len(frame) else frame
     members = learner if len(models) > 1 else None
-    return Training(result, members, frame, round(best_epoch.mean()), stopped, settings)
+    return Training(result, members, frame, round(best.epochs.mean()), stopped, settings)
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
@@ -366,23 +344,23 @@ def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
     return folds[:, None] == np.arange(members) % (folds.max() + 1)
 
 
+def _left_out(folds: NDArray[Any], members: int, sample_weight: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Return what `held_out` does, once each network has rows to learn from and to watch."""
+    out = held_out(folds, members)
+    counted = out if sample_weight is None else out[np.asarray(sample_weight) > 0]
+    if not counted.any(axis=0).all() or counted.all(axis=0).any():
+        raise DataError(
+            "folds leaves a network no rows of a weight above 0 to learn from, or to watch: number them from 0."
+        )
+    return out
+
+
 def _measured(
     head: Head, y: NDArray[Any], scores: NDArray[Any], out: NDArray[np.bool_] | None, scale: NDArray[np.float64] | None
 ) -> float:
     """Return the mean over networks of the head's metric, of each on the rows that it leaves out."""
     own = [(y, some) if out is None else (y[out[:, k]], some[out[:, k]]) for k, some in enumerate(scores)]
     return float(np.mean([head.measure(true, some, scale) for true, some in own]))
-
-
-def _keep(
-    good: list[NDArray[Any]], present: list[NDArray[Any]], better: NDArray[np.bool_], learner: keras.Sequential
-) -> None:
-    """Write the present weights of the members that are better than before over the good ones."""
-    if len(better) == 1:
-        good[:] = present
-        return
-    for kept, new, axis in zip(good, present, member_axes(learner), strict=True):
-        np.moveaxis(kept, axis, 0)[better] = np.moveaxis(new, axis, 0)[better]
 
 
 def _on_device(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:
@@ -399,106 +377,11 @@ def _tensor(values: NDArray[Any]) -> Any:
 def _by_batch(worker: Worker, data: Sequence[Any], order: NDArray[np.int32], batch: int, called: Any) -> float:
     """Run an epoch batch by batch, so that callbacks get each of them."""
     total = 0.0
-    for number, start in enumerate(range(0, len(order), batch)):
-        called.on_train_batch_begin(number)
+    for place, start in enumerate(range(0, len(order), batch)):
+        called.on_train_batch_begin(place)
         total += worker.train(data, order[start : start + batch])
-        called.on_train_batch_end(number, {"loss": total / min(start + batch, len(order))})
+        called.on_train_batch_end(place, {"loss": total / min(start + batch, len(order))})
     return total
-
-
-def _wants_batches(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback does something at batches."""
-    import keras
-
-    # These define the hooks and do nothing in them unless asked.
-    if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
-        return callback.save_freq != "epoch"
-    if isinstance(callback, keras.callbacks.TensorBoard):
-        return callback.update_freq != "epoch" or bool(callback.write_steps_per_second) or callback._should_trace
-    if isinstance(callback, keras.callbacks.TerminateOnNaN):
-        return False  # the loop itself stops there, with the last good weights
-    base = keras.callbacks.Callback
-    own = type(callback)
-    return any(getattr(own, hook) is not getattr(base, hook) or hook in vars(callback) for hook in _BATCH_HOOKS)
-
-
-def _optimizer(
-    optimizer: str | keras.optimizers.Optimizer,
-    learning_rate: float | None,
-    schedule: str | None,
-    weight_decay: float | None,
-    clip_norm: float | None,
-    steps: int,
-    moves_rate: bool,
-) -> tuple[keras.optimizers.Optimizer, float, str]:
-    """Return the optimiser, the rate it starts from and the name of its schedule."""
-    import keras
-
-    if not isinstance(optimizer, str):
-        own = (learning_rate, schedule, weight_decay, clip_norm)
-        names = ("learning_rate", "schedule", "weight_decay", "clip_norm")
-        given = [name for name, value in zip(names, own, strict=True) if value is not None]
-        if given:
-            raise DataError(f"{given[0]} goes into the optimiser itself where you give a Keras one.")
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise DataError(f"optimizer={optimizer!r}: expected one of {', '.join(OPTIMIZERS)}, or a Keras optimiser.")
-        if optimizer.use_ema:
-            raise DataError("use_ema averages the weights in model.fit alone: leave it out.")
-        if optimizer.built:
-            raise DataError("the optimiser has been used before: give each training one of its own.")
-        return optimizer, float(optimizer.learning_rate), "the optimiser's own"
-    if optimizer not in OPTIMIZERS:
-        raise DataError(
-            f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
-        )
-    rate = _number("learning_rate", learning_rate, above=0) or OPTIMIZERS[optimizer]
-    _number("weight_decay", weight_decay, above=-math.ulp(0.0))
-    if schedule is not None and moves_rate and schedule != "constant":
-        raise DataError(f"schedule='{schedule}' and a callback would both move the learning rate: leave one out.")
-    falls = schedule or ("constant" if moves_rate else "cosine")
-    schedules = keras.optimizers.schedules
-    match falls:
-        case "constant":
-            course: Any = rate
-        case "cosine":
-            course = schedules.CosineDecay(rate, steps)
-        case "cycles":
-            course = _cycles(rate, steps)
-        case "exponential":
-            course = schedules.ExponentialDecay(rate, steps, 0.01)
-        case "step":
-            course = schedules.PiecewiseConstantDecay([steps // 2, steps * 3 // 4], [rate, rate / 10, rate / 100])
-        case _:
-            raise DataError(
-                f"schedule '{falls}' is not known (known: {', '.join(SCHEDULES)}).{nearest(falls, SCHEDULES)}"
-            )
-    options: dict[str, Any] = {"global_clipnorm": clip_norm}
-    if weight_decay is not None:
-        options["weight_decay"] = weight_decay
-    if optimizer == "momentum":
-        options["momentum"] = 0.9
-    kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
-    return kinds.get(optimizer, keras.optimizers.SGD)(course, **options), rate, falls
-
-
-def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return four waves from 0 to the rate and back, each twice as long as the one before.
-
-    References:
-        ``coslog4`` of Holzmueller, Grinsztajn and Steinwart, Better by Default, NeurIPS 2024.
-    """
-    import keras
-
-    class Cycles(keras.optimizers.schedules.LearningRateSchedule):
-        def __call__(self, step: Any) -> Any:
-            done = keras.ops.cast(step, "float32") / steps
-            waves = keras.ops.log2(1 + 15 * keras.ops.minimum(done, 1.0))
-            return rate * 0.5 * (1 - keras.ops.cos(2 * math.pi * waves))
-
-        def get_config(self) -> dict[str, Any]:
-            return {}
-
-    return Cycles()
 
 
 def default_batch_size(rows: int) -> int:
@@ -511,14 +394,6 @@ def default_epochs(rows: int) -> int:
     if rows > 100_000:
         return max(8, 6_400_000 // rows)
     return min(256, max(64, 2_500 * default_batch_size(rows) // rows))
-
-
-def _third_wave(epochs: int) -> tuple[int, int] | None:
-    """Return the last epochs of the second and the third wave of ``"cycles"``; None of a training too short to judge.
-
-    Where the third brought nothing, the network overfits, and the last one, half of all epochs, brings nothing either.
-    """
-    return (round(epochs * 3 / 15), round(epochs * 7 / 15)) if epochs >= 32 else None
 
 
 def _patience(patience: int | None, epochs: int, schedule: str | None) -> int:
@@ -541,30 +416,6 @@ def _at_least(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise DataError(f"{name}={value!r}: expected a whole number, {least} or more.")
     return int(value)
-
-
-def _number(name: str, value: Any, *, above: float) -> float | None:
-    """Return an option that is a finite number above another, or None."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not above < value < math.inf:
-        least = "above 0" if above == 0 else "of 0 or more"
-        raise DataError(f"{name}={value!r}: expected a number {least}.")
-    return float(value)
-
-
-def _check_callbacks(callbacks: Sequence[Any]) -> None:
-    """Refuse what would never be called."""
-    import keras
-
-    base = keras.callbacks.Callback
-    for callback in callbacks:
-        if not isinstance(callback, base):
-            raise DataError(f"callbacks holds {callback!r}; expected Keras callbacks, such as EarlyStopping().")
-        own = type(callback)
-        for hook in ("on_test_batch_begin", "on_test_batch_end"):
-            if not own.__module__.startswith("keras.") and getattr(own, hook) is not getattr(base, hook):
-                raise DataError(f"{own.__name__} asks for {hook}, but validation rows are scored at once: drop it.")
 
 
 def _check_arrays(x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
