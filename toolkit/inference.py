@@ -46,7 +46,9 @@ def gains_from_xla(model: keras.Model) -> bool:
 
 
 def scores_by_row(model: keras.Model) -> bool:
-    """Tell whether, in training too, a row's scores are known not to depend on the rows beside it, nor its penalties.
+    """Tell whether a model is layers in a row in which, in training too, each row is known to be scored by itself.
+
+    Penalties on activities are means over rows, and count as looking at several.
 
     Args:
         model: Any built Keras model.
@@ -56,10 +58,12 @@ def scores_by_row(model: keras.Model) -> bool:
         >>> scores_by_row(mlp(3, 1)), scores_by_row(mlp(3, 1, batch_norm=True))
         (True, False)
     """
+    import keras
+
     together = any(
         type(layer).__name__ == "BatchNormalization" or layer.activity_regularizer is not None for layer in model.layers
     )
-    return gains_from_xla(model) and is_plain(model) and not together
+    return isinstance(model, keras.Sequential) and gains_from_xla(model) and is_plain(model) and not together
 
 
 def piece_sizes(model: keras.Model) -> list[int]:

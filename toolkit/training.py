@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Training", "default_batch_size", "default_epochs", "fit", "held_out"]
 
 _SCALE_FREE = ("adam", "adamw", "rmsprop")
-# XLA compiles for some two seconds longer, and then saves some 0.1 to 1 ms a step: fewer steps don't earn that.
-_XLA_STEPS = 4_000
+# XLA compiles for one to two seconds longer, and then saves some 0.2 to 2 ms a step: fewer steps don't earn that.
+_XLA_STEPS = 2_000
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,18 @@ def test_the_last_batch_needs_a_step_of_its_own_only_where_rows_are_not_scored_a
     assert traced == [37, 400 % 37][:steps]
 
 
+@pytest.mark.parametrize("xla", [True, False], ids=["xla", "graph"], indirect=True)
+def test_dropout_drops_its_share_and_leaves_the_mean(two_classes):
+    """Weights of 1 at a rate of next to nothing: each loss is the mean of what was left, drawn anew at every step."""
+    model = keras.Sequential([keras.Input((4096,)), keras.layers.Dropout(0.25, seed=1), keras.layers.Dense(1)])
+    model.set_weights([np.full((4096, 1), 1 / 4096, np.float32), np.zeros(1, np.float32)])
+    x, y = np.ones((64, 4096), np.float32), np.zeros((64, 1), np.float32)
+    trained = _fit(model, (x, y), get_head("regression", "squared"), batch_size=64, learning_rate=1e-12, epochs=50)
+    # The mean of n scaled Bernoulli numbers: 1, with a variance of rate / (1 - rate) / n.
+    np.testing.assert_allclose(trained.history["loss"].mean(), 1 + 0.25 / 0.75 / 4096, rtol=2e-3)
+    assert trained.history["loss"].nunique() > 40
+
+
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(two_classes):
     model = linear(6, 1)
     x, y = two_classes
@@ -677,5 +689,5 @@ def test_a_network_without_rows_to_learn_from_or_to_watch_is_refused(two_classes
 
 @pytest.mark.parametrize("xla", [False], indirect=True)
 def test_xla_compiles_trainings_of_many_steps_alone(two_classes):
-    for passes, compiled in ((9, False), (10, True)):  # of 400 steps
+    for passes, compiled in ((4, False), (5, True)):  # of 400 steps
         assert _fit(linear(6, 1), two_classes, epochs=passes, batch_size=1).settings["xla"] == compiled
