@@ -174,8 +174,9 @@ class Worker:
         batch, count = self._batch, order.shape[0]
         whole, rest = divmod(count, batch)
         shares = None
-        if whole and rest and self._fills_up:
+        if whole > 3 and rest and self._fills_up:
             # Rows of no weight fill the last batch up, so that it needs no step of its own to be traced and compiled.
+            # Of very few batches it would be a good part of each epoch.
             order = tf.concat([order, tf.repeat(order[:1], batch - rest)], axis=0)
             shares = np.repeat([1.0, batch / rest, 0.0], [whole * batch, rest, batch - rest]).astype(np.float32)
             whole, rest = whole + 1, 0
