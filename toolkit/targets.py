@@ -230,16 +230,17 @@ def _check_classes(series: pd.Series, column: str, task: str, name: str, rows: n
     if len(classes) == 1:
         needed = "exactly 2" if task == "binary" else "at least 2"
         raise DataError(f"target '{column}' of {name} has one class only ({shown}); {task} needs {needed}.")
+    numbers = not any(isinstance(label, str) for label in classes)
     if len(classes) > _MANY_CLASSES and len(classes) > 0.5 * len(series):
-        numbers = not any(isinstance(label, str) for label in classes)
         advice = "Use regression, or cut the numbers into classes." if numbers else "Is it a name or a key?"
         raise DataError(
             f"target '{column}' of {name} has {len(classes):,} different values in {len(series):,} rows, "
             f"too many for classes. {advice}"
         )
     if task == "binary" and len(classes) > 2:
+        advice = "Use multiclass, or regression where they are amounts." if numbers else "Use multiclass."
         raise DataError(
-            f"target '{column}' of {name} has {len(classes)} classes ({shown}); binary needs exactly 2. Use multiclass."
+            f"target '{column}' of {name} has {len(classes)} classes ({shown}); binary needs exactly 2. {advice}"
         )
 
 
