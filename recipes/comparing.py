@@ -17,6 +17,7 @@ from toolkit.baselines import fit_baselines
 from toolkit.comparisons import Comparison, Trial, trial_of
 from toolkit.errors import DataError
 from toolkit.heads import HEADS, Head, get_head
+from toolkit.images import holds_images
 from toolkit.metrics import Outcome
 from toolkit.targets import Target
 
@@ -40,7 +41,7 @@ def compare(
 ) -> Comparison:
     """Compare heads on one table; the recipes' `compare` functions say the rest."""
     # A margin has no smoothed labels: on equal terms, no head has.
-    asked = read_options(effort, {"label_smoothing": 0.0} | dict(options), data)
+    asked = read_options(effort, {"label_smoothing": 0.0} | dict(options), images=holds_images(data))
     contenders = _contenders(task, heads)
     drawn = _seeds(seeds)
     trials: dict[tuple[str, int], Trial] = {}

@@ -74,6 +74,7 @@ def train(
         >>> run.predict(digits.images[:2]).shape
         (2,)
     """
+    workflow.read_options(effort, options, images=True)  # before the pictures, which may take minutes
     seconds = time.perf_counter()
     images, tested, validated = _read(source, task, target, test, files, size, options)
     seconds = time.perf_counter() - seconds
@@ -141,6 +142,7 @@ def compare(
         >>> compare((digits.images, digits.target), **options).labels
         ['softmax', 'hinge']
     """
+    workflow.read_options(effort, options, images=True)
     images, tested, validated = _read(source, task, target, test, files, size, options)
     comparison = comparing.compare(
         task,

@@ -96,7 +96,7 @@ def train(
     options: Mapping[str, Any],
 ) -> Run:
     """Train one network on a table or on images; the recipes' `train` functions say the rest."""
-    asked = read_options(effort, options, data)
+    asked = read_options(effort, options, images=holds_images(data))
     chosen = get_head(task, head)
     prepared = prepare(task, data, target, test, seed, asked)
     run = fit(prepared, chosen, asked, seed)
@@ -115,13 +115,12 @@ def train(
     return run
 
 
-def read_options(effort: str, options: Mapping[str, Any], data: Any) -> Asked:
-    """Sort the options of a call, before any data is read.
+def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> Asked:
+    """Sort the options of a call, on images or on a table, before any data is read.
 
     Raises:
         DataError: An option or the effort is unknown.
     """
-    images = holds_images(data)
     build = options.get("build", builders.cnn if images else builders.mlp)
     build = builders.BUILDERS.get(build, build) if isinstance(build, str) else build
     if not callable(build) or hasattr(build, "get_config"):

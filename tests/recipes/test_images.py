@@ -140,6 +140,12 @@ def test_a_mistake_is_an_error_that_says_what_to_do(shapes, options, message):
         images.train(shapes, **QUICK | options)
 
 
+def test_options_are_looked_at_before_pictures_which_may_take_minutes():
+    for call in (images.train, images.compare):
+        with pytest.raises(DataError, match="option 'filtres' is not known"):
+            call("a folder that is not there", filtres=4)
+
+
 # The command line
 
 
