@@ -24,7 +24,8 @@ def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
     import keras
 
     base = keras.callbacks.Callback
-    callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    several = isinstance(callbacks, Iterable) and not isinstance(callbacks, base)
+    callbacks = list(callbacks) if several else [callbacks]
     for callback in callbacks:
         if not isinstance(callback, base):
             raise DataError(f"callbacks holds {callback!r}; expected Keras callbacks, such as EarlyStopping().")

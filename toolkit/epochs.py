@@ -27,6 +27,12 @@ __all__ = ["Worker", "borrow", "give_back", "layer_rates"]
 # for Adam that is the same as a rate for each layer, and the network stays plain. A layer of 256 inputs has the rate 1.
 _UNIT, _BIAS, _SCALE = 256, 1.6, 96.0
 
+# Keras's losses of one row at a time.
+_LOSSES_OF_ROWS = {
+    *("MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh", "Poisson"),
+    *("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"),
+}
+
 
 def layer_rates(model: keras.Model) -> list[float]:
     """Return by what the learning rate of each trainable variable is multiplied.
@@ -66,7 +72,8 @@ class Worker:
         batch: Rows a step.
         by_layer: Multiply the learning rate of each variable by its entry of `layer_rates`.
         clip_norm: Largest length of the gradient of each of several members; a single model's optimiser sees to it.
-        xla: False leaves XLA out even where it gains: it compiles for a second, and few steps don't earn that.
+        xla: False leaves XLA out even where it gains: it compiles for a second, and few steps don't earn that. With
+            it dropout draws other numbers than Keras's.
     """
 
     def __init__(
@@ -80,6 +87,8 @@ class Worker:
         clip_norm: float | None = None,
         xla: bool = True,
     ) -> None:
+        import keras
+
         self.model, self.optimizer = model, optimizer
         self._loss, self._batch, self._clip_norm = loss, batch, clip_norm
         self._members = int(model.output_shape[1]) if len(model.output_shape) == 3 else 1
@@ -89,10 +98,8 @@ class Worker:
             _rate_by_variable(optimizer, self._variables, layer_rates(model))
         self._fresh = [variable.numpy() for variable in optimizer.variables]
         self._xla = xla and gains_from_xla(model)
-        self._by_row = scores_by_row(model)
-        # A loss of the user's own may look at a batch as a whole.
-        ours = type(loss).__module__.partition(".")[0] in ("keras", "toolkit")
-        self._fills_up = self._by_row and ours and loss.reduction == "sum_over_batch_size"
+        self._in_a_row = type(model) is keras.Sequential and not any(x.activity_regularizer for x in model.layers)
+        self._fills_up = scores_by_row(model) and _is_mean_of_rows(loss)
         self._piece = piece_sizes(model)[-1]
         self._epochs: dict[int, Callable[..., Any]] = {}
         self._validations: dict[tuple[Any, ...], Callable[..., Any]] = {}
@@ -222,11 +229,12 @@ class Worker:
         """Return raw scores in training."""
         import tensorflow as tf
 
-        if not (self._xla and self._by_row):
+        inputs = self.model.inputs[0]
+        if not (self._xla and self._in_a_row and x.ndim == inputs.ndim):
             return self.model(x, training=True)
-        scores = tf.cast(x, self.model.inputs[0].dtype)
+        scores = tf.cast(x, inputs.dtype)
         for layer in self.model.layers:
-            drops = type(layer).__name__ == "Dropout" and layer.noise_shape is None
+            drops = type(layer).__name__ == "Dropout" and layer.noise_shape is None and 0 < layer.rate < 1
             scores = _dropout(layer, scores) if drops else layer(scores, training=True)
         return scores
 
@@ -271,12 +279,17 @@ class Worker:
         ]
 
 
+def _is_mean_of_rows(loss: keras.losses.Loss) -> bool:
+    """Tell whether a loss is known to be a mean over rows, in which rows of no weight count nothing."""
+    ours = type(loss).__module__ == "toolkit.losses"
+    known = ours or (type(loss).__module__.startswith("keras.") and type(loss).__name__ in _LOSSES_OF_ROWS)
+    return known and loss.reduction == "sum_over_batch_size" and getattr(loss, "ignore_class", None) is None
+
+
 def _dropout(layer: Any, x: Any) -> Any:
     """Drop numbers as a layer does, by ThreeFry: XLA draws Philox's numbers, Keras's choice, ten times as slowly."""
     import tensorflow as tf
 
-    if not layer.rate:
-        return x
     seed = tf.cast(layer.seed_generator.next(), tf.int32)
     return tf.nn.experimental.stateless_dropout(x, rate=layer.rate, seed=seed, rng_alg="threefry")
 

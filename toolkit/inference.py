@@ -30,6 +30,9 @@ _XLA_LAYERS = {
     *("BatchNormalization", "LayerNormalization", "UnitNormalization"),
 }
 
+# Of those, the ones that may look along the rows.
+_OVER_AN_AXIS = {"BatchNormalization", "LayerNormalization", "UnitNormalization", "Softmax"}
+
 
 def gains_from_xla(model: keras.Model) -> bool:
     """Tell whether a model holds only layers that XLA is known to run well.
@@ -46,7 +49,7 @@ def gains_from_xla(model: keras.Model) -> bool:
 
 
 def scores_by_row(model: keras.Model) -> bool:
-    """Tell whether a model is layers in a row in which, in training too, each row is known to be scored by itself.
+    """Tell whether, in training too, each row is known to be scored by itself.
 
     Penalties on activities are means over rows, and count as looking at several.
 
@@ -58,12 +61,10 @@ def scores_by_row(model: keras.Model) -> bool:
         >>> scores_by_row(mlp(3, 1)), scores_by_row(mlp(3, 1, batch_norm=True))
         (True, False)
     """
-    import keras
-
     together = any(
-        type(layer).__name__ == "BatchNormalization" or layer.activity_regularizer is not None for layer in model.layers
+        type(layer).__name__ in _OVER_AN_AXIS or layer.activity_regularizer is not None for layer in model.layers
     )
-    return isinstance(model, keras.Sequential) and gains_from_xla(model) and is_plain(model) and not together
+    return gains_from_xla(model) and is_plain(model) and not together
 
 
 def piece_sizes(model: keras.Model) -> list[int]:

@@ -12,7 +12,7 @@ from toolkit.errors import DataError, nearest
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "make_optimizer", "number"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "checked_number", "make_optimizer"]
 
 #: Optimisers by word, with the learning rate that each starts from unless one is given.
 OPTIMIZERS = {"sgd": 0.05, "momentum": 0.02, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
@@ -63,8 +63,8 @@ def make_optimizer(
         raise DataError(
             f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
         )
-    rate = number("learning_rate", learning_rate, above=0) or OPTIMIZERS[optimizer]
-    number("weight_decay", weight_decay, above=-math.ulp(0.0))
+    rate = checked_number("learning_rate", learning_rate, above=0) or OPTIMIZERS[optimizer]
+    checked_number("weight_decay", weight_decay, above=-math.ulp(0.0))
     if schedule is not None and moves_rate and schedule != "constant":
         raise DataError(f"schedule='{schedule}' and a callback would both move the learning rate: leave one out.")
     falls = schedule or ("constant" if moves_rate else "cosine")
@@ -113,7 +113,7 @@ def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateS
     return Cycles()
 
 
-def number(name: str, value: Any, *, above: float) -> float | None:
+def checked_number(name: str, value: Any, *, above: float) -> float | None:
     """Return an option that is a finite number above another, or None.
 
     Raises:

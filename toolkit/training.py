@@ -25,7 +25,7 @@ from toolkit.errors import DataError
 from toolkit.heads import Head
 from toolkit.inference import gains_from_xla, is_plain, structure
 from toolkit.members import fold, join, member_axes
-from toolkit.optimizers import OPTIMIZERS, SCHEDULES, make_optimizer, number
+from toolkit.optimizers import OPTIMIZERS, SCHEDULES, checked_number, make_optimizer
 from toolkit.progress import Progress
 from toolkit.stopping import Best, third_wave
 from toolkit.turns import Turns, gains_from_turns, own_rows
@@ -96,7 +96,8 @@ def fit(
 ) -> Training:
     """Train a model with a head's loss on its raw scores, and leave the best epoch's weights in it.
 
-    With the same batches it gives the weights of ``model.fit``. It needs the training data in memory.
+    With the same batches, and without dropout, it gives the weights of ``model.fit``. It needs the training data in
+    memory.
 
     Several networks of one structure see the rows in the same order; each learns from its own scores and keeps its own
     best epoch; their mean validation loss says when it is enough. With ``folds`` each leaves out other rows to choose
@@ -167,7 +168,7 @@ def fit(
     _check_arrays(x, y, sample_weight)
     models = list(model) if isinstance(model, Sequence) else [model]
     callbacks = checked(callbacks)
-    least = number("min_gradient_norm", min_gradient_norm, above=0)
+    least = checked_number("min_gradient_norm", min_gradient_norm, above=0)
     rows = len(x)
     batch = _batch_size(batch_size, rows)
     planned = default_epochs(rows) if epochs is None else _at_least("epochs", epochs, 1)
@@ -176,7 +177,7 @@ def fit(
         raise DataError(f"layer_rates is for {', '.join(_SCALE_FREE)}, whose steps don't grow with the gradient.")
     if len(models) > 1 and not isinstance(optimizer, str):
         raise DataError(f"several networks at once take an optimiser by word: {', '.join(OPTIMIZERS)}.")
-    number("clip_norm", clip_norm, above=0)
+    checked_number("clip_norm", clip_norm, above=0)
     loss = head.smoothed(label_smoothing)
     if folds is not None and (validation is not None or len(models) == 1 or len(folds) != rows):
         raise DataError("folds is for several networks, one number a row, in place of validation.")

@@ -249,7 +249,7 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
 
 
 def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(frame):
-    asked = workflow.read_options("quick", {"seeds": 6}, frame)
+    asked = workflow.read_options("quick", {"seeds": 6}, images=False)
     prepared = workflow.prepare("regression", frame[["a", "b", "number"]], "number", None, 0, asked)
     assert prepared.folds is not None
     # Network k says k of every row; the fifth and the sixth leave out what the first and the second do.

@@ -437,7 +437,7 @@ def with_target(values: Any, task: str, **options: Any) -> Table:
         ([None], "binary", "target 'y' of DataFrame is missing in all 60 rows"),
         (["a"], "binary", r"has one class only \('a'\); binary needs exactly 2"),
         (["a"], "multiclass", "one class only .* needs at least 2"),
-        (["a", "b", "c"], "binary", r"has 3 classes \('a', 'b', 'c'\); binary needs exactly 2. Use multiclass."),
+        (["a", "b", "c"], "binary", r"has 3 classes \('a', 'b', 'c'\); binary needs exactly 2\. Use multiclass\.$"),
         ([1, 2, 3], "binary", "binary needs exactly 2. Use multiclass, or regression where they are amounts."),
         ([*range(60)], "multiclass", "60 different values in 60 rows, too many for classes. Use regression"),
         (["a", "b"], "regression", r"holds text \('a' in row 1\); regression needs numbers"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -79,12 +81,18 @@ def test_weighted_rows_give_the_weights_of_model_fit(two_classes):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_layers_that_look_at_a_batch_as_a_whole_give_the_weights_of_model_fit(two_classes, weighted):
+@pytest.mark.parametrize("looks", ["normalises", "penalises", "normalises by an axis"])
+def test_layers_that_look_at_a_batch_as_a_whole_give_the_weights_of_model_fit(two_classes, looks, weighted):
     x, y = two_classes[0][:395], two_classes[1][:395]  # the last batch has 11 rows
     weights = np.random.default_rng(1).random(len(x)) if weighted else None
 
     def build():
-        layers = [keras.layers.Dense(8, "tanh", activity_regularizer="l2"), keras.layers.BatchNormalization()]
+        penalty = "l2" if looks == "penalises" else None
+        layers = [keras.layers.Dense(8, "tanh", activity_regularizer=penalty)]
+        if looks == "normalises":
+            layers.append(keras.layers.BatchNormalization())
+        elif looks == "normalises by an axis":
+            layers.append(keras.layers.UnitNormalization(axis=0))
         return keras.Sequential([keras.Input((6,)), *layers, keras.layers.Dense(1)])
 
     ours, theirs = build(), build()
@@ -92,6 +100,22 @@ def test_layers_that_look_at_a_batch_as_a_whole_give_the_weights_of_model_fit(tw
     _fit(ours, (x, y), sample_weight=weights, batch_size=16, optimizer="sgd", schedule="constant", shuffle=False)
     theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=LOGISTIC.loss())
     theirs.fit(x, y, sample_weight=weights, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    assert _largest_relative_difference(ours, theirs) < 1e-4
+
+
+def _ignoring():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=2)
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Dice, _ignoring], ids=["Dice", "ignore_class"])
+def test_a_loss_that_looks_at_a_batch_as_a_whole_gives_the_weights_of_model_fit(two_classes, loss):
+    x, y = two_classes[0][:395], np.arange(395) % 3
+    y = y if loss is _ignoring else np.eye(3, dtype=np.float32)[y]
+    head = dataclasses.replace(get_head("multiclass", "softmax"), loss=loss)
+    ours, theirs = mlp(6, 3, hidden=(5,)), mlp(6, 3, hidden=(5,))
+    _fit(ours, (x, y), head, batch_size=16, optimizer="sgd", schedule="constant", shuffle=False)
+    theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=loss())
+    theirs.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     assert _largest_relative_difference(ours, theirs) < 1e-4
 
 
@@ -107,20 +131,27 @@ def test_the_last_batch_needs_a_step_of_its_own_only_where_rows_are_not_scored_a
         return step(self, x, *rest)
 
     monkeypatch.setattr(epochs.Worker, "_step", noted)
+    monkeypatch.setattr(epochs, "_WORKERS", OrderedDict())
     _fit(mlp(6, 1, hidden=(5,), **options), two_classes, batch_size=37)
     assert traced == [37, 400 % 37][:steps]
 
 
 @pytest.mark.parametrize("xla", [True, False], ids=["xla", "graph"], indirect=True)
-def test_dropout_drops_its_share_and_leaves_the_mean(two_classes):
-    """Weights of 1 at a rate of next to nothing: each loss is the mean of what was left, drawn anew at every step."""
-    model = keras.Sequential([keras.Input((4096,)), keras.layers.Dropout(0.25, seed=1), keras.layers.Dense(1)])
-    model.set_weights([np.full((4096, 1), 1 / 4096, np.float32), np.zeros(1, np.float32)])
-    x, y = np.ones((64, 4096), np.float32), np.zeros((64, 1), np.float32)
-    trained = _fit(model, (x, y), get_head("regression", "squared"), batch_size=64, learning_rate=1e-12, epochs=50)
-    # The mean of n scaled Bernoulli numbers: 1, with a variance of rate / (1 - rate) / n.
-    np.testing.assert_allclose(trained.history["loss"].mean(), 1 + 0.25 / 0.75 / 4096, rtol=2e-3)
-    assert trained.history["loss"].nunique() > 40
+def test_dropout_drops_its_share_anew_at_every_step():
+    """Of ones, and a weight of 1: the scores are 0 or 1 / (1 - rate), and their mean square is 1 / (1 - rate)."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dropout(0.25, seed=1), keras.layers.Dense(1)])
+    model.set_weights([np.ones((1, 1), np.float32), np.zeros(1, np.float32)])
+    x, y = np.ones((2_000, 1), np.float32), np.zeros((2_000, 1), np.float32)
+    trained = _fit(model, (x, y), SQUARED, batch_size=100, learning_rate=1e-12, epochs=50)
+    np.testing.assert_allclose(trained.history["loss"].mean(), 1 / 0.75, rtol=0.01)
+    assert trained.history["loss"].nunique() > 30
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_layer_that_drops_all_is_trained_as_keras_would(two_classes):
+    layers = [keras.layers.Dense(4), keras.layers.Dropout(1.0), keras.layers.Dense(1)]
+    trained = _fit(keras.Sequential([keras.Input((6,)), *layers]), two_classes)
+    np.testing.assert_allclose(trained.history["loss"].iloc[0], math.log(2), atol=0.05)
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(two_classes):
@@ -610,6 +641,24 @@ def test_each_of_several_networks_learns_from_the_rows_outside_its_fold_and_watc
     mean = np.mean([one.history[columns] for one in alone], axis=0)
     np.testing.assert_allclose(together.history[columns], mean, rtol=1e-3)
     assert together.settings["folds"] == 5
+
+
+def test_a_batch_filled_up_gives_each_of_several_networks_what_a_smaller_one_does(two_classes, monkeypatch):
+    def fitted():
+        models = [mlp(6, 1, hidden=(8,), seed=seed) for seed in range(4)]
+        weights = np.linspace(0, 2, 400)
+        return _fit(models, two_classes, folds=np.arange(400) % 4, sample_weight=weights, batch_size=37)
+
+    monkeypatch.setattr(epochs, "_WORKERS", OrderedDict())
+    filled = fitted()
+    monkeypatch.setattr(epochs, "_WORKERS", OrderedDict())
+    monkeypatch.setattr(epochs, "_is_mean_of_rows", lambda loss: False)
+    smaller = fitted()
+    assert filled.members is not None
+    assert smaller.members is not None
+    for one, other in zip(filled.members.get_weights(), smaller.members.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_allclose(filled.history["loss"], smaller.history["loss"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("folds", [np.arange(400) % 4, np.repeat([0, 1, 2, 3], [40, 200, 60, 100])])
