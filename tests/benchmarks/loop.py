@@ -103,7 +103,7 @@ def epochs_of(name: str, count: int) -> tuple[list[Line], dict[str, Any]]:
 def memory_of(kind: str) -> list[float]:
     """Return the MiB that a training leaves behind, of five blocks in a fresh process."""
     worker = Worker(OURS)
-    found = worker("memory", kind=kind, times=4)
+    found = worker("memory", kind=kind, times=10)
     worker.close()
     return found
 
