@@ -147,13 +147,6 @@ def test_dropout_drops_its_share_anew_at_every_step():
     assert trained.history["loss"].nunique() > 30
 
 
-@pytest.mark.filterwarnings("ignore:Gradients do not exist")
-def test_a_layer_that_drops_all_is_trained_as_keras_would(two_classes):
-    layers = [keras.layers.Dense(4), keras.layers.Dropout(1.0), keras.layers.Dense(1)]
-    trained = _fit(keras.Sequential([keras.Input((6,)), *layers]), two_classes)
-    np.testing.assert_allclose(trained.history["loss"].iloc[0], math.log(2), atol=0.05)
-
-
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(two_classes):
     model = linear(6, 1)
     x, y = two_classes
