@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recipes import comparing, defaults, settings, workflow
-from toolkit.comparisons import Comparison
-from toolkit.errors import DataError, nearest
+from recipes.workflow import (
+    compare as comparing,
+)
+from recipes.workflow import (
+    defaults,
+    settings,
+)
+from recipes.workflow import (
+    train as workflow,
+)
+from toolkit.common.errors import DataError, nearest
+from toolkit.data.images.files import Form, read_images
+from toolkit.data.images.stack import ImageSet, check_files
+from toolkit.data.split import is_drawn
+from toolkit.data.target import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
-from toolkit.image_files import Form, read_images
-from toolkit.images import ImageSet, check_files
-from toolkit.runs import Run
-from toolkit.splitting import is_drawn
-from toolkit.targets import TASKS
+from toolkit.runs.comparison import Comparison
+from toolkit.runs.run import Run
 
 __all__ = ["compare", "train"]
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recipes import comparing, defaults, workflow
-from toolkit.comparisons import Comparison
+from recipes.workflow import compare as comparing
+from recipes.workflow import defaults
+from recipes.workflow import train as workflow
 from toolkit.heads import Head
-from toolkit.runs import Run
+from toolkit.runs.comparison import Comparison
+from toolkit.runs.run import Run
 
 __all__ = ["compare", "train"]
 
@@ -41,9 +43,10 @@ def train(
             is that of images, which gets wider and is trained longer.
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
-        options: Passed on by name to where they act: `toolkit.tables.prepare`, `toolkit.encoding.Encoder.fit`,
-            `toolkit.targets.Target.fit`, `toolkit.row_weights.row_weights`, the builder `toolkit.builders.mlp` (of
-            images `cnn`) and `toolkit.training.fit`. ``build`` takes another builder, by word or as a function of
+        options: Passed on by name to where they act: `toolkit.data.dataset.prepare`,
+            `toolkit.data.encoding.Encoder.fit`, `toolkit.data.target.Target.fit`,
+            `toolkit.data.row_weights.row_weights`, the builder `toolkit.builders.mlp` (of images `cnn`) and
+            `toolkit.training.fit`. ``build`` takes another builder, by word or as a function of
             (inputs, units) that returns a ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the
             comparison models out.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from toolkit.errors import DataError, nearest
+from toolkit.common.errors import DataError, nearest
 
 __all__ = ["SAMPLES", "Sample", "path"]
 

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from recipes import samples
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 if TYPE_CHECKING:
     from toolkit.heads import Head
-    from toolkit.runs import Run, load
+    from toolkit.runs.run import Run, load
 
 __version__ = "0.1.0"
 __all__ = ["DataError", "Head", "Run", "__version__", "load"]

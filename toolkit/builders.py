@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import DataError, nearest
+from toolkit.common.errors import DataError, nearest
 
 if TYPE_CHECKING:
     import keras

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.errors import DataError, nearest
+from toolkit.common.errors import DataError, nearest
 
 if TYPE_CHECKING:
     import keras

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 __all__ = ["BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy", "SquaredSigmoid"]
 

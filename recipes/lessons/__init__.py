@@ -12,10 +12,10 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import DataError, nearest
+from toolkit.common.errors import DataError, nearest
 
 if TYPE_CHECKING:
-    from recipes.lessons.page import Lesson
+    from recipes.lessons.tools.page import Lesson
 
 __all__ = ["LESSONS", "ON_YOUR_DATA", "show"]
 
@@ -26,12 +26,12 @@ LESSONS: dict[str, str] = {
     "gradients": "How do we know that a gradient is right?",
     "backprop": "How does one example change every weight?",
     "neuron": "What can one neuron decide, and what do three?",
-    "initialisation": "Why do weights start at random, and how large?",
+    "initialization": "Why do weights start at random, and how large?",
     "space": "What does each hidden layer do to the input?",
     "search": "Why follow the gradient rather than guess?",
     "descent": "How long a step, and after how many rows?",
-    "optimisers": "What do momentum, RMSprop and Adam add to the gradient?",
-    "regularisation": "What does a penalty do to weights and errors?",
+    "optimizers": "What do momentum, RMSprop and Adam add to the gradient?",
+    "regularization": "What does a penalty do to weights and errors?",
     "scaling": "Why scale the columns?",
     "perceptron": "When does the oldest learning rule stop?",
     "capacity": "How large a network, and for how many rows?",
@@ -44,10 +44,17 @@ LESSONS: dict[str, str] = {
 #: The lessons that take a table of your own in place of their example.
 ON_YOUR_DATA = frozenset(
     {
-        *("roundoff", "gradients", "space", "search", "optimisers", "regularisation", "scaling"),
+        *("roundoff", "gradients", "space", "search", "optimizers", "regularization", "scaling"),
         *("capacity", "hyperparameters", "worth", "online"),
     }
 )
+
+#: Names that lessons had before.
+FORMER_NAMES = {
+    "initialisation": "initialization",
+    "optimisers": "optimizers",
+    "regularisation": "regularization",
+}
 
 SEEDS = 2**32  # scikit-learn takes none from here on
 TYPED = ("data", "target", "task", "columns", "seed")  # what the command line takes too
@@ -71,8 +78,9 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
         >>> show("loses")
         Traceback (most recent call last):
         ...
-        toolkit.errors.DataError: 'loses' is not a lesson; `recipes lessons` lists them. Did you mean 'losses'?
+        toolkit.DataError: 'loses' is not a lesson; `recipes lessons` lists them. Did you mean 'losses'?
     """
+    name = FORMER_NAMES.get(name, name)
     if name not in LESSONS:
         raise DataError(f"{name!r} is not a lesson; `recipes lessons` lists them.{nearest(name, LESSONS)}")
     run = importlib.import_module(f"recipes.lessons.{name}").show

@@ -13,10 +13,19 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from recipes.lessons.layers import Layer, derive, read
-from recipes.lessons.page import Lesson, Picture
-from toolkit.drawing import BLUE, INK, LINE, MUTED, ORANGE, PAPER, log, panels
-from toolkit.errors import DataError
-from toolkit.wording import number
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    PAPER,
+    log,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import number
 
 __all__ = ["Passes", "follow", "show"]
 

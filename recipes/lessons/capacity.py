@@ -13,13 +13,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, error_name, error_text, load
-from recipes.lessons.sweep import Network, Sweep
-from toolkit.drawing import BLUE, GREY, INK, ORANGE, PAPER, ends, panels
-from toolkit.errors import DataError
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    ends,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import (
+    Rows,
+    error_name,
+    error_text,
+    load,
+)
+from recipes.lessons.tools.sweep import Network, Sweep
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import number
 from toolkit.heads import get_head
-from toolkit.wording import number
 
 __all__ = ["count", "show"]
 

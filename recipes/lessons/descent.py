@@ -10,9 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.shapes import START, X, Y
-from toolkit.drawing import BLUE, INK, MUTED, ORANGE, PAPER, SET, ends, log, panels
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    SET,
+    ends,
+    log,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.shapes import START, X, Y
 
 __all__ = ["cost", "descend", "show"]
 

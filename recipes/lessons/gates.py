@@ -11,8 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from toolkit.drawing import BLUE, GREY, INK, MUTED, ORANGE, PAPER, panels
-from toolkit.wording import number
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    panels,
+)
+from toolkit.common.formatting import number
 
 __all__ = ["Gate", "backward", "draw", "given", "maximum", "sigmoid", "table"]
 

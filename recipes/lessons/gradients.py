@@ -15,13 +15,29 @@ from numpy.typing import NDArray
 from scipy import special
 
 from recipes import samples
-from recipes.lessons.gates import Gate, draw, given, maximum, sigmoid, table
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, load
-from toolkit.drawing import BLUE, GREEN, INK, MUTED, ORANGE, SET, ends, panels
+from recipes.lessons.gates import (
+    Gate,
+    draw,
+    given,
+    maximum,
+    sigmoid,
+    table,
+)
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    SET,
+    ends,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import Rows, load
+from toolkit.common.formatting import number
 from toolkit.heads import get_head
-from toolkit.numerics import GradientCheck, gradient_check
-from toolkit.wording import number
+from toolkit.numerics.model_audit import GradientCheck, gradient_check
 
 __all__ = ["FORMULAS", "Formula", "show"]
 

@@ -11,11 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, error_name, error_text, load
-from recipes.lessons.sweep import Network, Sweep
-from toolkit.drawing import BLUE, GREY, INK, MUTED, ORANGE, log, panels
-from toolkit.wording import percent
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    log,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import (
+    Rows,
+    error_name,
+    error_text,
+    load,
+)
+from recipes.lessons.tools.sweep import Network, Sweep
+from toolkit.common.formatting import percent
 
 __all__ = ["explained", "show"]
 

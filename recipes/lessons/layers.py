@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toolkit.errors import DataError, nearest
+from toolkit.common.errors import DataError, nearest
 
 __all__ = ["Layer", "derive", "read"]
 
@@ -53,8 +53,8 @@ def read(
     import keras
     import tensorflow as tf
 
-    from toolkit.gradients import targets_for
     from toolkit.heads import DEFAULT_HEADS, get_head
+    from toolkit.numerics.gradients import targets_for
 
     if task not in DEFAULT_HEADS:
         raise DataError(f"task={task!r}: expected one of {', '.join(DEFAULT_HEADS)}.{nearest(task, DEFAULT_HEADS)}")

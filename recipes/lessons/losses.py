@@ -9,8 +9,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from toolkit.drawing import BLUE, INK, LINE, MUTED, ORANGE, SET, ends, panels
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    SET,
+    ends,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
 
 __all__ = ["hinge_terms", "losses_of", "show"]
 

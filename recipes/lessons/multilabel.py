@@ -11,11 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipes import multilabel
-from recipes.lessons.page import Lesson, Picture
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    PAPER,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
 from recipes.samples import SAMPLES, path
-from toolkit.comparisons import Comparison
-from toolkit.drawing import BLUE, INK, LINE, MUTED, ORANGE, PAPER, panels
-from toolkit.wording import metric_value, number
+from toolkit.common.formatting import number
+from toolkit.evaluation.metric_names import metric_value
+from toolkit.runs.comparison import Comparison
 
 __all__ = ["show"]
 

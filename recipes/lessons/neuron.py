@@ -13,8 +13,17 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from recipes.lessons.page import Lesson, Picture
-from toolkit.drawing import BLUE, INK, MUTED, ORANGE, SET, border, panels, plane
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    SET,
+    border,
+    panels,
+    plane,
+)
+from recipes.lessons.tools.page import Lesson, Picture
 
 __all__ = ["b_and_not_a", "score", "show"]
 

@@ -12,18 +12,30 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import error, error_name, prepare
-from toolkit import builders, tables, training
-from toolkit.drawing import BLUE, GREEN, GREY, INK, MUTED, ORANGE, SET, ends, panels
-from toolkit.encoding import Encoder
-from toolkit.errors import DataError
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    SET,
+    ends,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import error, error_name, prepare
+from toolkit import builders
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import number, percent
+from toolkit.data import dataset as tables
+from toolkit.data.dataset import Table
+from toolkit.data.encoding import Encoder
+from toolkit.data.target import Target, labels_of
 from toolkit.heads import DEFAULT_HEADS, get_head
-from toolkit.inference import Scorer
-from toolkit.runs import Run
-from toolkit.tables import Table
-from toolkit.targets import Target, labels_of
-from toolkit.wording import number, percent
+from toolkit.runs.run import Run
+from toolkit.training import fitting as training
+from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:
     import keras

@@ -10,8 +10,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from toolkit.drawing import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, border, ends, panels, plane
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    border,
+    ends,
+    panels,
+    plane,
+)
+from recipes.lessons.tools.page import Lesson, Picture
 
 __all__ = ["Learnt", "learn", "samples", "show"]
 

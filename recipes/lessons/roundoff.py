@@ -11,15 +11,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
 from recipes.samples import SAMPLES, path
-from toolkit.drawing import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, panels
-from toolkit.errors import DataError
-from toolkit.wording import number, percent
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import number, percent
 
 if TYPE_CHECKING:
     from toolkit.heads import Head
-    from toolkit.runs import Run
+    from toolkit.runs.run import Run
 
 __all__ = ["show"]
 
@@ -58,7 +67,7 @@ def show(data: Any = None, *, target: str | list[str] | None = None, task: str =
         >>> show("wine.csv", target="grower", task="regression")
         Traceback (most recent call last):
         ...
-        toolkit.errors.DataError: task='regression': expected 'binary', 'multiclass' or 'multilabel', which have
+        toolkit.DataError: task='regression': expected 'binary', 'multiclass' or 'multilabel', which have
         probabilities.
     """
     run = _run(data, target, task, seed)
@@ -208,7 +217,7 @@ def _sweep() -> pd.DataFrame:
 
 def _types(scores: NDArray[Any], y_true: NDArray[Any], head: Head) -> pd.DataFrame:
     """Compute the loss of each row in each type, from its logits and by way of probabilities."""
-    from toolkit.gradients import targets_for
+    from toolkit.numerics.gradients import targets_for
 
     scores = np.asarray(scores, np.float64)
     y = targets_for(y_true, scores.shape[1])

@@ -14,13 +14,19 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from recipes import samples
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, error_text, load
-from recipes.lessons.sweep import Network, Sweep
-from toolkit.drawing import BLUE, SET, ends, log, panels
-from toolkit.encoding import Encoder
-from toolkit.errors import DataError
-from toolkit.wording import number
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    SET,
+    ends,
+    log,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import Rows, error_text, load
+from recipes.lessons.tools.sweep import Network, Sweep
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import number
+from toolkit.data.encoding import Encoder
 
 __all__ = ["show"]
 

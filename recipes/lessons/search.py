@@ -12,10 +12,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import Rows, load
-from toolkit.drawing import BLUE, INK, MUTED, SET, ends, log, panels
-from toolkit.wording import number, percent
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    INK,
+    MUTED,
+    SET,
+    ends,
+    log,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import Rows, load
+from toolkit.common.formatting import number, percent
 
 __all__ = ["GRADIENT", "STRATEGIES", "Problem", "search", "show"]
 

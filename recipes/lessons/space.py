@@ -11,13 +11,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.playground import Recording, forward, page
-from recipes.lessons.rows import load
-from recipes.lessons.shapes import SHAPES, points
-from toolkit.drawing import INK, MUTED, dots, field, panels, regions
-from toolkit.errors import DataError, nearest
-from toolkit.wording import percent, plain
+from recipes.lessons.tools.drawing import (
+    INK,
+    MUTED,
+    dots,
+    field,
+    panels,
+    regions,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.playground import Recording, forward, page
+from recipes.lessons.tools.rows import load
+from recipes.lessons.tools.shapes import SHAPES, points
+from toolkit.common.errors import DataError, nearest
+from toolkit.common.formatting import percent, plain
 
 __all__ = ["show"]
 
@@ -199,8 +206,8 @@ class _Trainer:
         import tensorflow as tf
 
         from toolkit.builders import mlp
-        from toolkit.epochs import Worker
         from toolkit.heads import get_head
+        from toolkit.training.epochs import Worker
 
         units = len(plane.labels)
         head = get_head("multiclass", "softmax")

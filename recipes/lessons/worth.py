@@ -14,21 +14,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
-from recipes import defaults
-from recipes.lessons.page import Lesson, Picture
-from recipes.lessons.rows import prepare
+from recipes.lessons.tools.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    ends,
+    log,
+    panels,
+)
+from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.rows import prepare
 from recipes.samples import path
-from toolkit import builders, splitting, training
-from toolkit.baselines import fit_baselines
-from toolkit.drawing import BLUE, GREEN, GREY, PURPLE, ends, log, panels
-from toolkit.encoding import Encoder
-from toolkit.errors import DataError
+from recipes.workflow import defaults
+from toolkit import builders
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import duration, number
+from toolkit.data import split as splitting
+from toolkit.data.dataset import Table
+from toolkit.data.encoding import Encoder
+from toolkit.data.target import TASKS, Target
+from toolkit.evaluation.baselines import fit_baselines
+from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import DEFAULT_HEADS, get_head
-from toolkit.inference import Scorer
-from toolkit.metrics import Outcome
-from toolkit.tables import Table
-from toolkit.targets import TASKS, Target
-from toolkit.wording import duration, number
+from toolkit.training import fitting as training
+from toolkit.training.scoring import Scorer
 
 __all__ = ["robot_arm", "show"]
 

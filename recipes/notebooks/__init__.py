@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from toolkit.files import write_whole
+from toolkit.common.files import write_whole
 
 __all__ = ["NOTEBOOKS", "made", "source", "write"]
 

@@ -38,7 +38,7 @@ NETWORK: dict[str, dict[str, Any]] = {
 
 def options(change: dict[str, Any], network: dict[str, Any], task: str, rows: int, numbers: int) -> dict[str, Any]:
     """Return the options of one line of the table."""
-    from recipes import defaults
+    from recipes.workflow import defaults
     from toolkit.heads import DEFAULT_HEADS, get_head
 
     if not network:
@@ -50,7 +50,7 @@ def options(change: dict[str, Any], network: dict[str, Any], task: str, rows: in
 
 def error(name: str, seed: int, change: dict[str, Any], network: dict[str, Any]) -> tuple[float, float]:
     """Train on one table; return the error on its test rows (as in the bench of accuracy) and the seconds."""
-    from toolkit import tables
+    from toolkit.data import dataset as tables
 
     rows = datasets.load(name)
     recipe = importlib.import_module(f"recipes.{rows.task}")

@@ -57,7 +57,7 @@ def load(name: str) -> dict[str, Pair]:
 
         x, y = load_digits(return_X_y=True)
         return {"train": (x.reshape(-1, 8, 8).astype(np.uint8), y)}
-    from toolkit.image_archives import read_idx_set
+    from toolkit.data.images.archives import read_idx_set
 
     return read_idx_set(Path(os.environ["LOGITKIT_DATA"]) / name)
 
@@ -146,8 +146,9 @@ def epochs(count: int) -> list[Line]:
     """Measure seconds an epoch of the same network in our loop and in `model.fit`, round by round."""
     import keras
 
-    from toolkit import builders, training
+    from toolkit import builders
     from toolkit.heads import get_head
+    from toolkit.training import fitting as training
 
     head = get_head("multiclass", "softmax")
     rng = np.random.default_rng(0)

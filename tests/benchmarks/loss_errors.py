@@ -22,7 +22,12 @@ import numpy as np
 
 from tests.benchmarks.measuring import REPORTS, circumstances, markdown, write
 from tests.toolkit import test_losses as oracles
-from toolkit.losses import BinaryHinge, MulticlassHinge, SoftmaxCrossentropy, SquaredSigmoid
+from toolkit.losses import (
+    BinaryHinge,
+    MulticlassHinge,
+    SoftmaxCrossentropy,
+    SquaredSigmoid,
+)
 
 UNITS = (2, 5)
 

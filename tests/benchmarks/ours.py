@@ -35,8 +35,10 @@ def ours(
         side_by_side: Train them so, where the loop itself would train them in turns.
         xla: Have XLA compile convolutions too, which the loop itself would not.
     """
-    from toolkit import inference, training, turns
     from toolkit.heads import get_head
+    from toolkit.training import fitting as training
+    from toolkit.training import scoring as inference
+    from toolkit.training import turns
 
     training._XLA_STEPS = 0  # as in a training of the usual length
     if side_by_side:

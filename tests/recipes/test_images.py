@@ -13,12 +13,11 @@ from PIL import Image
 
 import toolkit
 from recipes import images
-from tests.recipes.test_cli import _run
-from tests.toolkit.test_image_figures import pixels_of
-from tests.toolkit.test_report import Page
-from toolkit.comparison_summary import summarise_comparison
-from toolkit.errors import DataError
-from toolkit.report import render
+from tests.helpers.cli import run_command
+from tests.helpers.pages import Page, pixels_of
+from toolkit.common.errors import DataError
+from toolkit.report.page import render
+from toolkit.report.summary.comparison import summarise_comparison
 
 QUICK = {"epochs": 1, "baselines": False, "progress": False}
 
@@ -152,7 +151,7 @@ def test_options_are_looked_at_before_pictures_which_may_take_minutes():
 def test_the_command_trains_as_the_function_does(shapes, capsys, tmp_path):
     saved, report = tmp_path / "shapes.keras", tmp_path / "shapes.html"
     words = ["--build", "mlp", "--hidden", "8,4", "--size", "8,6", "--seed", 3, "--epochs", 1, "--no-baselines"]
-    code, out, err = _run(capsys, "images", shapes, *words, "--no-progress", "--save", saved, "--report", report)
+    code, out, err = run_command(capsys, "images", shapes, *words, "--no-progress", "--save", saved, "--report", report)
     assert (code, err) == (0, "")
     assert "accuracy" in out
     assert "Note: 1 file that can't be read was left out: disc/broken.jpg (damaged)." in out
@@ -162,20 +161,20 @@ def test_the_command_trains_as_the_function_does(shapes, capsys, tmp_path):
     assert np.array_equal(toolkit.load(saved).decision_function(paths), run.decision_function(paths))
     again = shlex.split(run.settings["command"])
     assert again[:3] == ["recipes", "images", str(shapes)]
-    assert _run(capsys, *again[1:], "--save", tmp_path / "again.keras")[0] == 0
+    assert run_command(capsys, *again[1:], "--save", tmp_path / "again.keras")[0] == 0
     assert np.array_equal(toolkit.load(tmp_path / "again.keras").decision_function(paths), run.decision_function(paths))
 
 
 def test_a_folder_and_single_pictures_are_predicted_with_their_names(image_run, shapes, capsys, tmp_path):
     saved = image_run.save(tmp_path / "shapes.keras")
-    code, out, err = _run(capsys, "predict", saved, shapes, "-o", tmp_path / "out.csv")
+    code, out, err = run_command(capsys, "predict", saved, shapes, "-o", tmp_path / "out.csv")
     assert (code, out) == (0, f"150 predictions: {tmp_path / 'out.csv'}\n")
     assert "disc/broken.jpg (damaged)" in err
     written = pd.read_csv(tmp_path / "out.csv")
     assert written.columns.tolist() == ["file", "class", *(f"probability_{name}" for name in image_run.classes)]
     assert written["class"].tolist() == image_run.predict([shapes / name for name in written["file"]]).tolist()
     two = [shapes / "disc" / "001.png", shapes / "cross" / "000.png"]
-    code, out, _ = _run(capsys, "predict", saved, *two)
+    code, out, _ = run_command(capsys, "predict", saved, *two)
     assert [line.split(",")[0] for line in out.splitlines()] == ["file", *map(str, two)]
 
 
@@ -193,7 +192,7 @@ def test_a_folder_and_single_pictures_are_predicted_with_their_names(image_run, 
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(shapes, capsys, arguments, message):
-    code, out, err = _run(capsys, *[word.format(shapes=shapes) for word in arguments])
+    code, out, err = run_command(capsys, *[word.format(shapes=shapes) for word in arguments])
     assert (code, out) == (2, "")
     assert err.startswith("recipes: ")
     assert err.count("\n") == 1
@@ -201,7 +200,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(shapes, capsys, arguments, messag
 
 
 def test_help_offers_what_images_have_and_says_of_which_network_it_is(capsys):
-    code, out, _ = _run(capsys, "images", "--help")
+    code, out, _ = run_command(capsys, "images", "--help")
     offered = re.findall(r"^  --([\w-]+)", out, re.MULTILINE)
     assert (code, len(offered)) == (0, len(set(offered)))
     assert {"validation", "shift", "filters", "hidden", "seeds"} <= set(offered)
@@ -221,7 +220,7 @@ def test_the_options_that_an_error_lists_are_those_of_images(shapes):
 
 def test_a_table_can_not_be_several_files(runs, capsys, tmp_path):
     saved = runs["regression"].save(tmp_path / "diabetes.keras")
-    code, _, err = _run(capsys, "predict", saved, "a.csv", "b.csv")
+    code, _, err = run_command(capsys, "predict", saved, "a.csv", "b.csv")
     assert (code, err) == (2, "recipes: 2 files were given; expected one table of rows to predict.\n")
 
 

@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
-from recipes.notebooks import NOTEBOOKS, made, source, write
+from recipes.notebooks import (
+    NOTEBOOKS,
+    made,
+    source,
+    write,
+)
 
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # nbformat 4.5
 

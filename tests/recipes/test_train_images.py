@@ -9,11 +9,18 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import toolkit
-from recipes import binary, defaults, multiclass, multilabel, regression
-from toolkit import baselines, training
-from toolkit.errors import DataError
+from recipes import (
+    binary,
+    multiclass,
+    multilabel,
+    regression,
+)
+from recipes.workflow import defaults
+from toolkit.common.errors import DataError
+from toolkit.evaluation import baselines
 from toolkit.heads import get_head
-from toolkit.report import render
+from toolkit.report.page import render
+from toolkit.training import fitting as training
 
 QUICK = {"epochs": 2, "progress": False, "baselines": False, "filters": 4, "batch_size": 32}
 ROWS = 240

@@ -6,8 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from toolkit.builders import ACTIVATIONS, architecture, cnn, linear, mlp
-from toolkit.errors import DataError
+from toolkit.builders import (
+    ACTIVATIONS,
+    architecture,
+    cnn,
+    linear,
+    mlp,
+)
+from toolkit.common.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from toolkit.errors import DataError
-from toolkit.heads import DEFAULT_HEADS, HEADS, Head, get_head
+from toolkit.common.errors import DataError
+from toolkit.heads import (
+    DEFAULT_HEADS,
+    HEADS,
+    Head,
+    get_head,
+)
 
 SCORES = np.random.default_rng(0).normal(scale=3, size=(50, 4))
 

@@ -14,8 +14,13 @@ import tensorflow as tf
 from keras import ops
 from sklearn.metrics import hinge_loss
 
-from toolkit.errors import DataError
-from toolkit.losses import BinaryHinge, MulticlassHinge, SoftmaxCrossentropy, SquaredSigmoid
+from toolkit.common.errors import DataError
+from toolkit.losses import (
+    BinaryHinge,
+    MulticlassHinge,
+    SoftmaxCrossentropy,
+    SquaredSigmoid,
+)
 
 LOSSES = {
     "hinge": MulticlassHinge(),

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recipes.lessons import backprop
 from toolkit.builders import mlp
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 SMALL = [([[1.0, -1.0]], [0.0, 0.0], "relu"), ([[2.0], [1.0]], [0.5], "linear")]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recipes.lessons import capacity
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 
 @pytest.fixture(scope="module")

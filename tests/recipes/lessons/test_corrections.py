@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from recipes import lessons
-from recipes.lessons.page import DECKS
+from recipes.lessons.tools.page import DECKS
 
 #: Tag of a lecture -> what a correction calls it.
 CALLED = {"W2": "Week 2", "NN": "CS 434", "MB": "Mason Brain", "SC": "IIIT Sri City", "HB": "HBNU"}
@@ -17,7 +17,7 @@ CALLED = {"W2": "Week 2", "NN": "CS 434", "MB": "Mason Brain", "SC": "IIIT Sri C
 #: What a lesson's corrections have to say of a lecture, a phrase an error.
 RIGHT = [
     ("losses", "W2", "12.9 and the mean 5.2667"),
-    ("regularisation", "W2", "it penalises the weights that are not zero"),
+    ("regularization", "W2", "it penalises the weights that are not zero"),
     ("neuron", "W2", "close to 0 for large negative z only"),
     ("losses", "W2", "one minus sign"),
     ("losses", "W2", "it is ŷ that must come close to 1"),
@@ -33,7 +33,7 @@ RIGHT = [
     ("backprop", "MB", "with no other factor"),
     ("backprop", "MB", "is fed the activation A"),
     ("losses", "MB", "softmax is taken of scores, not of “log probabilities”"),
-    ("regularisation", "MB", "under L2 lacks its factor 2"),
+    ("regularization", "MB", "under L2 lacks its factor 2"),
     ("descent", "MB", "only while the rate is small enough"),
     ("losses", "MB", "judge numbers by RMSE or R²"),
     ("losses", "MB", "a cross-entropy is a loss, never an activation"),

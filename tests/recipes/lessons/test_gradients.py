@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from recipes.lessons import gates, gradients
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from recipes.lessons import hyperparameters
-from recipes.lessons.rows import load
-from recipes.lessons.sweep import Sweep
-from toolkit.errors import DataError
+from recipes.lessons.tools.rows import load
+from recipes.lessons.tools.sweep import Sweep
+from toolkit.common.errors import DataError
 
 ERROR = hyperparameters.ERROR
 

@@ -7,8 +7,8 @@ import pytest
 
 from recipes.lessons import multilabel
 from recipes.samples import path
-from toolkit import tables
-from toolkit.encoding import Encoder
+from toolkit.data import dataset as tables
+from toolkit.data.encoding import Encoder
 
 
 @pytest.fixture(scope="module")

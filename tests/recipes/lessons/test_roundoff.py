@@ -10,8 +10,8 @@ import pytest
 from scipy.special import expit
 
 from recipes.lessons import roundoff
-from toolkit.errors import DataError
-from toolkit.numerics import audit
+from toolkit.common.errors import DataError
+from toolkit.numerics.model_audit import audit
 
 SUM = "The sum that should be 2/10,000"
 ROW = "One wrong row, surer and surer"

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes.lessons import scaling, sweep
-from recipes.lessons.rows import error, load
+from recipes.lessons import scaling
+from recipes.lessons.tools import sweep
+from recipes.lessons.tools.rows import error, load
 from recipes.samples import path
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime
 from sklearn.metrics import log_loss
 
 from recipes.lessons import search
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
 
 RANDOM = np.random.default_rng(0)
 

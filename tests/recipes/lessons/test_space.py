@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from recipes.lessons import space
-from recipes.lessons.page import Lesson, write_index
-from recipes.lessons.playground import Recording, forward, page
-from toolkit.errors import DataError
+from recipes.lessons.tools.page import Lesson, write_index
+from recipes.lessons.tools.playground import Recording, forward, page
+from toolkit.common.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from recipes.lessons import worth
-from toolkit import tables
-from toolkit.errors import DataError
+from toolkit.common.errors import DataError
+from toolkit.data import dataset as tables
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""What the lessons share: pages, rows, drawing, sweeps."""

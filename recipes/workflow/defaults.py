@@ -1,0 +1,217 @@
+"""What a recipe chooses where the user says nothing: one visible place, shown in the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toolkit.common.errors import DataError, nearest
+from toolkit.heads import Head
+from toolkit.training.fitting import default_epochs
+
+__all__ = [
+    "COMPARED",
+    "EFFORTS",
+    "IMAGE_EFFORTS",
+    "check_effort",
+    "choose",
+    "choose_for_images",
+    "encoding",
+    "image_epochs",
+    "networks",
+]
+
+#: Networks that are trained, by effort: they answer with the mean of their scores, and each leaves out another fold
+#: of the rows to choose its epoch on. Of images one: convolutions are not trained side by side.
+EFFORTS = {"quick": 1, "default": 4, "best": 16}
+
+#: The same of images: filters of the first convolution, and passes in shares of `image_epochs`.
+IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
+
+#: The heads that `compare` takes; the others are set against the first.
+COMPARED: dict[str, tuple[str, ...]] = {
+    "regression": ("squared", "absolute", "huber"),
+    "binary": ("logistic", "hinge", "squared_hinge", "squared_sigmoid"),
+    "multiclass": ("softmax", "hinge", "squared_hinge"),
+    "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
+}
+
+# RealMLP's parts (Holzmueller et al. 2024), which writes the rates 16 times larger: for a layer with one input.
+_NETWORK = {"bias_spread": 1.0, "dropout": 0.15}
+_SMOOTHING = 0.1
+_IMAGE_RATE = 0.005
+_RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
+
+
+def check_effort(effort: str) -> None:
+    """Refuse a word that is no effort.
+
+    Raises:
+        DataError: The effort is unknown.
+    """
+    if not isinstance(effort, str) or effort not in EFFORTS:
+        raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
+
+
+def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *, own: bool = False) -> dict[str, Any]:
+    """Return the options of `toolkit.data.encoding.Encoder.fit`.
+
+    Numbers are cut into pieces (Gorishniy et al. 2022) for the default network alone: where there are 2,000 rows or
+    more to fill them, 100 each, and not too many columns.
+
+    Args:
+        asked: The options given, by place.
+        rows: Number of training rows.
+        numbers: Number of columns of numbers.
+        own: Whether the builder is the user's own.
+
+    Example:
+        >>> encoding({"model": {}, "encoding": {}}, 13_000, 8)
+        {'scaling': 'smooth', 'pieces': 32}
+    """
+    pieces = 0 if own or asked["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
+    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(asked["encoding"])
+
+
+def choose(
+    head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], rows: int, *, own: bool = False
+) -> dict[str, Any]:
+    """Return the options of the builder and of the training that suit what was asked.
+
+    A network of which the user names a width, an activation or the like is theirs: it is one network, and gets no
+    dropout and no smoothed labels unasked. A builder or an optimiser of the user's own is trained as Keras would.
+
+    What each part brings is measured in ``reports/benchmarks/ablation.md``. On california_housing: the scale of the
+    columns, a rate for each layer, the waves of the rate and spread biases 3 % of the error each, dropout 0.6 %, pieces
+    9 %. On digits smoothed labels bring a third, a rate for each layer a sixth, the scale of the columns an eighth. On
+    wine_quality_white each of the parts costs up to 2 %. Four networks help on all three.
+
+    Args:
+        head: What the scores mean.
+        effort: A word of `EFFORTS`.
+        asked: The options given, by place.
+        rows: Number of training rows.
+        own: Whether the builder is the user's own.
+
+    Returns:
+        ``model`` and ``training``: options by name.
+
+    Example:
+        >>> from toolkit.heads import get_head
+        >>> nothing = {"model": {}, "training": {}}
+        >>> choose(get_head("binary", "logistic"), "default", nothing, 300)["model"]
+        {'bias_spread': 1.0, 'dropout': 0.15}
+        >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}}, 300)["model"]
+        {}
+    """
+    check_effort(effort)
+    named = own or bool(asked["model"])
+    training: dict[str, Any] = {}
+    if not own and "optimizer" not in asked["training"]:
+        penalised = {"l1", "l2", "max_norm"} & set(asked["model"])
+        training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalised}
+        if "callbacks" not in asked["training"]:  # one of them may move the rate
+            training["schedule"] = "cycles"
+        if not named:
+            # Fewer passes than a plain network needs: the rates are higher.
+            training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows)}
+            if head.can_be_smoothed:
+                training["label_smoothing"] = _SMOOTHING
+    return {
+        "model": {} if named else dict(_NETWORK),
+        "training": training,
+    }
+
+
+def _batch_size(rows: int) -> int:
+    """Return the rows a step: ten steps a pass where rows are few, then 256, and 1,024 of very many.
+
+    Example:
+        >>> [_batch_size(rows) for rows in (100, 640, 3_000, 500_000)]
+        [16, 64, 256, 1024]
+    """
+    return 1_024 if rows > 200_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
+
+
+def networks(effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> int:
+    """Return how many networks are trained: as many as the user says, several of the default one, else one.
+
+    Args:
+        effort: A word of `EFFORTS`.
+        asked: The options given, by place.
+        own: Whether the builder is any other than `mlp`, or the rows are images.
+
+    Raises:
+        DataError: The user's number is none.
+
+    Example:
+        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
+        >>> networks("default", nothing), networks("default", nothing | {"model": {"hidden": (25, 15)}})
+        (4, 1)
+    """
+    seeds = asked["ensemble"].get("seeds")
+    if seeds is not None:
+        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+            raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
+        return seeds
+    single = own or asked["model"] or not isinstance(asked["training"].get("optimizer", ""), str)
+    return 1 if single else EFFORTS[effort]  # an optimiser of the user's own is for one network
+
+
+def choose_for_images(
+    head: Head,
+    effort: str,
+    asked: Mapping[str, Mapping[str, Any]],
+    rows: int,
+    shape: Sequence[int],
+    builder: str,
+) -> dict[str, Any]:
+    """Return the same for images.
+
+    More effort makes the `cnn` wider and trains it longer. The other builders are trained as on a table.
+
+    Args:
+        head: What the scores mean.
+        effort: A word of `EFFORTS`.
+        asked: The options given, by place.
+        rows: Number of training images.
+        shape: Height, width and channels of an image.
+        builder: `"cnn"`, `"mlp"`, `"linear"`, or anything else for a builder of the user's own.
+
+    Returns:
+        As `choose`.
+
+    Example:
+        >>> from toolkit.heads import get_head
+        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
+        >>> found = choose_for_images(get_head("binary", "logistic"), "default", nothing, 51_000, (28, 28, 1), "cnn")
+        >>> found["model"], found["training"]["epochs"], found["training"]["shift"]
+        ({'filters': 32}, 16, 2)
+    """
+    if builder != "cnn":
+        found = choose(head, effort, asked, rows, own=builder != "mlp")
+        found["training"].pop("feature_scale", None)  # of columns
+        return found
+    check_effort(effort)
+    filters, passes = IMAGE_EFFORTS[effort]
+    training: dict[str, Any] = {
+        "epochs": max(1, round(passes * image_epochs(rows))),
+        "batch_size": 32 if rows <= 2_000 else 64 if rows <= 20_000 else 128,
+        "shift": min(shape[:2]) // 14,
+    }
+    if "optimizer" not in asked["training"]:
+        training["learning_rate"] = _IMAGE_RATE
+        if head.can_be_smoothed:
+            training["label_smoothing"] = _SMOOTHING
+    return {"model": {"filters": filters}, "training": training}
+
+
+def image_epochs(rows: int) -> int:
+    """Return the passes that suit a number of training images: fewer of more images, half for eight times as many.
+
+    Example:
+        >>> [image_epochs(rows) for rows in (100, 1_000, 10_000, 51_000, 1_000_000)]
+        [100, 59, 28, 16, 6]
+    """
+    return max(5, min(100, round(16 * (51_000 / rows) ** (1 / 3))))

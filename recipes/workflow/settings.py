@@ -1,0 +1,110 @@
+"""What was asked and what was resolved, written down: for the report, for the saved run, and to repeat a training."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recipes.workflow.options import options_of
+from toolkit import __version__
+
+__all__ = ["calls", "circumstances", "resolved", "shown"]
+
+_LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplotlib")
+
+# Options written with commas on the command line; other lists repeat the option.
+_BY_LAYER = ("hidden", "activation", "dropout", "heads", "size", "sizes")
+
+
+def calls(function: str, words: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the call and the command line that repeat a training or a comparison.
+
+    Args:
+        function: What is called, such as ``"binary.train"``.
+        words: The same on the command line, after ``recipes``.
+        data: What was given as data.
+        given: Every argument that differs from its default.
+
+    Returns:
+        ``call``, and ``command``: None where a value can't be written on a command line.
+
+    Example:
+        >>> calls("binary.train", "binary", "a.csv", {"target": "y", "hidden": (8, 4)})["command"]
+        'recipes binary a.csv --target y --hidden 8,4'
+    """
+    source = repr(str(data)) if isinstance(data, str | Path) else "(X, y)" if isinstance(data, tuple) else "data"
+    call = ", ".join([source, *(f"{name}={_code(value)}" for name, value in given.items())])
+    written = [_words(name, value) for name, value in given.items()]
+    command = None
+    if isinstance(data, str | Path) and None not in written:
+        options = (word for some in written for word in some or [])
+        command = shlex.join(["recipes", *words.split(), str(data), *options])
+    return {"call": f"{function}({call})", "command": command}
+
+
+def circumstances() -> dict[str, Any]:
+    """Return versions, machine and time."""
+    return {
+        "versions": {"logitkit": __version__} | {name: version(name) for name in _LIBRARIES},
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "created": datetime.now().strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options of a function, its defaults overlaid by what was given, as JSON can hold them."""
+    # What a recipe itself gives is no default.
+    defaults = {name: option.default for name, option in options_of(function, but=("seed", "pixels")).items()}
+    return shown(defaults | dict(given))
+
+
+def shown(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as JSON can hold them; a table is named by its shape."""
+    return {name: _plain(value) for name, value in options.items()}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, pd.DataFrame | pd.Series | np.ndarray):
+        return f"{type(value).__name__} of shape {value.shape}"
+    if isinstance(value, tuple | list | set | range):
+        return [_plain(v) for v in value]
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _code(value: Any) -> str:
+    if isinstance(value, Path):
+        return repr(str(value))
+    if value is None or isinstance(value, bool | int | float | str | dict):
+        return repr(value)
+    if isinstance(value, list | tuple) and all(isinstance(v, int | float | str) for v in value):
+        return repr(value)
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _words(name: str, value: Any) -> list[str] | None:
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [option if value else f"--no-{option[2:]}"]
+    if isinstance(value, int | float | str | Path):
+        return [option, str(value)]
+    if isinstance(value, dict):
+        return [option, ",".join(f"{label}={weight}" for label, weight in value.items())]
+    if isinstance(value, list | tuple) and all(isinstance(v, int | float | str) for v in value):
+        if name in _BY_LAYER:
+            return [option, ",".join(map(str, value))]
+        return [word for v in value for word in (option, str(v))]
+    return None

@@ -1,0 +1,124 @@
+"""The command line: the same runs, one line for a mistake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import toolkit
+from recipes import multiclass
+from recipes.samples import path
+from tests.helpers.cli import run_command
+
+QUICK = ["--epochs", "3", "--no-progress", "--no-baselines"]
+
+
+def test_a_task_command_trains_as_the_function_does(capsys, tmp_path):
+    saved, report = tmp_path / "wine.keras", tmp_path / "wine.html"
+    code, out, err = run_command(
+        capsys, "multiclass", path("wine"), "--target", "grower", "--hidden", "8,4", "--activation", "tanh,relu",
+        "--seed", 3, "--class-weight", "balanced", "--save", saved, "--report", report, *QUICK,
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "accuracy" in out
+    assert report.read_text().startswith("<!doctype html>")
+    run = multiclass.train(
+        path("wine"), target="grower", hidden=(8, 4), activation=("tanh", "relu"), seed=3, class_weight="balanced",
+        epochs=3, progress=False, baselines=False,
+    )  # fmt: skip
+    assert np.array_equal(toolkit.load(saved).decision_function(path("wine")), run.decision_function(path("wine")))
+
+
+def test_the_report_names_a_command_line_that_gives_the_same_run(capsys, tmp_path):
+    run = multiclass.train(
+        path("wine"), target="grower", hidden=(8,), epochs=3, drop=["hue"], progress=False, baselines=False, seed=5
+    )
+    saved = tmp_path / "again.keras"
+    import shlex
+
+    words = shlex.split(run.settings["command"])
+    assert words[0] == "recipes"
+    assert run_command(capsys, *words[1:], "--save", saved)[0] == 0
+    assert np.array_equal(toolkit.load(saved).decision_function(path("wine")), run.decision_function(path("wine")))
+
+
+def test_compare_prints_a_line_a_head_and_writes_the_report(capsys, tmp_path):
+    report = tmp_path / "heads.html"
+    code, out, err = run_command(
+        capsys, "compare", "multiclass", path("wine"), "--target", "grower", "--heads", "softmax,hinge", "--seeds", 2,
+        "--report", report, "--hidden", "4", "--epochs", 2, "--no-progress",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["softmax", "hinge"]
+    assert {"hinge", "softmax", "accuracy"} <= set(out.splitlines()[3].replace(":", "").split())
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_predict_writes_labels_and_probabilities(runs, capsys, tmp_path):
+    saved = runs["multiclass"].save(tmp_path / "wine.keras")
+    code, out, _ = run_command(capsys, "predict", saved, path("wine"), "-o", tmp_path / "out.csv")
+    assert (code, out) == (0, f"178 predictions: {tmp_path / 'out.csv'}\n")
+    written = pd.read_csv(tmp_path / "out.csv")
+    assert written["grower"].tolist() == runs["multiclass"].predict(path("wine")).tolist()
+    assert written.filter(like="probability_").sum(axis=1).to_numpy() == pytest.approx(np.ones(178))
+
+
+def test_predict_prints_without_an_output(runs, capsys, tmp_path):
+    saved = runs["regression"].save(tmp_path / "diabetes.keras")
+    code, out, _ = run_command(capsys, "predict", saved, path("diabetes"))
+    assert code == 0
+    assert len(out.splitlines()) == 443
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["multiclass", "nowhere.csv", "--target", "y"], "no such file"),
+        (["multiclass", path("wine"), "--target", "growr"], "Did you mean 'grower'"),
+        (["multiclass", path("wine"), "--target", "grower", "--hiden", "4"], "--hiden"),
+        (["multiclass", path("wine"), "--target", "grower", "--hidden", "many"], "64,32"),
+        (["multiclass", path("wine"), "--target", "grower", "--optimizer", "adm"], "Did you mean 'adam'"),
+        (["multiclass", path("wine")], "--target"),
+        (["binary", path("wine"), "--target", "grower"], "multiclass"),
+        (["regression", path("wine"), "--target", "grower"], "grower"),
+        (["multiclass", path("wine"), "--target", "grower", "--save", "run.h5"], "must end in .keras"),
+        (["multclass", path("wine")], "multclass"),
+        (["compare", "multiclass", path("wine"), "--target", "grower", "--heads", "softmax"], "two different heads"),
+        (["binary", path("wine"), "--target", "grower", "--head", "hige"], "Did you mean 'hinge'"),
+        (["predict", "no.keras", path("wine")], "no such file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, message):
+    code, out, err = run_command(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("recipes: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seconds", "text"),
+    [(["--version"], 1, "recipes, version"), (["--help"], 1, "multilabel"), (["binary", "--help"], 3, "--max-norm")],
+)
+def test_help_comes_quickly(arguments, seconds, text):
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "recipes", *arguments], capture_output=True, text=True, check=True)
+        times.append(time.perf_counter() - start)
+        assert text in done.stdout
+    assert min(times) < seconds
+
+
+def test_the_demo_ends_with_the_paths_of_four_reports(capsys, tmp_path):
+    code, out, _ = run_command(capsys, "demo", "--reports", tmp_path)
+    assert code == 0
+    paths = [line.strip() for line in out.splitlines()[-4:]]
+    assert paths == [str(tmp_path / f"{name}.html") for name in ("diabetes", "breast_cancer", "wine", "street_scenes")]
+    assert all((tmp_path / file).stat().st_size < 1_000_000 for file in paths)

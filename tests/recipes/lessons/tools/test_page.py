@@ -1,0 +1,236 @@
+"""What every lesson shares: its page, its tables and figures, the index, and the command."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes import cli, lessons
+from recipes.lessons.tools.drawing import panels
+from recipes.lessons.tools.page import (
+    DECKS,
+    Lesson,
+    Picture,
+    write_index,
+)
+from toolkit.common.errors import DataError
+
+HOSTILE = "</style><script>alert(1)</script>\"'& 😀 العربية " + "x" * 300
+
+
+def _figure(width=3.6):
+    with panels(width=width) as (figure, axes):
+        axes[0, 0].plot([0, 1], [1, 2])
+    return figure
+
+
+def _lesson(**changes):
+    pictures = (
+        Picture("Narrow", "Look here. It means that.", _figure(), "a line", pd.DataFrame({"x": [0.0, 1.0]})),
+        Picture("Wide", "Look there.", _figure(7.2), "a longer line"),
+        Picture("Table", "Read.", table=pd.DataFrame({"loss": [5.266666, np.nan]}, index=["mean", "none"]), digits=5),
+    )
+    return Lesson(**({"name": "losses", "title": "T", "summary": "S.", "pictures": pictures} | changes))
+
+
+def _text(lesson, tmp_path):
+    return lesson.report(tmp_path / "page.html").read_text()
+
+
+def test_a_lesson_gives_its_tables_and_figures_by_the_titles_of_its_pictures():
+    lesson = _lesson()
+    assert list(lesson.tables) == ["Narrow", "Table"]
+    assert lesson.table is lesson.tables["Narrow"]
+    assert list(lesson.figures) == ["Narrow", "Wide"]
+    assert _lesson(pictures=()).table.empty
+
+
+def test_a_page_asks_for_nothing_and_runs_nothing(tmp_path):
+    text = _text(_lesson(corrections=("It is 12.9.",), decks=("W2", "HB"), data="three rows"), tmp_path)
+    assert "default-src 'none'" in text
+    assert not re.search(r"<script|<link rel=\"stylesheet|url\((?!#)|(src|href)=\"(?!#|data:)", text)
+    for words in ("Look here. It means that.", "It is 12.9.", DECKS["W2"], DECKS["HB"], "three rows", "a longer line"):
+        assert words in text
+    assert lessons.LESSONS["losses"] in text
+
+
+def test_a_page_names_every_section_in_its_contents(tmp_path):
+    text = _text(_lesson(corrections=("Right.",)), tmp_path)
+    assert set(re.findall(r'<li><a href="#([^"]+)"', text)) == set(re.findall(r'<section id="([^"]+)"', text))
+    assert len(re.findall(r"<section ", text)) == 4
+
+
+def test_the_same_lesson_gives_the_same_bytes(tmp_path):
+    assert _text(_lesson(), tmp_path) == _text(_lesson(), tmp_path)
+
+
+def test_text_of_the_user_cannot_leave_its_place(tmp_path):
+    table = pd.DataFrame({HOSTILE: [HOSTILE, "b"]}, index=pd.Index([HOSTILE, "c"], name=HOSTILE))
+    text = _text(_lesson(data=HOSTILE, pictures=(Picture(HOSTILE, HOSTILE, _figure(), HOSTILE, table),)), tmp_path)
+    assert "<script" not in text
+    assert len(re.findall("</style>", text)) == 1
+
+
+def test_numbers_are_said_with_the_digits_of_their_picture(tmp_path):
+    text = _text(_lesson(), tmp_path)
+    assert "5.2667<" in text
+    assert ">–<" in text  # what is missing
+    assert "nan" not in text
+
+
+def test_a_long_and_wide_table_is_capped_and_the_page_says_so(tmp_path):
+    table = pd.DataFrame(np.arange(30_000).reshape(1000, 30))
+    text = _text(_lesson(pictures=(Picture("Big", "Look.", table=table),)), tmp_path)
+    assert "60 of 1,000 rows, evenly spaced. 14 more columns are not shown." in text
+    assert ">0<" in text
+    assert ">29,970<" in text  # the first cells of the first and of the last row
+
+
+def test_a_report_is_an_html_page_in_a_folder_that_is_made(tmp_path):
+    assert _lesson().report(tmp_path / "new" / "page") == tmp_path / "new" / "page.html"
+    with pytest.raises(DataError, match=r"ends in \.html"):
+        _lesson().report(tmp_path / "page.pdf")
+
+
+def test_a_notebook_shows_the_page_in_a_frame_without_its_contents():
+    shown = _lesson()._repr_html_()
+    assert shown.startswith('<iframe sandbox=""')
+    assert "Look here. It means that." in shown
+    assert "<nav" not in shown
+
+
+def test_the_index_lists_question_and_answer_of_each_lesson_in_order(tmp_path):
+    text = write_index([_lesson(name=name, summary=f"Answer of {name}.") for name in lessons.LESSONS], tmp_path)
+    assert text == tmp_path / "index.html"
+    found = re.findall(r'<a href="(\w+)\.html">([^<]+)</a>\s*<p>([^<]+)</p>', text.read_text())
+    assert found == [(name, asks, f"Answer of {name}.") for name, asks in lessons.LESSONS.items()]
+
+
+@pytest.mark.parametrize("name", lessons.LESSONS)
+def test_every_lesson_takes_a_table_where_the_list_says_so(name):
+    parameters = inspect.signature(importlib.import_module(f"recipes.lessons.{name}").show).parameters
+    asked = {"data", "target", "task", "seed"} & set(parameters)
+    assert asked == {"data", "target", "task", "seed"} if name in lessons.ON_YOUR_DATA else "data" not in asked
+
+
+def test_a_page_says_how_to_run_its_lesson_on_a_table_of_ones_own(tmp_path):
+    words = "recipes lessons scaling data.csv --target y"
+    assert words in _text(_lesson(name="scaling"), tmp_path)
+    assert "data.csv" not in _text(_lesson(name="losses"), tmp_path)
+
+
+def test_a_page_says_how_it_was_made(tmp_path):
+    lesson = lessons.show("descent", seed=np.int64(7))
+    assert lesson.again == ('lessons.show("descent", seed=7)', "recipes lessons descent --seed 7")
+    text = html.unescape(_text(lesson, tmp_path))
+    assert 'lesson = lessons.show("descent", seed=7)\n' in text
+    assert "<code>recipes lessons descent --seed 7</code>" in text
+    assert lessons.show("descent", seed=0).again[1] == "recipes lessons descent"
+
+
+@pytest.mark.parametrize(
+    ("given", "again"),
+    [
+        (
+            {"data": Path("my data.csv"), "target": "y", "task": "binary", "columns": ("a", "b")},
+            (
+                'lessons.show("space", "my data.csv", target="y", task="binary", columns=["a", "b"])',
+                "recipes lessons space 'my data.csv' --target y --task binary --columns a --columns b",
+            ),
+        ),
+        ({"data": pd.DataFrame({"y": [1]}), "target": "y"}, ()),
+        ({"data": (np.ones((2, 1)), np.ones(2))}, ()),
+    ],
+)
+def test_what_is_typed_again_names_the_file_and_there_is_nothing_to_type_without_one(tmp_path, given, again):
+    assert lessons._again("space", given) == again
+    shown = re.findall(r"recipes lessons (\w+) [^<]*data", _text(_lesson(name="scaling", again=again), tmp_path))
+    assert shown == ["space", "scaling"] if again else ["scaling"]
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    assert _figure()._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (["loses"], {}, "Did you mean 'losses'"),
+        (["losses", "data.csv"], {}, r"takes no table\."),
+        (["backprop", "data.csv"], {}, "takes no table, but a network"),
+        (["losses"], {"seed": 1}, "takes nothing"),
+        (["scaling", "a.csv", "y"], {}, "no more than 1 without a name"),
+        (["scaling"], {"target": "y"}, "target needs a table"),
+        (["space"], {"columns": ["a", "b"], "task": "binary"}, "task and columns needs a table"),
+        (["descent"], {"seed": -1}, "seed=-1: expected a whole number"),
+        (["descent"], {"seed": 1.5}, "seed=1.5"),
+        (["descent"], {"seed": True}, "seed=True"),
+        (["descent"], {"seed": 2**32}, "from 0 to 4294967295"),
+    ],
+)
+def test_a_lesson_refuses_what_it_cannot_use(arguments, options, message):
+    with pytest.raises(DataError, match=message):
+        lessons.show(*arguments, **options)
+
+
+def _run(capsys, *arguments):
+    code = 0
+    try:
+        cli.main(["lessons", *map(str, arguments)])
+    except SystemExit as exit:
+        code = exit.code
+    return code, *capsys.readouterr()
+
+
+def test_the_command_lists_every_lesson_with_its_question(capsys):
+    code, out, err = _run(capsys)
+    assert (code, err) == (0, "")
+    listed = [line.split(maxsplit=1) for line in out.splitlines()]
+    assert listed[:-2] == [[name, asks] for name, asks in lessons.LESSONS.items()]
+
+
+def test_the_command_writes_one_page(capsys, tmp_path):
+    code, out, err = _run(capsys, "losses", "--reports", tmp_path)
+    assert (code, out, err) == (0, f"{tmp_path / 'losses.html'}\n", "")
+    assert "12.9" in (tmp_path / "losses.html").read_text()
+
+
+def test_the_command_writes_the_book_with_its_index(capsys, tmp_path, monkeypatch):
+    for name in lessons.LESSONS.keys() - {"losses", "neuron"}:
+        monkeypatch.delitem(lessons.LESSONS, name)
+    code, out, err = _run(capsys, "--all", "--reports", tmp_path)
+    assert (code, err) == (0, "")
+    assert out.split() == [str(tmp_path / f"{name}.html") for name in ("losses", "neuron", "index")]
+    assert (tmp_path / "index.html").read_text().count("<li>") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["losess"], "Did you mean 'losses'"),
+        (["losses", "--seed", "1"], "takes nothing"),
+        (["losses", "--all"], "leave NAME"),
+        (["roundoff", "--target", "y"], "needs a table"),
+        (["space", "--columns", "a", "--columns", "b"], "needs a table"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(capsys, tmp_path, arguments, message):
+    code, out, err = _run(capsys, *arguments, "--reports", tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith("recipes: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_two_columns_are_named_on_the_command_line(capsys, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(80.0), "b": np.arange(80.0)[::-1], "y": np.arange(80) % 2})
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    code, _, err = _run(capsys, "space", tmp_path / "own.csv", "--target", "y", "--columns", "a", "--columns", "B")
+    assert (code, err) == (2, "recipes: 'B' is not one of the columns of numbers.\n")

@@ -1,0 +1,50 @@
+"""Baselines beside a comparison: on the rows of each seed, and no more often than that takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes import regression
+from toolkit.evaluation.metrics import evaluate
+
+QUICK = {"epochs": 1, "progress": False, "hidden": (4,), "heads": ("squared", "absolute"), "seeds": 2}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, 2))
+    return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": 3 * x[:, 0] + random.normal(0, 0.1, 120)})
+
+
+def test_each_split_has_its_own_baselines(frame):
+    comparison = regression.compare(frame, target="y", **QUICK)
+    first, second = (comparison.baseline_outcomes[seed] for seed in (0, 1))
+    for seed, outcomes in comparison.baseline_outcomes.items():
+        test = comparison.tables[seed].parts["test"]
+        for outcome in outcomes.values():
+            assert outcome.y_true[:, 0] == pytest.approx(comparison.tables[seed].target["y"].iloc[test])
+    values = [evaluate(one["linear"])["rmse"] for one in (first, second)]
+    found = comparison.baselines.loc["rmse"]
+    assert values[0] != values[1]
+    assert found[["linear", "linear_low", "linear_high"]].tolist() == pytest.approx(
+        [np.mean(values), min(values), max(values)]
+    )
+    assert list(comparison.baselines.columns[::3]) == ["dummy", "linear", "tree"]
+    # One epoch is too little; a line through a line is not.
+    assert "A baseline is ahead of them all: the linear model, with RMSE" in comparison.verdict[-1]
+    assert "the mean over 2 seeds" in comparison.verdict[-1]
+
+
+def test_the_same_rows_are_fitted_once(frame):
+    comparison = regression.compare(frame.head(90), target="y", test=frame.tail(30), **QUICK)
+    assert comparison.fixed_test
+    assert comparison.baseline_outcomes[0] is comparison.baseline_outcomes[1]
+
+
+def test_baselines_can_be_left_out(frame):
+    comparison = regression.compare(frame, target="y", baselines=False, **QUICK)
+    assert comparison.baselines.empty
+    assert len(comparison.verdict) == 1

@@ -1,0 +1,343 @@
+"""The recipes: one call for each task, the options passed on, the mistakes caught."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits, load_iris, make_friedman1
+
+import recipes
+import toolkit
+from recipes import (
+    binary,
+    multiclass,
+    multilabel,
+    regression,
+)
+from recipes.samples import path
+from recipes.workflow import defaults, options
+from recipes.workflow import train as workflow
+from toolkit.common.errors import DataError
+from toolkit.data.split import FOLDS
+from toolkit.heads import get_head
+from toolkit.training import fitting as training
+
+QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    return pd.DataFrame(
+        {
+            "a": x[:, 0],
+            "b": x[:, 1],
+            "two": np.where(x[:, 0] > 0, "yes", "no"),
+            "three": np.digitize(x[:, 1], [-0.5, 0.5]),
+            "number": np.exp(x[:, 0]),
+            "flag": (x[:, 1] > 0).astype(int),
+        }
+    )
+
+
+def test_the_four_tasks_are_modules_of_recipes():
+    for task in ("binary", "multiclass", "multilabel", "regression"):
+        assert callable(getattr(recipes, task).train)
+
+
+def test_two_trainings_with_the_same_inputs_give_the_same_weights_metrics_and_report(frame):
+    first, again, other = (
+        binary.train(frame[["a", "b", "two"]], target="two", seed=seed, **QUICK) for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first.model.get_weights(), again.model.get_weights(), strict=True))
+    assert first.metrics == again.metrics
+    assert not np.array_equal(first.data.parts["test"], other.data.parts["test"])
+
+    def without_times(value):
+        if isinstance(value, dict):
+            return {
+                k: without_times(v) for k, v in value.items() if "second" not in k and k not in ("created", "times")
+            }
+        return [without_times(v) for v in value] if isinstance(value, list) else value
+
+    assert without_times(first.summary()) == without_times(again.summary())
+
+
+def test_a_number_is_learned_on_its_logarithm_when_asked(frame):
+    options = {"epochs": 60, "progress": False, "baselines": False, "hidden": (), "learning_rate": 0.05}
+    data = frame[["a", "b", "number"]]
+    plain = regression.train(data, target="number", **options)
+    logged = regression.train(data, target="number", log_target=True, **options)
+    assert logged.metrics["r2"] > 0.98 > plain.metrics["r2"], "the number is the exponential of a column"
+    assert (logged.predict(data) > 0).all()
+
+
+@pytest.mark.parametrize("scaling", ["standard", "mean", "robust"])
+def test_every_scaling_trains(frame, scaling):
+    run = binary.train(frame[["a", "b", "two"]], target="two", scaling=scaling, **QUICK)
+    assert run.settings["encoding"]["scaling"] == scaling
+
+
+def test_several_targets_are_predicted_by_one_network(frame):
+    run = regression.train(frame[["a", "b", "number", "flag"]], target=["number", "flag"], **QUICK)
+    assert run.predict(frame).shape == (120, 2)
+    assert run.model.output_shape == (None, 2)
+
+
+def test_balanced_class_weights_find_more_of_the_rare_class():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1500, 2))
+    y = (x[:, 0] + rng.normal(size=1500) > 2.2).astype(int)
+    found = {}
+    for weight in (None, "balanced", {1: 1.0, 0: 0.0001}):
+        run = binary.train((x, y), class_weight=weight, **(QUICK | {"epochs": 30, "learning_rate": 0.01}))
+        found[str(weight)] = run.metrics["recall"]
+    assert found["None"] + 0.2 < found["balanced"] <= found["{1: 1.0, 0: 0.0001}"] == 1.0
+
+
+def test_sample_weights_of_a_column_take_rows_out_of_the_training(frame):
+    wrong = frame.assign(two=np.where(np.arange(120) % 2, frame["two"], "no"), weight=np.arange(120) % 2)
+    run = binary.train(
+        wrong[["a", "b", "two", "weight"]], target="two", sample_weight="weight", baselines=False, progress=False,
+        hidden=(), epochs=200, learning_rate=0.05,
+    )  # fmt: skip
+    assert "weight" in run.data.set_aside
+    assert run.evaluate(frame)["accuracy"] > 0.9, "only the rows with a right label count"
+
+
+def test_a_test_file_of_its_own_is_the_test_part(tmp_path, frame):
+    data = frame[["a", "b", "two"]]
+    data[:90].to_csv(tmp_path / "train.csv", index=False)
+    data[90:].to_csv(tmp_path / "test.csv", index=False)
+    run = binary.train(tmp_path / "train.csv", target="two", test=tmp_path / "test.csv", **QUICK)
+    assert len(run.data.parts["test"]) == 30
+    assert run.metrics == pytest.approx(run.evaluate(data[90:]))
+
+
+def test_a_builder_of_ones_own_gets_its_own_options(frame):
+    def narrow(inputs: int, units: int, *, width: int = 3) -> keras.Sequential:
+        """Build one hidden layer.
+
+        Args:
+            width: Its neurons.
+        """
+        return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(width, "tanh"), keras.layers.Dense(units)])
+
+    run = binary.train(
+        frame[["a", "b", "two"]], target="two", build=narrow, width=5, epochs=1, progress=False, baselines=False
+    )
+    assert run.model.count_params() == 3 * 5 + 6
+    assert run.settings["model"] == {"builder": "narrow", "width": 5}
+    with pytest.raises(DataError, match="'hidden' is not known"):
+        binary.train(frame, target="two", build=narrow, hidden=(3,))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([keras.layers.Dense(1, "sigmoid")], "must be a dense one without activation"),
+        ([keras.layers.Dense(1), keras.layers.Activation("sigmoid")], "must be a dense one without activation"),
+        ([keras.layers.Dense(2)], r"expected \(None, 1\)"),
+    ],
+)
+def test_a_builder_whose_output_is_not_linear_is_refused(frame, layers, message):
+    with pytest.raises(DataError, match=message):
+        binary.train(
+            frame[["a", "b", "two"]], target="two", build=lambda inputs, units: keras.Sequential(layers),
+            progress=False,
+        )  # fmt: skip
+
+
+def test_digits_are_told_apart_by_their_pixels():
+    x, y = load_digits(return_X_y=True)
+    run = multiclass.train((x, y), epochs=20, hidden=(64,), learning_rate=0.005, progress=False, baselines=False)
+    assert run.metrics["accuracy"] > 0.93
+    assert run.predict(x[:5]).dtype == y.dtype
+
+
+def test_one_hot_targets_are_classes_and_indicators_are_labels():
+    x, y = load_iris(return_X_y=True)
+    run = multiclass.train((x, np.eye(3)[y]), **QUICK)
+    assert run.target.classes == [0, 1, 2]
+    labels = multilabel.train((x, np.stack([y > 0, y > 1], axis=1)), **QUICK)
+    assert labels.predict(x).dtype == bool
+
+
+def test_test_rows_come_as_a_table_too(frame):
+    data = frame[["a", "b", "two"]]
+    run = binary.train(data.head(90), target="two", test=data.tail(30), **QUICK)
+    assert len(run.data.parts["test"]) == 30
+
+
+LOGISTIC = get_head("binary", "logistic")
+NOTHING = {"model": {}, "training": {}, "ensemble": {}}
+
+
+def test_efforts_differ_in_the_number_of_networks_unless_the_user_names_it():
+    numbers = [defaults.networks(effort, NOTHING) for effort in ("quick", "default", "best")]
+    assert 1 == numbers[0] < numbers[1] < numbers[2]
+    assert defaults.networks("best", NOTHING | {"ensemble": {"seeds": 2}}) == 2
+    with pytest.raises(DataError, match="Did you mean 'quick'"):
+        defaults.check_effort("quik")
+
+
+def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
+    for named in (NOTHING | {"model": {"hidden": (8,)}}, NOTHING | {"model": {"activation": "tanh"}}):
+        assert defaults.networks("default", named) == 1
+        assert defaults.choose(LOGISTIC, "default", named, 300)["model"] == {}
+    assert defaults.networks("default", NOTHING, own=True) == 1
+    assert defaults.choose(LOGISTIC, "default", NOTHING, 300, own=True) == {"model": {}, "training": {}}
+
+
+def test_the_default_network_makes_fewer_passes_over_very_many_rows():
+    passes = [defaults.choose(LOGISTIC, "quick", NOTHING, rows)["training"]["epochs"] for rows in (300, 10**5, 10**6)]
+    assert passes == [64, 64, 8]
+
+
+def test_a_table_of_few_rows_gets_steps_enough_to_be_learned():
+    # Friedman's first function: smooth, with noise of 0.5. At 256 rows a step the network stays behind the trees.
+    x, y = make_friedman1(500, noise=0.5, random_state=0)
+    run = regression.train((x, y), effort="quick", progress=False)
+    assert run.metrics["rmse"] < 1.2 < run.table.loc["rmse", "tree"]
+
+
+def test_penalties_are_on_the_weights_that_the_user_gets():
+    assert not defaults.choose(LOGISTIC, "default", NOTHING | {"model": {"l2": 0.1}}, 300)["training"]["feature_scale"]
+
+
+def test_an_optimiser_that_the_user_names_runs_at_its_own_rate():
+    chosen = defaults.choose(LOGISTIC, "default", NOTHING | {"training": {"optimizer": "sgd"}}, 300)["training"]
+    assert chosen == {}
+
+
+def test_a_keras_optimiser_trains_one_network(frame):
+    own = {"optimizer": keras.optimizers.Adam(0.01), "epochs": 2, "progress": False, "baselines": False}
+    run = binary.train(frame[["a", "b", "two"]], target="two", **own)
+    assert run.settings["seeds"] == 1
+    assert run.members.empty
+
+
+def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):
+    data = frame[["a", "b", "three"]]
+    options = QUICK | {"target": "three", "hidden": (8, 4)}
+    run, alone = multiclass.train(data, seeds=3, **options), multiclass.train(data, **options)
+    assert run.settings["seeds"] == 3
+    assert len(run.members) == 3
+    assert run.members.loc[0, "accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.02)
+    assert set(run.members.columns) == set(run.metrics)
+    shown = run.summary()["training"]["members"]
+    assert shown["count"] == 3
+    assert shown["metrics"]["accuracy"]["value"] == run.metrics["accuracy"]
+    loaded = toolkit.load(run.save(tmp_path / "three.keras"))
+    pd.testing.assert_frame_equal(loaded.members, run.members)
+    np.testing.assert_array_equal(loaded.predict_proba(data), run.predict_proba(data))
+    assert "3 networks" in run.report(tmp_path / "three.html").read_text()
+
+
+def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from_all_but_the_test_rows(frame, tmp_path):
+    data, options = frame[["a", "b", "number"]], QUICK | {"target": "number", "scaling": "standard"}
+    run = regression.train(data, seeds=3, **options)
+    folds, tested = run.data.folds, run.data.parts["test"]
+    assert folds is not None
+    assert run.residuals is not None
+    known = np.setdiff1d(np.arange(len(data)), tested)
+    assert run.settings["training"]["folds"] == FOLDS
+    left_out = np.flatnonzero((folds >= 0) & (folds < 3))
+    assert len(run.residuals) == len(left_out) < len(known)
+    encoded = run.encoder.transform(run.data.frame.iloc[known])
+    np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
+    assert f"dealt into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
+    alone = regression.train(data, **options)
+    assert alone.settings["training"]["folds"] is None
+    assert "best epoch is chosen on the validation part" in alone.report(tmp_path / "alone.html").read_text()
+
+
+def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(frame):
+    asked = workflow.read_options("quick", {"seeds": 6}, images=False)
+    prepared = workflow.prepare("regression", frame[["a", "b", "number"]], "number", None, 0, asked)
+    assert prepared.folds is not None
+    # Network k says k of every row; the fifth and the sixth leave out what the first and the second do.
+    says = keras.layers.Dense(6, kernel_initializer="zeros")
+    members = keras.Sequential([keras.Input((prepared.encoder.width,)), says, keras.layers.Reshape((6, 1))])
+    says.bias.assign(np.arange(6.0))
+    folds = prepared.folds[prepared.parts["validation"]]
+    assert set(folds) == {0, 1, 2, 3}
+    trained = training.Training(members, members, pd.DataFrame(), 1, "", {})
+    scores = workflow._unseen_scores(prepared, trained)
+    np.testing.assert_allclose(scores[:, 0], np.array([(0 + 4) / 2, (1 + 5) / 2, 2, 3])[folds])
+
+
+def test_the_same_seeds_give_the_same_networks(frame):
+    data = frame[["a", "b", "two"]]
+    first, second = (binary.train(data, target="two", seeds=2, **(QUICK | {"hidden": (8, 4)})) for _ in range(2))
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 2.5, True, "four"])
+def test_a_senseless_number_of_networks_is_refused(frame, seeds):
+    with pytest.raises(DataError, match="whole number of networks"):
+        binary.train(frame[["a", "b", "two"]], target="two", seeds=seeds, **QUICK)
+
+
+def test_every_option_is_declared_once_and_documented():
+    declared = [(name, option) for place in options.all_options().values() for name, option in place.items()]
+    names = [name for name, _ in declared]
+    assert len(set(names)) == len(names)
+    assert [name for name, option in declared if not option.about] == []
+
+
+def test_no_notebook_or_terminal_means_a_line_an_epoch(frame, capsys):
+    binary.train(frame[["a", "b", "two"]], target="two", **(QUICK | {"progress": True}))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert all("left" in line and "val_loss" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: binary.train("no/such.csv", target="y"), "no such file"),
+        (lambda f: binary.train(f, target="tow"), "Did you mean 'two'"),
+        (lambda f: binary.train(f.head(1), target="two"), "1 row"),
+        (lambda f: binary.train(f.assign(two=None), target="two"), "missing in all"),
+        (lambda f: binary.train(f.assign(two="no"), target="two"), "one class only"),
+        (lambda f: binary.train(f, target="three"), "Use multiclass"),
+        (lambda f: regression.train(f, target="two"), "regression needs numbers"),
+        (lambda f: multilabel.train(f, target=["flag", "three"]), "'three'.*2 in row|'three'.*multilabel needs 0 or 1"),
+        (lambda f: binary.train(f[["two"]].assign(c=1), target="two"), "no usable column|constant"),
+        (lambda f: binary.train(f.assign(a=f["a"].where(f.index != 2, np.inf)), target="two"), "infinite.*row 3"),
+        (lambda f: binary.train(f, target="two", dropuot=0.1), "Did you mean 'dropout'"),
+        (lambda f: binary.train(f, target="two", head="softmax"), "not one for binary"),
+        (lambda f: binary.train(f, target="two", effort="max"), "quick, default, best"),
+        (lambda f: binary.train(f, target="two", class_weight={"maybe": 2}), "'maybe'"),
+        (lambda f: regression.train(f, target="number", class_weight="balanced"), "binary and multiclass"),
+        (lambda f: regression.train(f.assign(number=f["a"]), target="number", log_target=True), "above 0"),
+        (lambda f: binary.train(f), "target"),
+        (lambda f: binary.train(f, target="two", test=1.5), "test"),
+    ],
+)
+def test_a_mistake_says_what_and_where(frame, call, message):
+    with pytest.raises(DataError, match=message):
+        call(frame)
+
+
+def test_an_empty_file_and_a_header_alone_say_so(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"empty\.csv is empty"):
+        binary.train(tmp_path / "empty.csv", target="b")
+    with pytest.raises(DataError, match="column names only"):
+        binary.train(tmp_path / "header.csv", target="b")
+
+
+def test_the_samples_are_learned_better_than_by_guessing(runs):
+    for run in runs.values():
+        assert "better than guessing" in run.verdict[0]
+
+
+def test_a_path_as_text_works_like_a_path_object():
+    assert str(path("wine")).endswith("wine.csv")

@@ -1,0 +1,321 @@
+"""Comparisons against SciPy, numbers from papers and worked by hand, and the rate at which they find nothing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from toolkit.common.errors import DataError
+from toolkit.evaluation.differences import (
+    Difference,
+    corrected_t,
+    mcnemar,
+    over_splits,
+    pooled_bootstrap,
+    verdict,
+)
+from toolkit.evaluation.metrics import Outcome, difference, evaluate
+
+# --- over splits ----------------------------------------------------------------------------------------------------
+
+
+def test_the_corrected_test_is_the_one_worked_by_hand() -> None:
+    # Mean 0.01, variance 0.001 / 4; error sqrt(0.00025 * (1/5 + 20/80)) = 0.010607; t(0.975, 4) = 2.776445.
+    found = corrected_t([0.02, 0.00, 0.03, 0.01, -0.01], 80, 20)
+    half = 2.776445 * math.sqrt(0.00025 * 0.45)
+    assert (found.value, found.low, found.high) == pytest.approx((0.01, 0.01 - half, 0.01 + half), rel=1e-6)
+    assert found.p == pytest.approx(2 * stats.t.sf(0.01 / math.sqrt(0.00025 * 0.45), 4), rel=1e-12)
+    assert (found.n, found.over, found.method) == (5, "5 splits", "corrected resampled t-test")
+
+
+def test_without_correlation_it_is_the_ordinary_paired_t_test() -> None:
+    values = np.random.default_rng(0).normal(0.3, 1, 12)
+    expected = stats.ttest_1samp(values, 0)
+    found = corrected_t(values, 80, 20, 0.9, correlation=0.0)
+    interval = expected.confidence_interval(0.9)
+    assert (found.low, found.high, found.p) == pytest.approx((interval.low, interval.high, expected.pvalue), rel=1e-12)
+    assert found.coverage == 0.9
+
+
+def test_the_least_correction_is_none_and_the_default_is_nadeau_and_bengios() -> None:
+    values = [0.1, 0.2, 0.4]
+    plain, default, same = (corrected_t(values, 80, 20, correlation=c) for c in (0.0, None, 0.2))
+    assert default.high - default.low > plain.high - plain.low
+    assert (same.low, same.high, same.p) == pytest.approx((default.low, default.high, default.p), rel=1e-12)
+
+
+def test_one_split_has_no_interval_and_says_so() -> None:
+    found = corrected_t([0.2], 80, 20)
+    assert found.value == 0.2
+    assert np.isnan([found.low, found.high, found.p]).all()
+    assert "one split gives no interval" in found.method
+    assert not found.clear
+    assert "can't be said from 1 split" in verdict("a", "b", "accuracy", found)
+
+
+def test_splits_that_all_say_the_same_have_no_interval_unless_nothing_differs() -> None:
+    none = corrected_t([0.0, 0.0, 0.0], 80, 20)
+    assert (none.value, none.low, none.high, none.p) == (0.0, 0.0, 0.0, 1.0)
+    assert verdict("a", "b", "accuracy", none) == "a and b have the same accuracy over 3 splits."
+    # Three thirtieths, whose float sum leaves round-off for a spread.
+    same = corrected_t([1 / 30, 1 / 30, 0.3 - 0.2 - 2 / 30], 120, 30)
+    assert same.value == pytest.approx(1 / 30)
+    assert math.isnan(same.low)
+    assert not same.clear
+
+
+@pytest.mark.parametrize(
+    ("values", "train", "test", "keywords"),
+    [
+        ([], 80, 20, {}),
+        ([0.1, math.nan], 80, 20, {}),
+        ([0.1, 0.2], 0, 20, {}),
+        ([0.1, 0.2], 80, 20, {"correlation": 1.0}),
+        ([0.1, 0.2], 80, 20, {"correlation": -0.1}),
+        ([0.1, 0.2], 80, 20, {"coverage": 95}),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(values: list[float], train: int, test: int, keywords: dict) -> None:
+    with pytest.raises(DataError):
+        corrected_t(values, train, test, **keywords)
+
+
+def split_pairs(kind: str, random: np.random.Generator, splits: int, fixed: bool = False) -> tuple:
+    """Two models that are equal on average, on random 80/20 splits of 300 rows.
+
+    "initial": one small network, twice: random hidden units, a ridge regression on top, so that the seed of the
+    hidden units is all that differs. "features": ridge regressions on the first and on the second half of ten columns
+    that matter alike, so that nothing but the rows decides which is better here. "both": such a network on each half.
+    """
+    x = random.normal(size=(300, 10))
+    bend = 1.5 * np.sin(2 * x[:, 0]) * x[:, 1] if kind == "initial" else 0.0
+    y = (x.sum(axis=1) / 2 + bend + random.normal(size=300) > 0).astype(int)
+    order = random.permutation(300)
+    found: tuple[list[Outcome], list[Outcome], list[np.ndarray]] = ([], [], [])
+    for _ in range(splits):
+        order = order if fixed else random.permutation(300)
+        test, train = order[:60], order[60:]
+        for side in range(2):
+            inputs = x if kind == "initial" else x[:, 5 * side : 5 * side + 5]
+            if kind != "features":
+                inputs = np.maximum(inputs @ random.normal(size=(inputs.shape[1], 8)) + random.normal(size=8), 0)
+            inputs = np.column_stack([inputs, np.ones(300)])
+            gram = inputs[train].T @ inputs[train] + np.eye(inputs.shape[1])
+            scores = inputs[test] @ np.linalg.solve(gram, inputs[train].T @ (2.0 * y[train] - 1))
+            found[side].append(Outcome("binary", y[test], (scores > 0).astype(int), scores=scores))
+        found[2].append(test)
+    return found
+
+
+@pytest.mark.parametrize(("kind", "splits"), [("initial", 5), ("initial", 10), ("features", 5), ("both", 5)])
+def test_equal_models_are_told_apart_in_five_per_cent_of_the_tables(kind: str, splits: int) -> None:
+    """200 tables: 2 to 8 %. Nadeau and Bengio's bound finds under 2 % for one network, no correction over 10 % else."""
+    random = np.random.default_rng(3)
+    clear, bound, plain = 0, 0, 0
+    for _ in range(200):
+        ones, twos, rows = split_pairs(kind, random, splits)
+        clear += over_splits(ones, twos, rows, "accuracy", train_rows=240, resamples=200).clear
+        values = [evaluate(one)["accuracy"] - evaluate(two)["accuracy"] for one, two in zip(ones, twos, strict=True)]
+        bound += corrected_t(values, 240, 60).clear
+        plain += corrected_t(values, 240, 60, correlation=0).clear
+    assert 4 <= clear <= 16
+    if kind == "initial":
+        assert bound < 4
+    else:
+        assert plain > 20
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "f1"])
+def test_the_measured_correlation_lies_between_none_and_nadeau_and_bengios(metric: str) -> None:
+    ones, twos, rows = split_pairs("both", np.random.default_rng(0), 5)
+    values = [evaluate(one)[metric] - evaluate(two)[metric] for one, two in zip(ones, twos, strict=True)]
+    found = over_splits(ones, twos, rows, metric, train_rows=240)
+    least, most = corrected_t(values, 240, 60, correlation=0.0), corrected_t(values, 240, 60)
+    assert found.value == pytest.approx(least.value, rel=1e-12)
+    assert least.high - least.low < found.high - found.low < most.high - most.low
+    assert found == over_splits(ones, twos, rows, metric, train_rows=240)
+
+
+def test_models_that_the_same_rows_make_the_same_get_the_whole_correction() -> None:
+    """Which of two fixed rules is right depends on the row alone: two splits' differences share what their rows do."""
+    random = np.random.default_rng(1)
+    truth = random.integers(0, 2, 400)
+    first, second = (np.where(random.random(400) < 0.2, 1 - truth, truth) for _ in range(2))
+    rows = [random.permutation(400)[:100] for _ in range(8)]
+    ones, twos = ([Outcome("multiclass", truth[r], said[r]) for r in rows] for said in (first, second))
+    found = over_splits(ones, twos, rows, "accuracy", train_rows=300, resamples=4000)
+    values = [evaluate(one)["accuracy"] - evaluate(two)["accuracy"] for one, two in zip(ones, twos, strict=True)]
+    most = corrected_t(values, 300, 100)
+    assert found.high - found.low == pytest.approx(most.high - most.low, rel=0.05)
+
+
+def test_a_split_without_the_metric_is_left_out() -> None:
+    ones, twos, rows = split_pairs("both", np.random.default_rng(2), 3)
+    nothing = np.zeros(60, int)
+    blank = [Outcome("binary", nothing, nothing, scores=np.arange(60.0))]
+    found = over_splits(ones + blank, twos + blank, [*rows, rows[0]], "roc_auc", train_rows=240)
+    assert found == over_splits(ones, twos, rows, "roc_auc", train_rows=240)
+    assert found.n == 3
+    with pytest.raises(DataError, match="not defined in any"):
+        over_splits(blank, blank, [rows[0]], "roc_auc", train_rows=240)
+
+
+def test_pairs_on_other_rows_are_refused() -> None:
+    ones, twos, rows = split_pairs("both", np.random.default_rng(2), 2)
+    with pytest.raises(DataError, match="not on the same test rows"):
+        over_splits(ones, twos[::-1], rows, "accuracy", train_rows=240)
+    with pytest.raises(DataError, match="does not number the test rows"):
+        over_splits(ones, twos, rows[:1], "accuracy", train_rows=240)
+    with pytest.raises(DataError, match="2 outcomes against 1"):
+        over_splits(ones, twos[:1], rows, "accuracy", train_rows=240)
+    with pytest.raises(DataError, match="Did you mean 'accuracy'"):
+        over_splits(ones, twos, rows, "acuracy", train_rows=240)
+    with pytest.raises(DataError, match="take over_splits"):
+        pooled_bootstrap(ones, twos, "accuracy")
+
+
+# --- one test set ---------------------------------------------------------------------------------------------------
+
+
+def matched(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    one = np.repeat([1, 1, 0, 0], [both, first, second, neither])
+    return one, np.repeat([1, 0, 1, 0], [both, first, second, neither])
+
+
+def test_mcnemar_gives_the_published_numbers_for_few_rows() -> None:
+    """Bentur et al. 2009, as worked by Fagerland et al. 2013 and 2014: 21 children, 1, 1, 7 and 12 of each kind."""
+    found = mcnemar(*matched(1, 1, 7, 12))
+    assert found.p == pytest.approx(0.0391, abs=5e-5)
+    assert found.value == pytest.approx(-6 / 21)
+    assert (found.low, found.high) == pytest.approx((-0.508, -0.013), abs=5e-4)
+    assert "mid-p" in found.method
+    assert found.over == "21 test rows"
+
+
+def test_mcnemar_gives_the_chi_squared_worked_by_hand_for_many() -> None:
+    """Agresti, Categorical Data Analysis, section 10.1.1: approval of 1,600 voters, 150 against 86: z = 4.17."""
+    found = mcnemar(*matched(794, 150, 86, 570))
+    assert found.p == pytest.approx(stats.chi2.sf((150 - 86) ** 2 / 236, 1), rel=1e-12)
+    assert stats.norm.isf(found.p / 2) == pytest.approx(4.17, abs=0.005)
+    # The book's Wald interval is 0.04 +- 1.96 * 0.0095; Bonett and Price's hardly differs on so many rows.
+    assert (found.value, found.low, found.high) == pytest.approx((0.04, 0.0213, 0.0587), abs=3e-4)
+    assert "chi-squared" in found.method
+
+
+def test_mcnemar_is_the_binomial_test_less_half_of_the_value_itself() -> None:
+    for ahead, behind in ((0, 5), (3, 9), (11, 13), (7, 7)):
+        exact = stats.binomtest(ahead, ahead + behind, 0.5)
+        itself = stats.binom.pmf(ahead, ahead + behind, 0.5)
+        expected = 1.0 if ahead == behind else exact.pvalue - itself
+        assert mcnemar(*matched(10, ahead, behind, 10)).p == pytest.approx(expected, rel=1e-12)
+
+
+def test_models_that_never_disagree_do_not_differ_and_others_need_the_same_rows() -> None:
+    found = mcnemar(*matched(10, 0, 0, 10))
+    assert (found.value, found.p, found.clear) == (0.0, 1.0, False)
+    assert found.low < 0 < found.high
+    assert mcnemar(*matched(0, 50, 0, 0)).high <= 1
+    for pair in ((np.ones(3), np.ones(4)), (np.ones(0), np.ones(0))):
+        with pytest.raises(DataError, match="same rows"):
+            mcnemar(*pair)
+
+
+def test_one_training_has_the_paired_bootstrap_of_the_metrics() -> None:
+    ones, twos, _ = split_pairs("both", np.random.default_rng(4), 1)
+    found = pooled_bootstrap(ones, twos, "roc_auc", seed=3)
+    assert (found.value, found.low, found.high) == difference(ones[0], twos[0], "roc_auc", seed=3)
+    assert math.isnan(found.p)
+    assert found.over == "60 test rows"
+
+
+def test_trainings_that_all_say_the_same_leave_the_doubt_of_the_rows() -> None:
+    """Then the error is that of a mean of paired differences: their standard deviation by the root of their number."""
+    random = np.random.default_rng(5)
+    truth = random.integers(0, 2, 500)
+    first, second = (np.where(random.random(500) < rate, 1 - truth, truth) for rate in (0.2, 0.3))
+    one, two = (Outcome("multiclass", truth, said) for said in (first, second))
+    found = pooled_bootstrap([one] * 4, [two] * 4, "accuracy", resamples=4000)
+    each = (first == truth).astype(float) - (second == truth)
+    assert found.value == pytest.approx(each.mean(), rel=1e-12)
+    assert (found.high - found.low) / 2 == pytest.approx(1.965 * each.std() / math.sqrt(500), rel=0.05)
+    assert found.over == "4 trainings and 500 test rows"
+
+
+def test_rows_that_all_say_the_same_leave_the_doubt_of_the_trainings() -> None:
+    """Predictions off by one number for all rows: the rows add nothing, and it is the t-test over the trainings."""
+    truth = np.arange(50.0)[:, None]
+    offs = np.array([0.5, 0.9, 0.1, 0.6])
+    ones = [Outcome("regression", truth, truth + 1 + off) for off in offs]
+    found = pooled_bootstrap(ones, [Outcome("regression", truth, truth + 1)] * 4, "mae")
+    expected = stats.ttest_1samp(offs, 0)
+    interval = expected.confidence_interval(0.95)
+    assert (found.low, found.high, found.p) == pytest.approx((interval.low, interval.high, expected.pvalue), rel=1e-6)
+
+
+@pytest.mark.parametrize(("metric", "trainings"), [("accuracy", 5), ("roc_auc", 10)])
+def test_equal_networks_are_told_apart_in_five_per_cent_of_the_test_sets(metric: str, trainings: int) -> None:
+    random = np.random.default_rng(4)
+    clear = 0
+    for _ in range(200):
+        ones, twos, _rows = split_pairs("initial", random, trainings, fixed=True)
+        clear += pooled_bootstrap(ones, twos, metric, resamples=200).clear
+    assert 4 <= clear <= 16
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def found(value: float, low: float, high: float) -> Difference:
+    return Difference(value, low, high, 0.5, "by hand", 5, "5 splits")
+
+
+@pytest.mark.parametrize(
+    ("metric", "apart", "says"),
+    [
+        (
+            "accuracy",
+            found(-0.003, -0.010, 0.004),
+            "hinge and softmax do not differ clearly in accuracy: softmax is 0.3 points higher (95 % interval −0.4 "
+            "to 1.0 over 5 splits).",
+        ),
+        (
+            "accuracy",
+            found(0.052, 0.031, 0.073),
+            "hinge is clearly better than softmax in accuracy: 5.2 points higher (95 % interval 3.1 to 7.3 over 5 "
+            "splits).",
+        ),
+        (
+            "rmse",
+            found(310.2, 120.4, 500.1),
+            "softmax is clearly better than hinge in RMSE: 310 lower (95 % interval 120 to 500 over 5 splits).",
+        ),
+        (
+            "hamming_loss",
+            found(-0.012, -0.022, 0.001),
+            "hinge and softmax do not differ clearly in Hamming loss: hinge is 1.2 points lower (95 % interval −0.1 "
+            "to 2.2 over 5 splits).",
+        ),
+        (
+            "roc_auc",
+            found(-0.0123, -0.02, -0.0045),
+            "softmax is clearly better than hinge in ROC AUC: 0.0123 higher (95 % interval 0.0045 to 0.0200 over 5 "
+            "splits).",
+        ),
+        (
+            "f1_macro",
+            found(0.0, -0.02, 0.02),
+            "hinge and softmax do not differ clearly in F1, macro: the mean difference is 0 (95 % interval −0.0200 to "
+            "0.0200 over 5 splits).",
+        ),
+        (
+            "precision",
+            found(math.nan, math.nan, math.nan),
+            "hinge and softmax can't be compared in precision, which is not defined over 5 splits.",
+        ),
+    ],
+)
+def test_a_verdict_names_the_better_one_in_the_metrics_own_direction(metric: str, apart: Difference, says: str) -> None:
+    assert verdict("hinge", "softmax", metric, apart) == says

@@ -1,0 +1,374 @@
+"""Curves drawn and trained for each label, and baselines made better, level and worse on purpose."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import scale
+
+from toolkit.evaluation.metrics import Outcome
+from toolkit.evaluation.verdicts import (
+    KINDS,
+    Reading,
+    read_baselines,
+    read_curves,
+)
+
+
+def history(loss: Any, val_loss: Any = None) -> pd.DataFrame:
+    columns = {"epoch": np.arange(1, len(loss) + 1), "loss": loss}
+    return pd.DataFrame(columns if val_loss is None else {**columns, "val_loss": val_loss})
+
+
+def read(frame: pd.DataFrame, stopped: str = "all epochs were run", **options: Any) -> Reading:
+    """Read a curve as a training leaves it: the best epoch is that of the lowest finite validation loss."""
+    if "val_loss" not in frame:
+        return read_curves(frame, len(frame), stopped, **options)
+    watched = frame["val_loss"].where(np.isfinite(frame["val_loss"]), np.inf)
+    best = 0 if np.isinf(watched).all() else int(np.argmin(watched)) + 1
+    return read_curves(frame, best, stopped, **options)
+
+
+def falling(epochs: int, start: float, end: float, pace: float) -> np.ndarray:
+    """A loss that falls exponentially; `pace` is the share of the run after which a third of the way is left."""
+    t = np.arange(epochs) / max(epochs - 1, 1)
+    return end + (start - end) * np.exp(-t / pace)
+
+
+def rising(epochs: int, best: int, size: float) -> np.ndarray:
+    """Nothing up to the best epoch, then a straight rise to `size`."""
+    return size * np.clip((np.arange(epochs) - best) / (epochs - 1 - best), 0, None)
+
+
+# name: label, training loss, validation loss, noise (a share of the start)
+DRAWN: dict[str, tuple[str, np.ndarray, np.ndarray, float]] = {
+    "a good run of 100 epochs": ("fitted", falling(100, 1, 0.25, 0.1), falling(100, 0.95, 0.3, 0.1), 0.005),
+    "a good run, noisy": ("fitted", falling(100, 1, 0.25, 0.1), falling(100, 0.95, 0.3, 0.1), 0.03),
+    "a good run, losses in thousands": ("fitted", falling(80, 9e3, 2e3, 0.1), falling(80, 8e3, 2.2e3, 0.1), 0.01),
+    "a good run, losses in millionths": ("fitted", falling(80, 9e-6, 2e-6, 0.1), falling(80, 8e-6, 2e-6, 0.1), 0.01),
+    "a good run of 12 epochs": ("fitted", falling(12, 2.3, 0.3, 0.12), falling(12, 1.8, 0.35, 0.12), 0.0),
+    "dropout: the training loss stays above": ("fitted", falling(60, 1, 0.5, 0.1), falling(60, 0.8, 0.35, 0.1), 0.01),
+    "a wide gap that does not grow": ("fitted", falling(100, 1, 0.02, 0.1), falling(100, 0.9, 0.4, 0.08), 0.005),
+    "separable classes, both near nothing": (
+        "fitted",
+        falling(80, 0.7, 0.001, 0.08),
+        falling(80, 0.6, 0.002, 0.08),
+        0.0,
+    ),
+    "a rise near nothing is no overfitting": (
+        "fitted",
+        falling(80, 0.7, 0.0001, 0.06),
+        falling(80, 0.6, 0.010, 0.06) + rising(80, 40, 0.004),
+        0.0,
+    ),
+    "a gentle rise within the noise": (
+        "fitted",
+        falling(100, 1, 0.2, 0.1),
+        falling(100, 1, 0.5, 0.1) + rising(100, 50, 0.015),
+        0.01,
+    ),
+    "learned by heart": (
+        "overfitted",
+        falling(100, 1, 0.01, 0.2),
+        falling(100, 1, 0.4, 0.07) + rising(100, 20, 0.5),
+        0.01,
+    ),
+    "learned by heart, noisy": (
+        "overfitted",
+        falling(100, 1, 0.01, 0.2),
+        falling(100, 1, 0.4, 0.07) + rising(100, 20, 0.4),
+        0.03,
+    ),
+    "learned by heart, stopped after 30 epochs": (
+        "overfitted",
+        falling(30, 0.69, 0.05, 0.3),
+        falling(30, 0.69, 0.45, 0.1) + rising(30, 8, 0.2),
+        0.005,
+    ),
+    "learned by heart within 8 epochs": (
+        "overfitted",
+        np.array([0.6, 0.4, 0.25, 0.15, 0.09, 0.05, 0.03, 0.02]),
+        np.array([0.50, 0.45, 0.47, 0.52, 0.58, 0.66, 0.72, 0.80]),
+        0.0,
+    ),
+    "worse from the first epoch on": ("overfitted", falling(40, 0.5, 0.01, 0.2), np.linspace(0.6, 1.4, 40), 0.005),
+    "overfitted, losses in thousands": (
+        "overfitted",
+        falling(60, 9e3, 1e2, 0.2),
+        falling(60, 9e3, 4e3, 0.08) + rising(60, 15, 2e3),
+        0.01,
+    ),
+    "a constant": ("underfitted", np.full(30, 0.693), np.full(30, 0.693), 0.0),
+    "a noisy constant": ("underfitted", np.full(50, 1.0), np.full(50, 1.02), 0.01),
+    "a rate far too low": ("underfitted", np.linspace(2.30, 2.27, 20), np.linspace(2.30, 2.28, 20), 0.0),
+    "a plateau just below the start": ("underfitted", falling(60, 1.0, 0.97, 0.1), falling(60, 1.01, 0.98, 0.1), 0.002),
+    "two epochs without progress": ("underfitted", np.array([1.0, 0.99]), np.array([1.0, 1.0]), 0.0),
+    "cut short": ("could train longer", falling(30, 1, 0.2, 0.8), falling(30, 1, 0.25, 0.8), 0.003),
+    "cut short, noisy": ("could train longer", falling(60, 1, 0.1, 0.8), falling(60, 1, 0.15, 0.8), 0.01),
+    "three epochs": ("could train longer", np.array([2.2, 1.9, 1.6]), np.array([2.0, 1.8, 1.5]), 0.0),
+    "two epochs": ("could train longer", np.array([2.2, 1.9]), np.array([2.0, 1.7]), 0.0),
+    "one epoch": ("could train longer", np.array([0.5]), np.array([0.4]), 0.0),
+    "a straight fall of 200 epochs": ("could train longer", np.linspace(5, 3, 200), np.linspace(5, 3.2, 200), 0.005),
+    "not a number": ("diverged", np.array([1.0, 0.8, math.nan]), np.array([0.9, 0.9, math.nan]), 0.0),
+    "not a number at once": ("diverged", np.array([math.nan]), np.array([math.nan]), 0.0),
+    "infinite validation loss": ("diverged", np.array([1.0, 0.8, 0.7]), np.array([0.9, 0.9, math.inf]), 0.0),
+    "growing without end": ("diverged", np.geomspace(1, 1e9, 20), np.geomspace(1, 1e9, 20), 0.0),
+    "fell, then exploded": (
+        "diverged",
+        np.concatenate([falling(30, 1, 0.3, 0.2), np.full(10, 4.0)]),
+        np.concatenate([falling(30, 1, 0.35, 0.2), np.full(10, 4.2)]),
+        0.005,
+    ),
+    "fell, then forgot": (
+        "diverged",
+        np.concatenate([falling(30, 2.3, 0.3, 0.2), np.full(20, 2.3)]),
+        np.concatenate([falling(30, 2.3, 0.4, 0.2), np.full(20, 2.31)]),
+        0.005,
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_drawn_curve_reads_as_its_label(name: str, seed: int) -> None:
+    label, loss, val_loss, noise = DRAWN[name]
+    random = np.random.default_rng(seed)
+    loss, val_loss = (y + noise * y[0] * random.normal(size=len(y)) for y in (loss, val_loss))
+    found = read(history(loss, val_loss))
+    assert found.kind == label, found.sentence
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_unit_of_the_loss_does_not_matter(name: str, factor: float) -> None:
+    label, loss, val_loss, _ = DRAWN[name]
+    assert read(history(factor * loss, factor * val_loss)).kind == label
+
+
+def test_single_spikes_do_not_matter() -> None:
+    loss, val_loss = falling(100, 1, 0.25, 0.1), falling(100, 0.95, 0.3, 0.1)
+    loss[[30, 97]] = 5
+    val_loss[[40, 98]] = 7
+    assert read(history(loss, val_loss)).kind == "fitted"
+
+
+def trained(x: np.ndarray, y: np.ndarray, epochs: int, **options: Any) -> pd.DataFrame:
+    """A small network of scikit-learn's, an epoch at a time."""
+    classes = np.unique(y)
+    regression = len(classes) > 20
+    x, new, y, truth = train_test_split(scale(x), scale(y) if regression else y, test_size=0.3, random_state=0)
+    model = (MLPRegressor if regression else MLPClassifier)(random_state=0, alpha=0, **options)
+    rows = []
+    for _ in range(epochs):
+        with np.errstate(all="ignore"):
+            if regression:
+                try:
+                    model.partial_fit(x, y)
+                except ValueError:  # scikit-learn's word for weights that are no longer finite
+                    rows.append((math.nan, math.nan))
+                    break
+                score = np.mean((truth - model.predict(new)) ** 2) / 2
+            else:
+                model.partial_fit(x, y, classes=classes)
+                score = log_loss(truth, model.predict_proba(new), labels=classes)
+        rows.append((model.loss_, score))
+    return history(*np.array(rows).T)
+
+
+DIGITS, CANCER = load_digits(return_X_y=True), load_breast_cancer(return_X_y=True)
+DIABETES = load_diabetes(return_X_y=True)
+TRAINED: dict[str, tuple[str, Any, int, dict[str, Any]]] = {
+    "digits": ("fitted", DIGITS, 40, {"hidden_layer_sizes": (64,), "learning_rate_init": 3e-3}),
+    "digits, cut short": ("could train longer", DIGITS, 4, {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-3}),
+    "digits, hardly any rate": ("underfitted", DIGITS, 20, {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-6}),
+    "diabetes, wide and long": ("overfitted", DIABETES, 80, {"hidden_layer_sizes": (128,), "learning_rate_init": 3e-3}),
+    "diabetes, narrow and short": ("could train longer", DIABETES, 25, {"hidden_layer_sizes": (8,)}),
+    "diabetes, a rate of 1": ("diverged", DIABETES, 20, {"solver": "sgd", "learning_rate_init": 1.0}),
+    "cancer, long": ("overfitted", CANCER, 80, {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-2}),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_curve_reads_as_its_label(name: str) -> None:
+    label, (x, y), epochs, options = TRAINED[name]
+    found = read(trained(x, y, epochs, **options))
+    assert found.kind == label, found.sentence
+
+
+def test_noise_learned_by_heart_is_overfitting_and_not_learned_at_all_is_underfitting() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(600, 20)), random.integers(0, 2, 600)
+    wide = trained(x, y, 60, hidden_layer_sizes=(64,), learning_rate_init=3e-3)
+    narrow = trained(x, y, 40, hidden_layer_sizes=(1,), learning_rate_init=3e-4)
+    assert read(wide).kind == "overfitted"
+    assert read(narrow).kind == "underfitted"
+
+
+def test_the_loss_of_a_constant_answer_tells_what_the_first_epoch_hides() -> None:
+    # On many rows the first epoch does nearly all; with a rate far too high it starts far above any guess.
+    quick = history(np.linspace(0.325, 0.318, 10), np.linspace(0.322, 0.317, 10))
+    assert read(quick).kind == "underfitted"
+    assert read(quick, guess=0.55).kind == "fitted"
+    wild = history(falling(30, 25, 2.3, 0.05), falling(30, 23, 2.31, 0.05))
+    assert read(wild).kind == "fitted"
+    assert read(wild, guess=math.log(10)).kind == "underfitted"
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_without_validation_rows_the_training_loss_is_read_and_overfitting_is_not_claimed(name: str) -> None:
+    label, loss, _, _ = DRAWN[name]
+    found = read(history(loss))
+    assert found.kind in KINDS
+    assert found.kind != "overfitted"
+    if label in ("diverged", "underfitted", "could train longer") and np.isfinite(loss[-1]) == (label != "diverged"):
+        assert found.kind == label
+    if found.kind == "fitted":
+        assert "Without validation rows overfitting cannot be seen" in found.sentence
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_sentence_names_an_epoch_and_ends(name: str) -> None:
+    _, loss, val_loss, _ = DRAWN[name]
+    sentence = read(history(loss, val_loss)).sentence
+    assert "epoch" in sentence.lower()
+    assert sentence.endswith(".")
+    assert "nan" not in sentence
+
+
+def test_the_numbers_in_a_sentence_are_those_of_the_curve() -> None:
+    loss, val_loss = DRAWN["learned by heart within 8 epochs"][1:3]
+    sentence = read(history(loss, val_loss)).sentence
+    assert "after epoch 2" in sentence
+    assert (
+        "to epoch 8 the validation loss rose from 0.45 to about 0.76 while the training loss fell from 0.4 to about"
+        in sentence
+    )
+    cut = read(history([3.0, 2.0, 1.0], [3.0, 2.5, 2.0]), "all 3 epochs were run").sentence
+    assert "from 3 in epoch 1 to 2 in epoch 3, the last (all 3 epochs were run)" in cut
+    lost = read(history([1.0, 0.5, math.inf], [1.0, 0.6, math.inf])).sentence
+    assert "in epoch 3 of 3 the loss was no longer finite. The model holds the weights of epoch 2." in lost
+
+
+def test_a_training_interrupted_in_its_first_epoch_has_no_curve() -> None:
+    found = read_curves(pd.DataFrame(), 0, "interrupted by hand in epoch 1")
+    assert found.kind == "could train longer"
+    assert "interrupted by hand in epoch 1" in found.sentence
+
+
+# --- baselines ----------------------------------------------------------------------------------------------------
+
+
+def classified(right: np.ndarray, seconds: float = 0.0) -> Outcome:
+    truth = np.arange(len(right)) % 2
+    return Outcome("multiclass", truth, np.where(right, truth, 1 - truth), seconds=seconds)
+
+
+def hits(share: float, rows: int = 1000, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random(rows) < share
+
+
+GUESS = classified(np.arange(1000) % 2 == 0)
+
+
+def test_the_verdict_comes_first_and_names_every_baseline_with_its_value() -> None:
+    network, linear, tree = classified(hits(0.9)), classified(hits(0.7, seed=1)), classified(hits(0.97, seed=2))
+    first, *rest = read_baselines(network, {"dummy": GUESS, "linear": linear, "tree": tree}, rows=4000, classes=2)
+    assert first.startswith("On 1,000 test rows the network's accuracy is ")
+    assert "better than guessing (50.0\u202f%) and the linear model (" in first
+    assert "worse than the gradient-boosted trees (" in first
+    assert any("use the trees on this table" in sentence for sentence in rest)
+
+
+def test_what_the_interval_does_not_show_is_not_claimed() -> None:
+    network, linear = classified(hits(0.90)), classified(hits(0.905, seed=1))
+    sentences = read_baselines(network, {"dummy": GUESS, "linear": linear, "tree": linear}, rows=4000, classes=2)
+    assert "no clear difference from the linear model (" in sentences[0]
+    joined = " ".join(sentences)
+    assert "prefer it to the network" in joined
+    assert "use them unless you need" in joined
+    assert "No clear difference is not the same as equal" in joined
+    assert "worse" not in joined
+
+
+def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
+    network, linear = classified(hits(0.9)), classified(hits(0.9))
+    _, said, *_ = read_baselines(network, {"dummy": GUESS, "linear": linear}, rows=4000, classes=2)
+    assert said.startswith("Against the linear model there is no difference: it does as well")
+
+
+def test_a_network_no_better_than_guessing_is_told_so_and_nothing_else_is_praised() -> None:
+    sentences = read_baselines(classified(hits(0.5)), {"dummy": GUESS, "tree": classified(hits(0.5, seed=3))}, 400, 2)
+    assert "no clear difference from guessing" in sentences[0]
+    assert "learned nothing that these rows can show" in sentences[1]
+    assert not any("use the" in sentence for sentence in sentences)
+
+
+def test_lower_is_better_for_errors() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(0, 10, (500, 1))
+    close, far = (Outcome("regression", truth, truth + random.normal(0, size, truth.shape)) for size in (1, 5))
+    better = read_baselines(close, {"linear": far}, 2000, 1)
+    worse = read_baselines(far, {"linear": close}, 2000, 1)
+    assert "better than the linear model" in better[0]
+    assert "RMSE is lower by" in better[1]
+    assert "worse than the linear model" in worse[0]
+    assert "RMSE is higher by" in worse[1]
+    assert "use the linear model" in worse[1]
+
+
+def test_the_points_and_the_interval_are_those_of_the_paired_difference() -> None:
+    # 20 of 100 rows differ, all in the network's favour: 20 points, plus or minus 1.96 * sqrt(0.2 * 0.8 / 100).
+    right = np.arange(100) >= 20
+    sentence = read_baselines(classified(np.ones(100, bool)), {"tree": classified(right)}, 5000, 2)[1]
+    assert "its accuracy is higher by 20.0 points (95\u202f% interval 1" in sentence.replace("95 %", "95\u202f%")
+    low, high = (float(word.strip("()")) for word in sentence.split("interval ")[1].split("):")[0].split(" to "))
+    assert (low, high) == pytest.approx((12.2, 27.8), abs=1.1)
+
+
+def test_rows_per_class_are_named_where_they_are_few() -> None:
+    baselines = {"tree": classified(hits(0.97, seed=2))}
+    few = " ".join(read_baselines(classified(hits(0.9)), baselines, rows=300, classes=3))
+    assert "300 rows, 100 per class" in few
+    assert "simpler models" in few
+    many = " ".join(read_baselines(classified(hits(0.9)), baselines, rows=30_000, classes=3))
+    assert "per class" not in many
+    beaten = " ".join(read_baselines(classified(hits(0.99)), {"tree": classified(hits(0.7))}, rows=300, classes=3))
+    assert "here it does with fewer" in beaten
+
+
+def test_rows_per_parameter_and_the_times_are_named_where_they_are_known() -> None:
+    baselines = {"tree": classified(hits(0.97, seed=2), seconds=0.4)}
+    network = classified(hits(0.9), seconds=12)
+    sentences = " ".join(read_baselines(network, baselines, rows=300, classes=2, parameters=50_000))
+    assert "50,000 learnable parameters, more than there are training rows (300)" in sentences
+    assert "(400\u202fms to fit, the network 12\u202fs)" in sentences.replace("12.0", "12")
+
+
+def test_where_the_primary_metric_is_not_defined_another_is_read() -> None:
+    ones = np.ones(50, dtype=int)
+    network = Outcome("binary", ones, ones, np.full(50, 0.9))
+    other = Outcome("binary", ones, 0 * ones, np.full(50, 0.4))
+    assert (
+        "the network's accuracy is 100.0\u202f%: better than" in read_baselines(network, {"linear": other}, 100, 2)[0]
+    )
+
+
+def test_a_margin_without_probabilities_is_compared_by_its_ranking() -> None:
+    truth = np.arange(200) % 2
+    margins = Outcome("binary", truth, truth, scores=2.0 * truth - 1)
+    dummy = Outcome("binary", truth, 0 * truth, np.full(200, 0.5))
+    assert "ROC AUC is 1.000: better than guessing (0.500)" in read_baselines(margins, {"dummy": dummy}, 500, 2)[0]
+
+
+def test_without_baselines_nothing_is_claimed() -> None:
+    assert read_baselines(classified(hits(0.9)), {}, 1000, 2) == [
+        "Nothing says whether a simpler model would do as well: no baseline was fitted."
+    ]

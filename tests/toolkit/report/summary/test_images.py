@@ -1,0 +1,323 @@
+"""What a report on images shows: the pictures are read back from their PNGs."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.helpers.pages import Page, pixels_of, words
+from toolkit.common.formatting import number
+from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.target import Target
+from toolkit.evaluation.metrics import Outcome
+from toolkit.report import page as report
+from toolkit.report.pixels import (
+    displayed,
+    scale_of,
+    shrunk,
+    signed,
+)
+from toolkit.report.summary import images as image_results
+from toolkit.report.summary import run as summary
+from toolkit.report.summary.images import hidden_places
+
+
+@pytest.fixture(scope="module")
+def content(image_run):
+    return summary.summarise(image_run)
+
+
+@pytest.fixture(scope="module")
+def page(content):
+    return report.render(content)
+
+
+def test_the_summary_is_strict_json_and_the_same_again(image_run, content):
+    text = json.dumps(content, allow_nan=False)
+    assert json.loads(text) == content
+    assert summary.summarise(image_run) == content
+    assert report.render(json.loads(text)) == report.render(content)
+
+
+def test_the_images_are_described(image_run, content):
+    found, train = content["images"], image_run.data.pixels[image_run.data.parts["train"]]
+    assert (found["height"], found["width"], found["channels"], found["dtype"]) == (16, 12, 3, "uint8")
+    assert (found["low"], found["high"]) == (train.min(), train.max())
+    assert found["mean"] == pytest.approx(train.mean(), rel=1e-4)
+    assert found["deviation"] == pytest.approx(train.std(), rel=1e-4)
+    assert content["data"]["columns"] == content["data"]["set_aside"] == []
+    assert content["data"]["rows"] == 150
+    assert "broken.jpg" in content["data"]["notes"][0]
+
+
+def test_many_images_are_not_said_to_have_columns(image_run, monkeypatch):
+    monkeypatch.setattr("toolkit.data.describe._ALONE_ROWS", 10)
+    many = dataclasses.replace(image_run, data=dataclasses.replace(image_run.data, _description=None))
+    assert many.data.describe()["left_out"]
+    assert summary.summarise(many)["data"]["notes"] == image_run.data.notes
+
+
+def test_examples_are_training_images_of_their_class(image_run, content):
+    table, found = image_run.data, content["images"]["examples"]
+    assert (found["by"], found["left_out"]) == ("class", 0)
+    assert [entry["name"] for entry in found["shown"]] == image_run.classes
+    for entry in found["shown"]:
+        rows = [row for row in table.parts["train"] if table.target["class"][row] == entry["name"]]
+        assert entry["rows"] == len(rows)
+        sheet = pixels_of(entry["sheet"])
+        assert sheet.shape == (16, entry["images"] * 13 - 1, 4)
+        known = {table.pixels[row].tobytes() for row in rows}
+        for place in range(entry["images"]):
+            assert np.ascontiguousarray(sheet[:, 13 * place : 13 * place + 12, :3]).tobytes() in known
+
+
+def test_the_filters_are_the_first_layers_weights(image_run, content):
+    found, layer = content["images"]["filters"], image_run.model.get_layer("convolution_1")
+    kernel = np.asarray(layer.kernel)
+    assert (found["layer"], found["kind"], found["colour"]) == ("convolution_1", "convolution", True)
+    assert len(found["shown"]) + found["left_out"] == kernel.shape[-1]
+    for place, tile in enumerate(found["shown"]):
+        assert np.array_equal(pixels_of(tile["picture"]), signed(kernel[..., place]))
+        assert (tile["low"], tile["high"]) == pytest.approx((kernel[..., place].min(), kernel[..., place].max()), 1e-4)
+
+
+def test_mistakes_are_pictures_of_test_rows_that_were_predicted_wrong(image_run, content):
+    table, outcome, found = image_run.data, image_run.outcome, content["mistakes"]
+    wrong = table.parts["test"][outcome.y_true != outcome.y_pred]
+    assert found["total"] == len(wrong) == len(found["rows"]) > 0
+    for entry in found["rows"]:
+        row = table.image_names.index(entry["file"])
+        assert row in wrong
+        assert entry["row"] == table.source_rows[row]
+        assert np.array_equal(pixels_of(entry["picture"]), table.pixels[row])
+        assert entry["said"][0] == entry["file"].split("/")[0] != entry["said"][1]
+
+
+def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_run, content):
+    found = content["images"]["occlusion"]
+    wrong = [entry["file"] for entry in content["mistakes"]["rows"][:4]]
+    assert [entry["file"] for entry in found["shown"]][: len(wrong)] == wrong
+    assert [entry["right"] for entry in found["shown"]] == [False] * len(wrong) + [True] * (
+        len(found["shown"]) - len(wrong)
+    )
+    assert (found["patch"], found["places"]) == ([4, 3], 49)
+    for entry in found["shown"]:
+        row = image_run.data.image_names.index(entry["file"])
+        image = image_run.data.pixels[row]
+        assert np.array_equal(pixels_of(entry["picture"]), image)
+        assert pixels_of(entry["map"]).shape == (16, 12, 3)
+        scores = np.sort(image_run.raw_scores(image[None])[0])
+        assert entry["score"] == pytest.approx(scores[-1] - scores[-2], rel=1e-3)
+        assert len(entry["drops"]) == 49
+        # The patch in the upper left corner, put there by hand.
+        hidden = image[None].copy()
+        hidden[0, :4, :3] = round(image_run.encoder.mean)
+        own = image_run.raw_scores(hidden)[0]
+        decided = image_run.raw_scores(image[None])[0].argmax()
+        fall = entry["score"] - (own[decided] - np.delete(own, decided).max())
+        assert entry["drops"][0] == pytest.approx(fall, abs=1e-3)
+
+
+def by_hand(weights, task="binary", classes=2, threshold=0.0):
+    """A run of a linear model on 4 x 4 grey images, with weights set by hand."""
+    pixels = np.zeros((6, 4, 4, 1), np.float32)
+    pixels[:, 0, 0] = 4.0
+    pixels[3:, 3, 3] = 8.0
+    parts = {"train": np.arange(6), "test": np.arange(6)}
+    if task == "regression":
+        target = pd.DataFrame({"value": [1.0, 2, 3, 4, 5, 6]})
+    else:
+        target = pd.DataFrame({"side": ["a"] * 3 + ["b"] * 3})
+    table = SimpleNamespace(pixels=pixels, parts=parts, target=target, source_rows=np.arange(1, 7), image_names=None)
+    coded = Target.fit(target, parts["train"], task, np.arange(1, 7))
+
+    def raw_scores(x):
+        return (np.asarray(x, np.float64).reshape(len(x), -1) @ weights.reshape(16, -1)).astype(np.float32)
+
+    return SimpleNamespace(
+        task=task, encoder=ImageEncoder((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), target=coded, data=table,
+        raw_scores=raw_scores, threshold=threshold,
+    )  # fmt: skip
+
+
+def test_the_map_of_a_linear_model_shows_its_weights():
+    weights = np.zeros((4, 4))
+    weights[0, 0], weights[3, 3] = 1.0, -2.0
+    run = by_hand(weights)
+    truth = np.array([1, 1, 1, 0, 0, 0])
+    outcome = Outcome("binary", truth, truth, None, run.raw_scores(run.data.pixels))
+    found: Any = image_results.occlusion(run, run.data, outcome)
+    assert (found["patch"], found["places"]) == ([1, 1], 16)
+    assert [entry["row"] for entry in found["shown"]] == [1, 4, 2, 3]  # one of each class, then others
+    assert all(entry["right"] for entry in found["shown"])
+    drops = {entry["row"]: np.array(entry["drops"]).reshape(4, 4) for entry in found["shown"]}
+    # Score of row 1: 4. Hiding the first pixel costs all of it, hiding the last, which is dark, nothing.
+    assert drops[1][0, 0] == 4
+    assert np.count_nonzero(drops[1]) == 1
+    # Score of row 4: 4 - 16 = -12, for the other class: the first pixel speaks against it.
+    assert (drops[4][0, 0], drops[4][3, 3]) == (-4, 16)
+
+
+def test_of_a_regression_the_map_is_in_the_targets_unit():
+    weights = np.zeros((4, 4))
+    weights[0, 0] = 0.5
+    run = by_hand(weights, "regression")
+    true = run.data.target.to_numpy()
+    scores = run.raw_scores(run.data.pixels)
+    predicted = run.target.decode(scores).reshape(-1, 1)
+    found: Any = image_results.occlusion(run, run.data, Outcome("regression", true, predicted, None, scores))
+    unit = true.std()  # scores are standardised
+    assert found["shown"][0]["drops"][0] == pytest.approx(2.0 * unit, rel=1e-3)
+    assert {entry["right"] for entry in found["shown"]} == {None}
+    shown = image_results.examples(run, run.data)
+    assert (shown["by"], shown["target"]) == ("band", "value")
+    assert [entry["name"] for entry in shown["shown"]] == ["1 to 2", "3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (5, 30), (1, 1), (3, 64), (128, 96)])
+def test_the_patches_cover_the_image(height, width):
+    patch, corners = hidden_places(height, width)
+    covered = np.zeros((height, width), int)
+    for top, left in corners:
+        covered[top : top + patch[0], left : left + patch[1]] += 1
+    assert covered.min() >= 1
+    assert len(corners) <= 49
+    assert len(np.unique(corners, axis=0)) == len(corners)
+
+
+def test_thousands_of_classes_are_capped_and_photographs_stay_small():
+    drawn = np.random.default_rng(0)
+    pixels = drawn.integers(0, 256, (5_000, 64, 64, 3), dtype=np.uint8)
+    target = pd.DataFrame({"class": [f"c{place:04}" for place in range(1_000)] * 5})
+    parts = {"train": np.arange(5_000), "test": np.arange(3)}
+    run = SimpleNamespace(
+        task="multiclass", encoder=ImageEncoder((64, 64, 3), "uint8", 127.0, 74.0, 0.0, 255.0),
+        target=Target.fit(target, parts["train"], "multiclass", np.arange(1, 5_001)),
+    )  # fmt: skip
+    found = image_results.examples(run, SimpleNamespace(pixels=pixels, parts=parts, target=target))
+    assert (len(found["shown"]), found["left_out"]) == (10, 990)
+    assert len(json.dumps(found)) < 600_000
+
+
+TARGETS = {
+    "binary": (np.arange(90) % 3 > 0, ["False", "True"]),
+    "multilabel": (np.stack([np.arange(90) % 2, np.arange(90) % 3 == 0], axis=1).astype(int), ["label 1", "label 2"]),
+    "regression": (np.stack([np.arange(90.0), -np.arange(90.0)], axis=1), None),
+}
+
+
+@pytest.mark.parametrize("task", list(TARGETS))
+def test_every_task_has_its_page_of_images(task):
+    drawn = np.random.default_rng(0)
+    y, names = TARGETS[task]
+    pixels = drawn.random((90, 6, 5)) + y.reshape(90, -1)[:, :1, None] / 100
+    train = importlib.import_module(f"recipes.{task}").train
+    run = train((pixels, y), build="linear", epochs=1, progress=False, baselines=False)
+    content = summary.summarise(run)
+    found = content["images"]
+    shown = [entry["name"] for entry in found["examples"]["shown"]]
+    assert shown == names if names else len(shown) == 5
+    assert found["filters"]["scores"]
+    assert (found["filters"]["kind"], found["filters"]["height"], found["filters"]["width"]) == ("dense", 6, 5)
+    kernel = np.asarray(run.model.layers[-1].kernel)
+    assert found["filters"]["shown"][0]["low"] == pytest.approx(kernel[:, 0].min(), rel=1e-4)
+    assert len(found["occlusion"]["shown"]) > 1
+    for entry in found["occlusion"]["shown"]:
+        place = list(run.data.source_rows[run.data.parts["test"]]).index(entry["row"])
+        if task == "multilabel":
+            label = names.index(entry["said"][0])
+            assert entry["said"][1:3] == [bool(v[place, label]) for v in (run.outcome.y_true, run.outcome.y_pred)]
+            assert entry["score"] == pytest.approx(abs(run.outcome.scores[place, label]), rel=1e-3)
+        elif task == "regression":
+            target = content["target"].index(entry["said"][0])
+            assert entry["score"] == pytest.approx(run.outcome.y_pred[place, target], rel=1e-3)
+    text = words(Page(report.render(content)).all("main")[0]["text"])
+    assert "What decisions rest on" in text
+    assert not re.search("columns (are|become|to|of)|Columns", text)
+
+
+# The page
+
+
+def test_the_page_shows_every_picture_with_words_for_it(content, page):
+    elements = Page(page)
+    pictures = elements.all("img")
+    found = content["images"]
+    expected = [entry["sheet"] for entry in found["examples"]["shown"]]
+    expected += [tile["picture"] for tile in found["filters"]["shown"]]
+    expected += [row["picture"] for row in content["mistakes"]["rows"]]
+    expected += [picture for entry in found["occlusion"]["shown"] for picture in (entry["picture"], entry["map"])]
+    assert [picture["src"] for picture in pictures] == expected
+    assert all(picture["alt"].strip() for picture in pictures)
+    for picture in pictures:  # whole squares of pixels
+        height, width = pixels_of(picture["src"]).shape[:2]
+        assert int(picture["height"]) % height == int(picture["width"]) % width == 0
+    policy = next(element for element in elements.all("meta") if "http-equiv" in element)
+    assert "img-src data:" in policy["content"]
+    assert "image-rendering:pixelated" in elements.all("style")[0]["text"]
+    assert not elements.all("script")
+
+
+def test_the_page_speaks_of_images_and_not_of_columns(page):
+    text = words(Page(page).all("main")[0]["text"])
+    assert "16 × 12 pixels (height × width), 3 channels (colour)" in text
+    assert "3 × 3 × 3 × " in text  # where the first layer's parameters come from
+    assert "columns" not in text.replace("Repeat", "")
+    assert "broken.jpg" in text
+    assert [link["href"] for link in Page(page).all("a") if link["href"] == "#occlusion"]
+    assert len(page.encode()) < 2_000_000
+
+
+def test_the_numbers_behind_the_pictures_stand_in_tables(content, page):
+    captions = [words(caption["text"]) for caption in Page(page).all("caption")]
+    assert any(caption.startswith("Weights of the first layer") for caption in captions)
+    assert any(caption.startswith("Occlusion") for caption in captions)
+    entry = content["images"]["occlusion"]["shown"][0]
+    assert number(max(entry["drops"])) in words(page)
+
+
+def test_without_rows_no_image_is_left_and_the_filters_stay(image_run, content):
+    bare = summary.summarise(image_run, rows=False)
+    assert bare["images"]["examples"] is bare["images"]["occlusion"] is bare["mistakes"] is None
+    page = Page(report.render(bare))
+    shown = [tile["picture"] for tile in content["images"]["filters"]["shown"]]
+    assert [picture["src"] for picture in page.all("img")] == shown
+    assert not [link for link in page.all("a") if link["href"] == "#occlusion"]
+    assert "are left out of this report" in page.all("main")[0]["text"]
+    for name in ("disc/", "cross/0", "square/0"):
+        assert name not in json.dumps(bare["images"])
+
+
+def test_a_saved_run_shows_the_same_page_without_images(image_run, tmp_path):
+    import toolkit
+
+    loaded = toolkit.load(image_run.save(tmp_path / "shapes.keras"))
+    assert loaded.summary() == summary.summarise(image_run, rows=False)
+
+
+def test_a_summary_saved_before_there_were_images_is_still_shown(runs):
+    old = summary.summarise(runs["multiclass"])
+    known = report.render(old)
+    del old["images"]
+    assert report.render(old) == known
+
+
+def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_run):
+    floats = dataclasses.replace(image_run.data, pixels=image_run.data.pixels.astype(np.float32) / 229)
+    encoder = ImageEncoder.fit(floats.pixels[floats.parts["train"]])
+    changed = dataclasses.replace(image_run, encoder=encoder)
+    sheet = pixels_of(image_results.examples(changed, floats)["shown"][0]["sheet"])
+    expected = shrunk(displayed(floats.pixels[:1], encoder.low, encoder.high))
+    assert expected.dtype == np.uint8
+    assert sheet[..., :3].max() == 255
+    assert Image.fromarray(sheet).mode == "RGBA"
+    assert scale_of(16, 12) == 3

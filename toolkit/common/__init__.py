@@ -1,0 +1,1 @@
+"""Errors, option checks, files and text formatting: what every other folder uses."""

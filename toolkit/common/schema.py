@@ -1,0 +1,32 @@
+"""The version of what a saved run holds as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.common.errors import DataError
+
+__all__ = ["SCHEMA", "check_schema"]
+
+SCHEMA = 1
+
+
+def check_schema(content: Any, what: str) -> None:
+    """Refuse content of another schema version.
+
+    Args:
+        content: A dictionary with the version under ``"schema"``.
+        what: What it is, for the message.
+
+    Raises:
+        DataError: The version is another, or there is none.
+
+    Example:
+        >>> check_schema({"schema": SCHEMA}, "encoding")
+    """
+    version = content.get("schema") if isinstance(content, dict) else None
+    if version != SCHEMA:
+        raise DataError(
+            f"the {what} has schema version {version!r}; this release reads version {SCHEMA}. "
+            "A file made by a later release needs that release."
+        )

@@ -1,0 +1,1 @@
+"""From what the user brought to a dataset: read, checked, split and encoded."""

@@ -1,0 +1,1 @@
+"""Images as data: stacks of pixels, image files and image archives."""

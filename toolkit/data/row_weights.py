@@ -1,0 +1,62 @@
+"""How much each row counts in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.common.errors import DataError
+from toolkit.data.dataset import Table
+from toolkit.data.target import Target
+
+__all__ = ["row_weights"]
+
+
+def row_weights(
+    table: Table, target: Target, *, class_weight: str | Mapping[Any, float] | None = None
+) -> NDArray[np.float64] | None:
+    """Return a weight for each row, or None where all count the same.
+
+    Args:
+        table: The table; its own sample weights are multiplied in.
+        target: The target's encoding.
+        class_weight: For binary and multiclass: ``"balanced"`` gives each class the same total weight in training,
+            as scikit-learn does; or a weight a label, such as ``{"yes": 5.0}``, others 1.
+
+    Returns:
+        Weights of all rows, shape (n,), scaled to a mean of 1 over the training rows.
+
+    Raises:
+        DataError: Weights by class on another task, or for a label that doesn't occur.
+    """
+    if class_weight is None and table.sample_weight is None:
+        return None
+    weights = np.ones(table.rows) if table.sample_weight is None else np.asarray(table.sample_weight, np.float64)
+    train = table.parts["train"]
+    if class_weight is not None:
+        if table.task not in ("binary", "multiclass"):
+            raise DataError(f"class_weight is for binary and multiclass, and this is {table.task}.")
+        ids = np.asarray(target.encode(table.target)).reshape(-1).astype(np.int64)
+        weights = weights * _by_class(class_weight, target, ids[train])[ids]
+    return weights / weights[train].mean()
+
+
+def _by_class(given: str | Mapping[Any, float], target: Target, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    if isinstance(given, str):
+        if given != "balanced":
+            raise DataError(f"class_weight='{given}': expected 'balanced' or a weight for each label.")
+        return len(ids) / (len(target.classes) * np.bincount(ids, minlength=len(target.classes)))
+    if not isinstance(given, Mapping) or not all(isinstance(w, int | float | np.number) for w in given.values()):
+        raise DataError(f"class_weight={given!r}: expected 'balanced' or a dictionary with a number for each label.")
+    places = {str(label): i for i, label in enumerate(target.classes)}
+    weights = np.ones(len(places))
+    for label, weight in given.items():
+        if str(label) not in places:
+            raise DataError(f"class_weight names {label!r}, which is not a class (classes: {', '.join(places)}).")
+        if not 0 <= float(weight) < np.inf:
+            raise DataError(f"class_weight of {label!r} is {weight!r}: expected a number of 0 or more.")
+        weights[places[str(label)]] = float(weight)
+    return weights

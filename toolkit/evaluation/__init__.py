@@ -1,0 +1,1 @@
+"""What a training is worth: metrics, calibration, baselines, paired differences, verdicts."""

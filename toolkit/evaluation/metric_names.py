@@ -1,0 +1,112 @@
+"""How a metric is spoken of: its label, its meaning, its values and intervals as text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from toolkit.common.formatting import MINUS, NARROW, UNDEFINED, number
+
+__all__ = ["BASELINES", "METRICS", "Metric", "interval", "metric_value"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is spoken of: its label, what it measures, and whether it reads as a percentage."""
+
+    label: str
+    meaning: str
+    share: bool = False
+    unit: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "rmse": Metric("RMSE", "root of the mean squared error: a typical error that counts large ones more", unit=True),
+    "mae": Metric("Mean absolute error", "the average size of an error", unit=True),
+    "median_absolute_error": Metric("Median absolute error", "half of the errors are smaller", unit=True),
+    "r2": Metric("R²", "share of the target's variance that is explained; 1 is perfect, 0 is the mean's"),
+    "accuracy": Metric("Accuracy", "share of rows predicted right", share=True),
+    "balanced_accuracy": Metric("Balanced accuracy", "mean over the classes of the share found", share=True),
+    "f1": Metric("F1", "harmonic mean of precision and recall"),
+    "f1_macro": Metric("F1, macro", "mean of the F1 of each class or label, all counting alike"),
+    "f1_micro": Metric("F1, micro", "F1 over all cells together"),
+    "precision": Metric("Precision", "share of the predicted positives that are positive", share=True),
+    "recall": Metric("Recall", "share of the positives that were found", share=True),
+    "roc_auc": Metric("ROC AUC", "chance that a positive is scored above a negative; 0.5 is guessing"),
+    "average_precision": Metric("Average precision", "area under the precision-recall curve"),
+    "log_loss": Metric("Log loss", "mean of −log of the probability given to the truth"),
+    "brier_score": Metric("Brier score", "mean squared error of the probabilities"),
+    "hamming_loss": Metric("Hamming loss", "share of wrong cells, over rows and labels", share=True),
+    "subset_accuracy": Metric("Subset accuracy", "share of rows with every label right", share=True),
+}
+BASELINES = {"dummy": "Dummy", "linear": "Linear model", "tree": "Gradient-boosted trees"}
+"""Baseline -> the name a reader sees."""
+
+
+def _fixed(name: str, values: list[float]) -> list[str]:
+    """Say values of a metric that are read together with the same digits after the point."""
+    metric = METRICS.get(name)
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if metric is not None and metric.share:
+        texts = [f"{100 * value:.1f}" for value in values]
+    elif largest >= 1e10 or (0 < largest < 5e-4 and name != "r2"):
+        return [number(value) for value in values]
+    else:
+        places = 3 if not largest else 3 - math.floor(math.log10(largest))  # four significant digits
+        if metric is not None and not metric.unit:  # on a scale around 1: three digits, whatever the value
+            places = min(places, 3)
+        texts = [f"{round(value, places):,.{max(0, places)}f}" for value in values]
+    return [text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-") for text in texts]
+
+
+def metric_value(name: str, value: float | None) -> str:
+    r"""Say a metric's value: shares in per cent, others with the digits that matter.
+
+    Args:
+        name: scikit-learn's name of the metric.
+        value: Its value; None and NaN are "not defined".
+
+    Returns:
+        The text.
+
+    Example:
+        >>> (
+        ...     metric_value("accuracy", 0.98551).replace("\u202f", " "),
+        ...     metric_value("roc_auc", 0.9231),
+        ...     metric_value("r2", None),
+        ... )
+        ('98.6 %', '0.923', 'not defined')
+    """
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    return _fixed(name, [value])[0] + _sign(name)
+
+
+def interval(name: str, low: float | None, high: float | None) -> str:
+    r"""Say an interval of a metric; both ends with the same digits.
+
+    Args:
+        name: scikit-learn's name of the metric.
+        low: Lower end; None and NaN make the interval "not defined".
+        high: Upper end.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> (
+        ...     interval("accuracy", 0.957, 1.0).replace("\u202f", " "),
+        ...     interval("rmse", 51234.2, 53999.9),
+        ...     interval("r2", -0.2, 0.31),
+        ... )
+        ('95.7–100.0 %', '51,230–54,000', '−0.200 to 0.310')
+    """
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return UNDEFINED
+    ends = _fixed(name, [low, high])
+    joint = " to " if MINUS in "".join(ends) or "×" in "".join(ends) else "–"
+    return joint.join(ends) + _sign(name)
+
+
+def _sign(name: str) -> str:
+    return f"{NARROW}%" if name in METRICS and METRICS[name].share else ""

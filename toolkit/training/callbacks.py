@@ -1,0 +1,59 @@
+"""Keras callbacks: which of them the training can serve, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from toolkit.common.errors import DataError
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["checked", "moves_rate", "wants_batches"]
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Return callbacks, one or several, as a list.
+
+    Raises:
+        DataError: One is no callback, or asks for what is never called.
+    """
+    import keras
+
+    base = keras.callbacks.Callback
+    several = isinstance(callbacks, Iterable) and not isinstance(callbacks, base)
+    callbacks = list(callbacks) if several else [callbacks]
+    for callback in callbacks:
+        if not isinstance(callback, base):
+            raise DataError(f"callbacks holds {callback!r}; expected Keras callbacks, such as EarlyStopping().")
+        own = type(callback)
+        for hook in ("on_test_batch_begin", "on_test_batch_end"):
+            if not own.__module__.startswith("keras.") and getattr(own, hook) is not getattr(base, hook):
+                raise DataError(f"{own.__name__} asks for {hook}, but validation rows are scored at once: drop it.")
+    return callbacks
+
+
+def moves_rate(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback sets the learning rate."""
+    import keras
+
+    return isinstance(callback, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler)
+
+
+def wants_batches(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback does something at batches."""
+    import keras
+
+    # These define the hooks and do nothing in them unless asked.
+    if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
+        return callback.save_freq != "epoch"
+    if isinstance(callback, keras.callbacks.TensorBoard):
+        return callback.update_freq != "epoch" or bool(callback.write_steps_per_second) or callback._should_trace
+    if isinstance(callback, keras.callbacks.TerminateOnNaN):
+        return False  # the loop itself stops there, with the last good weights
+    base = keras.callbacks.Callback
+    own = type(callback)
+    return any(getattr(own, hook) is not getattr(base, hook) or hook in vars(callback) for hook in _BATCH_HOOKS)
