@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, LogLocator
 
 from recipes import images
 from recipes.digits import downloads
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     SET,
     ends,
     log,

@@ -12,8 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from recipes.lessons.layers import Layer, derive, read
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     INK,
     LINE,
@@ -23,6 +22,7 @@ from recipes.lessons.tools.drawing import (
     log,
     panels,
 )
+from recipes.lessons.layers import Layer, derive, read
 from recipes.lessons.tools.page import Lesson, Picture
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number

@@ -15,15 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from recipes import samples
-from recipes.lessons.gates import (
-    Gate,
-    draw,
-    given,
-    maximum,
-    sigmoid,
-    table,
-)
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     GREEN,
     INK,
@@ -32,6 +24,14 @@ from recipes.lessons.tools.drawing import (
     SET,
     ends,
     panels,
+)
+from recipes.lessons.gates import (
+    Gate,
+    draw,
+    given,
+    maximum,
+    sigmoid,
+    table,
 )
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, load

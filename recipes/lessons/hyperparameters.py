@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     GREY,
     INK,

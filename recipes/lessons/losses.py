@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     INK,
     LINE,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipes import multilabel
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     INK,
     LINE,

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     INK,
     MUTED,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     GREEN,
     GREY,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     GREY,
     ORANGE,

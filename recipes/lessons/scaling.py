@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from recipes import samples
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     SET,
     ends,

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     INK,
     MUTED,
     dots,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     GREEN,
     GREY,

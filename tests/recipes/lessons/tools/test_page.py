@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from recipes import cli, lessons
-from recipes.lessons.tools.drawing import panels
+from recipes.drawing import panels
 from recipes.lessons.tools.page import (
     DECKS,
     Lesson,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from recipes.lessons.tools.drawing import (
+from recipes.drawing import (
     BLUE,
     ORANGE,
     dots,
