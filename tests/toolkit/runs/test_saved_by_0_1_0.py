@@ -1,0 +1,32 @@
+"""Files saved by 0.1.0: they load and predict what that release did."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import toolkit
+from recipes.samples import path
+
+FOLDER = Path(__file__).parents[2] / "saved_by_0_1_0"
+EXPECTED = json.loads((FOLDER / "expected.json").read_text())
+TABLES = {"regression": "diabetes", "binary": "breast_cancer", "multiclass": "wine", "multilabel": "street_scenes"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_file_of_0_1_0_loads_and_predicts_the_same(name: str) -> None:
+    run = toolkit.load(FOLDER / f"{name}.keras")
+    rows = load_digits(n_class=4).images[:200] if name == "images" else path(TABLES[name])
+    expected = dict(EXPECTED[name])
+    assert run.metrics == expected.pop("metrics")
+    assert run.threshold == expected.pop("threshold")
+    if name != "regression":
+        np.testing.assert_array_equal(run.predict(rows)[:40], expected.pop("predict"))
+    for verb, values in expected.items():  # the verbs that return floats
+        np.testing.assert_allclose(getattr(run, verb)(rows)[:40], values, rtol=1e-6, atol=1e-6)
+
+
+def test_every_file_of_0_1_0_is_checked() -> None:
+    assert {file.stem for file in FOLDER.glob("*.keras")} == set(EXPECTED)
