@@ -23,6 +23,7 @@ test: .venv/.tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/pyright
 
 format: .venv/.tools
