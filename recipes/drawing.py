@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from toolkit.report.style import COLOURS, look, tick
+from toolkit.report.style import COLORS, look, tick
 
 __all__ = [
     "BLUE",
+    "GRAY",
     "GREEN",
-    "GREY",
     "INK",
     "LINE",
     "MUTED",
@@ -37,15 +37,15 @@ __all__ = [
     "regions",
 ]
 
-INK, MUTED, LINE, PAPER = (COLOURS[name][0] for name in ("ink", "muted", "line", "paper"))
-BLUE, ORANGE, GREEN, PURPLE, GREY = (COLOURS[name][0] for name in ("network", "second", "linear", "tree", "dummy"))
-#: Colour and dash of the first, second, ... of several lines.
+INK, MUTED, LINE, PAPER = (COLORS[name][0] for name in ("ink", "muted", "line", "paper"))
+BLUE, ORANGE, GREEN, PURPLE, GRAY = (COLORS[name][0] for name in ("network", "second", "linear", "tree", "dummy"))
+#: Color and dash of the first, second, ... of several lines.
 SET: tuple[tuple[str, Any], ...] = (
     (BLUE, "solid"),
     (ORANGE, (0, (5, 1.5))),
     (GREEN, (0, (1.3, 1.3))),
     (PURPLE, (0, (5, 1.4, 1.2, 1.4))),
-    (GREY, (0, (2.5, 2))),
+    (GRAY, (0, (2.5, 2))),
     (INK, (0, (8, 2))),
 )
 
@@ -111,7 +111,7 @@ def log(axes: Axes, along: str = "y") -> None:
 
 
 def ends(axes: Axes, words: Sequence[str], *, least: float = 0.075) -> None:
-    """Write the name of each line at its right end, in its colour, apart from each other.
+    """Write the name of each line at its right end, in its color, apart from each other.
 
     Call it last: it looks at the limits of the axes.
 
@@ -145,7 +145,7 @@ def border(
     axes: Axes,
     weights: Sequence[float] | NDArray[Any],
     bias: float,
-    colour: str = INK,
+    color: str = INK,
     *,
     width: float = 1.2,
     dash: Any = "solid",
@@ -156,14 +156,14 @@ def border(
         axes: The panel, whose limits `plane` sets.
         weights: The two weights, not both 0.
         bias: The bias.
-        colour: Of the line.
+        color: Of the line.
         width: Of the line, in points.
         dash: Of the line.
     """
     w = np.asarray(weights, float)
     size = np.hypot(*w)
     foot, along = -bias * w / size**2, np.array([-w[1], w[0]]) / size
-    axes.plot(*np.stack([foot - 20 * along, foot + 20 * along]).T, color=colour, linewidth=width, linestyle=dash)
+    axes.plot(*np.stack([foot - 20 * along, foot + 20 * along]).T, color=color, linewidth=width, linestyle=dash)
 
 
 def plane(axes: NDArray[Any], reach: float) -> None:
@@ -187,14 +187,14 @@ def plane(axes: NDArray[Any], reach: float) -> None:
 def regions(
     axes: Axes, decided: NDArray[Any], x: tuple[float, float], y: tuple[float, float], *, alpha: float = 0.28
 ) -> None:
-    """Colour which class is decided for at each place of a plane.
+    """Color which class is decided for at each place of a plane.
 
     Args:
         axes: The panel.
         decided: Class numbers on an even grid, shape (rows, columns), the lowest row first.
         x: The grid's ends from left to right.
         y: Its ends from bottom to top.
-        alpha: How strong the colours are.
+        alpha: How strong the colors are.
     """
     across, up = np.linspace(*x, decided.shape[1]), np.linspace(*y, decided.shape[0])
     for k in np.unique(decided):
@@ -204,7 +204,7 @@ def regions(
 
 
 def field(axes: Axes, values: NDArray[Any], x: tuple[float, float], y: tuple[float, float]) -> None:
-    """Colour a number from -1 to 1 over a plane: blue above 0, orange below, the stronger the further.
+    """Color a number from -1 to 1 over a plane: blue above 0, orange below, the stronger the further.
 
     Args:
         axes: The panel.
@@ -213,17 +213,17 @@ def field(axes: Axes, values: NDArray[Any], x: tuple[float, float], y: tuple[flo
         y: Its ends from bottom to top.
     """
     across, up = np.linspace(*x, values.shape[1]), np.linspace(*y, values.shape[0])
-    for sign, colour in ((1, BLUE), (-1, ORANGE)):
+    for sign, color in ((1, BLUE), (-1, ORANGE)):
         for level in (0.1, 0.35, 0.6, 0.85):
             if (sign * values > level).any():
-                axes.contourf(across, up, sign * values, levels=[level, 9], colors=[colour], alpha=0.17)
+                axes.contourf(across, up, sign * values, levels=[level, 9], colors=[color], alpha=0.17)
     _bare(axes, x, y)
 
 
 def dots(
     axes: Axes, x: NDArray[Any], ids: NDArray[Any], wrong: NDArray[Any] | None = None, *, size: float = 2.6
 ) -> None:
-    """Draw points of several classes, in the colours of `regions`; wrongly decided ones are crosses.
+    """Draw points of several classes, in the colors of `regions`; wrongly decided ones are crosses.
 
     Args:
         axes: The panel.

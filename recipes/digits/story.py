@@ -340,15 +340,15 @@ def _drawn(summary: Mapping[str, Any]) -> Figure:
         words = []
         for place, model in enumerate(MODELS):
             own = [point for point in points if point["model"] == model]
-            colour, dash = SET[place]
+            color, dash = SET[place]
             x = [point["rows"] for point in own]
             wrong, low, high = (
                 # None wrong would lie at minus infinity.
                 np.maximum(100 - 100 * np.array([point[key] for point in own]), 0.01)
                 for key in ("accuracy", "high", "low")
             )
-            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-            axes.plot(x, wrong, "o", color=colour, linestyle=dash, markersize=3.2, label=model)
+            axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+            axes.plot(x, wrong, "o", color=color, linestyle=dash, markersize=3.2, label=model)
             words.append(f"{_TITLES[model]}\n{number(summary['models'][model]['parameters'])} parameters")
         log(axes, "x")
         log(axes, "y")

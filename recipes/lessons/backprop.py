@@ -267,8 +267,8 @@ def _stepped(steps: pd.DataFrame, passes: Passes) -> Picture:
     most = max(2.2 * passes.loss, 1e-3)
     with panels(width=4.3, height=2.8) as (figure, axes):
         one = axes[0, 0]
-        for column, colour, dash in (("subtracting", BLUE, "solid"), ("adding", ORANGE, (0, (5, 1.5)))):
-            one.plot(RATES, steps[f"loss after {column}"].clip(upper=2 * most), color=colour, linestyle=dash)
+        for column, color, dash in (("subtracting", BLUE, "solid"), ("adding", ORANGE, (0, (5, 1.5)))):
+            one.plot(RATES, steps[f"loss after {column}"].clip(upper=2 * most), color=color, linestyle=dash)
         one.axhline(passes.loss, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         one.text(RATES[0], 0.93 * passes.loss, "before", color=MUTED, va="top")
         log(one, "x")
@@ -276,8 +276,8 @@ def _stepped(steps: pd.DataFrame, passes: Passes) -> Picture:
         one.set_title("loss after one step")
         one.set_xlabel("learning rate")
         one.grid(visible=False, axis="x")
-        for text, colour, height in (("added", ORANGE, 0.95), ("subtracted", BLUE, 0.07)):
-            one.annotate(text, (0.02, height), xycoords="axes fraction", color=colour, va="center")
+        for text, color, height in (("added", ORANGE, 0.95), ("subtracted", BLUE, 0.07)):
+            one.annotate(text, (0.02, height), xycoords="axes fraction", color=color, va="center")
     return Picture(
         "One step",
         f"All weights at once take a step against their derivatives: {words}",
@@ -309,7 +309,7 @@ def _short(value: float) -> str:
 
 
 def _graph(
-    names: list[list[str]], nodes: list[list[tuple[str, str]]], edges: list[Floats], end: str, colour: str
+    names: list[list[str]], nodes: list[list[tuple[str, str]]], edges: list[Floats], end: str, color: str
 ) -> Figure:
     """Draw a network: names in circles with words above and below, a number on each line, and words at the end."""
     tallest = max(len(column) for column in names)
@@ -329,13 +329,13 @@ def _graph(
                 if labelled:  # where the numbers of all lines are equally far apart
                     at = start + (stop - start) * min(0.4, 1 / (values.shape[1] + 1))
                     box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.2}
-                    look = {"color": MUTED if flat else colour, "ha": "center", "va": "center", "bbox": box}
+                    look = {"color": MUTED if flat else color, "ha": "center", "va": "center", "bbox": box}
                     one.text(float(at[0]), float(at[1]), _short(value), **look)
         for column, words, spots in zip(names, nodes, places, strict=True):
             for name, (above, below), (x, y) in zip(column, words, spots, strict=True):
                 one.plot(x, y, "o", markersize=17, markerfacecolor=PAPER, markeredgecolor=INK, markeredgewidth=1)
                 one.text(x, y, name, color=INK, ha="center", va="center", weight="bold")
-                one.text(x, y + 0.2, above, color=colour, ha="center", va="bottom")
+                one.text(x, y + 0.2, above, color=color, ha="center", va="bottom")
                 one.text(x, y - 0.2, below, color=INK, ha="center", va="top")
         middle = (tallest - 1) / 2
         for x, y in places[-1]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import (
     BLUE,
-    GREY,
+    GRAY,
     INK,
     ORANGE,
     PAPER,
@@ -98,7 +98,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             Picture(
                 "Under- and overfitting seen",
                 f"Three networks after {number(CURVE_EPOCHS)} passes over the same {CURVED} points, which lie around "
-                "the grey wave. One neuron bends once and is far off everywhere; six follow the wave; two hundred run "
+                "the gray wave. One neuron bends once and is far off everywhere; six follow the wave; two hundred run "
                 "through every point and miss the new ones.",
                 _waves(curved),
                 "Three panels of the same points, each with the curve that a network of 1, 6 or 200 neurons learned.",
@@ -215,10 +215,10 @@ def _drawn() -> Figure:
             for before, after in pairwise(at):
                 for one in before:
                     for other in after:
-                        ax.plot(*zip(one, other, strict=True), color=GREY, linewidth=0.5, zorder=1)
+                        ax.plot(*zip(one, other, strict=True), color=GRAY, linewidth=0.5, zorder=1)
             for place, layer in enumerate(at):
                 for one in layer:
-                    inside, edge = (PAPER, INK) if place else (GREY, GREY)
+                    inside, edge = (PAPER, INK) if place else (GRAY, GRAY)
                     ax.plot(*one, "o", markersize=13, color=inside, markeredgecolor=edge, zorder=2)
                 if place:
                     words = f"{sizes[place - 1]} × {sizes[place]} + {sizes[place]}"
@@ -237,7 +237,7 @@ def _waves(curved: dict[str, Any]) -> Figure:
         errors = curved["errors"].to_numpy()
         for ax, own, (width, points, others) in zip(axes[0], curved["scores"], errors, strict=True):
             across = curved["across"][:, 0]
-            ax.plot(across, np.sin(4 * across), color=GREY, linewidth=0.9)
+            ax.plot(across, np.sin(4 * across), color=GRAY, linewidth=0.9)
             ax.plot(across, own[:, 0], color=BLUE)
             ax.plot(curved["x"][:, 0], curved["y"][:, 0], "o", color=ORANGE, markersize=3.2, markeredgewidth=0)
             name = f"{width:.0f} hidden neuron{'s' if width > 1 else ''}"

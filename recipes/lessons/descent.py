@@ -192,8 +192,8 @@ def _one_step(best: Floats) -> Picture:
     with panels(width=4.2, height=2.9) as (figure, axes):
         panel = axes[0, 0]
         across = np.array([0.0, 6.6])
-        for (w, b), (colour, dash) in zip(lines.values(), SET, strict=False):
-            panel.plot(across, w * across + b, color=colour, linestyle=dash)
+        for (w, b), (color, dash) in zip(lines.values(), SET, strict=False):
+            panel.plot(across, w * across + b, color=color, linestyle=dash)
         w, b = START
         panel.vlines(X, Y, w * X + b, color=MUTED, linewidth=0.8)
         panel.plot(X, Y, "o", color=INK, markersize=4)
@@ -204,7 +204,7 @@ def _one_step(best: Floats) -> Picture:
         ends(panel, ["start", "one step later", "least squares"])
     return Picture(
         "One step",
-        f"The grey strokes are the errors of the first line, whose cost is {cost(*START):.2f}. One step at rate {RATE} "
+        f"The gray strokes are the errors of the first line, whose cost is {cost(*START):.2f}. One step at rate {RATE} "
         "against the gradient turns the line towards the points, and the zero gradient marks the best one.",
         figure,
         "The four points with three lines: the start, the line after one step, and the least-squares line.",
@@ -248,8 +248,8 @@ def _path(panel: Axes, path: Floats) -> None:
 def _costs(lines: dict[str, Floats]) -> Figure:
     with panels(width=4.2) as (figure, axes):
         panel = axes[0, 0]
-        for values, (colour, dash) in zip(lines.values(), SET, strict=False):
-            panel.plot(values, color=colour, linestyle=dash)
+        for values, (color, dash) in zip(lines.values(), SET, strict=False):
+            panel.plot(values, color=color, linestyle=dash)
         log(panel)
         panel.set_xlabel("step")
         panel.set_title("cost of all rows")
@@ -260,8 +260,8 @@ def _costs(lines: dict[str, Floats]) -> Figure:
 def _by_pass(lines: dict[str, Floats], least: float) -> Figure:
     with panels(width=4.2) as (figure, axes):
         panel = axes[0, 0]
-        for values, (colour, dash) in zip(lines.values(), SET, strict=False):
-            panel.plot(np.linspace(0, PASSES, len(values)), values, color=colour, linestyle=dash, linewidth=1.1)
+        for values, (color, dash) in zip(lines.values(), SET, strict=False):
+            panel.plot(np.linspace(0, PASSES, len(values)), values, color=color, linestyle=dash, linewidth=1.1)
         panel.axhline(least, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
         log(panel)
         panel.set_xlabel("passes over the four rows")

@@ -13,7 +13,7 @@ from scipy import special
 
 from recipes.drawing import (
     BLUE,
-    GREY,
+    GRAY,
     INK,
     MUTED,
     ORANGE,
@@ -171,7 +171,7 @@ def draw(output: Gate) -> Figure:
                 )
         for gate in order:
             x, y = places[id(gate)]
-            ax.plot([x], [y], "o", markersize=22, color=PAPER, markeredgecolor=INK if gate.inputs else GREY)
+            ax.plot([x], [y], "o", markersize=22, color=PAPER, markeredgecolor=INK if gate.inputs else GRAY)
             words = gate.name.replace(" ", "\n") if len(gate.name) > 3 else gate.name
             ax.text(x, y, words, ha="center", va="center", color=INK, fontsize=8, linespacing=0.9)
             ax.text(x, y + 0.23, number(gate.value, 3), ha="center", va="bottom", color=BLUE)

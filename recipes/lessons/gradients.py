@@ -278,8 +278,8 @@ def _automatic(name: str, x: Numbers, y: Numbers, weights: list[Numbers]) -> lis
 def _swept(sweep: pd.DataFrame) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         ax: Axes = axes[0, 0]
-        for (colour, dash), way in zip(SET, sweep, strict=False):
-            ax.plot(sweep.index, sweep[way], color=colour, linestyle=dash)
+        for (color, dash), way in zip(SET, sweep, strict=False):
+            ax.plot(sweep.index, sweep[way], color=color, linestyle=dash)
         ax.set_xscale("log")
         ax.set_yscale("log")
         for axis, powers in ((ax.xaxis, range(-13, 0, 3)), (ax.yaxis, range(-12, 1, 3))):
@@ -334,11 +334,11 @@ def _compared(check: GradientCheck, kink: pd.DataFrame) -> Figure:
         frame = check.table
         limits = [frame[["automatic", "numerical"]].min().min(), frame[["automatic", "numerical"]].max().max()]
         left.plot(limits, limits, color=MUTED, linewidth=0.7)
-        for kind, mark, colour, size in ((False, "o", BLUE, 3.2), (True, "X", ORANGE, 5.5)):
+        for kind, mark, color, size in ((False, "o", BLUE, 3.2), (True, "X", ORANGE, 5.5)):
             some = frame[frame["kink"] == kind]
             left.plot(
                 some["automatic"], some["numerical"], linestyle="none", marker=mark, markersize=size,
-                markeredgewidth=0, color=colour,
+                markeredgewidth=0, color=color,
             )  # fmt: skip
         left.set_title("by finite differences")
         left.set_xlabel("by automatic differentiation")
@@ -347,9 +347,9 @@ def _compared(check: GradientCheck, kink: pd.DataFrame) -> Figure:
         middle = len(at) // 2
         loss = loss - loss[middle]
         right.plot(at, loss, color=INK)
-        for side, colour in ((slice(0, middle + 1), BLUE), (slice(middle, None), GREEN)):
+        for side, color in ((slice(0, middle + 1), BLUE), (slice(middle, None), GREEN)):
             slope = (loss[side][-1] - loss[side][0]) / (at[side][-1] - at[side][0])
-            right.plot(at, slope * at, color=colour, linewidth=0.8, linestyle=(0, (4, 2)))
+            right.plot(at, slope * at, color=color, linewidth=0.8, linestyle=(0, (4, 2)))
         right.plot([0], [0], "X", color=ORANGE, markersize=6, markeredgewidth=0)
         right.set_title("loss, from its value on the corner")
         right.set_xlabel("bias of the neuron on its corner, moved by")

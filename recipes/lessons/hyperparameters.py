@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import (
     BLUE,
-    GREY,
+    GRAY,
     INK,
     MUTED,
     ORANGE,
@@ -274,7 +274,7 @@ def _record(error: pd.Series, record: pd.Series, what: str) -> Figure:
     with panels(width=4.4, height=2.8) as (figure, axes):
         ax: Axes = axes[0, 0]
         trial = np.arange(1, len(error) + 1)
-        ax.plot(trial, _capped(error), "o", color=GREY, alpha=0.6, markersize=3, markeredgewidth=0)
+        ax.plot(trial, _capped(error), "o", color=GRAY, alpha=0.6, markersize=3, markeredgewidth=0)
         ax.step(trial, _capped(record), where="post", color=ORANGE)
         ax.set_ylim(bottom=0)
         ax.set_title(f"{what}, validation")
@@ -286,9 +286,9 @@ def _luck(again: list[float], winner: float, tested: float, what: str) -> Figure
     with panels(width=4.4, height=1.7) as (figure, axes):
         ax: Axes = axes[0, 0]
         ax.plot(again, np.zeros(len(again)), "o", color=BLUE, alpha=0.6, markersize=6, markeredgewidth=0)
-        for value, word, colour, up in ((winner, "winner, validation", ORANGE, 0.55), (tested, "test", INK, -0.75)):
-            ax.axvline(value, color=colour, linewidth=1.2)
-            ax.annotate(word, (value, up), (4, 0), textcoords="offset points", color=colour)
+        for value, word, color, up in ((winner, "winner, validation", ORANGE, 0.55), (tested, "test", INK, -0.75)):
+            ax.axvline(value, color=color, linewidth=1.2)
+            ax.annotate(word, (value, up), (4, 0), textcoords="offset points", color=color)
         ax.set_ylim(-1, 1)
         ax.set_yticks([])
         ax.set_xlabel(what)

@@ -170,7 +170,7 @@ def _symmetry(seed: int) -> Picture:
         "neurons learn the same, so that they are worth one, which draws straight lines only; from random weights each "
         "becomes another.",
         figure,
-        "Five maps of the plane coloured by decision: no border, a straight one, and three closed ones.",
+        "Five maps of the plane colored by decision: no border, a straight one, and three closed ones.",
         pd.DataFrame(lines).T,
     )
 
@@ -207,9 +207,9 @@ def _two_weights() -> Picture:
                 slope = np.array([(miss * path[-1][1] * (1 - bent**2) * x).mean(), (miss * bent).mean()])
                 path.append(path[-1] - 0.1 * slope)
             steps = np.array(path)
-            colour = BLUE if steps[-1, 0] > 0.1 else ORANGE if steps[-1, 0] < -0.1 else INK
-            panel.plot(steps[:, 0], steps[:, 1], color=colour, linewidth=1.1)
-            panel.plot(*steps[0], "o", color=colour, markersize=4.4, markeredgecolor=PAPER)
+            color = BLUE if steps[-1, 0] > 0.1 else ORANGE if steps[-1, 0] < -0.1 else INK
+            panel.plot(steps[:, 0], steps[:, 1], color=color, linewidth=1.1)
+            panel.plot(*steps[0], "o", color=color, markersize=4.4, markeredgecolor=PAPER)
             panel.plot(*steps[-1], "x", color=INK, markersize=6, markeredgewidth=1.4)
             lines[name] = {"start w": start[0], "start v": start[1], "end w": steps[-1, 0], "end v": steps[-1, 1]}
             lines[name]["cost at the end"] = float(cost(*steps[-1]))
@@ -235,18 +235,18 @@ def _ends(seed: int) -> Picture:
     edges = np.linspace(0, 0.72, 37)
     with panels(width=4.4, height=2.7) as (figure, axes):
         panel = axes[0, 0]
-        for some, colour, below in (
+        for some, color, below in (
             (right == 1, BLUE, 0),
             (right < 1, ORANGE, np.histogram(losses[right == 1], edges)[0]),
         ):
             counts = np.histogram(losses[some], edges)[0]
             panel.bar(
-                (edges[:-1] + edges[1:]) / 2, counts, width=np.diff(edges) * 0.9, bottom=below, color=colour, alpha=0.7
+                (edges[:-1] + edges[1:]) / 2, counts, width=np.diff(edges) * 0.9, bottom=below, color=color, alpha=0.7
             )
             if some.any():
                 place = int(counts.argmax())
-                words = "all four points right" if colour == BLUE else "some point wrong"
-                panel.annotate(words, (edges[place + 1] + 0.01, counts[place]), color=colour, va="top")
+                words = "all four points right" if color == BLUE else "some point wrong"
+                panel.annotate(words, (edges[place + 1] + 0.01, counts[place]), color=color, va="top")
         panel.set_xlabel(f"loss after {number(XOR_STEPS)} steps")
         panel.set_title(f"of {XOR_STARTS} random starts")
         panel.grid(visible=False, axis="x")
@@ -327,8 +327,8 @@ def _signals(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
                 spreads = [float(layer.std()) for layer in _outputs(trained.before[start], kind, x)]
                 lines[kind, start] = {f"layer {k}": spread for k, spread in enumerate(spreads, 1)}
                 if start != "zeros":  # a spread of 0 has no place on this scale
-                    colour, dash = SET[place - 1]
-                    panel.plot(range(1, DEPTH + 1), spreads, color=colour, linestyle=dash)
+                    color, dash = SET[place - 1]
+                    panel.plot(range(1, DEPTH + 1), spreads, color=color, linestyle=dash)
             log(panel)
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             panel.set_xlabel("hidden layer")
@@ -353,11 +353,9 @@ def _learning(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
     lines = {}
     with panels(2, width=7.2, height=2.8) as (figure, axes):
         for panel, (kind, trained) in zip(axes[0], deep.items(), strict=True):
-            for start, (colour, dash) in zip(DEEP, (SET[4], *SET), strict=False):
+            for start, (color, dash) in zip(DEEP, (SET[4], *SET), strict=False):
                 losses = np.where(np.isfinite(trained.losses[start]), trained.losses[start], np.nan)
-                panel.plot(
-                    losses, color=colour, linestyle=dash, marker="o" if np.isnan(losses[1]) else "", markersize=3
-                )
+                panel.plot(losses, color=color, linestyle=dash, marker="o" if np.isnan(losses[1]) else "", markersize=3)
                 before = _outputs(trained.before[start], kind, x)
                 finite = np.isfinite(losses[-1])
                 after = _outputs(trained.after[start], kind, x) if finite else before

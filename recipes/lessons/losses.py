@@ -237,9 +237,9 @@ def _jiggled() -> Picture:
         table[f"{name}, true score 0.5 lower"] = after[name].to_numpy()
     with panels(2, width=7.2, height=2.5, share=True) as (figure, axes):
         for one, name in zip(axes.flat, ("hinge", "cross-entropy"), strict=True):
-            for (colour, dash), scores in zip(SET, SURE, strict=False):
+            for (color, dash), scores in zip(SET, SURE, strict=False):
                 values = losses_of(scores + np.outer(JIGGLES, [1, 0, 0]), np.zeros(len(JIGGLES), np.int64))[name]
-                one.plot(JIGGLES, values, color=colour, linestyle=dash)
+                one.plot(JIGGLES, values, color=color, linestyle=dash)
             one.set_title(name)
             one.set_xlabel("change of the true class’s score")
             one.grid(visible=False, axis="x")
@@ -266,8 +266,8 @@ def _lines(table: pd.DataFrame, names: tuple[str, ...], *, most: float, marks: t
     along = table.columns[0]
     with panels(width=4.3, height=2.9) as (figure, axes):
         one = axes[0, 0]
-        for (colour, dash), name in zip(SET, names, strict=False):
-            one.plot(table[along], table[name], color=colour, linestyle=dash)
+        for (color, dash), name in zip(SET, names, strict=False):
+            one.plot(table[along], table[name], color=color, linestyle=dash)
         for mark in marks:
             one.axvline(mark, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         one.axhline(0, color=LINE, linewidth=0.8)

@@ -134,22 +134,22 @@ def _drawn(comparison: Comparison, weights: Mapping[str, int]) -> Figure:
     run = comparison.trials["logistic", comparison.seeds[0]].run
     inputs = run.model.input_shape[1] if run is not None else 0
     with panels(2, width=8.4, height=3.4, share=True) as (figure, axes):
-        for panel, (kind, (name, colour)) in zip(axes[0], CONTENDERS.items(), strict=True):
+        for panel, (kind, (name, color)) in zip(axes[0], CONTENDERS.items(), strict=True):
             panel.axis("off")
             panel.set_xlim(-0.3, 3.9)
             panel.set_ylim(-1.75, 1.35)
-            panel.set_title(f"{name}: {number(weights[kind])} weights", color=colour)
+            panel.set_title(f"{name}: {number(weights[kind])} weights", color=color)
             if kind == "logistic":
-                _net(panel, (0.0, 1.0), LABELS, 7, colour)
+                _net(panel, (0.0, 1.0), LABELS, 7, color)
             else:
                 for label, middle in zip(LABELS, (0.8, 0.0, -0.8), strict=True):
-                    _net(panel, (middle, 0.3), [label], 4, colour)
+                    _net(panel, (middle, 0.3), [label], 4, color)
             for place, words in enumerate((f"{inputs}\ninputs", *(f"{width}\nhidden" for width in HIDDEN), "outputs")):
                 panel.text(place, -1.3, words, color=MUTED, ha="center", va="top")
     return figure
 
 
-def _net(panel: Axes, where: tuple[float, float], labels: list[str], dots: int, colour: str) -> None:
+def _net(panel: Axes, where: tuple[float, float], labels: list[str], dots: int, color: str) -> None:
     """Draw a network around a height: a few dots a layer, every weight between them, a name an output."""
     middle, reach = where
     layers = [
@@ -160,7 +160,7 @@ def _net(panel: Axes, where: tuple[float, float], labels: list[str], dots: int, 
         for start, end in itertools.product(left, right):
             panel.plot([place, place + 1], [start, end], color=LINE, linewidth=0.5, zorder=1)
     for place, heights in enumerate(layers):
-        edge = colour if place else MUTED
+        edge = color if place else MUTED
         panel.plot(
             np.full(len(heights), place), heights, "o", markersize=6, color=PAPER, markeredgecolor=edge, zorder=2
         )
@@ -171,12 +171,12 @@ def _net(panel: Axes, where: tuple[float, float], labels: list[str], dots: int, 
 def _bars(errors: pd.DataFrame) -> Figure:
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
-        for side, (name, colour) in zip((-0.19, 0.19), CONTENDERS.values(), strict=True):
+        for side, (name, color) in zip((-0.19, 0.19), CONTENDERS.values(), strict=True):
             own = errors[errors["contender"] == name].groupby("label", sort=False)["decided wrongly"]
-            panel.bar(np.arange(len(LABELS)) + side, own.mean(), width=0.34, color=colour, alpha=0.55)
+            panel.bar(np.arange(len(LABELS)) + side, own.mean(), width=0.34, color=color, alpha=0.55)
             for place, (_, shares) in enumerate(own):
-                panel.plot(np.full(len(shares), place + side), shares, "o", markersize=3, color=colour)
-            panel.text(0.55 if side > 0 else 0.02, 0.97, name, color=colour, transform=panel.transAxes, va="top")
+                panel.plot(np.full(len(shares), place + side), shares, "o", markersize=3, color=color)
+            panel.text(0.55 if side > 0 else 0.02, 0.97, name, color=color, transform=panel.transAxes, va="top")
         panel.set_ylim(0, 1.25 * errors["decided wrongly"].max())
         panel.set_xticks(range(len(LABELS)), LABELS)
         panel.grid(visible=False, axis="x")

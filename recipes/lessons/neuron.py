@@ -125,9 +125,9 @@ def _steepness() -> Picture:
     table = pd.DataFrame({"distance from the line": away})
     with panels(width=4.3, height=2.7) as (figure, axes):
         one = axes[0, 0]
-        for size, name, (colour, dash) in zip(sizes, names, SET, strict=False):
+        for size, name, (color, dash) in zip(sizes, names, SET, strict=False):
             table[name] = expit(size * away)
-            one.plot(away, table[name], color=colour, linestyle=dash)
+            one.plot(away, table[name], color=color, linestyle=dash)
         one.text(0.24, 0.74, names[0], color=SET[0][0])
         one.text(-0.04, 0.9, names[1], color=SET[1][0], ha="right")
         one.set_title("output")

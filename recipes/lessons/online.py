@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from recipes.drawing import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     INK,
     MUTED,
     ORANGE,
@@ -52,7 +52,7 @@ LEARNERS = {
     "row by row": (BLUE, "solid"),
     "batch, all rows": (ORANGE, (0, (5, 1.5))),
     "batch, last rows": (GREEN, (0, (1.3, 1.3))),
-    "never again": (GREY, (0, (2.5, 2))),
+    "never again": (GRAY, (0, (2.5, 2))),
 }
 TRUTHS = {"by the new truth": (BLUE, "solid"), "by the old truth": (MUTED, (0, (5, 1.5)))}
 
@@ -321,8 +321,8 @@ def _lines(gone: NDArray[np.int64], lines: Mapping[str, Floats], looks: Mapping[
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
         for name, values in lines.items():
-            colour, dash = looks[name]
-            panel.plot(gone, values, color=colour, linestyle=dash)
+            color, dash = looks[name]
+            panel.plot(gone, values, color=color, linestyle=dash)
         top = 1.12 * max(float(np.nanmax(values)) for values in lines.values())
         panel.set_ylim(0, top)
         panel.axvline(gone[TURN], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))

@@ -311,10 +311,10 @@ def _check() -> Picture:
 def _curves(lines: Mapping[str, Floats]) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         panel = axes[0, 0]
-        for values, (colour, dash) in zip(lines.values(), SET, strict=False):
+        for values, (color, dash) in zip(lines.values(), SET, strict=False):
             epochs = np.arange(len(values))
-            panel.plot(epochs, values.mean(axis=1), color=colour, linestyle=dash)
-            panel.fill_between(epochs, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.13, linewidth=0)
+            panel.plot(epochs, values.mean(axis=1), color=color, linestyle=dash)
+            panel.fill_between(epochs, values.min(axis=1), values.max(axis=1), color=color, alpha=0.13, linewidth=0)
         log(panel)
         panel.set_xlabel("passes over the training rows")
         panel.set_title("training loss")
@@ -328,8 +328,8 @@ def _rates(curves: Mapping[str, Floats]) -> Picture:
     last = {rule: np.nan_to_num(values[-1].mean(axis=1), nan=np.inf) for rule, values in curves.items()}
     with panels(width=4.4, height=3.0) as (figure, axes):
         panel = axes[0, 0]
-        for values, (colour, dash) in zip(last.values(), SET, strict=False):
-            panel.plot(RATES, np.minimum(values, top), "o", color=colour, linestyle=dash, markersize=3)
+        for values, (color, dash) in zip(last.values(), SET, strict=False):
+            panel.plot(RATES, np.minimum(values, top), "o", color=color, linestyle=dash, markersize=3)
         log(panel)
         log(panel, "x")
         panel.axhline(top, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))

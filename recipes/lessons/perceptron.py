@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from recipes.drawing import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     INK,
     ORANGE,
     PURPLE,
@@ -156,7 +156,7 @@ def _steps(x: Floats, y: NDArray[np.int64], learnt: Learnt) -> Picture:
         "The ringed row is on the wrong side and moves the line next, so that its own score rises (label +1, blue) or "
         "falls (label −1, orange). A row on its right side changes nothing.",
         figure,
-        f"{len(moments)} planes with points of two colours and a line: at the start, after the first corrections and "
+        f"{len(moments)} planes with points of two colors and a line: at the start, after the first corrections and "
         "at the end, when all points are on their sides.",
         learnt.steps,
     )
@@ -170,8 +170,8 @@ def _stops(learnt: Learnt, endless: Learnt) -> Picture:
     table = pd.DataFrame(counts, index=pd.RangeIndex(1, PASSES + 1, name="pass"), dtype=float)
     with panels(width=4.3, height=2.6) as (figure, axes):
         one = axes[0, 0]
-        for name, colour in (("apart", BLUE), ("overlapping", ORANGE)):
-            one.plot(table.index, table[name], "-o", color=colour, markersize=2.6)
+        for name, color in (("apart", BLUE), ("overlapping", ORANGE)):
+            one.plot(table.index, table[name], "-o", color=color, markersize=2.6)
         one.text(PASSES, float(table["overlapping"].iloc[-8:].max()) + 1.2, "overlapping", color=ORANGE, ha="right")
         one.text(len(learnt.weights) + 0.5, 0.3, "apart: it stops", color=BLUE)
         one.set_ylim(-0.5, float(table.max(axis=None)) + 2.5)
@@ -202,18 +202,18 @@ def _which(x: Floats, y: NDArray[np.int64], start: Floats, random: np.random.Gen
         _points(axes[0, 0], x, y)
         _compare(axes[0, 0], lines)
         plane(axes, REACH)
-        for name, colour, height in (
+        for name, color, height in (
             ("SVM", PURPLE, 0.93),
             ("logistic\nregression", GREEN, 0.85),
-            ("perceptron", GREY, 0.72),
+            ("perceptron", GRAY, 0.72),
         ):
-            axes[0, 0].annotate(name, (1.03, height), xycoords="axes fraction", color=colour, va="top")
+            axes[0, 0].annotate(name, (1.03, height), xycoords="axes fraction", color=color, va="top")
     return Picture(
         "Which line it finds",
-        "Another order of the rows gives another line (grey): the perceptron stops at the first that will do. The "
+        "Another order of the rows gives another line (gray): the perceptron stops at the first that will do. The "
         "SVM’s keeps the largest distance from the nearest row, and logistic regression’s is close to it.",
         figure,
-        "Two clouds of points with five different grey lines between them, some close to a point, and the lines of the "
+        "Two clouds of points with five different gray lines between them, some close to a point, and the lines of the "
         "SVM and of logistic regression, which run through the middle of the gap.",
         table,
     )
@@ -231,9 +231,9 @@ def _never(x: Floats, y: NDArray[np.int64], endless: Learnt) -> Picture:
         _compare(axes[0, 0], last | settled)
         plane(axes[:, :1], REACH)
         side = axes[0, 1]
-        side.plot(table.index, table["perceptron"], "-o", color=GREY, markersize=2.6)
-        for name, colour in (("SVM", PURPLE), ("logistic regression", GREEN)):
-            side.plot(table.index, table[name], color=colour, linestyle="solid" if name == "SVM" else (0, (4, 2)))
+        side.plot(table.index, table["perceptron"], "-o", color=GRAY, markersize=2.6)
+        for name, color in (("SVM", PURPLE), ("logistic regression", GREEN)):
+            side.plot(table.index, table[name], color=color, linestyle="solid" if name == "SVM" else (0, (4, 2)))
         side.set_ylim(0, max(wrong) * 1.15)
         side.set_title("rows on the wrong side")
         side.set_xlabel("pass of the perceptron")
@@ -242,7 +242,7 @@ def _never(x: Floats, y: NDArray[np.int64], endless: Learnt) -> Picture:
     least, most = min(wrong[1:]), max(wrong[1:])
     return Picture(
         "Where no line will do",
-        f"The last lines of the perceptron (grey) differ widely, and between {least} and {most} of {len(x)} rows are "
+        f"The last lines of the perceptron (gray) differ widely, and between {least} and {most} of {len(x)} rows are "
         "on the wrong side. Logistic regression and the SVM weigh all rows at once and come to rest.",
         figure,
         "Left: overlapping clouds with the perceptron’s last five lines and the two settled ones. Right: the number of "
@@ -278,12 +278,12 @@ def _margin(w: Floats, x: Floats, y: NDArray[np.int64]) -> float:
 
 
 def _points(axes: Axes, x: Floats, y: NDArray[np.int64]) -> None:
-    for label, colour, mark in ((1, BLUE, "o"), (-1, ORANGE, "s")):
-        axes.plot(*x[y == label].T, mark, color=colour, markersize=3.4, markeredgewidth=0, alpha=0.85)
+    for label, color, mark in ((1, BLUE, "o"), (-1, ORANGE, "s")):
+        axes.plot(*x[y == label].T, mark, color=color, markersize=3.4, markeredgewidth=0, alpha=0.85)
 
 
 def _compare(axes: Axes, lines: dict[str, Floats]) -> None:
     looks = {"SVM": (PURPLE, 2.0, "solid"), "logistic regression": (GREEN, 2.0, (0, (4, 2)))}
     for name, w in lines.items():
-        colour, width, dash = looks.get(name, (GREY, 0.8, "solid"))
-        border(axes, w[:2], w[2], colour, width=width, dash=dash)
+        color, width, dash = looks.get(name, (GRAY, 0.8, "solid"))
+        border(axes, w[:2], w[2], color, width=width, dash=dash)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from recipes.drawing import (
     BLUE,
-    GREY,
+    GRAY,
     ORANGE,
     SET,
     ends,
@@ -92,7 +92,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
         pictures=(
             Picture(
                 "Too little, enough, too much",
-                "To the right each method holds the network back more; the grey line is the validation error without "
+                "To the right each method holds the network back more; the gray line is the validation error without "
                 "any. Where the two lines lie far apart rows are learned by heart, and where both rise the network is "
                 "held back too much.",
                 _strengths(table, what),
@@ -188,7 +188,7 @@ def _strengths(table: pd.DataFrame, what: str) -> Figure:
         for place, (ax, method) in enumerate(zip(axes[0], METHODS, strict=True)):
             own = table[table["method"] == method]
             across = np.arange(len(own))
-            ax.axhline(plain["validation_error"], color=GREY, linewidth=0.8)
+            ax.axhline(plain["validation_error"], color=GRAY, linewidth=0.8)
             ax.plot(across, own["train_error"], color=BLUE, linestyle=(0, (4, 2)))
             ax.plot(across, own["validation_error"], color=ORANGE)
             ax.set_ylim(0, top)
@@ -206,10 +206,10 @@ def _strengths(table: pd.DataFrame, what: str) -> Figure:
 def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         ax: Axes = axes[0, 0]
-        for (colour, dash), place in zip(SET, best.values(), strict=True):
+        for (color, dash), place in zip(SET, best.values(), strict=True):
             sizes = np.sort(trained["sizes"][place].ravel())[::-1]
             drawn = np.linspace(0, len(sizes) - 1, 200).round().astype(int)
-            ax.plot(drawn / (len(sizes) - 1) * 100, np.maximum(sizes[drawn], 1e-5), color=colour, linestyle=dash)
+            ax.plot(drawn / (len(sizes) - 1) * 100, np.maximum(sizes[drawn], 1e-5), color=color, linestyle=dash)
         log(ax)
         ax.set_ylim(bottom=1e-4)
         ax.set_title("size of the weight")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from recipes.drawing import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     INK,
     MUTED,
     ORANGE,
@@ -272,7 +272,7 @@ def _share(lost: pd.DataFrame, kind: str) -> str:
 
 def _wrong_row(swept: pd.DataFrame) -> Figure:
     looks = {
-        "clipped, float32": (GREY, (0, (5, 1.5))),
+        "clipped, float32": (GRAY, (0, (5, 1.5))),
         "probability, float32": (PURPLE, "solid"),
         "probability, float16": (GREEN, "solid"),
         "probability, bfloat16": (ORANGE, "solid"),
@@ -280,17 +280,17 @@ def _wrong_row(swept: pd.DataFrame) -> Figure:
     with panels(2, width=7.2, height=2.9) as (figure, axes):
         for one, what, most in zip(axes.flat, ("loss", "gradient"), (26.0, 1.25), strict=True):
             one.plot(swept["score"], swept[f"{what}: logits, float32"], color=BLUE, linewidth=4, alpha=0.35)
-            for name, (colour, dash) in looks.items():
+            for name, (color, dash) in looks.items():
                 values = swept[f"{what}: {name}"].to_numpy()
                 known = np.isfinite(values)
-                one.plot(SCORES[known], values[known], color=colour, linestyle=dash)
+                one.plot(SCORES[known], values[known], color=color, linestyle=dash)
                 if not known.all():
                     last = np.flatnonzero(known)[-1]
-                    one.plot(SCORES[last], values[last], "X", color=colour, markersize=6, markeredgewidth=0)
+                    one.plot(SCORES[last], values[last], "X", color=color, markersize=6, markeredgewidth=0)
                     x, y = (-0.5, 1.0) if what == "loss" else (0.4, -0.1 if name.endswith("bfloat16") else 0.05)
                     word = name.removeprefix("probability, ")
                     align = "right" if what == "loss" else "left"
-                    one.text(SCORES[last] + x, values[last] + y, word, color=colour, ha=align)
+                    one.text(SCORES[last] + x, values[last] + y, word, color=color, ha=align)
             one.set_ylim(-0.03 * most, most)
             one.set_title(what if what == "loss" else "gradient by the score")
             one.set_xlabel("score of a row whose label is 0")

@@ -255,10 +255,10 @@ def _rates(tried: pd.DataFrame) -> Figure:
 def _lines(ax: Axes, lines: Mapping[Any, tuple[Any, pd.Series]]) -> None:
     """Draw a line a way, as far as it is finite, with its name at the end."""
     names = []
-    for (colour, dash), (way, (x, loss)) in zip(SET, lines.items(), strict=True):
+    for (color, dash), (way, (x, loss)) in zip(SET, lines.items(), strict=True):
         finite = loss.replace(np.inf, np.nan)
         if finite.notna().any():
-            ax.plot(x, finite, color=colour, linestyle=dash)
+            ax.plot(x, finite, color=color, linestyle=dash)
             names.append(way.replace(", ", ",\n"))
     log(ax)
     seen = np.concatenate([line.get_ydata() for line in ax.lines]).astype(float)

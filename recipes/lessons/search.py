@@ -280,9 +280,9 @@ def _same_seconds(found: dict[str, list[_Found]]) -> Picture:
 def _lines(at: NDArray[Any], lines: Sequence[Floats], along: str) -> Figure:
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
-        for values, (colour, dash) in zip(lines, SET, strict=False):
-            panel.plot(at, values.mean(axis=0), color=colour, linestyle=dash)
-            panel.fill_between(at, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.13, linewidth=0)
+        for values, (color, dash) in zip(lines, SET, strict=False):
+            panel.plot(at, values.mean(axis=0), color=color, linestyle=dash)
+            panel.fill_between(at, values.min(axis=0), values.max(axis=0), color=color, alpha=0.13, linewidth=0)
         log(panel, "x")
         panel.set_ylim(bottom=0)
         panel.set_xlabel(along)

@@ -274,19 +274,19 @@ def _lines_or_not(planes: Sequence[_Plane], fits: dict[Any, list[Floats]], table
                 dots(panel, plane.x, plane.y, wrong, size=2.0)
                 name = f"{plane.name}, {what}" if rows > 1 else what
                 panel.set_title(f"{name}: {percent(table.loc[plane.name, what], 0)}", color=INK)
-    names = "; ".join(f"{label} is {colour}" for label, colour in zip(planes[-1].labels, _COLOURS, strict=False))
+    names = "; ".join(f"{label} is {color}" for label, color in zip(planes[-1].labels, _COLORS, strict=False))
     return Picture(
         "Lines and curves",
-        "Colours are what the model decides, dots the points it learned from, crosses those it gets wrong: a linear "
+        "Colors are what the model decides, dots the points it learned from, crosses those it gets wrong: a linear "
         "model has straight borders only, a hidden layer bends them."
         + ("" if len(planes) > 1 else f" Of your classes, {names}."),
         figure,
-        "Maps of the plane coloured by decision, for a linear model and for a network with 100 hidden neurons.",
+        "Maps of the plane colored by decision, for a linear model and for a network with 100 hidden neurons.",
         table,
     )
 
 
-_COLOURS = ("blue", "orange", "green", "purple", "grey", "black")
+_COLORS = ("blue", "orange", "green", "purple", "gray", "black")
 
 
 def _while_it_learns(recording: Recording) -> Picture:
@@ -303,7 +303,7 @@ def _while_it_learns(recording: Recording) -> Picture:
         f"A small network of {SMALL[0]} and {SMALL[1]} hidden neurons on {_the(recording.name)}, after more and more "
         "passes over the points. The playground beside this page goes through every recorded epoch.",
         figure,
-        "Six maps of the plane coloured by decision, from before training to the last epoch.",
+        "Six maps of the plane colored by decision, from before training to the last epoch.",
         pd.DataFrame({"epoch": recording.epochs, "loss": recording.losses, "share right": recording.right}),
     )
 

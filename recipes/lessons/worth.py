@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from recipes.drawing import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     PURPLE,
     ends,
     log,
@@ -51,7 +51,7 @@ MODELS = {
     "network": (BLUE, "solid"),
     "linear": (GREEN, (0, (5, 1.5))),
     "trees": (PURPLE, (0, (1.3, 1.3))),
-    "dummy": (GREY, (0, (1, 3))),
+    "dummy": (GRAY, (0, (1, 3))),
 }
 
 RELATIVE = "error by the dummy's"
@@ -367,10 +367,10 @@ def _lines(panel: Axes, some: pd.DataFrame, column: str) -> list[str]:
     """Draw a line a model over the rows, with the spread of its draws; return the models."""
     drawn = [model for model in MODELS if model in set(some["model"])]
     for model in drawn:
-        colour, dash = MODELS[model]
+        color, dash = MODELS[model]
         by = some[some["model"] == model].groupby("rows")[column]
-        panel.plot(by.mean().index, by.mean(), marker="o", markersize=2.6, color=colour, linestyle=dash)
-        panel.fill_between(by.mean().index, by.min(), by.max(), color=colour, alpha=0.14, linewidth=0)
+        panel.plot(by.mean().index, by.mean(), marker="o", markersize=2.6, color=color, linestyle=dash)
+        panel.fill_between(by.mean().index, by.min(), by.max(), color=color, alpha=0.14, linewidth=0)
     log(panel, "x")
     panel.xaxis.set_major_locator(FixedLocator(sorted(some["rows"].unique())))
     panel.grid(visible=False, axis="x")

@@ -323,7 +323,7 @@ def _picture(records: Sequence[Record]) -> str:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.subplots()
     parameters = _parameters(records)
-    for who, colour, mark in zip(CURVE, ("#8a4f00", "#3b5b92", "#0b6e4f"), ("s", "^", "o"), strict=True):
+    for who, color, mark in zip(CURVE, ("#8a4f00", "#3b5b92", "#0b6e4f"), ("s", "^", "o"), strict=True):
         found = [(rows, _of(records, "mnist", who, None if rows == ROWS[-1] else rows)) for rows in ROWS]
         found = [(rows, [100 * (1 - r["accuracy"]) for r in some]) for rows, some in found if some]
         label = f"{who}: {parameters.get(who, '')} parameters"
@@ -331,11 +331,11 @@ def _picture(records: Sequence[Record]) -> str:
             [rows for rows, _ in found],
             [np.mean(errors) for _, errors in found],
             marker=mark,
-            color=colour,
+            color=color,
             label=label,
         )
         for rows, errors in found:
-            axes.plot([rows, rows], [min(errors), max(errors)], color=colour, linewidth=1)
+            axes.plot([rows, rows], [min(errors), max(errors)], color=color, linewidth=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -16,11 +16,11 @@ from recipes.drawing import (
     panels,
     regions,
 )
-from toolkit.report.style import COLOURS
+from toolkit.report.style import COLORS
 from toolkit.report.svg import svg
 
 
-def test_names_at_the_ends_of_lines_are_in_their_colours_and_order_and_apart():
+def test_names_at_the_ends_of_lines_are_in_their_colors_and_order_and_apart():
     with panels() as (figure, axes):
         panel = axes[0, 0]
         panel.plot([0, 1, 2], [0, 1, 5.0], color=BLUE)
@@ -43,7 +43,7 @@ def test_a_logarithmic_axis_says_plain_numbers():
     assert {"0.001", "0.1", "10", "1,000"} <= set(said) or {"0.01", "1", "100"} <= set(said)
 
 
-def test_regions_and_dots_show_each_class_in_one_colour_and_mistakes_as_crosses():
+def test_regions_and_dots_show_each_class_in_one_color_and_mistakes_as_crosses():
     with panels() as (figure, axes):
         panel = axes[0, 0]
         regions(panel, np.array([[0, 0, 1], [0, 0, 1]]), (-1, 1), (-1, 1))
@@ -56,8 +56,8 @@ def test_regions_and_dots_show_each_class_in_one_colour_and_mistakes_as_crosses(
 def test_a_field_is_blue_above_0_and_orange_below():
     with panels() as (figure, axes):
         field(axes[0, 0], np.linspace(-1, 1, 25).reshape(5, 5), (0, 1), (0, 1))
-    colours = {to_hex(colour) for drawn in figure.axes[0].collections for colour in np.array(drawn.get_facecolor())}
-    assert colours == {BLUE, ORANGE}
+    colors = {to_hex(color) for drawn in figure.axes[0].collections for color in np.array(drawn.get_facecolor())}
+    assert colors == {BLUE, ORANGE}
 
 
 def test_pictures_follow_the_pages_theme_and_are_the_same_every_time():
@@ -67,4 +67,4 @@ def test_pictures_follow_the_pages_theme_and_are_the_same_every_time():
         return svg(figure, title="t", description="d")
 
     assert draw() == draw()
-    assert f"var(--network, {COLOURS['network'][0]})" in draw()
+    assert f"var(--network, {COLORS['network'][0]})" in draw()

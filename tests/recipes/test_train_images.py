@@ -98,12 +98,12 @@ def test_two_trainings_with_the_same_inputs_give_the_same_weights():
     assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
 
 
-def test_colours_in_floats_are_as_good():
-    colours = np.repeat(X[..., None] / 16, 3, axis=3)
-    trained = binary.train((colours, ODD), **QUICK)
+def test_colors_in_floats_are_as_good():
+    colors = np.repeat(X[..., None] / 16, 3, axis=3)
+    trained = binary.train((colors, ODD), **QUICK)
     assert trained.is_image
     assert trained.model.input_shape == (None, 8, 8, 3)
-    assert trained.predict(colours[0]).shape == (1,)
+    assert trained.predict(colors[0]).shape == (1,)
 
 
 @pytest.mark.parametrize("build", ["linear", "mlp"])

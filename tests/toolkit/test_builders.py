@@ -139,7 +139,7 @@ def test_a_convolutional_network_fits_images_of_any_size_and_ends_linear(size, c
 
 
 def test_convolutions_are_counted_by_hand():
-    # 8 x 8 grey: 9 * 1 * 4, 9 * 4 * 8, 9 * 8 * 12 weights; scale and shift a filter; 12 * 3 + 3.
+    # 8 x 8 gray: 9 * 1 * 4, 9 * 4 * 8, 9 * 8 * 12 weights; scale and shift a filter; 12 * 3 + 3.
     rows = architecture(cnn((8, 8, 1), 3, filters=4))
     assert sum(row["parameters"] for row in rows) == 36 + 288 + 864 + 2 * (4 + 8 + 12) + 39
     assert sum(row["neurons"] for row in rows) == 4 + 8 + 12 + 3

@@ -157,10 +157,10 @@ def prepare(
         DataError: Whatever in the data or the options can't be used; the message says what to do.
 
     Example:
-        >>> frame = pd.DataFrame({"size": range(40), "colour": ["red", "blue"] * 20, "price": np.arange(40) ** 2})
+        >>> frame = pd.DataFrame({"size": range(40), "color": ["red", "blue"] * 20, "price": np.arange(40) ** 2})
         >>> table = prepare(frame, target="price", task="regression", keep="size")
         >>> [(column.name, column.kind) for column in table.columns]
-        [('size', 'number'), ('colour', 'category')]
+        [('size', 'number'), ('color', 'category')]
         >>> {part: len(rows) for part, rows in table.parts.items()}
         {'train': 24, 'validation': 8, 'test': 8}
     """

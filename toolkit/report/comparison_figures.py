@@ -86,17 +86,17 @@ def pictures(summary: Mapping[str, Any]) -> dict[str, list[Picture]]:
 
 
 def legend(place: int) -> dict[str, str]:
-    """Return colour and dashes of a contender's line, for a sample of it beside its name.
+    """Return color and dashes of a contender's line, for a sample of it beside its name.
 
     Args:
         place: Of the contender.
 
     Example:
         >>> legend(1)
-        {'colour': 'second', 'dashes': '10 3'}
+        {'color': 'second', 'dashes': '10 3'}
     """
-    colour, dashes = comparison_plots.CONTENDERS[place % len(comparison_plots.CONTENDERS)]
-    return {"colour": colour, "dashes": " ".join(f"{2 * length:g}" for length in dashes)}
+    color, dashes = comparison_plots.CONTENDERS[place % len(comparison_plots.CONTENDERS)]
+    return {"color": color, "dashes": " ".join(f"{2 * length:g}" for length in dashes)}
 
 
 def amount(metric: str, values: Sequence[float | None], *, sign: bool = False) -> list[str]:
@@ -289,7 +289,7 @@ def _margins(
                     width=_width(len(names)),
                 ),
                 name,
-                f"{percent(entry['wrong'])} lie below 0 and are wrong (grey); the median is "
+                f"{percent(entry['wrong'])} lie below 0 and are wrong (gray); the median is "
                 f"{number(entry['median'], 3)}. {said}"
                 + (f" The outer bars hold {number(beyond)} further out." if beyond else ""),
                 ["from", "to", "counted"],
@@ -333,7 +333,7 @@ def _confidence(
                 ),
                 name,
                 f"{source}On average {percent(entry['mean'])} sure, and right in {percent(entry['right_share'])}; "
-                f"over 99{NARROW}% sure in {percent(entry['sure'])}. Grey: wrong.",
+                f"over 99{NARROW}% sure in {percent(entry['sure'])}. Gray: wrong.",
                 ["from", "to", "right", "wrong"],
                 [
                     [

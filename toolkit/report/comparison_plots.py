@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from toolkit.report.style import (
-    COLOURS,
+    COLORS,
     Curve,
     Numbers,
     as_numbers,
@@ -32,7 +32,7 @@ CONTENDERS: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("tree", (5, 1.4, 1.2, 1.4)),
     ("dummy", (2.5, 2)),
 )
-"""Colour and dashes of each contender of a comparison by its place, the same in every picture; they start over."""
+"""Color and dashes of each contender of a comparison by its place, the same in every picture; they start over."""
 
 _STEPS = [1, 2, 2.5, 5, 10]  # between the numbers of an axis
 _CLASSES = ("linear", "second", "network", "tree", "dummy")
@@ -51,7 +51,7 @@ def contender_lines(
     """Draw a line a contender.
 
     Args:
-        lines: (x, y) of each contender, in its place; None draws nothing and keeps the others' colours.
+        lines: (x, y) of each contender, in its place; None draws nothing and keeps the others' colors.
         name: What is drawn, set above the axis.
         along: What runs along x.
         bands: (low, high) around each line, in the same places; none by default.
@@ -72,15 +72,15 @@ def contender_lines(
         for place, line in enumerate(lines):
             if line is None:
                 continue
-            colour, dash = _contender(place)
+            color, dash = _contender(place)
             x, y = as_numbers(line[0]), as_numbers(line[1])
             band = bands[place] if place < len(bands) else None
             if band is not None:
                 low, high = as_numbers(band[0]), as_numbers(band[1])
-                axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
-            axes.plot(x, y, color=colour, linestyle=dash, label=f"_{place}")
+                axes.fill_between(x, low, high, color=color, alpha=0.13, linewidth=0)
+            axes.plot(x, y, color=color, linestyle=dash, label=f"_{place}")
             if np.isfinite(y).sum() == 1:
-                axes.plot(x, y, "o", markersize=3, color=colour, label=f"_{place}")
+                axes.plot(x, y, "o", markersize=3, color=color, label=f"_{place}")
         _marks(axes, marks)
         axes.margins(x=0.02)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
@@ -104,13 +104,13 @@ def contender_bars(
     limits: tuple[float, float] | None = None,
     width: float = 3.6,
 ) -> Figure:
-    """Draw a histogram of one contender, the wrong ones in another colour on top of the right ones.
+    """Draw a histogram of one contender, the wrong ones in another color on top of the right ones.
 
     Args:
         edges: Bin edges.
         right: Rows decided rightly in each bin, one fewer than edges.
         wrong: Rows decided wrongly.
-        place: The contender's place, for its colour.
+        place: The contender's place, for its color.
         along: What runs along x.
         name: What is counted, set above the axis.
         marks: Places on x, each marked by an upright line.
@@ -131,7 +131,7 @@ def contender_bars(
         bins, good, bad = as_numbers(edges), as_numbers(right), as_numbers(wrong)
         middle, wide = (bins[:-1] + bins[1:]) / 2, np.diff(bins) * 0.92
         axes.bar(middle, good, width=wide, color=_contender(place)[0], alpha=0.6)
-        axes.bar(middle, bad, bottom=good, width=wide, color=COLOURS["ink"][0], alpha=0.75)
+        axes.bar(middle, bad, bottom=good, width=wide, color=COLORS["ink"][0], alpha=0.75)
         _marks(axes, marks)
         axes.set_xlim(*(limits or (bins[0], bins[-1])))
         if most is not None:
@@ -151,7 +151,7 @@ def before_and_after(before: Curve | None, after: Curve, *, place: int, width: f
     Args:
         before: (mean predicted probabilities, observed shares) of groups of rows; None where there is no before.
         after: The same of the calibrated probabilities.
-        place: The contender's place, for its colour.
+        place: The contender's place, for its color.
         width: Width in inches.
 
     Returns:
@@ -164,9 +164,9 @@ def before_and_after(before: Curve | None, after: Curve, *, place: int, width: f
     """
     with look():
         figure, axes = canvas(width, 3.1 * width / 3.6)
-        colour = _contender(place)[0]
+        color = _contender(place)[0]
         calibrated_from(axes, before)
-        axes.plot(as_numbers(after[0]), as_numbers(after[1]), "-o", color=colour, markersize=3.2, label="_after")
+        axes.plot(as_numbers(after[0]), as_numbers(after[1]), "-o", color=color, markersize=3.2, label="_after")
         square(axes)
         axes.set_title("observed share")
         axes.set_xlabel("predicted probability")
@@ -194,7 +194,7 @@ def decision_regions(
         y: Its ends from bottom to top.
         classes: How many classes there are.
         points: (x, y) of rows to draw, if any.
-        true: Their true class ids, for their colour.
+        true: Their true class ids, for their color.
         wrong: Whether each was decided wrongly: drawn as a cross.
         along: What runs along x and along y.
         width: Width in inches.
@@ -214,18 +214,18 @@ def decision_regions(
         figure, axes = canvas(width, 3.3 * width / 3.6)
         grid_x, grid_y = np.linspace(*x, decided.shape[1]), np.linspace(*y, decided.shape[0])
         for k in range(classes):
-            colour, inside = _class_colour(k), decided == k
+            color, inside = _class_color(k), decided == k
             if not inside.any():
                 continue
             shade = 0.3 if k < len(_CLASSES) else 0.14
-            axes.contourf(grid_x, grid_y, inside.astype(float), levels=[0.5, 1.5], colors=[colour], alpha=shade)
+            axes.contourf(grid_x, grid_y, inside.astype(float), levels=[0.5, 1.5], colors=[color], alpha=shade)
             deep = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1]
             row, column = np.unravel_index(int(deep.argmax()), deep.shape)
             axes.text(
                 grid_x[column],
                 grid_y[row],
                 str(k + 1),
-                color=COLOURS["ink"][0],
+                color=COLORS["ink"][0],
                 fontsize=11,
                 fontweight="bold",
                 ha="center",
@@ -244,8 +244,8 @@ def decision_regions(
                             marker=mark,
                             markersize=size,
                             markeredgewidth=0.4,
-                            markeredgecolor=COLOURS["paper"][0],
-                            color=_class_colour(k),
+                            markeredgecolor=COLORS["paper"][0],
+                            color=_class_color(k),
                             label=f"_{k}{' wrong' if kind else ''}",
                         )
         axes.set_xlim(*x)
@@ -258,14 +258,14 @@ def decision_regions(
 
 
 def _contender(place: int) -> tuple[str, Any]:
-    colour, dashes = CONTENDERS[place % len(CONTENDERS)]
-    return COLOURS[colour][0], (0, dashes) if dashes else "solid"
+    color, dashes = CONTENDERS[place % len(CONTENDERS)]
+    return COLORS[color][0], (0, dashes) if dashes else "solid"
 
 
 def _marks(axes: Axes, marks: Sequence[float]) -> None:
     for at in marks:
-        axes.axvline(at, color=COLOURS["muted"][0], linewidth=0.8, linestyle=(0, (2, 2)), label="_mark")
+        axes.axvline(at, color=COLORS["muted"][0], linewidth=0.8, linestyle=(0, (2, 2)), label="_mark")
 
 
-def _class_colour(k: int) -> str:
-    return COLOURS[_CLASSES[k % len(_CLASSES)]][0]
+def _class_color(k: int) -> str:
+    return COLORS[_CLASSES[k % len(_CLASSES)]][0]

@@ -22,7 +22,7 @@ from toolkit.report.figures import (
     pictures,
     weights,
 )
-from toolkit.report.style import COLOURS
+from toolkit.report.style import COLORS
 from toolkit.report.summary.run import summarise
 
 __all__ = ["fill", "frame", "notebook", "page_path", "render", "summarise", "write"]
@@ -159,7 +159,7 @@ def fill(template: str, *, embedded: bool = False, **content: Any) -> str:
     Returns:
         One HTML document that asks for nothing else.
     """
-    return _templates().get_template(template).render(embedded=embedded, colours=COLOURS, **content)
+    return _templates().get_template(template).render(embedded=embedded, colors=COLORS, **content)
 
 
 def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:

@@ -71,7 +71,7 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     """Return one picture as a PNG in a data URI.
 
     Args:
-        pixels: Shape (height, width, channels), with 1 channel (grey) or 3 (colour), and one more for transparency.
+        pixels: Shape (height, width, channels), with 1 channel (gray) or 3 (color), and one more for transparency.
 
     Returns:
         `data:image/png;base64,...`.
@@ -115,13 +115,13 @@ def strip(pixels: NDArray[np.uint8], gap: int = 1) -> NDArray[np.uint8]:
 def signed(weights: NDArray[Any]) -> NDArray[np.uint8]:
     """Return weights as a picture: blue above 0, orange below, clear at 0.
 
-    Weights of three channels are shown as colours instead, grey at 0.
+    Weights of three channels are shown as colors instead, gray at 0.
 
     Args:
         weights: Shape (height, width, 1) or (height, width, 3).
 
     Returns:
-        Shape (height, width, 4) or (height, width, 3). The weight farthest from 0 has the full colour.
+        Shape (height, width, 4) or (height, width, 3). The weight farthest from 0 has the full color.
 
     Example:
         >>> signed(np.array([[[2.0], [0.0], [-1.0]]]))[0].tolist()
@@ -130,22 +130,22 @@ def signed(weights: NDArray[Any]) -> NDArray[np.uint8]:
     share = weights.astype(np.float64) / (np.abs(weights).max(initial=0.0) or 1.0)
     if weights.shape[2] == 3:
         return np.rint(127.5 + 127.5 * share).astype(np.uint8)
-    colour = np.where(share >= 0, _MORE, _LESS)
-    return np.concatenate([colour, np.rint(255 * np.abs(share))], axis=2).astype(np.uint8)
+    color = np.where(share >= 0, _MORE, _LESS)
+    return np.concatenate([color, np.rint(255 * np.abs(share))], axis=2).astype(np.uint8)
 
 
 def heat(image: NDArray[np.uint8], drop: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return a dim grey image under a map: orange where hiding it lowers a score, blue where that raises it.
+    """Return a dim gray image under a map: orange where hiding it lowers a score, blue where that raises it.
 
     Args:
         image: Shape (height, width, channels), as `displayed` returns it.
         drop: Shape (height, width): by how much the score falls where that place is hidden.
 
     Returns:
-        Shape (height, width, 3). The place that matters most has the full colour.
+        Shape (height, width, 3). The place that matters most has the full color.
     """
     share = (drop / (np.abs(drop).max(initial=0.0) or 1.0))[..., None]
-    grey = 45 + 0.5 * image.astype(np.float64).mean(axis=2, keepdims=True)
-    colour = np.where(share >= 0, _LESS, _MORE)
+    gray = 45 + 0.5 * image.astype(np.float64).mean(axis=2, keepdims=True)
+    color = np.where(share >= 0, _LESS, _MORE)
     cover = 0.85 * np.abs(share)
-    return np.rint(grey * (1 - cover) + colour * cover).astype(np.uint8)
+    return np.rint(gray * (1 - cover) + color * cover).astype(np.uint8)

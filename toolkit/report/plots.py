@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from toolkit.report.style import (
-    COLOURS,
+    COLORS,
     Curve,
     Numbers,
     as_numbers,
@@ -35,7 +35,7 @@ __all__ = [
     "roc",
 ]
 
-SERIES = {  # what a line stands for -> its colour and dash, the same in every picture
+SERIES = {  # what a line stands for -> its color and dash, the same in every picture
     "training": ("network", (0, (4, 2))),
     "validation": ("second", "solid"),
     "rate": ("muted", "solid"),
@@ -81,9 +81,9 @@ def learning_curve(
         x = np.asarray(epochs, dtype=float)
         kept = [(kind, as_numbers(values)) for kind, values in lines.items()]
         for kind, y in kept:
-            axes.plot(x, y, color=COLOURS[SERIES[kind][0]][0], linestyle=SERIES[kind][1], label=kind)
+            axes.plot(x, y, color=COLORS[SERIES[kind][0]][0], linestyle=SERIES[kind][1], label=kind)
             if np.isfinite(y).sum() == 1:  # one epoch alone draws no line
-                axes.plot(x, y, "o", markersize=3, color=COLOURS[SERIES[kind][0]][0])
+                axes.plot(x, y, "o", markersize=3, color=COLORS[SERIES[kind][0]][0])
         finite = np.concatenate([y[np.isfinite(y)] for _, y in kept] or [np.empty(0)])
         if len(finite) and finite.min() > 0 and finite.max() > 100 * np.median(finite):
             axes.set_yscale("log")
@@ -96,7 +96,7 @@ def learning_curve(
         if best_epoch is not None and len(x):
             axes.axvline(
                 best_epoch,
-                color=COLOURS["muted"][0],
+                color=COLORS["muted"][0],
                 linewidth=0.8,
                 linestyle=(0, (2, 2)),
                 label=f"best epoch {best_epoch}",
@@ -122,7 +122,7 @@ def roc(curves: Mapping[str, Curve], *, at: tuple[float, float] | None = None) -
     """
     with look():
         figure, axes = canvas(height=3.3)
-        axes.plot([0, 1], [0, 1], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing")
+        axes.plot([0, 1], [0, 1], color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing")
         for kind, (x, y) in curves.items():
             _line(axes, as_numbers(x), as_numbers(y), kind)
         _chosen(axes, at)
@@ -152,7 +152,7 @@ def precision_recall(curves: Mapping[str, Curve], *, share: float, at: tuple[flo
     with look():
         figure, axes = canvas(height=3.3)
         axes.plot(
-            [0, 1], [share, share], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing"
+            [0, 1], [share, share], color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing"
         )
         for kind, (x, y) in curves.items():
             _line(axes, as_numbers(x), as_numbers(y), kind)
@@ -187,11 +187,11 @@ def reliability(
     """
     with look():
         figure, axes = canvas(height=3.1)
-        colour = COLOURS["network"][0]
+        color = COLORS["network"][0]
         x, y = as_numbers(predicted), as_numbers(observed)
         calibrated_from(axes, before)
-        axes.vlines(x, as_numbers(low), as_numbers(high), color=colour, linewidth=0.9)
-        axes.plot(x, y, "-o", color=colour, markersize=3, linewidth=0.8, label="network")
+        axes.vlines(x, as_numbers(low), as_numbers(high), color=color, linewidth=0.9)
+        axes.plot(x, y, "-o", color=color, markersize=3, linewidth=0.8, label="network")
         square(axes)
         axes.set_title("observed share")
         axes.set_xlabel("predicted probability")
@@ -220,7 +220,7 @@ def predicted_against_true(true: Numbers, predicted: Numbers, bands: Mapping[str
         figure, axes = canvas(height=3.3)
         x, y = as_numbers(predicted), as_numbers(true)
         limits = _limits(x, y, as_numbers(bands["x"]), as_numbers(bands["low"]), as_numbers(bands["high"]))
-        axes.plot(limits, limits, color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_perfect")
+        axes.plot(limits, limits, color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_perfect")
         _points(axes, x, y)
         _bands(axes, bands)
         axes.set_xlim(*limits)
@@ -262,7 +262,7 @@ def residuals(
     with look():
         figure, axes = canvas(height=3.3)
         side = axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
-        axes.axhline(0, color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_none")
+        axes.axhline(0, color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_none")
         x, y = as_numbers(predicted), as_numbers(residual)
         _points(axes, x, y)
         _bands(axes, bands)
@@ -275,7 +275,7 @@ def residuals(
             (bins[:-1] + bins[1:]) / 2,
             as_numbers(counts),
             height=np.diff(bins) * 0.9,
-            color=COLOURS["network"][0],
+            color=COLORS["network"][0],
             alpha=0.55,
         )
         side.axis("off")
@@ -284,8 +284,8 @@ def residuals(
 
 
 def _line(axes: Axes, x: np.ndarray, y: np.ndarray, kind: str, label: str | None = None) -> None:
-    colour, dash = SERIES[kind]
-    axes.plot(x, y, color=COLOURS[colour][0], linestyle=dash, label=label or kind)
+    color, dash = SERIES[kind]
+    axes.plot(x, y, color=COLORS[color][0], linestyle=dash, label=label or kind)
 
 
 def _chosen(axes: Axes, at: tuple[float, float] | None) -> None:
@@ -295,8 +295,8 @@ def _chosen(axes: Axes, at: tuple[float, float] | None) -> None:
             [at[1]],
             "o",
             markersize=5,
-            color=COLOURS["network"][0],
-            markeredgecolor=COLOURS["paper"][0],
+            color=COLORS["network"][0],
+            markeredgecolor=COLORS["paper"][0],
             label="_chosen",
         )
 
@@ -320,14 +320,14 @@ def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
             markersize=2.6,
             markeredgewidth=0,
             alpha=0.4,
-            color=COLOURS["network"][0],
+            color=COLORS["network"][0],
             label="rows",
         )
 
 
 def _bands(axes: Axes, bands: Mapping[str, Numbers]) -> None:
     x = as_numbers(bands["x"])
-    axes.vlines(x, as_numbers(bands["low"]), as_numbers(bands["high"]), color=COLOURS["second"][0], linewidth=1.0)
+    axes.vlines(x, as_numbers(bands["low"]), as_numbers(bands["high"]), color=COLORS["second"][0], linewidth=1.0)
     axes.plot(
-        x, as_numbers(bands["middle"]), "o", markersize=3.4, color=COLOURS["second"][0], label="median, 5–95 % of rows"
+        x, as_numbers(bands["middle"]), "o", markersize=3.4, color=COLORS["second"][0], label="median, 5–95 % of rows"
     )

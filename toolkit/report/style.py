@@ -1,4 +1,4 @@
-"""The look of every picture: colours, settings of matplotlib, and the frame that a figure begins and ends with."""
+"""The look of every picture: colors, settings of matplotlib, and the frame that a figure begins and ends with."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from toolkit.common.formatting import number
 
-__all__ = ["COLOURS", "Curve", "Numbers", "as_numbers", "calibrated_from", "canvas", "finish", "look", "square", "tick"]
+__all__ = ["COLORS", "Curve", "Numbers", "as_numbers", "calibrated_from", "canvas", "finish", "look", "square", "tick"]
 
-COLOURS: dict[str, tuple[str, str]] = {
+COLORS: dict[str, tuple[str, str]] = {
     "ink": ("#20242b", "#e7e9ec"),
     "muted": ("#5c6470", "#a3abb7"),
     "line": ("#dfdcd5", "#343a44"),
@@ -38,10 +38,10 @@ RC = {
     "svg.hashsalt": "logitkit",
     "text.parse_math": False,
     "axes.unicode_minus": True,
-    "text.color": COLOURS["ink"][0],
-    "axes.edgecolor": COLOURS["line"][0],
-    "axes.labelcolor": COLOURS["muted"][0],
-    "axes.titlecolor": COLOURS["muted"][0],
+    "text.color": COLORS["ink"][0],
+    "axes.edgecolor": COLORS["line"][0],
+    "axes.labelcolor": COLORS["muted"][0],
+    "axes.titlecolor": COLORS["muted"][0],
     "axes.titlelocation": "left",
     "axes.titlesize": SMALL,
     "axes.labelsize": SMALL,
@@ -51,10 +51,10 @@ RC = {
     "axes.spines.left": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": COLOURS["line"][0],
+    "grid.color": COLORS["line"][0],
     "grid.linewidth": 0.6,
-    "xtick.color": COLOURS["muted"][0],
-    "ytick.color": COLOURS["muted"][0],
+    "xtick.color": COLORS["muted"][0],
+    "ytick.color": COLORS["muted"][0],
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
     "xtick.major.size": 0.0,
@@ -135,16 +135,16 @@ def square(axes: Axes) -> None:
 
 def calibrated_from(axes: Axes, before: Curve | None) -> None:
     """Draw the diagonal, on which a probability means what it says, and the shares before calibration, if any."""
-    axes.plot([0, 1], [0, 1], color=COLOURS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_honest")
+    axes.plot([0, 1], [0, 1], color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_honest")
     if before is not None:
         axes.plot(
             as_numbers(before[0]),
             as_numbers(before[1]),
-            color=COLOURS["muted"][0],
+            color=COLORS["muted"][0],
             linestyle=(0, (3, 2)),
             linewidth=0.9,
             marker="o",
             markersize=3,
-            markerfacecolor=COLOURS["paper"][0],
+            markerfacecolor=COLORS["paper"][0],
             label="_before",
         )

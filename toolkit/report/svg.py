@@ -1,4 +1,4 @@
-"""A matplotlib Figure as SVG: small, the same bytes each time, in the page's colours and font."""
+"""A matplotlib Figure as SVG: small, the same bytes each time, in the page's colors and font."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from xml.etree import ElementTree
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from toolkit.report.style import COLOURS, look
+from toolkit.report.style import COLORS, look
 
 __all__ = ["svg"]
 
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
-_VARIABLES = {light: f"var(--{name}, {light})" for name, (light, _) in COLOURS.items()}
+_VARIABLES = {light: f"var(--{name}, {light})" for name, (light, _) in COLORS.items()}
 
 
 def _style(text: str) -> str:
-    """Rewrite a style attribute: theme colours as variables, the page's font, short numbers."""
+    """Rewrite a style attribute: theme colors as variables, the page's font, short numbers."""
     kept = []
     for part in text.split(";"):
         name, _, value = (piece.strip() for piece in part.partition(":"))
@@ -40,9 +40,9 @@ def _shorten(text: str) -> str:
 
 
 def svg(figure: Figure, *, title: str, description: str) -> str:
-    """Return a figure as an SVG element for a page: small, the same bytes each time, in the page's colours and font.
+    """Return a figure as an SVG element for a page: small, the same bytes each time, in the page's colors and font.
 
-    Colours of `COLOURS` become CSS variables (``var(--ink, #20242b)``), so that a page's dark theme reaches the
+    Colors of `COLORS` become CSS variables (``var(--ink, #20242b)``), so that a page's dark theme reaches the
     picture; alone, the file shows the light ones. Identifiers are made from the picture's content, so that several
     pictures fit in one page.
 

@@ -29,7 +29,7 @@ def own():
     """Two columns that matter among three, with a category besides."""
     x = np.random.default_rng(0).normal(size=(200, 3))
     ring = np.where(np.hypot(x[:, 0], x[:, 2]) < 1.1, "in </script>", "out")
-    return pd.DataFrame(x, columns=["a", "b", "c"]).assign(colour=["red", "blue"] * 100, where=ring)
+    return pd.DataFrame(x, columns=["a", "b", "c"]).assign(color=["red", "blue"] * 100, where=ring)
 
 
 def only(pattern, content):
@@ -98,7 +98,7 @@ def test_the_same_seed_records_the_same_training_and_writes_the_same_page(lesson
 
 @pytest.mark.parametrize(
     ("columns", "message"),
-    [(["a", "colour"], "'colour' is not one"), (["a"], "two columns"), (["a", "A"], "Did you mean 'a'")],
+    [(["a", "color"], "'color' is not one"), (["a"], "two columns"), (["a", "A"], "Did you mean 'a'")],
 )
 def test_columns_that_are_no_two_numbers_are_refused(own, columns, message):
     with pytest.raises(DataError, match=message):

@@ -22,15 +22,15 @@ def frame(rows: int = 400, seed: int = 0) -> pd.DataFrame:
     """Numbers, a category and missing cells; the targets hang together with them, not in proportion."""
     random = np.random.default_rng(seed)
     size, age = random.normal(size=(2, rows))
-    colour = random.choice(["red", "green", "blue"], rows)
-    signal = size * age + (colour == "red")
-    made = pd.DataFrame({"size": size, "age": age, "colour": colour})
+    color = random.choice(["red", "green", "blue"], rows)
+    signal = size * age + (color == "red")
+    made = pd.DataFrame({"size": size, "age": age, "color": color})
     made["price"] = np.exp(0.5 * signal + 0.1 * random.normal(size=rows))
     made["bought"] = np.where(signal + 0.3 * random.normal(size=rows) > 0.3, "yes", "no")
     made["kind"] = np.digitize(signal + 0.3 * random.normal(size=rows), [-0.5, 0.8]) + 5
     made["car"], made["bus"] = (signal > 0).astype(int), (age + random.normal(size=rows) > 0.5).astype(int)
     made.loc[::17, "size"] = np.nan
-    made.loc[::23, "colour"] = None
+    made.loc[::23, "color"] = None
     return made
 
 
@@ -199,7 +199,7 @@ def test_a_column_with_a_single_value_does_not_stop_the_trees_that_hold_out_rows
 def test_several_targets_are_each_their_own() -> None:
     data = frame()
     data["double"] = 2 * data["price"] + 1
-    table = prepare(data[["size", "age", "colour", "price", "double"]], ["price", "double"], task="regression")
+    table = prepare(data[["size", "age", "color", "price", "double"]], ["price", "double"], task="regression")
     for outcome in fitted(table).values():
         assert outcome.y_pred.shape == (len(table.parts["test"]), 2)
         assert outcome.y_pred[:, 1] == pytest.approx(2 * outcome.y_pred[:, 0] + 1, rel=0.05)
@@ -209,7 +209,7 @@ def test_a_column_without_a_value_in_the_learned_rows_and_unseen_levels_are_take
     table = prepared("binary")
     blank = table.frame.copy()
     blank.loc[learned_from(table), "age"] = np.nan
-    blank.loc[table.parts["test"][:5], "colour"] = "violet"
+    blank.loc[table.parts["test"][:5], "color"] = "violet"
     found = fitted(dataclasses.replace(table, frame=blank))
     assert all(np.isfinite(evaluate(outcome)["log_loss"]) for outcome in found.values())
 

@@ -714,7 +714,7 @@ def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_band
     figure = comparison_plots.contender_lines(lines, name="a", along="b", bands=[([0, 0, 0], [1, 1, 1])], marks=[2])
     first, second, point, mark = figure.axes[0].lines
     assert list(np.asarray(first.get_ydata())) == [0.1, 0.2, 0.3]
-    assert second.get_color() == point.get_color() == style.COLOURS["linear"][0]
+    assert second.get_color() == point.get_color() == style.COLORS["linear"][0]
     assert list(mark.get_xdata()) == [2, 2]
     assert len(figure.axes[0].collections) == 1
 

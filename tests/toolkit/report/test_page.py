@@ -26,7 +26,7 @@ from toolkit.evaluation.metrics import difference
 from toolkit.heads import get_head
 from toolkit.report import page as report
 from toolkit.report.figures import bars, outline
-from toolkit.report.style import COLOURS
+from toolkit.report.style import COLORS
 from toolkit.report.summary import run as summary
 from toolkit.report.summary.results import share
 
@@ -481,8 +481,8 @@ def rules(page, marker):
     return dict(re.findall(r"--([\w-]+):(#[0-9a-f]{3,6})", block[: block.index("}")]))
 
 
-def luminance(colour):
-    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+def luminance(color):
+    channels = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -494,27 +494,27 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("marker", [":root{", "dark){"], ids=["light", "dark"])
 def test_words_stand_out_from_what_lies_behind_them_in_both_themes(marker, pages):
-    colours = rules(pages["binary"], marker)
+    colors = rules(pages["binary"], marker)
     for behind in ("paper", "panel"):
         for name in ("ink", "muted", "network", "good", "warn"):
-            assert contrast(colours[name], colours[behind]) >= 4.5, (name, behind)
+            assert contrast(colors[name], colors[behind]) >= 4.5, (name, behind)
     style = Page(pages["binary"]).all("style")[0]["text"]
     least, most = (float(number) for number in re.findall(r"calc\((\.\d+) \+ var\(--a\)\*(\.\d+)\)", style)[0])
     for heat in ("network", "second"):  # the darkest cell of a confusion matrix
         mixed = [
             round(
-                (least + most) * int(colours[heat][i : i + 2], 16)
-                + (1 - least - most) * int(colours["paper"][i : i + 2], 16)
+                (least + most) * int(colors[heat][i : i + 2], 16)
+                + (1 - least - most) * int(colors["paper"][i : i + 2], 16)
             )
             for i in (1, 3, 5)
         ]
-        assert contrast(colours["ink"], "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
+        assert contrast(colors["ink"], "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
 
 
-def test_both_themes_hold_every_colour_of_the_pictures(pages):
+def test_both_themes_hold_every_color_of_the_pictures(pages):
     for theme, marker in enumerate((":root{", "dark){")):
-        colours = rules(pages["regression"], marker)
-        assert {name: colours[name] for name in COLOURS} == {n: pair[theme] for n, pair in COLOURS.items()}
+        colors = rules(pages["regression"], marker)
+        assert {name: colors[name] for name in COLORS} == {n: pair[theme] for n, pair in COLORS.items()}
     style = Page(pages["regression"]).all("style")[0]["text"]
     assert "@media print" in style
     assert set(re.findall(r"var\(--([\w-]+)", pages["regression"])) <= {

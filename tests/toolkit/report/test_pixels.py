@@ -63,7 +63,7 @@ def test_a_strip_holds_its_images_with_clear_gaps():
     assert np.flatnonzero(drawn[0, :, 3] == 0).tolist() == [5, 6, 12, 13]
 
 
-def test_the_sign_of_a_weight_is_its_colour_and_its_size_the_opacity():
+def test_the_sign_of_a_weight_is_its_color_and_its_size_the_opacity():
     drawn = signed(np.array([[[4.0], [-4.0], [1.0], [0.0]]]))
     assert drawn[0, :, 3].tolist() == [255, 255, 64, 0]
     assert drawn[0, 0, 2] > drawn[0, 0, 0]  # blue

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from toolkit.report import plots
-from toolkit.report.style import COLOURS
+from toolkit.report.style import COLORS
 from toolkit.report.svg import svg as to_svg
 
 EPOCHS = list(range(1, 9))
@@ -177,8 +177,8 @@ def test_an_svg_names_itself_and_asks_for_nothing(name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_colour_is_a_variable_of_the_page(name):
-    known = {f"var(--{colour}, {pair[0]})" for colour, pair in COLOURS.items()}
+def test_every_color_is_a_variable_of_the_page(name):
+    known = {f"var(--{color}, {pair[0]})" for color, pair in COLORS.items()}
     found = set(re.findall(r"(?:fill|stroke):([^;\"]+)", svg(name)))
     assert found <= known | {"none"}
 
@@ -204,8 +204,8 @@ def test_a_thousand_points_stay_small():
     assert all(len(svg(name)) < 12_000 for name in FIGURES if name not in ("predicted", "residuals"))
 
 
-def luminance(colour):
-    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+def luminance(color):
+    channels = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -217,10 +217,10 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_lines_and_words_stand_out_from_the_paper(theme):
-    paper = COLOURS["paper"][theme]
-    for name in ("ink", "muted", "network", "second", "linear", "tree"):  # the legend is written in a line's colour
-        assert contrast(COLOURS[name][theme], paper) >= 4.5, name
-    assert contrast(COLOURS["dummy"][theme], paper) >= 3
+    paper = COLORS["paper"][theme]
+    for name in ("ink", "muted", "network", "second", "linear", "tree"):  # the legend is written in a line's color
+        assert contrast(COLORS[name][theme], paper) >= 4.5, name
+    assert contrast(COLORS["dummy"][theme], paper) >= 3
 
 
 def test_pyplot_is_not_imported():

@@ -114,7 +114,7 @@ def decode(
         where: What to call all of them, such as their folder.
         size: Height and width. None keeps a size that all have, up to 128 pixels, and takes the median height and
             width otherwise, made smaller until both are 64 at most.
-        channels: 1 (grey) or 3 (colour). None takes 1 where every picture is grey.
+        channels: 1 (gray) or 3 (color). None takes 1 where every picture is gray.
         dtype: `"uint8"` or `"float32"`; None takes float32 where a picture has 16 bits a pixel.
         strict: Whether a single file that can't be read is an error. Otherwise one in 100 may be left out, and one in
             any case.
@@ -135,8 +135,8 @@ def decode(
             raise _too_many(where, names, {place: str(header) for place, header in enumerate(headers)})
         sizes = np.array([(header.height, header.width) for header in known])
         chosen = size or _choose_size(sizes)
-        grey = all(header.mode in _GREY for header in known)
-        wide = channels or (1 if grey else 3)
+        gray = all(header.mode in _GRAY for header in known)
+        wide = channels or (1 if gray else 3)
         deep = any(header.mode.startswith("I") for header in known) if dtype is None else dtype == "float32"
         pixels = _room(len(good), (*chosen, wide), np.float32 if deep else np.uint8)
         bad = {place: header for place, header in enumerate(headers) if isinstance(header, str)}
@@ -171,9 +171,9 @@ def decode(
         wide,
         why,
     )
-    if wide == 3 and channels is None and _is_grey(pixels):
+    if wide == 3 and channels is None and _is_gray(pixels):
         pixels = np.ascontiguousarray(pixels[..., :1])
-        notes.append("All pictures are grey, though some are stored as colour ones: one channel is used.")
+        notes.append("All pictures are gray, though some are stored as color ones: one channel is used.")
     if deep and dtype is None:
         notes.append("Pictures of 16 bits a pixel keep their precision: pixels are fractions from 0 to 255.")
     return Stack(pixels, kept, notes)
@@ -204,7 +204,7 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
 
 
 _TOO_LARGE = f"too large: more than {MOST // 1_000_000} million pixels"
-_GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I"}
+_GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I"}
 
 
 @cache
@@ -267,7 +267,7 @@ def _read(path: Path, size: tuple[int, int], channels: int) -> _Picture | str:
 
 
 def _over_white(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Return a picture in grey or colour, and whether something white shows through it."""
+    """Return a picture in gray or color, and whether something white shows through it."""
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         layered = image.convert("RGBA")
         lowest = layered.getchannel("A").getextrema()[0]
@@ -316,7 +316,7 @@ def _choose_size(sizes: NDArray[np.int64]) -> tuple[int, int]:
     return height, width
 
 
-def _is_grey(pixels: NDArray[Any]) -> bool:
+def _is_gray(pixels: NDArray[Any]) -> bool:
     return all(np.array_equal(image[..., 0], image[..., channel]) for image in pixels for channel in (1, 2))
 
 
@@ -362,15 +362,15 @@ def _said(
         if bent:
             notes.append(f"{_count(bent, whole)} stretched by more than a tenth, to fit this size.")
     counts = Counter(header.mode for header in headers)
-    grey = sum(count for mode, count in counts.items() if mode in _GREY)
-    if channels == 3 and grey:
-        notes.append(f"{_count(grey, whole)} grey, and used as colour ones with three equal channels.")
-    elif channels == 1 and grey < whole:
-        notes.append(f"{_count(whole - grey, whole)} turned from colour into grey.")
+    gray = sum(count for mode, count in counts.items() if mode in _GRAY)
+    if channels == 3 and gray:
+        notes.append(f"{_count(gray, whole)} gray, and used as color ones with three equal channels.")
+    elif channels == 1 and gray < whole:
+        notes.append(f"{_count(whole - gray, whole)} turned from color into gray.")
     for count, words in (
         (sum(header.turned for header in headers), "turned upright, as the EXIF data says"),
         (sum(picture.transparent for picture in pictures), "transparent, and set over white"),
-        (counts["CMYK"], "in printing colours (CMYK), and turned into red, green and blue"),
+        (counts["CMYK"], "in printing colors (CMYK), and turned into red, green and blue"),
         (sum(header.frames > 1 for header in headers), "of several frames; the first one is used"),
     ):
         if count:

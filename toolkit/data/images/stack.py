@@ -19,7 +19,7 @@ from toolkit.common.schema import SCHEMA, check_schema
 
 __all__ = ["ImageEncoder", "ImageSet", "canonical", "check_files", "holds_images", "same_images", "square_for"]
 
-_FORM = "(n, height, width) or (n, height, width, channels) with 1 channel (grey) or 3 (colour)"
+_FORM = "(n, height, width) or (n, height, width, channels) with 1 channel (gray) or 3 (color)"
 # Floats are looked at and summed in pieces of about this many pixels, so that no second copy of them is needed.
 _PIECE = 4_000_000
 _DIM = 64  # no set of pictures is so dark that its brightest pixel is below

@@ -139,7 +139,7 @@ def filters(run: Run) -> dict[str, Any] | None:
 
     Returns:
         `layer` and `kind` (`"dense"`: a weight a pixel; `"convolution"`: a weight a place of the window), `height` and
-        `width` of a unit's picture, `scale`, `colour` (whether weights are shown as colours), `network` (which of
+        `width` of a unit's picture, `scale`, `color` (whether weights are shown as colors), `network` (which of
         several networks, from 1), and `shown`: `name`, `low` and `high` (its least and greatest weight), `picture`;
         `left_out`, how many units are not shown. None where there is no such layer.
     """
@@ -218,7 +218,7 @@ def hidden_places(height: int, width: int) -> tuple[tuple[int, int], NDArray[np.
 def occlusion(run: Run, table: Table, outcome: Outcome) -> dict[str, Any] | None:
     """Return where some test images can't be hidden without changing the decision: what it rests on.
 
-    A patch of the training images' mean colour is put on each place; the map is the mean fall of the score that the
+    A patch of the training images' mean color is put on each place; the map is the mean fall of the score that the
     decision was made by, over the patches that cover a pixel.
 
     Args:

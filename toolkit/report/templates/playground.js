@@ -46,16 +46,16 @@ function grid(low, high) {
   return [x, y];
 }
 
-function colour(name) {
+function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 }
 
 function bytes(name) {
-  const hex = colour(name);
+  const hex = color(name);
   return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
-// Paint a map: of each place a colour as bytes, and how strong it is.
+// Paint a map: of each place a color as bytes, and how strong it is.
 function paint(canvas, of) {
   const small = new OffscreenCanvas(STEPS, STEPS), pixels = new ImageData(STEPS, STEPS);
   for (let i = 0; i < STEPS * STEPS; i++) {
@@ -87,7 +87,7 @@ function dots(context, x, y, ids, decided, low, high) {
   context.lineWidth = 2.5;
   ids.forEach((id, i) => {
     const across = place(x[i]), up = size - place(y[i]);
-    context.fillStyle = context.strokeStyle = colours[id];
+    context.fillStyle = context.strokeStyle = colors[id];
     context.beginPath();
     if (decided[i] === id) {
       context.arc(across, up, 4.5, 0, 7);
@@ -109,7 +109,7 @@ function dots(context, x, y, ids, decided, low, high) {
 // The square net of the plane, as the last hidden layer bends it.
 function net(context, weights, window, low, high) {
   const size = context.canvas.width, many = 60;
-  context.strokeStyle = colour("muted");
+  context.strokeStyle = color("muted");
   context.lineWidth = 0.8;
   for (let line = 0; line <= 12; line++) for (const upright of [false, true]) {
     const fixed = new Float64Array(many).fill(window[0] + (window[1] - window[0]) * line / 12);
@@ -133,7 +133,7 @@ function curve(canvas, one, state) {
   ];
   context.clearRect(0, 0, size, size);
   context.font = "20px sans-serif";
-  context.fillStyle = colour("muted");
+  context.fillStyle = color("muted");
   context.textBaseline = "middle";
   context.textAlign = "right";
   context.fillText(Number(Math.exp(high).toPrecision(2)), left - 14, 24);
@@ -141,24 +141,24 @@ function curve(canvas, one, state) {
   context.textAlign = "center";
   [0, Math.round(last / 2), last].forEach((i) => context.fillText(one.epochs[i], at(i)[0], size - foot + 16));
   context.fillText("epoch", (left + size - 24) / 2, size - 14);
-  context.strokeStyle = colour("network");
+  context.strokeStyle = color("network");
   context.lineWidth = 3.5;
   context.beginPath();
   logs.forEach((_, i) => context.lineTo(...at(i)));
   context.stroke();
-  context.fillStyle = colour("second");
+  context.fillStyle = color("second");
   context.beginPath();
   context.arc(...at(state), 9, 0, 7);
   context.fill();
 }
 
-let colours = [], paper = "";
+let colors = [], paper = "";
 
 function draw() {
   const one = recorded[document.forms.controls.elements.points.value ?? 0], state = Number(slider.value);
   const weights = one.weights[state], [low, high] = one.window, end = 1.08;
-  colours = CLASSES.map(colour);
-  paper = colour("paper");
+  colors = CLASSES.map(color);
+  paper = color("paper");
   const points = [one.x.map((at) => at[0]), one.x.map((at) => at[1])];
   const places = forward(weights, grid(low, high)), seen = forward(weights, points);
   const decided = one.y.map((_, i) => largest(seen.at(-1), i));

@@ -119,28 +119,28 @@ def test_what_lies_behind_a_transparent_picture_is_white(tmp_path):
     assert stack.notes == ["1 of 2 pictures was transparent, and set over white."]
 
 
-def test_transparent_palettes_and_greys_are_set_over_white_too(tmp_path):
+def test_transparent_palettes_and_grays_are_set_over_white_too(tmp_path):
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([9, 9, 9, 0, 0, 255])
     palette.putpixel((0, 0), 0)
     palette.save(tmp_path / "0.png", transparency=0)
-    grey = Image.new("LA", (4, 4), (30, 255))
-    grey.putpixel((0, 0), (30, 0))
-    grey.save(tmp_path / "1.png")
+    gray = Image.new("LA", (4, 4), (30, 255))
+    gray.putpixel((0, 0), (30, 0))
+    gray.save(tmp_path / "1.png")
     stack = read(tmp_path)
     assert stack.pixels[:, 0, 0].tolist() == [[255, 255, 255], [255, 255, 255]]
     assert stack.pixels[:, 1, 1].tolist() == [[0, 0, 255], [30, 30, 30]]
     assert "All 2 pictures were transparent, and set over white." in stack.notes
 
 
-def test_printing_colours_become_red_green_and_blue(tmp_path):
+def test_printing_colors_become_red_green_and_blue(tmp_path):
     Image.fromarray(blocks(32, 32)).convert("CMYK").save(tmp_path / "0.jpg", quality=95)
     stack = read(tmp_path)
     assert np.abs(stack.pixels[0].astype(int) - blocks(32, 32)).mean() < 4
     assert any("CMYK" in note for note in stack.notes)
 
 
-def test_a_palette_gives_its_colours(tmp_path):
+def test_a_palette_gives_its_colors(tmp_path):
     Image.fromarray(blocks(8, 8)).quantize(4).save(tmp_path / "0.gif")
     assert np.array_equal(read(tmp_path).pixels[0], blocks(8, 8))
 
@@ -165,25 +165,25 @@ def test_black_and_white_is_0_and_255(tmp_path):
     assert np.array_equal(read(tmp_path).pixels[0, ..., 0], bits * np.uint8(255))
 
 
-def test_greys_that_are_stored_as_colours_need_one_channel(tmp_path):
+def test_grays_that_are_stored_as_colors_need_one_channel(tmp_path):
     for seed in range(2):
-        grey = noise(9, 9, 1, seed)
-        Image.fromarray(np.repeat(grey, 3, axis=2)).save(tmp_path / f"{seed}.png")
+        gray = noise(9, 9, 1, seed)
+        Image.fromarray(np.repeat(gray, 3, axis=2)).save(tmp_path / f"{seed}.png")
     stack = read(tmp_path)
     assert stack.pixels.shape == (2, 9, 9, 1)
     assert np.array_equal(stack.pixels[1], noise(9, 9, 1, 1))
     assert any("one channel" in note for note in stack.notes)
 
 
-def test_greys_among_colours_get_three_equal_channels_and_the_other_way_round(tmp_path):
+def test_grays_among_colors_get_three_equal_channels_and_the_other_way_round(tmp_path):
     Image.fromarray(noise(9, 9)).save(tmp_path / "0.png")
     Image.fromarray(noise(9, 9, 1)[..., 0]).save(tmp_path / "1.png")
     stack = read(tmp_path)
     assert stack.pixels.shape == (2, 9, 9, 3)
     assert np.array_equal(stack.pixels[1], np.repeat(noise(9, 9, 1), 3, axis=2))
-    grey = read(tmp_path, channels=1)
+    gray = read(tmp_path, channels=1)
     weights = noise(9, 9) @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-    assert grey.pixels[0, ..., 0] == pytest.approx(weights, abs=1)
+    assert gray.pixels[0, ..., 0] == pytest.approx(weights, abs=1)
 
 
 def test_the_first_frame_of_an_animation_is_taken(tmp_path):
@@ -251,7 +251,7 @@ def test_a_stack_that_can_not_fit_into_memory_is_refused():
         decoding._room(10**12, (64, 64, 3), np.uint8)
 
 
-def test_resizing_arrays_keeps_type_channels_and_flat_colours():
+def test_resizing_arrays_keeps_type_channels_and_flat_colors():
     pixels = np.zeros((3, 10, 20, 3), np.float32)
     pixels[..., 1], pixels[2] = 0.5, -7.0
     made = resize(pixels, (5, 40))

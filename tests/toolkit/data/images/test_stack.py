@@ -111,12 +111,12 @@ def test_images_that_do_not_vary_are_divided_by_one():
 
 
 def test_one_image_alone_is_a_stack_of_one():
-    grey, colour = (ImageEncoder.fit(pictures(9, 6, 5, channels)) for channels in (1, 3))
+    gray, color = (ImageEncoder.fit(pictures(9, 6, 5, channels)) for channels in (1, 3))
     image = pictures(1, 6, 5, 3)[0]
-    np.testing.assert_array_equal(colour.transform(image)[0], image)
-    np.testing.assert_array_equal(grey.transform(image[..., 0])[0, ..., 0], image[..., 0])
-    np.testing.assert_array_equal(grey.transform(image[..., :1])[0], image[..., :1])
-    assert grey.transform(pictures(4, 6, 5)).shape == (4, 6, 5, 1)
+    np.testing.assert_array_equal(color.transform(image)[0], image)
+    np.testing.assert_array_equal(gray.transform(image[..., 0])[0, ..., 0], image[..., 0])
+    np.testing.assert_array_equal(gray.transform(image[..., :1])[0], image[..., :1])
+    assert gray.transform(pictures(4, 6, 5)).shape == (4, 6, 5, 1)
 
 
 @pytest.mark.parametrize(

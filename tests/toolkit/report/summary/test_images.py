@@ -83,7 +83,7 @@ def test_examples_are_training_images_of_their_class(image_run, content):
 def test_the_filters_are_the_first_layers_weights(image_run, content):
     found, layer = content["images"]["filters"], image_run.model.get_layer("convolution_1")
     kernel = np.asarray(layer.kernel)
-    assert (found["layer"], found["kind"], found["colour"]) == ("convolution_1", "convolution", True)
+    assert (found["layer"], found["kind"], found["color"]) == ("convolution_1", "convolution", True)
     assert len(found["shown"]) + found["left_out"] == kernel.shape[-1]
     for place, tile in enumerate(found["shown"]):
         assert np.array_equal(pixels_of(tile["picture"]), signed(kernel[..., place]))
@@ -128,7 +128,7 @@ def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_run, c
 
 
 def by_hand(weights, task="binary", classes=2, threshold=0.0):
-    """A run of a linear model on 4 x 4 grey images, with weights set by hand."""
+    """A run of a linear model on 4 x 4 gray images, with weights set by hand."""
     pixels = np.zeros((6, 4, 4, 1), np.float32)
     pixels[:, 0, 0] = 4.0
     pixels[3:, 3, 3] = 8.0
@@ -269,7 +269,7 @@ def test_the_page_shows_every_picture_with_words_for_it(content, page):
 
 def test_the_page_speaks_of_images_and_not_of_columns(page):
     text = words(Page(page).all("main")[0]["text"])
-    assert "16 × 12 pixels (height × width), 3 channels (colour)" in text
+    assert "16 × 12 pixels (height × width), 3 channels (color)" in text
     assert "3 × 3 × 3 × " in text  # where the first layer's parameters come from
     assert "columns" not in text.replace("Repeat", "")
     assert "broken.jpg" in text
