@@ -1,4 +1,4 @@
-"""The experiments of the lectures, each computed and shown by one call: a module a lesson, a leaf."""
+"""The experiments of the lectures, one module per lesson; `show` runs one by its name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import importlib
 import inspect
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.lessons.tools.catalog import FORMER_NAMES, LESSONS, ON_YOUR_DATA
 from toolkit.common.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -19,60 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["LESSONS", "ON_YOUR_DATA", "show"]
 
-#: Every lesson by its name, which is its module's, with the question that it answers; in the order of the book.
-LESSONS: dict[str, str] = {
-    "losses": "What does a loss ask of the scores?",
-    "roundoff": "What do probabilities lose that raw scores keep?",
-    "gradients": "How do we know that a gradient is right?",
-    "backprop": "How does one example change every weight?",
-    "neuron": "What can one neuron decide, and what do three?",
-    "initialization": "Why do weights start at random, and how large?",
-    "space": "What does each hidden layer do to the input?",
-    "search": "Why follow the gradient rather than guess?",
-    "descent": "How long a step, and after how many rows?",
-    "optimizers": "What do momentum, RMSprop and Adam add to the gradient?",
-    "regularization": "What does a penalty do to weights and errors?",
-    "scaling": "Why scale the columns?",
-    "perceptron": "When does the oldest learning rule stop?",
-    "capacity": "How large a network, and for how many rows?",
-    "hyperparameters": "Which settings matter?",
-    "worth": "When is a neural network worth it?",
-    "online": "Can a network learn from rows that it sees only once?",
-    "multilabel": "One network with three outputs, or three networks?",
-}
-
-#: The lessons that take a table of your own in place of their example.
-ON_YOUR_DATA = frozenset(
-    {
-        *("roundoff", "gradients", "space", "search", "optimizers", "regularization", "scaling"),
-        *("capacity", "hyperparameters", "worth", "online"),
-    }
-)
-
-#: Names that lessons had before.
-FORMER_NAMES = {
-    "initialisation": "initialization",
-    "optimisers": "optimizers",
-    "regularisation": "regularization",
-}
-
-SEEDS = 2**32  # scikit-learn takes none from here on
-TYPED = ("data", "target", "task", "columns", "seed")  # what the command line takes too
+_SEED_LIMIT = 2**32  # scikit-learn accepts smaller seeds only
+_COMMAND_LINE_OPTIONS = ("data", "target", "task", "columns", "seed")
 
 
 def show(name: str, *arguments: Any, **options: Any) -> Lesson:
-    """Run one lesson by its name.
+    """Run one lesson.
 
     Args:
         name: A name of `LESSONS`.
-        *arguments: The table of your own, for a lesson that takes one.
-        **options: What the lesson's own `show` takes: `target`, `task`, `seed`, ...
+        *arguments: Your table, for a lesson that accepts one.
+        **options: The arguments of the lesson's `show`: `target`, `task`, `seed`, ...
 
     Returns:
-        The lesson: tables, figures, and the page made of both.
+        The lesson: its tables, its figures, and the page made of both.
 
     Raises:
-        DataError: No lesson has this name, or the lesson can't use what was given.
+        DataError: No lesson has this name, or the lesson can't use an argument.
 
     Example:
         >>> show("loses")
@@ -84,48 +48,73 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
     if name not in LESSONS:
         raise DataError(f"{name!r} is not a lesson; `recipes lessons` lists them.{nearest(name, LESSONS)}")
     run = importlib.import_module(f"recipes.lessons.{name}").show
-    takes = inspect.signature(run).parameters
-    places = [given for given in takes if takes[given].kind is not inspect.Parameter.KEYWORD_ONLY]
-    first = places[0] if places else None
+    parameters = inspect.signature(run).parameters
+    positional = [key for key, value in parameters.items() if value.kind is not inspect.Parameter.KEYWORD_ONLY]
+    _check(name, arguments, options, parameters, positional)
+    typed = dict(zip(positional, arguments, strict=False)) | options
+    changed = {option: value for option, value in typed.items() if value is not parameters[option].default}
+    return dataclasses.replace(run(*arguments, **options), again=again(name, changed))
+
+
+def _check(
+    name: str,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    positional: Sequence[str],
+) -> None:
+    """Check that a lesson accepts these arguments and options."""
+    first = positional[0] if positional else None
     if arguments and (first is None or (first != "data" and isinstance(arguments[0], str))):
-        raise DataError(f"the lesson '{name}' takes no table{f', but a {first} (in Python)' if first else ''}.")
+        hint = f"; it takes a {first}, in Python only" if first else ""
+        raise DataError(f"the lesson '{name}' takes no table{hint}.")
     for option in options:
-        if option not in takes:
-            known = f"takes {', '.join(takes)}" if takes else "takes nothing"
-            raise DataError(f"the lesson '{name}' has no {option!r}: it {known}.{nearest(option, takes)}")
-    if len(arguments) > max(1, len(places)):
+        if option not in parameters:
+            accepted = ", ".join(parameters) if parameters else "no options"
+            hint = nearest(option, parameters)
+            raise DataError(f"the lesson '{name}' has no option {option!r}; it takes {accepted}.{hint}")
+    if len(arguments) > max(1, len(positional)):
         raise DataError(
-            f"the lesson '{name}' takes no more "
-            f"than {max(1, len(places))} without a name, and got {len(arguments)}: give the "
-            "others by their names, as target=..."
+            f"the lesson '{name}' takes at most {max(1, len(positional))} positional argument"
+            f"{'s' * (len(positional) > 1)}, and got {len(arguments)}: give the rest by name, as target=..."
         )
     if first == "data" and not arguments and options.get("data") is None:
-        needy = [option for option in ("target", "task", "columns") if options.get(option) is not None]
-        if needy:
-            raise DataError(f"{' and '.join(needy)} needs a table: give it first, as show('{name}', 'data.csv', ...).")
+        about_data = [option for option in ("target", "task", "columns") if options.get(option) is not None]
+        if about_data:
+            verb = "need" if len(about_data) > 1 else "needs"
+            raise DataError(f"{' and '.join(about_data)} {verb} a table: type show('{name}', 'data.csv', ...).")
     seed = options.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < SEEDS:
-        raise DataError(f"seed={seed!r}: expected a whole number from 0 to {SEEDS - 1}.")
-    given = dict(zip(places, arguments, strict=False)) | options
-    changed = {option: value for option, value in given.items() if value is not takes[option].default}
-    return dataclasses.replace(run(*arguments, **options), again=_again(name, changed))
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < _SEED_LIMIT:
+        raise DataError(f"seed={seed!r}: expected a whole number from 0 to {_SEED_LIMIT - 1}.")
 
 
-def _again(name: str, given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what to type for a lesson, in Python and on the command line; nothing where it was given no file."""
-    words: dict[str, Any] = {}
-    for option, value in given.items():
-        several = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-        if option not in TYPED or not (several or isinstance(value, str | Path | Integral)):
+def again(name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the call that runs a lesson again, in Python and on the command line.
+
+    Args:
+        name: The lesson's name.
+        options: The arguments that differ from their defaults.
+
+    Returns:
+        Both texts. Empty if the call can't be written down: the data was a DataFrame or an array.
+
+    Example:
+        >>> again("descent", {"seed": 7})
+        ('lessons.show("descent", seed=7)', 'recipes lessons descent --seed 7')
+    """
+    values: dict[str, Any] = {}
+    for option, value in options.items():
+        is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        if option not in _COMMAND_LINE_OPTIONS or not (is_list or isinstance(value, str | Path | Integral)):
             return ()
-        words[option] = value if several else int(value) if isinstance(value, Integral) else str(value)
-    data = [words.pop("data")] if "data" in words else []
-    python = [*map(_quoted, [name, *data]), *(f"{option}={_quoted(value)}" for option, value in words.items())]
-    typed = ["recipes", "lessons", name, *data]
-    for option, value in words.items():
-        for one in value if isinstance(value, list | tuple) else [value]:
-            typed += [f"--{option}", str(one)]
-    return f"lessons.show({', '.join(python)})", shlex.join(typed)
+        values[option] = value if is_list else int(value) if isinstance(value, Integral) else str(value)
+    data = [values.pop("data")] if "data" in values else []
+    python = [*map(_quoted, [name, *data]), *(f"{option}={_quoted(value)}" for option, value in values.items())]
+    command = ["recipes", "lessons", name, *data]
+    for option, value in values.items():
+        for item in value if isinstance(value, list | tuple) else [value]:
+            command += [f"--{option}", str(item)]
+    return f"lessons.show({', '.join(python)})", shlex.join(command)
 
 
 def _quoted(value: Any) -> str:

@@ -64,7 +64,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
         >>> count((3, 4, 2))["parameters"].sum(), count((3, 4, 4, 1))["parameters"].sum()
         (np.int64(26), np.int64(41))
     """
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
+    rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
     if len(rows.x["train"]) < LEAST:
         raise DataError(f"there are {len(rows.x['train'])} training rows; learning curves need {LEAST} or more.")
     mixed = np.random.default_rng((seed, 1)).permutation(len(rows.x["train"]))
@@ -130,7 +130,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             "overfitting (variance). It is a network too small, or one badly trained, that underfits (bias).",
         ),
         decks=("SC", "MB"),
-        data=f"{rows.said}; one hidden layer, {EPOCHS} epochs without stopping early, means of {SEEDS} starts",
+        data=f"{rows.description}; one hidden layer, {EPOCHS} epochs without stopping early, means of {SEEDS} starts",
     )
 
 
@@ -169,7 +169,7 @@ def _errors(
     """Train every width on every number of rows, with as many steps for each; return errors, a row a pair."""
     networks = [Network((width,), RATE, seed=seed + more) for width in widths for more in range(SEEDS)]
     x, y = (part[: numbers[-1]] for part in train)
-    sweep = Sweep(networks, x.shape[1], rows.target.units, rows.head, rows=len(x), epochs=epochs, batch_size=BATCH)
+    sweep = Sweep(networks, rows.head, (*x.shape, rows.target.units), epochs=epochs, batch_size=BATCH)
     found = []
     for first in numbers:
         sweep.train(x, y, first=first, seed=seed)
@@ -190,10 +190,10 @@ def _curved() -> dict[str, Any]:
         part: (x.astype(np.float32)[:, None], rng.normal(np.sin(4 * x), NOISE).astype(np.float32)[:, None])
         for part, x in parts.items()
     }
-    networks = [Network((width,), 0.03) for width in CURVE_WIDTHS]
+    # Spread biases let each neuron bend elsewhere.
+    networks = [Network((width,), 0.03, bias_spread=3.0) for width in CURVE_WIDTHS]
     head = get_head("regression", "squared")
-    spread = 3.0  # each neuron bends elsewhere
-    sweep = Sweep(networks, 1, 1, head, rows=CURVED, epochs=CURVE_EPOCHS, batch_size=CURVED, bias_spread=spread)
+    sweep = Sweep(networks, head, (CURVED, 1, 1), epochs=CURVE_EPOCHS, batch_size=CURVED)
     x, y = drawn["points"]
     sweep.train(6 * x, y)
     errors = {f"RMSE on the {part}": sweep.measure(6 * x, y)[1] for part, (x, y) in drawn.items()}

@@ -127,7 +127,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     """
     if data is None:
         data, target = samples.path("wine"), "grower"
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
+    rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
     x, y = rows.x["train"].astype(np.float64), rows.y["train"]
     name = {"binary": "logistic", "multilabel": "logistic", "regression": "squared"}.get(task, "softmax")
     sweep = _steps(name, x, y, rows.target.units, seed)
@@ -199,7 +199,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             "none at that point: the two shares have to add up to 1 (TensorFlow gives all of it to the first).",
         ),
         decks=("SC", "W2"),
-        data=f"the lecture's numbers, and {rows.said}",
+        data=f"the lecture's numbers, and {rows.description}",
     )
 
 

@@ -61,7 +61,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     Raises:
         DataError: The data or the task is not what it should be.
     """
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
+    rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
     trials = _draw(seed)
     trials[ERROR] = _train(rows, trials, seed)
     ranks = trials[ERROR].rank()  # one network that blew up would outweigh all others
@@ -120,7 +120,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             ),
         ),
         decks=("NN", "MB", "SC"),
-        data=f"{rows.said}; {TRIALS} networks, {EPOCHS} epochs each",
+        data=f"{rows.description}; {TRIALS} networks, {EPOCHS} epochs each",
     )
 
 
@@ -145,9 +145,7 @@ def _network(trial: Any, seed: int) -> Network:
 
 def _sweep(rows: Rows, networks: list[Network], batch: int, seed: int) -> Sweep:
     x, y = rows.x["train"], rows.y["train"]
-    sweep = Sweep(
-        networks, x.shape[1], rows.target.units, rows.head, rows=len(x), epochs=EPOCHS, batch_size=batch, xla=False
-    )
+    sweep = Sweep(networks, rows.head, rows.shape, epochs=EPOCHS, batch_size=batch)
     sweep.train(x, y, seed=seed)
     return sweep
 

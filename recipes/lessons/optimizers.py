@@ -134,7 +134,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
 
         digits: Any = load_digits()
         data, said = (digits.data, digits.target), "scikit-learn's 1,797 pictures of digits, 8 by 8 pixels"
-    rows = load(data, target=target, task=task, seed=seed, most=640, said=said)
+    rows = load(data, target=target, task=task, seed=seed, train_rows=640, description=said)
     curves, errors = _train(rows, seed)
     best = {rule: int(np.nanargmin(values[-1].mean(axis=1))) for rule, values in curves.items()}
     table = _table(rows, curves, errors, best)
@@ -165,7 +165,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             f"below {number(np.sqrt(EPSILON), 2)} are already slowed down, with it outside only those near ε.",
         ),
         decks=("MB", "HB"),
-        data=f"{rows.said}; the rules were checked on the cost of the lecture's own line through four points",
+        data=f"{rows.description}; the rules were checked on the cost of the lecture's own line through four points",
     )
 
 
@@ -181,10 +181,7 @@ def _train(rows: Rows, seed: int) -> tuple[dict[str, Floats], dict[str, Floats]]
         networks = [
             Network(HIDDEN, learning_rate=rate * scale, seed=seed + more) for rate in RATES for more in range(SEEDS)
         ]
-        sweep = Sweep(
-            networks, rows.encoder.width, rows.target.units, rows.head,
-            rows=len(x), epochs=EPOCHS, optimizer=word, constant=True,
-        )  # fmt: skip
+        sweep = Sweep(networks, rows.head, rows.shape, epochs=EPOCHS, optimizer=word, constant=True)
         start = sweep.measure(x, y)[0]
         seen = sweep.train(x, y, watch={"train": (x, y)}, seed=seed)["train"][0]
         shape = (len(RATES), SEEDS)

@@ -61,7 +61,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     Raises:
         DataError: The data or the task is not what it should be.
     """
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
+    rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
     trained = pd.concat(
         [
             _train(rows, {NONE: [(0.0, {})]} | {k: v for k, v in METHODS.items() if k != "dropout"}, seed),
@@ -135,7 +135,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             "Week 2: dropout leaves out neurons, each with all its weights, and not single weights.",
         ),
         decks=("W2", "MB"),
-        data=f"{rows.said}; one hidden layer of {WIDTH}, {EPOCHS} epochs, means of {SEEDS} starts",
+        data=f"{rows.description}; one hidden layer of {WIDTH}, {EPOCHS} epochs, means of {SEEDS} starts",
     )
 
 
@@ -149,7 +149,7 @@ def _train(rows: Rows, methods: dict[str, list[tuple[float, dict[str, Any]]]], s
         Network((WIDTH,), RATE, seed=seed + more, **options) for _, _, options in cases for more in range(SEEDS)
     ]
     x, y = rows.x, rows.y
-    sweep = Sweep(networks, x["train"].shape[1], rows.target.units, rows.head, rows=len(x["train"]), epochs=EPOCHS)
+    sweep = Sweep(networks, rows.head, rows.shape, epochs=EPOCHS)
     sweep.train(x["train"], y["train"], seed=seed)
     train, validation = (
         sweep.measure(x[part], y[part])[1].reshape(-1, SEEDS).mean(axis=1) for part in ("train", "validation")

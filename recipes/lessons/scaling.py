@@ -65,7 +65,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     """
     if data is None:
         data, target = samples.path("wine"), "grower"
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS)
+    rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
     numbers = [column.name for column in rows.table.columns if column.kind == "number"]
     if not numbers:
         raise DataError("the table has no column of numbers, and numbers are what is scaled.")
@@ -125,7 +125,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
             ),
         ),
         decks=("MB",),
-        data=f"{rows.said}; one hidden layer of {WIDTH}, plain gradient descent, batches of {BATCH}, "
+        data=f"{rows.description}; one hidden layer of {WIDTH}, plain gradient descent, batches of {BATCH}, "
         f"means of {SEEDS} starts",
     )
 
@@ -136,14 +136,14 @@ def _scaled(rows: Rows, word: str | None) -> dict[str, Matrix]:
     if word is not None:
         train = table.frame.iloc[table.parts["train"]]
         encoder = Encoder.fit(train, table.columns, table.source_columns, scaling=word)
-        return {part: encoder.transform(table.frame.iloc[places]) for part, places in rows.places.items()}
+        return {part: encoder.transform(table.frame.iloc[places]) for part, places in rows.positions.items()}
     raw = {part: x.copy() for part, x in rows.x.items()}
     middle = table.frame.iloc[table.parts["train"]].median(numeric_only=True)
     for column in table.columns:
         if column.kind == "number":
             slot = rows.encoder.names.index(column.name)
             filled = table.frame[column.name].fillna(middle[column.name]).to_numpy()
-            for part, places in rows.places.items():
+            for part, places in rows.positions.items():
                 raw[part][:, slot] = filled[places]
     return raw
 
@@ -181,10 +181,8 @@ def _train(rows: Rows, parts: dict[str, dict[str, Matrix]], seed: int) -> pd.Dat
     found = []
     for ways in ({way: way for way in parts}, NORMALISED):
         inside = ways is NORMALISED
-        sweep = Sweep(
-            networks, rows.x["train"].shape[1], rows.target.units, rows.head, rows=len(rows.x["train"]),
-            epochs=EPOCHS, batch_size=BATCH, optimizer="sgd", constant=True, batch_norm=inside,
-        )  # fmt: skip
+        options: dict[str, Any] = {"optimizer": "sgd", "constant": True, "batch_norm": inside}
+        sweep = Sweep(networks, rows.head, rows.shape, epochs=EPOCHS, batch_size=BATCH, **options)
         for way, columns in ways.items():
             x = parts[columns]
             with np.errstate(all="ignore"):

@@ -185,7 +185,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
             ),
         ),
         decks=("SC",),
-        data=rows.said + f", {SEEDS} searches of each kind",
+        data=rows.description + f", {SEEDS} searches of each kind",
     )
 
 
@@ -197,7 +197,7 @@ def _rows(data: Any, target: str | None, task: str, seed: int) -> Rows:
         digits: Any = load_digits()
         data, said = (digits.data, digits.target), "scikit-learn's 1,797 pictures of digits, 8 by 8 pixels"
     tasks = ("multiclass", "binary", "regression")
-    return load(data, target=target, task=task, seed=seed, most=500, said=said, tasks=tasks)
+    return load(data, target=target, task=task, seed=seed, train_rows=500, description=said, tasks=tasks)
 
 
 def _problem(rows: Rows, part: str) -> Problem:

@@ -126,7 +126,7 @@ def _the(name: str) -> str:
 
 def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None, seed: int) -> tuple[_Plane, str]:
     """Return two columns of a user's table, scaled."""
-    rows = load(data, target=target, task=task, seed=seed, most=ROWS, tasks=("multiclass", "binary"))
+    rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS, tasks=("multiclass", "binary"))
     numbers = [column.name for column in rows.table.columns if column.kind == "number"]
     if columns is None:
         alone = {entry["name"]: entry["alone"] or 0.0 for entry in rows.table.describe()["columns"]}
@@ -157,7 +157,7 @@ def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None
         parts += [np.ascontiguousarray(rows.x[part][inside][:, places]), of[own[inside]].astype(np.int32)]
     labels = [plain(str(rows.target.classes[k])) for k in kept]
     axes = plain(columns[0]), plain(columns[1])
-    said = f"{rows.said}; of its columns {axes[0]} and {axes[1]}, scaled; the dots are rows of this data"
+    said = f"{rows.description}; of its columns {axes[0]} and {axes[1]}, scaled; the dots are rows of this data"
     if len(kept) < len(counts):
         said += f"; its {MOST_CLASSES} most frequent classes"
     return _Plane("these rows", labels, axes, *parts), said

@@ -1,4 +1,4 @@
-"""What a lesson returns, its page, and the index of the book."""
+"""What a lesson returns, its page, and the index of all lessons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from recipes.lessons import LESSONS, ON_YOUR_DATA
+from recipes.lessons.tools.catalog import LESSONS, ON_YOUR_DATA
 from toolkit.common.files import write_whole
 from toolkit.common.formatting import number, plain
 from toolkit.report.page import fill, frame, page_path
@@ -27,23 +27,23 @@ DECKS: dict[str, str] = {
     "SC": "Machine Learning: Neural Network, IIIT Sri City",
     "HB": "Shin, Machine Learning 07, HBNU",
 }
-"""Tag of a lecture -> how it is cited."""
+"""Tag of a lecture -> its citation."""
 
-ROWS, COLUMNS, LETTERS = 60, 16, 60  # of a table, as far as a page shows it
-BESIDE = 4.5  # inches: a picture up to this wide has its words beside it
+MAX_ROWS, MAX_COLUMNS = 60, 16  # the largest table that a page shows in full
+BESIDE_WIDTH = 4.5  # inches: the text stands beside a picture up to this wide, and above a wider one
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture, or one table, with its words.
+    """One picture or one table, with its text.
 
     Attributes:
         title: A few words.
         text: At most two sentences: where to look, and what it means.
-        figure: The picture; None where the table is all there is. Up to 4.5 inches wide, its words stand beside it.
-        alt: What the figure shows, for a reader who can't see it.
-        table: The picture's numbers, or a table of its own. An index that isn't just counted is shown too.
-        digits: Significant digits of the table's numbers on the page.
+        figure: The picture; None for a table without a picture.
+        alt: What the figure shows, for readers who can't see it.
+        table: The numbers behind the picture, or a table of its own. The page shows the index unless it only counts.
+        digits: Significant digits of the numbers on the page.
     """
 
     title: str
@@ -56,18 +56,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Lesson:
-    """An experiment that has been run.
+    """An experiment and its results.
 
     Attributes:
-        name: The name of its module.
-        title: What the page is called.
+        name: Name of the lesson, a key of `LESSONS`.
+        title: Heading of the page.
         summary: The answer to the lesson's question, in one or two sentences.
-        pictures: What was found, one after another.
-        corrections: Where a lecture is wrong: what is right, a line each.
-        decks: Tags of the lectures it is from, keys of `DECKS`.
-        data: What it was run on.
-        extra_pages: Name -> a further HTML page; `report` writes it beside the lesson's own, as ``<page>-<name>.html``.
-        again: What to type for it in Python, and on the command line; empty where that is not known.
+        pictures: The results, in reading order.
+        corrections: What is right where a lecture is wrong; each line begins with the lecture.
+        decks: The lectures this lesson comes from, keys of `DECKS`.
+        data: What the experiment was run on.
+        extra_pages: Name -> HTML of a second page; `report` writes it beside the lesson's, as ``<page>-<name>.html``.
+        again: The call that runs the lesson again, in Python and on the command line; empty if unknown.
 
     Example:
         >>> table = pd.DataFrame({"score": [3.2, 5.1], "term": [0.0, 2.9]})
@@ -92,12 +92,12 @@ class Lesson:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Title of a picture -> its table, whole."""
+        """Title of a picture -> its table, with all rows."""
         return {picture.title: picture.table for picture in self.pictures if picture.table is not None}
 
     @property
     def table(self) -> pd.DataFrame:
-        """The first table; empty where there is none."""
+        """The first table; empty if there is none."""
         return next(iter(self.tables.values()), pd.DataFrame())
 
     @property
@@ -106,16 +106,16 @@ class Lesson:
         return {picture.title: picture.figure for picture in self.pictures if picture.figure is not None}
 
     def report(self, path: str | Path) -> Path:
-        """Write the lesson's page: one HTML file that needs nothing else.
+        """Write the lesson's page, one HTML file that works offline.
 
         Args:
-            path: Where it goes. Its ending is `.html`; without one, it is added. Folders are made.
+            path: Where to write it. `.html` is added if the name has no ending; missing folders are created.
 
         Returns:
             The path of the page.
 
         Raises:
-            DataError: Another ending, or the file can't be written.
+            DataError: The name has another ending, or the file can't be written.
         """
         path = page_path(path)
         for name, content in self.extra_pages.items():
@@ -127,11 +127,11 @@ class Lesson:
 
 
 def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
-    """Write the contents of a book of lessons, whose pages stand beside it.
+    """Write the index of a folder of lesson pages.
 
     Args:
-        lessons: The lessons, in order; each one's page is `<name>.html`.
-        folder: Where the pages are.
+        lessons: The lessons, in order; the page of each is `<name>.html`.
+        folder: The folder of the pages.
 
     Returns:
         The path of the `index.html`.
@@ -144,10 +144,15 @@ def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
 
 
 def _page(lesson: Lesson, stem: str | None = None) -> str:
-    """Return the page of a lesson: as a file of this name without its ending, or for a frame in a notebook."""
-    sections = [(f"picture-{place}", picture.title) for place, picture in enumerate(lesson.pictures, 1)]
+    """Return the HTML of a lesson.
+
+    Args:
+        lesson: The lesson.
+        stem: Name of the file, without its ending; None for a frame in a notebook.
+    """
+    sections = [(f"picture-{index}", picture.title) for index, picture in enumerate(lesson.pictures, 1)]
     if lesson.corrections:
-        sections.append(("corrections", "What is right"))
+        sections.append(("corrections", "Corrections to the slides"))
     takes_data = lesson.name in ON_YOUR_DATA
     if lesson.again or takes_data:
         sections.append(("again", "Run it yourself"))
@@ -158,43 +163,43 @@ def _page(lesson: Lesson, stem: str | None = None) -> str:
         lesson=lesson,
         question=LESSONS.get(lesson.name, ""),
         takes_data=takes_data,
-        pictures=[_drawn(picture) for picture in lesson.pictures],
+        pictures=[_picture_view(picture) for picture in lesson.pictures],
         sources=[DECKS[tag] for tag in lesson.decks],
         sections=sections,
     )
 
 
-def _drawn(picture: Picture) -> dict[str, Any]:
-    """Return what the page shows of a picture: the SVG, how wide it is, and the table in words."""
-    shown: dict[str, Any] = {"title": picture.title, "text": picture.text, "svg": None, "table": None}
+def _picture_view(picture: Picture) -> dict[str, Any]:
+    """Return what the template needs of a picture: its SVG, the width, and the table as text."""
+    view: dict[str, Any] = {"title": picture.title, "text": picture.text, "svg": None, "table": None}
     if picture.figure is not None:
         width = float(picture.figure.get_figwidth())
-        shown |= {
+        view |= {
             "svg": Markup(svg(picture.figure, title=picture.title, description=picture.alt)),
-            "beside": width <= BESIDE,
+            "beside": width <= BESIDE_WIDTH,
             "width": round(width, 2),
         }
     if picture.table is not None:
-        shown["table"] = _in_words(picture.table, picture.digits)
-    return shown
+        view["table"] = _table_view(picture.table, picture.digits)
+    return view
 
 
-def _in_words(table: pd.DataFrame, digits: int) -> dict[str, Any]:
-    """Return a table as a page shows it: rows drawn evenly where there are many, and what is left out said."""
-    counted = isinstance(table.index, pd.RangeIndex) and table.index.name is None
-    names = [name or "" for name in table.index.names]
-    frame = table if counted else table.reset_index(names=names, allow_duplicates=True)
-    rows = np.unique(np.linspace(0, len(frame) - 1, min(ROWS, len(frame))).round().astype(int))
-    cells = frame.iloc[rows, :COLUMNS]
+def _table_view(table: pd.DataFrame, digits: int) -> dict[str, Any]:
+    """Return a table as text: of a long one evenly spaced rows, with a note of what is left out."""
+    is_counter = isinstance(table.index, pd.RangeIndex) and table.index.name is None
+    index_names = [name or "" for name in table.index.names]
+    frame = table if is_counter else table.reset_index(names=index_names, allow_duplicates=True)
+    rows = np.unique(np.linspace(0, len(frame) - 1, min(MAX_ROWS, len(frame))).round().astype(int))
+    cells = frame.iloc[rows, :MAX_COLUMNS]
     notes = []
     if len(rows) < len(frame):
         notes.append(f"{len(rows)} of {number(len(frame))} rows, evenly spaced.")
     if cells.shape[1] < frame.shape[1]:
-        notes.append(f"{frame.shape[1] - COLUMNS} more columns are not shown.")
+        notes.append(f"{frame.shape[1] - MAX_COLUMNS} more columns are not shown.")
     return {
         "head": [plain(name) for name in cells],
-        "numeric": [all(_is_number(value) for value in cells.iloc[:, place]) for place in range(cells.shape[1])],
-        "rows": [[_said(value, digits) for value in row] for row in cells.itertuples(index=False)],
+        "numeric": [all(_is_number(value) for value in cells.iloc[:, column]) for column in range(cells.shape[1])],
+        "rows": [[_cell_text(value, digits) for value in row] for row in cells.itertuples(index=False)],
         "note": " ".join(notes),
     }
 
@@ -203,7 +208,7 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_))
 
 
-def _said(value: Any, digits: int) -> str:
+def _cell_text(value: Any, digits: int) -> str:
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return "–"
     if isinstance(value, bool | np.bool_):

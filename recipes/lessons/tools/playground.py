@@ -1,4 +1,4 @@
-"""A training recorded epoch by epoch, and the one page with a script, on which it is stepped through."""
+"""The playground: a page with a script that steps through a training recorded epoch by epoch."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Recording:
-    """A network's weights at some epochs of its training, all of its hidden layers tanh.
+    """A tanh network's weights at several epochs of its training.
 
     Attributes:
-        name: What the points are called.
-        labels: What the classes are called.
-        axes: What runs along x and along y.
+        name: Name of the data set.
+        labels: Class names.
+        axes: Labels of the x axis and the y axis.
         x: Training points, float32 of shape (n, 2).
-        y: Their class numbers, shape (n,).
-        window: Both ends of the plane to show, the same along x and y.
-        epochs: After how many passes each state was taken; 0 is before training.
-        weights: Each state's kernels and biases in turn, as ``model.get_weights()`` gives them.
-        losses: Each state's mean cross-entropy on the points.
-        right: Each state's share of points decided right.
+        y: Class ids, shape (n,).
+        window: Lower and upper limit of both axes.
+        epochs: The recorded epochs; 0 is before training.
+        weights: One list per epoch: kernel, bias, kernel, bias, ... as ``model.get_weights()`` returns them.
+        losses: Mean cross-entropy on the points, one per epoch.
+        right: Accuracy on the points, one per epoch.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Recording:
 
 
 def forward(weights: Sequence[Floats], x: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return what each hidden layer makes of points, and the scores last.
+    """Return the outputs of each hidden layer, and the scores last.
 
     Args:
-        weights: Kernels and biases in turn; between them tanh.
+        weights: Kernel, bias, kernel, bias, ... of a tanh network.
         x: Points, shape (n, columns).
 
     Example:
@@ -63,25 +63,23 @@ def forward(weights: Sequence[Floats], x: NDArray[Any]) -> list[NDArray[Any]]:
         [[[0.0]], [[1.0]]]
     """
     layers = []
-    for place in range(0, len(weights), 2):
-        sums = (layers[-1] if layers else x) @ weights[place] + weights[place + 1]
-        layers.append(sums if place == len(weights) - 2 else np.tanh(sums))
+    for kernel in range(0, len(weights), 2):
+        sums = (layers[-1] if layers else x) @ weights[kernel] + weights[kernel + 1]  # (n, units)
+        layers.append(sums if kernel == len(weights) - 2 else np.tanh(sums))
     return layers
 
 
 def page(recordings: Sequence[Recording]) -> str:
-    """Return the playground: a page that works without a server, and whose policy admits its own script alone.
+    """Return the playground as one HTML document that works offline.
+
+    Its content-security policy allows no script except the page's, by the script's SHA-256.
 
     Args:
-        recordings: What can be chosen on it; networks of one shape but for their scores.
-
-    Returns:
-        One HTML document.
+        recordings: The trainings to choose from. Their networks have the same hidden layers.
     """
     script = resources.files("toolkit.report").joinpath("templates/playground.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # A "<" in a name must not end the element that holds the data.
-    data = json.dumps([_plain(one) for one in recordings], allow_nan=False, separators=(",", ":"))
+    data = json.dumps([_as_json(recording) for recording in recordings], allow_nan=False, separators=(",", ":"))
     return fill(
         "playground.html",
         sections=[],
@@ -89,12 +87,12 @@ def page(recordings: Sequence[Recording]) -> str:
         hidden=[weight.shape[1] for weight in recordings[0].weights[0][:-2:2]],
         script=Markup(script),
         digest=digest,
-        recorded=Markup(data.replace("<", "\\u003c")),
+        recorded=Markup(data.replace("<", "\\u003c")),  # a name that holds "</script>" must not end the element
     )
 
 
-def _plain(recording: Recording) -> dict[str, Any]:
-    """Return a recording as JSON holds it: each float32 in as few digits as give it back."""
+def _as_json(recording: Recording) -> dict[str, Any]:
+    """Return a recording as JSON values; each float32 has the fewest digits that restore it exactly."""
 
     def short(values: Any) -> Any:
         array = np.asarray(values, np.float32)

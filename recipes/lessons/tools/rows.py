@@ -1,4 +1,4 @@
-"""The rows that a lesson runs on: a table of the user's own or an embedded one, split and encoded once."""
+"""The rows that a lesson learns from: the user's table or a generated one, split and encoded once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.common.errors import DataError
+from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, percent
 from toolkit.data import dataset as tables
 from toolkit.data.dataset import Table
@@ -20,22 +20,22 @@ from toolkit.heads import DEFAULT_HEADS, Head, get_head
 
 __all__ = ["Rows", "error", "error_name", "error_text", "load", "noisy", "prepare"]
 
-MOST_WATCHED, MOST_TESTED = 1_000, 4_000
+VALIDATION_ROWS, TEST_ROWS = 1_000, 4_000  # the most that a lesson takes
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table split and encoded, and no more of it than a lesson needs.
+    """A sample of a table's rows, split and encoded.
 
     Attributes:
-        table: The whole table.
-        encoder: Its encoding, learned from all training rows.
-        target: The encoding of its target.
-        head: The task's usual head.
+        table: The table with all its rows.
+        encoder: The preprocessing, fitted on all training rows.
+        target: The encoding of the target.
+        head: The default head of the task.
         x: ``train``, ``validation`` and ``test`` -> float32 of shape (rows, columns).
-        y: Likewise the encoded targets.
-        places: Likewise the rows' places in the table.
-        said: What this is, for the foot of a lesson.
+        y: The same parts -> encoded targets.
+        positions: The same parts -> positions of the rows in the table.
+        description: The data in words, for the lesson's page.
     """
 
     table: Table
@@ -44,8 +44,13 @@ class Rows:
     head: Head
     x: dict[str, NDArray[np.float32]]
     y: dict[str, NDArray[Any]]
-    places: dict[str, NDArray[np.int64]]
-    said: str
+    positions: dict[str, NDArray[np.int64]]
+    description: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Training rows, columns and scores per row: the shape of a `Sweep`."""
+        return *self.x["train"].shape, self.target.units
 
 
 def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: int) -> Table:
@@ -54,14 +59,11 @@ def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: i
     Args:
         data: A path, a DataFrame, or an (X, y) pair.
         target: The column to predict; None for a pair.
-        task: What the target is.
+        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
         seed: Seed of the split.
 
-    Returns:
-        The table.
-
     Raises:
-        DataError: The data is not what it should be, or holds images.
+        DataError: The data can't be used, or holds images.
 
     Example:
         >>> prepare((np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="binary", seed=0).rows
@@ -69,7 +71,7 @@ def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: i
     """
     table = tables.prepare(data, target, task=task, seed=seed)
     if table.pixels is not None:
-        raise DataError(f"{table.name} holds images: this lesson takes a table of columns.")
+        raise DataError(f"{table.name} holds images: give this lesson a table of columns.")
     return table
 
 
@@ -79,63 +81,62 @@ def load(
     target: str | Sequence[str] | None,
     task: str,
     seed: int,
-    most: int,
-    said: str = "",
+    train_rows: int,
+    description: str = "",
     tasks: Sequence[str] = TASKS,
     scaling: str = "standard",
 ) -> Rows:
-    """Read, split and encode a table, and draw as many of its rows as a lesson needs.
+    """Read, split and encode a table, and sample as many of its rows as a lesson needs.
 
     Args:
         data: A path, a DataFrame, or an (X, y) pair; None takes 3,000 rows of `noisy`.
         target: The column to predict; None for a pair.
-        task: What the target is.
-        seed: Seed of the split and of the draw.
-        most: The most training rows.
-        said: What the data is called; by default by its name and rows.
-        tasks: The tasks that the lesson is for.
+        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
+        seed: Seed of the split and of the sample.
+        train_rows: The largest number of training rows.
+        description: What to call the data; by default its name and number of rows.
+        tasks: The tasks that the lesson accepts.
         scaling: How numbers are scaled, as in `toolkit.data.encoding.Encoder.fit`.
 
-    Returns:
-        The rows.
-
     Raises:
-        DataError: The lesson is not for this task, or the data is not what it should be or holds images.
+        DataError: The lesson doesn't accept this task, or the data can't be used or holds images.
 
     Example:
-        >>> rows = load((np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="multiclass", seed=0, most=20)
-        >>> rows.x["train"].shape, rows.said
-        ((20, 1), 'arrays, 80 rows, of which 20 drawn at random for training; seed 0')
+        >>> rows = load(
+        ...     (np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="multiclass", seed=0, train_rows=9
+        ... )
+        >>> rows.x["train"].shape, rows.description
+        ((9, 1), 'arrays, 80 rows, of which 9 drawn at random for training; seed 0')
     """
     if task not in tasks:
-        raise DataError(f"task={task!r}: this lesson is for {', '.join(tasks)}.")
+        raise DataError(f"task={task!r}: this lesson is for {', '.join(tasks)}.{nearest(task, tasks)}")
     if data is None:
         data, target = noisy(3_000, seed), "class"
-        said = "3,000 generated rows: 5 of 20 columns matter, and a seventh of the labels is drawn at random"
+        description = "3,000 generated rows: 5 of 20 columns matter, and a seventh of the labels is random"
     table = prepare(data, target=target, task=task, seed=seed)
     train = table.parts["train"]
     encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns, scaling=scaling)
     coded = Target.fit(table.target, train, task, table.source_rows)
     rng = np.random.default_rng((seed, 0))
-    limits = {"train": most, "validation": MOST_WATCHED, "test": MOST_TESTED}
-    places = {part: np.sort(rng.permutation(table.parts[part])[:limit]) for part, limit in limits.items()}
-    name = said or f"{table.name}, {number(table.rows)} rows"
-    if len(places["train"]) < len(train):
-        name += f", of which {number(len(places['train']))} drawn at random for training"
+    limits = {"train": train_rows, "validation": VALIDATION_ROWS, "test": TEST_ROWS}
+    positions = {part: np.sort(rng.permutation(table.parts[part])[:limit]) for part, limit in limits.items()}
+    name = description or f"{table.name}, {number(table.rows)} rows"
+    if len(positions["train"]) < len(train):
+        name += f", of which {number(len(positions['train']))} drawn at random for training"
     return Rows(
         table,
         encoder,
         coded,
         get_head(task, DEFAULT_HEADS[task]),
-        {part: encoder.transform(table.frame.iloc[rows]) for part, rows in places.items()},
-        {part: coded.encode(table.target.iloc[rows]) for part, rows in places.items()},
-        places,
+        {part: encoder.transform(table.frame.iloc[rows]) for part, rows in positions.items()},
+        {part: coded.encode(table.target.iloc[rows]) for part, rows in positions.items()},
+        positions,
         f"{name}; seed {seed}",
     )
 
 
 def error(head: Head, y: NDArray[Any], scores: NDArray[Any]) -> float:
-    """Return how far scores are from encoded targets: less is better, 0 is perfect.
+    """Return the error of scores; lower is better, and 0 is perfect.
 
     Args:
         head: What the scores mean.
@@ -143,15 +144,15 @@ def error(head: Head, y: NDArray[Any], scores: NDArray[Any]) -> float:
         scores: Raw scores, shape (n, units).
 
     Returns:
-        The share of rows (of labels, for multilabel) that is decided wrongly; for regression the root of the mean
-        squared error, in standard deviations of the target.
+        The share of rows decided wrongly; for multilabel, the share of labels; for regression, the RMSE in standard
+        deviations of the target.
     """
-    measured = head.measure(y, scores)
-    return 1.0 - measured if head.metric == "accuracy" else measured
+    value = head.measure(y, scores)
+    return 1.0 - value if head.metric == "accuracy" else value
 
 
 def error_name(head: Head) -> str:
-    """Return what `error` is, as the name of an axis."""
+    """Return the name of `error`, as the label of an axis."""
     return {
         "accuracy": "share of rows decided wrongly",
         "hamming_loss": "share of labels decided wrongly",
@@ -160,18 +161,18 @@ def error_name(head: Head) -> str:
 
 
 def error_text(head: Head, value: float) -> str:
-    """Say an `error`: a share in per cent, an RMSE as a number of standard deviations."""
+    """Format an `error`: a share as a percentage, an RMSE in standard deviations."""
     return f"{number(value, 2)} standard deviations" if head.metric == "rmse" else percent(value)
 
 
 def noisy(rows: int, seed: int) -> pd.DataFrame:
-    """Return a table of three classes that a network can overfit: 5 columns matter, 15 are noise.
+    """Generate a table of three classes that a network can overfit: 5 columns matter, 15 are noise.
 
-    A seventh of the labels is drawn at random, so that no model can be right everywhere.
+    A seventh of the labels is random, so that no model can be right everywhere.
 
     Args:
-        rows: How many rows.
-        seed: Seed of the draw.
+        rows: Number of rows.
+        seed: Seed of the random numbers.
 
     Returns:
         Columns ``x1`` to ``x20``, of which ``x1`` to ``x5`` matter, and ``class``.
@@ -186,5 +187,6 @@ def noisy(rows: int, seed: int) -> pd.DataFrame:
         rows, n_features=20, n_informative=5, n_redundant=0, n_classes=3, n_clusters_per_class=2, flip_y=0.14,
         class_sep=1.5, shuffle=False, random_state=seed,
     )  # fmt: skip
-    order = np.random.default_rng(seed).permutation(rows)  # the columns stay in their order
-    return pd.DataFrame(x[order], columns=[f"x{place}" for place in range(1, 21)]).assign(**{"class": y[order]})
+    # scikit-learn's shuffle would mix the columns too, and x1 to x5 have to come first.
+    order = np.random.default_rng(seed).permutation(rows)
+    return pd.DataFrame(x[order], columns=[f"x{index}" for index in range(1, 21)]).assign(**{"class": y[order]})

@@ -78,7 +78,7 @@ def test_a_table_of_ones_own_gives_the_same_page_each_time_and_the_test_rows_are
     for name, value in {"EPOCHS": 2, "TRIALS": 5, "AGAIN": 2}.items():
         monkeypatch.setattr(hyperparameters, name, value)
     frame = own()
-    tested = load(frame, target="price", task="regression", seed=3, most=hyperparameters.ROWS).x["test"]
+    tested = load(frame, target="price", task="regression", seed=3, train_rows=hyperparameters.ROWS).x["test"]
     met = []
     measure = Sweep.measure
     monkeypatch.setattr(

@@ -70,7 +70,7 @@ def test_a_table_of_ones_own_gives_the_same_page_each_time_and_test_rows_are_for
         lesson = regularization.show(own(), target="price", task="regression", seed=3)
         pages.append(lesson.report(tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
-    test = load(own(), target="price", task="regression", seed=3, most=90).y["test"]
+    test = load(own(), target="price", task="regression", seed=3, train_rows=90).y["test"]
     assert (
         sum(np.array_equal(y, test) for y in judged)
         == len(pages) * (len(regularization.METHODS) + 1) * regularization.SEEDS

@@ -19,7 +19,7 @@ def lesson():
 
 
 def test_the_ways_of_scaling_are_the_lectures():
-    rows = load(path("wine"), target="grower", task="multiclass", seed=0, most=400)
+    rows = load(path("wine"), target="grower", task="multiclass", seed=0, train_rows=400)
     train = rows.table.frame.iloc[rows.table.parts["train"]]
     raw = train["proline"].to_numpy()
     slot = rows.encoder.names.index("proline")
@@ -84,7 +84,7 @@ def test_a_table_of_ones_own_gives_the_same_page_each_time_and_test_rows_are_for
         lesson = scaling.show(own(), target="price", task="regression", seed=3)
         pages.append(lesson.report(tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
-    test = load(own(), target="price", task="regression", seed=3, most=90).y["test"]
+    test = load(own(), target="price", task="regression", seed=3, train_rows=90).y["test"]
     assert (
         sum(np.array_equal(y, test) for y in judged)
         == len(pages) * (len(scaling.SCALED | scaling.NORMALISED)) * scaling.SEEDS

@@ -52,7 +52,7 @@ def test_a_lesson_gives_its_tables_and_figures_by_the_titles_of_its_pictures():
     assert _lesson(pictures=()).table.empty
 
 
-def test_a_page_asks_for_nothing_and_runs_nothing(tmp_path):
+def test_a_page_works_offline_and_runs_no_script(tmp_path):
     text = _text(_lesson(corrections=("It is 12.9.",), decks=("W2", "HB"), data="three rows"), tmp_path)
     assert "default-src 'none'" in text
     assert not re.search(r"<script|<link rel=\"stylesheet|url\((?!#)|(src|href)=\"(?!#|data:)", text)
@@ -71,14 +71,14 @@ def test_the_same_lesson_gives_the_same_bytes(tmp_path):
     assert _text(_lesson(), tmp_path) == _text(_lesson(), tmp_path)
 
 
-def test_text_of_the_user_cannot_leave_its_place(tmp_path):
+def test_text_of_the_user_is_escaped(tmp_path):
     table = pd.DataFrame({HOSTILE: [HOSTILE, "b"]}, index=pd.Index([HOSTILE, "c"], name=HOSTILE))
     text = _text(_lesson(data=HOSTILE, pictures=(Picture(HOSTILE, HOSTILE, _figure(), HOSTILE, table),)), tmp_path)
     assert "<script" not in text
     assert len(re.findall("</style>", text)) == 1
 
 
-def test_numbers_are_said_with_the_digits_of_their_picture(tmp_path):
+def test_numbers_have_the_digits_of_their_picture(tmp_path):
     text = _text(_lesson(), tmp_path)
     assert "5.2667<" in text
     assert ">–<" in text  # what is missing
@@ -93,7 +93,7 @@ def test_a_long_and_wide_table_is_capped_and_the_page_says_so(tmp_path):
     assert ">29,970<" in text  # the first cells of the first and of the last row
 
 
-def test_a_report_is_an_html_page_in_a_folder_that_is_made(tmp_path):
+def test_a_report_creates_its_folder_and_ends_in_html(tmp_path):
     assert _lesson().report(tmp_path / "new" / "page") == tmp_path / "new" / "page.html"
     with pytest.raises(DataError, match=r"ends in \.html"):
         _lesson().report(tmp_path / "page.pdf")
@@ -107,26 +107,26 @@ def test_a_notebook_shows_the_page_in_a_frame_without_its_contents():
 
 
 def test_the_index_lists_question_and_answer_of_each_lesson_in_order(tmp_path):
-    text = write_index([_lesson(name=name, summary=f"Answer of {name}.") for name in lessons.LESSONS], tmp_path)
-    assert text == tmp_path / "index.html"
-    found = re.findall(r'<a href="(\w+)\.html">([^<]+)</a>\s*<p>([^<]+)</p>', text.read_text())
-    assert found == [(name, asks, f"Answer of {name}.") for name, asks in lessons.LESSONS.items()]
+    path = write_index([_lesson(name=name, summary=f"Answer of {name}.") for name in lessons.LESSONS], tmp_path)
+    assert path == tmp_path / "index.html"
+    entries = re.findall(r'<a href="(\w+)\.html">([^<]+)</a>\s*<p>([^<]+)</p>', path.read_text())
+    assert entries == [(name, question, f"Answer of {name}.") for name, question in lessons.LESSONS.items()]
 
 
 @pytest.mark.parametrize("name", lessons.LESSONS)
 def test_every_lesson_takes_a_table_where_the_list_says_so(name):
     parameters = inspect.signature(importlib.import_module(f"recipes.lessons.{name}").show).parameters
-    asked = {"data", "target", "task", "seed"} & set(parameters)
-    assert asked == {"data", "target", "task", "seed"} if name in lessons.ON_YOUR_DATA else "data" not in asked
+    about_data = {"data", "target", "task", "seed"}
+    assert about_data <= set(parameters) if name in lessons.ON_YOUR_DATA else "data" not in parameters
 
 
-def test_a_page_says_how_to_run_its_lesson_on_a_table_of_ones_own(tmp_path):
+def test_a_page_shows_how_to_run_its_lesson_on_your_table(tmp_path):
     words = "recipes lessons scaling data.csv --target y"
     assert words in _text(_lesson(name="scaling"), tmp_path)
     assert "data.csv" not in _text(_lesson(name="losses"), tmp_path)
 
 
-def test_a_page_says_how_it_was_made(tmp_path):
+def test_a_page_shows_the_call_that_made_it(tmp_path):
     lesson = lessons.show("descent", seed=np.int64(7))
     assert lesson.again == ('lessons.show("descent", seed=7)', "recipes lessons descent --seed 7")
     text = html.unescape(_text(lesson, tmp_path))
@@ -149,8 +149,8 @@ def test_a_page_says_how_it_was_made(tmp_path):
         ({"data": (np.ones((2, 1)), np.ones(2))}, ()),
     ],
 )
-def test_what_is_typed_again_names_the_file_and_there_is_nothing_to_type_without_one(tmp_path, given, again):
-    assert lessons._again("space", given) == again
+def test_the_call_names_the_file_and_is_left_out_without_one(tmp_path, given, again):
+    assert lessons.again("space", given) == again
     shown = re.findall(r"recipes lessons (\w+) [^<]*data", _text(_lesson(name="scaling", again=again), tmp_path))
     assert shown == ["space", "scaling"] if again else ["scaling"]
 
@@ -164,11 +164,11 @@ def test_a_notebook_shows_a_figure_without_pyplot():
     [
         (["loses"], {}, "Did you mean 'losses'"),
         (["losses", "data.csv"], {}, r"takes no table\."),
-        (["backprop", "data.csv"], {}, "takes no table, but a network"),
-        (["losses"], {"seed": 1}, "takes nothing"),
-        (["scaling", "a.csv", "y"], {}, "no more than 1 without a name"),
+        (["backprop", "data.csv"], {}, "takes no table; it takes a network, in Python only"),
+        (["losses"], {"seed": 1}, "takes no options"),
+        (["scaling", "a.csv", "y"], {}, "at most 1 positional argument, and got 2"),
         (["scaling"], {"target": "y"}, "target needs a table"),
-        (["space"], {"columns": ["a", "b"], "task": "binary"}, "task and columns needs a table"),
+        (["space"], {"columns": ["a", "b"], "task": "binary"}, "task and columns need a table"),
         (["descent"], {"seed": -1}, "seed=-1: expected a whole number"),
         (["descent"], {"seed": 1.5}, "seed=1.5"),
         (["descent"], {"seed": True}, "seed=True"),
@@ -215,7 +215,7 @@ def test_the_command_writes_the_book_with_its_index(capsys, tmp_path, monkeypatc
     ("arguments", "message"),
     [
         (["losess"], "Did you mean 'losses'"),
-        (["losses", "--seed", "1"], "takes nothing"),
+        (["losses", "--seed", "1"], "takes no options"),
         (["losses", "--all"], "leave NAME"),
         (["roundoff", "--target", "y"], "needs a table"),
         (["space", "--columns", "a", "--columns", "b"], "needs a table"),

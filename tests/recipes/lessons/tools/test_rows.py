@@ -24,28 +24,28 @@ def table(rows: int) -> pd.DataFrame:
     )
 
 
-def test_no_more_training_rows_than_a_lesson_needs_are_drawn_and_that_is_said():
-    rows = load(table(200), target="price", task="regression", seed=0, most=50)
+def test_a_lesson_samples_the_training_rows_it_needs_and_the_description_says_so():
+    rows = load(table(200), target="price", task="regression", seed=0, train_rows=50)
     assert rows.x["train"].shape == (50, 3)
-    assert rows.said == "DataFrame, 200 rows, of which 50 drawn at random for training; seed 0"
-    assert set(rows.places["train"]) < set(rows.table.parts["train"])
-    assert rows.places["test"].tolist() == rows.table.parts["test"].tolist()
-    other = load(table(200), target="price", task="regression", seed=0, most=50)
-    assert other.places["train"].tolist() == rows.places["train"].tolist()
+    assert rows.description == "DataFrame, 200 rows, of which 50 drawn at random for training; seed 0"
+    assert set(rows.positions["train"]) < set(rows.table.parts["train"])
+    assert rows.positions["test"].tolist() == rows.table.parts["test"].tolist()
+    again = load(table(200), target="price", task="regression", seed=0, train_rows=50)
+    assert again.positions["train"].tolist() == rows.positions["train"].tolist()
 
 
-def test_a_small_table_is_taken_whole():
-    rows = load(table(60), target="price", task="regression", seed=1, most=50)
+def test_all_rows_of_a_small_table_are_used():
+    rows = load(table(60), target="price", task="regression", seed=1, train_rows=50)
     assert len(rows.x["train"]) == 36
-    assert rows.said == "DataFrame, 60 rows; seed 1"
+    assert rows.description == "DataFrame, 60 rows; seed 1"
 
 
 def test_a_task_that_a_lesson_is_not_for_is_refused():
     with pytest.raises(DataError, match=r"task='regression': this lesson is for binary, multiclass\."):
-        load(table(60), target="price", task="regression", seed=0, most=50, tasks=("binary", "multiclass"))
+        load(table(60), target="price", task="regression", seed=0, train_rows=50, tasks=("binary", "multiclass"))
 
 
-def test_errors_by_hand():
+def test_errors_match_numbers_worked_by_hand():
     scores = np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
     head = get_head("multiclass", "softmax")
     assert error(head, np.array([0, 0, 0]), scores) == pytest.approx(1 / 3)
@@ -58,14 +58,14 @@ def test_errors_by_hand():
     assert error_text(numbers, 0.5) == "0.5 standard deviations"
 
 
-def test_only_the_first_five_columns_of_the_generated_table_tell_anything():
+def test_only_the_first_five_columns_of_the_generated_table_are_informative():
     from sklearn.feature_selection import mutual_info_classif
 
     frame = noisy(3_000, 0)
-    told = mutual_info_classif(frame.drop(columns="class"), frame["class"], random_state=0)
-    assert told[:5].min() > 2 * told[5:].max()
+    information = mutual_info_classif(frame.drop(columns="class"), frame["class"], random_state=0)
+    assert information[:5].min() > 2 * information[5:].max()
 
 
 def test_images_are_refused():
     with pytest.raises(DataError, match="images"):
-        load((np.zeros((40, 8, 8)), np.arange(40) % 2), target=None, task="binary", seed=0, most=50)
+        load((np.zeros((40, 8, 8)), np.arange(40) % 2), target=None, task="binary", seed=0, train_rows=50)

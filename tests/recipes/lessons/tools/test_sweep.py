@@ -1,4 +1,4 @@
-"""Networks side by side learn what each would alone."""
+"""Networks trained side by side learn what each would learn by itself."""
 
 from __future__ import annotations
 
@@ -24,37 +24,38 @@ NETWORKS = [
 
 @pytest.fixture(scope="module")
 def trained() -> Sweep:
-    sweep = Sweep(NETWORKS, 4, 3, HEAD, rows=70, epochs=4, batch_size=16, xla=False)
+    sweep = Sweep(NETWORKS, HEAD, (70, 4, 3), epochs=4, batch_size=16)
     sweep.train(X, Y, seed=5)
     return sweep
 
 
-def test_each_network_ends_with_the_weights_that_it_has_alone(trained):
-    for place, one in enumerate(NETWORKS):
-        options = {"l1": one.l1, "l2": one.l2, "max_norm": one.max_norm}
-        model = mlp(4, 3, hidden=one.hidden, seed=one.seed, **options)
-        fit(model, HEAD, X, Y, epochs=4, batch_size=16, learning_rate=one.learning_rate, progress=False, seed=5)
-        for alone, beside in zip(model.get_weights(), trained.weights(place), strict=True):
-            np.testing.assert_allclose(beside, alone, atol=2e-6)
-        np.testing.assert_allclose(trained.scores(X)[place], model.predict(X, verbose=0), atol=1e-5)
+def test_each_network_ends_with_the_weights_of_a_training_by_itself(trained):
+    for index, network in enumerate(NETWORKS):
+        options = {"l1": network.l1, "l2": network.l2, "max_norm": network.max_norm}
+        model = mlp(4, 3, hidden=network.hidden, seed=network.seed, **options)
+        rate = network.learning_rate
+        fit(model, HEAD, X, Y, epochs=4, batch_size=16, learning_rate=rate, progress=False, seed=5)
+        for separate, joint in zip(model.get_weights(), trained.weights(index), strict=True):
+            np.testing.assert_allclose(joint, separate, atol=2e-6)
+        np.testing.assert_allclose(trained.scores(X)[index], model.predict(X, verbose=0), atol=1e-5)
 
 
-def test_measures_are_those_of_keras(trained):
+def test_losses_and_errors_are_those_of_keras(trained):
     losses, errors = trained.measure(X, Y)
-    for place, scores in enumerate(trained.scores(X)):
-        assert losses[place] == pytest.approx(float(HEAD.loss()(Y, scores)), rel=1e-5)
-        assert errors[place] == pytest.approx((scores.argmax(axis=1) != Y).mean())
+    for index, scores in enumerate(trained.scores(X)):
+        assert losses[index] == pytest.approx(float(HEAD.loss()(Y, scores)), rel=1e-5)
+        assert errors[index] == pytest.approx((scores.argmax(axis=1) != Y).mean())
 
 
-def test_training_again_starts_again(trained):
+def test_a_second_training_starts_from_the_initial_weights(trained):
     before = trained.scores(X)
     trained.train(X, Y, seed=5)
     np.testing.assert_array_equal(trained.scores(X), before)
 
 
-def test_dropout_is_each_networks_own_and_repeats():
+def test_each_network_has_its_dropout_rate_and_a_second_training_repeats():
     networks = [Network((16,), 0.01, dropout=share) for share in (0.0, 0.5, 0.9)]
-    sweep = Sweep(networks, 4, 3, HEAD, rows=70, epochs=12, batch_size=16)
+    sweep = Sweep(networks, HEAD, (70, 4, 3), epochs=12, batch_size=16)
     sweep.train(X, Y)
     scores, losses = sweep.scores(X), sweep.measure(X, Y)[0]
     assert losses[0] < losses[1] < losses[2]
@@ -62,24 +63,21 @@ def test_dropout_is_each_networks_own_and_repeats():
     np.testing.assert_array_equal(sweep.scores(X), scores)
 
 
-def test_batch_normalisation_is_that_of_the_batch_of_each_network():
+def test_batch_normalization_uses_the_batch_of_each_network():
     networks = [Network((5,), 0.0, seed=seed) for seed in (0, 1)]
-    sweep = Sweep(
-        networks, 4, 3, HEAD, rows=70, epochs=60, batch_size=70, optimizer="sgd", constant=True, batch_norm=True,
-        xla=False,
-    )  # fmt: skip
-    sweep.train(X, Y)  # at rate 0 nothing but the running averages moves, towards those of all rows
-    for place in (0, 1):
-        kernel, bias, out, shift = sweep.weights(place)
+    sweep = Sweep(networks, HEAD, (70, 4, 3), epochs=60, batch_size=70, optimizer="sgd", constant=True, batch_norm=True)
+    sweep.train(X, Y)  # at rate 0 only the moving averages change, towards the averages over all rows
+    for index in (0, 1):
+        kernel, bias, out, shift = sweep.weights(index)
         sums = X @ kernel + bias
-        normalised = (sums - sums.mean(axis=0)) / np.sqrt(sums.var(axis=0) + 1e-3)
-        np.testing.assert_allclose(sweep.scores(X)[place], np.maximum(normalised, 0) @ out + shift, atol=2e-2)
+        normalized = (sums - sums.mean(axis=0)) / np.sqrt(sums.var(axis=0) + 1e-3)
+        np.testing.assert_allclose(sweep.scores(X)[index], np.maximum(normalized, 0) @ out + shift, atol=2e-2)
 
 
-def test_fewer_rows_are_learned_in_as_many_steps():
+def test_fewer_rows_are_learned_in_the_same_number_of_steps():
     networks = [Network((16,), 0.05, seed=seed) for seed in (0, 1)]
-    sweep = Sweep(networks, 4, 3, HEAD, rows=70, epochs=30, xla=False)
-    seen = sweep.train(X, Y, first=10, watch={"own": (X[:10], Y[:10]), "rest": (X[10:], Y[10:])})
-    assert seen["own"][1].shape == (30, 2)
-    assert seen["own"][1][-1].max() == 0
+    sweep = Sweep(networks, HEAD, (70, 4, 3), epochs=30)
+    seen = sweep.train(X, Y, first=10, watch={"learned": (X[:10], Y[:10]), "rest": (X[10:], Y[10:])})
+    assert seen["learned"][1].shape == (30, 2)
+    assert seen["learned"][1][-1].max() == 0
     assert seen["rest"][1][-1].min() > 0.2
