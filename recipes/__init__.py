@@ -1,18 +1,25 @@
-"""One call from a table to a fitted network and its report: a module a task; and the lessons."""
+"""From a table or images to a fitted network and its report in one call: a module per task, and the lessons."""
 
 from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from toolkit import __version__
 
-__all__ = ["__version__", "binary", "digits", "images", "lessons", "multiclass", "multilabel", "regression"]
+if TYPE_CHECKING:
+    from recipes import binary, digits, images, lessons, multiclass, multilabel, regression
 
-_MODULES = ("binary", "digits", "images", "lessons", "multiclass", "multilabel", "regression")
+__all__ = ["__version__", "binary", "digits", "images", "lessons", "multiclass", "multilabel", "regression"]
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name not in _MODULES:
+    # Loaded on first use, for a quick start of the command line.
+    if name not in __all__:
         raise AttributeError(f"module 'recipes' has no attribute '{name}'")
     return importlib.import_module(f"recipes.{name}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,25 +1,31 @@
-"""Keras models for tables: the library under the recipes."""
+"""Keras models for tables and small images: the library under the recipes."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from toolkit.common.errors import DataError
 
 if TYPE_CHECKING:
+    from toolkit import losses, numerics
     from toolkit.heads import Head
-    from toolkit.runs.run import Run, load
+    from toolkit.runs import Comparison, Run, load
 
 __version__ = "0.1.0"
-__all__ = ["DataError", "Head", "Run", "__version__", "load"]
+__all__ = ["Comparison", "DataError", "Head", "Run", "__version__", "load", "losses", "numerics"]
 
-_HOMES = {"Head": "toolkit.heads", "Run": "toolkit.runs", "load": "toolkit.runs"}
+# Loaded on first use: pandas and Keras take seconds that `recipes --help` need not wait.
+_MODULES = {"Comparison": "toolkit.runs", "Head": "toolkit.heads", "Run": "toolkit.runs", "load": "toolkit.runs"}
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when asked for: pandas and the rest take a second that `recipes --help` need not wait.
-    if name not in _HOMES:
-        raise AttributeError(f"module 'toolkit' has no attribute '{name}'")
-    import importlib
+    if name in ("losses", "numerics"):
+        return importlib.import_module(f"toolkit.{name}")
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    raise AttributeError(f"module 'toolkit' has no attribute '{name}'")
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+
+def __dir__() -> list[str]:
+    return list(__all__)
