@@ -102,8 +102,7 @@ def train(
     run.seconds = {"files": seconds} | run.seconds
     given = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
     given |= {"report": report, "files": files, "size": size}
-    usual = {"task": "multiclass", "effort": "default", "seed": 0}
-    run.settings |= settings.calls("images.train", "images", source, _changed(given, usual) | dict(options))
+    run.settings |= settings.calls("images", "train", source, given, options)
     if report is not None:
         run.report(report)
     return run
@@ -166,9 +165,7 @@ def compare(
     )
     given = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
     given |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}
-    usual = {"task": "multiclass", "effort": "quick", "seeds": 5}
-    changed = _changed(given, usual) | dict(options)
-    comparison.settings |= settings.calls("images.compare", "compare images", source, changed)
+    comparison.settings |= settings.calls("images", "compare", source, given, options)
     if report is not None:
         comparison.report(report)
     return comparison
@@ -231,8 +228,3 @@ def _is_fraction(given: Any) -> bool:
         return 0 < float(given) < 1
     except ValueError:
         return False
-
-
-def _changed(given: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that differ from their defaults."""
-    return {name: value for name, value in given.items() if value is not None and value != usual.get(name)}

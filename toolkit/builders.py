@@ -11,9 +11,10 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.options import documented
 
 if TYPE_CHECKING:
     import keras
@@ -47,31 +48,39 @@ ACTIVATIONS = {
 }
 
 
+Initializer = Annotated[str, "Any Keras initializer by name, such as he_normal; 'auto' chooses by the activation."]
+L1 = Annotated[float, "Strength of the penalty on the sum of absolute weights. With l2 as well: elastic net."]
+L2 = Annotated[float, "Strength of the penalty on the sum of squared weights."]
+MaxNorm = Annotated[float | None, "Largest length of each unit's incoming weight vector; by default no limit."]
+Pixels = Annotated[
+    tuple[float, float],
+    "For images: what the first layer subtracts from each raw pixel, and what it divides by. The recipes pass the mean "
+    "and the standard deviation of the training pixels.",
+]
+Seed = Annotated[int, "Seed of the initial weights and of dropout."]
+
+
+@documented
 def linear(
     inputs: int | tuple[int, int, int],
     units: int,
     *,
-    initializer: str = "auto",
-    l1: float = 0.0,
-    l2: float = 0.0,
-    max_norm: float | None = None,
-    pixels: tuple[float, float] = (0.0, 255.0),
-    seed: int = 0,
+    initializer: Initializer = "auto",
+    l1: L1 = 0.0,
+    l2: L2 = 0.0,
+    max_norm: MaxNorm = None,
+    pixels: Pixels = (0.0, 255.0),
+    seed: Seed = 0,
 ) -> keras.Sequential:
     """Build a linear model: one dense layer from the columns to the scores.
 
     With a softmax or logistic head this is logistic regression, with a hinge head a linear support vector machine,
-    with a squared head linear regression. It is the wrong tool where columns act together: use `mlp`.
+    with a squared head linear regression. It is the wrong tool where the effect of a column depends on another: use
+    `mlp`.
 
     Args:
         inputs: Number of input columns; or height, width and channels of images, whose pixels are then its columns.
-        units: Number of scores: one for a binary task, one per class, label or target otherwise.
-        initializer: Any Keras initialiser by name; ``"auto"`` is Glorot's.
-        l1: Strength of the penalty on the sum of absolute weights. With `l2` as well: elastic net.
-        l2: Strength of the penalty on the sum of squared weights.
-        max_norm: Largest length of each unit's weight vector; None leaves it free.
-        pixels: As for `cnn`; of images alone.
-        seed: Seed of the initial weights.
+        units: Number of scores: one for a binary task, otherwise one per class, label or target.
 
     Returns:
         A model from (n, inputs) to raw scores (n, units), not compiled.
@@ -87,47 +96,48 @@ def linear(
     return mlp(inputs, units, hidden=(), initializer=initializer, **penalties, pixels=pixels, seed=seed)
 
 
+@documented
 def mlp(
     inputs: int | tuple[int, int, int],
     units: int,
     *,
-    hidden: Sequence[int] = (256, 256, 256),
-    activation: str | Sequence[str] = "relu",
-    initializer: str = "auto",
-    bias_spread: float = 0.0,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    max_norm: float | None = None,
-    dropout: float | Sequence[float] = 0.0,
-    batch_norm: bool = False,
-    pixels: tuple[float, float] = (0.0, 255.0),
-    seed: int = 0,
+    hidden: Annotated[Sequence[int], "Neurons of each hidden layer; () is a linear model."] = (256, 256, 256),
+    activation: Annotated[
+        str | Sequence[str],
+        "Activation of all hidden layers, or one per layer: a name of toolkit.builders.ACTIVATIONS. leaky_relu has "
+        "slope 0.1; maxout takes the larger of two linear pieces per unit.",
+    ] = "relu",
+    initializer: Initializer = "auto",
+    bias_spread: Annotated[
+        float,
+        "Standard deviation of the hidden layers' initial biases; 0 starts them at 0. With 1 the neurons bend at "
+        "different inputs from the first step on.",
+    ] = 0.0,
+    l1: L1 = 0.0,
+    l2: L2 = 0.0,
+    max_norm: MaxNorm = None,
+    dropout: Annotated[
+        float | Sequence[float],
+        "Share of hidden outputs set to zero at random in training, 0 to below 1; for all layers, or one per layer.",
+    ] = 0.0,
+    batch_norm: Annotated[bool, "Normalize each hidden layer's sums over the batch, before the activation."] = False,
+    pixels: Pixels = (0.0, 255.0),
+    seed: Seed = 0,
 ) -> keras.Sequential:
     """Build a multi-layer perceptron: dense hidden layers, then a linear layer of scores.
 
     Args:
         inputs: Number of input columns; or height, width and channels of images, whose pixels are then its columns.
-        units: Number of scores: one for a binary task, one per class, label or target otherwise.
-        hidden: Width of each hidden layer, in neurons; ``()`` is a linear model.
-        activation: One name of `ACTIVATIONS` for all hidden layers, or one per layer. ``leaky_relu`` has slope 0.1;
-            ``maxout`` takes the larger of two linear pieces a unit.
-        initializer: Any Keras initialiser by name (``zeros``, ``glorot_uniform``, ``he_normal``, ...); ``"auto"``
-            chooses by the activation.
-        bias_spread: Standard deviation of the hidden layers' initial biases; 0 starts them at 0. With 1 each neuron
-            bends at a place of its own from the first step on.
-        l1: Strength of the penalty on the sum of absolute weights. With `l2` as well: elastic net.
-        l2: Strength of the penalty on the sum of squared weights.
-        max_norm: Largest length of each unit's incoming weight vector; None leaves it free.
-        dropout: Share of hidden outputs set to zero at random in training, 0 to below 1; one for all or one per layer.
-        batch_norm: Normalise each hidden layer's sums over the batch, before the activation (Ioffe and Szegedy 2015).
-        pixels: As for `cnn`; of images alone.
-        seed: Seed of the initial weights and of dropout.
+        units: Number of scores: one for a binary task, otherwise one per class, label or target.
 
     Returns:
         A model from (n, inputs) to raw scores (n, units), not compiled.
 
     Raises:
         DataError: An argument is out of its range, or a name is unknown.
+
+    References:
+        Ioffe and Szegedy, Batch Normalization, ICML 2015.
 
     Example:
         >>> model = mlp(3, 2, hidden=(4,), activation="tanh")
@@ -175,29 +185,25 @@ def mlp(
     return keras.Sequential(layers, name="mlp" if hidden else "linear")
 
 
+@documented
 def cnn(
     inputs: int | tuple[int, int, int],
     units: int,
     *,
-    filters: int = 32,
-    dropout: float = 0.0,
-    pixels: tuple[float, float] = (0.0, 255.0),
-    seed: int = 0,
+    filters: Annotated[int, "Filters of the first convolution; training time grows with the square."] = 32,
+    dropout: Annotated[float, "Share of the averaged features set to zero at random in training, 0 to below 1."] = 0.0,
+    pixels: Pixels = (0.0, 255.0),
+    seed: Seed = 0,
 ) -> keras.Sequential:
-    """Build a convolutional network for images of some 8 to 128 pixels: it finds shapes wherever they stand.
+    """Build a convolutional network for images of about 8 to 128 pixels: it finds shapes wherever they are.
 
-    Convolutions of 3 x 3 pixels alternate with a halving (the largest of 2 x 2) and batch normalisation, until at most
-    3 pixels a side are left; each has `filters` more filters than the one before. What remains is averaged over its
-    places. The first convolution of larger images steps over several pixels, so that 32 a side remain or thereabouts.
+    Convolutions of 3 x 3 pixels alternate with max pooling (2 x 2) and batch normalization, until at most 3 pixels per
+    side are left; each has `filters` more filters than the one before. What remains is averaged over all positions. The
+    first convolution of larger images has a stride, so that about 32 pixels per side remain.
 
     Args:
         inputs: Height, width and channels of the images.
-        units: Number of scores: one for a binary task, one per class, label or target otherwise.
-        filters: Filters of the first convolution; time grows with the square.
-        dropout: Share of the averaged features set to zero at random in training, 0 to below 1.
-        pixels: What the first layer takes off each raw pixel, and what it divides by. The recipes give the mean and
-            the standard deviation of the training pixels.
-        seed: Seed of the initial weights and of dropout.
+        units: Number of scores: one for a binary task, otherwise one per class, label or target.
 
     Returns:
         A model from raw pixels (n, height, width, channels) to raw scores (n, units), not compiled.

@@ -31,20 +31,6 @@ TASKS = {
 
 IMAGES = "Train a network on images: a folder with a sub-folder a class, or a CSV of file names."
 
-# What is said otherwise of images, of which the defaults are others too (see `recipes.workflow.defaults`).
-_OF_IMAGES = {
-    "validation": "Share of the images to choose the epoch on, or a place of their own.",
-    "epochs": "Passes over the training images; their number and the effort decide when left out.",
-    "batch_size": 'Images a step, from 1 up; "all" is the whole set; their number decides when left out.',
-    "shift": "Move each image by up to so many pixels up or down and left or right, anew each epoch; of a cnn a "
-    "fourteenth of its smaller side when left out.",
-    "label_smoothing": "Share of each target that cross-entropy spreads over all classes, 0 to below 1; 0.1 when left "
-    "out, but in a comparison 0.",
-}
-
-# Options that other tasks refuse.
-_ONLY = {"log_target": ("regression",), "class_weight": ("binary", "multiclass"), "threshold": ("binary",)}
-
 
 class _Either(click.ParamType):
     """A number where the text is one, otherwise the text."""
@@ -332,9 +318,8 @@ def _images_command(function: str) -> click.Command:
         # Weights would be a column.
         if option.name not in named and option.name != "sample_weight" and "Callback" not in option.kind:
             only = "" if len(builds) == len(BUILDERS) else f"With --build {' or '.join(reversed(builds))}: "
-            about = only + _OF_IMAGES.get(option.name, option.about)
-            default = None if option.name in _OF_IMAGES else option.default
-            own.append(_option(replace(option, about=about, default=default), repeated=False))
+            about = only + (option.about if "images" in option.only else option.text)
+            own.append(_option(replace(option, about=about), repeated=False))
     about = IMAGES if function == "train" else "Compare heads on images."
     about += "\n\nFILE is a folder, a table of file names, a folder of idx files as MNIST's, or an npz file."
     return _command("images", function, about, own, _finish if function == "train" else _show_comparison)
@@ -397,20 +382,25 @@ def _command(
 
 
 def _fits(option: Option, task: str) -> bool:
-    """Tell whether an option is for this task and can be written on a command line."""
-    return "Callback" not in option.kind and task in _ONLY.get(option.name, TASKS)
+    """Return whether an option is for this task on columns, and can be written on a command line."""
+    return "Callback" not in option.kind and (not option.only or bool({task, "columns"} & set(option.only)))
 
 
 def _option(option: Option, *, repeated: bool) -> click.Option:
+    from recipes.workflow.defaults import CHOSEN
+
     flag = f"--{option.name.replace('_', '-')}"
-    about = option.about.replace("`", "")
+    has_default = option.default not in (None, ())
+    # Where the recipe chooses, the default of the declaration is not what the user gets.
+    chosen = option.name in CHOSEN
+    default = None if chosen else option.default
+    shown: bool | str = "chosen by the recipe" if chosen and has_default else has_default
     if option.kind == "bool":
-        return click.Option([f"{flag}/--no-{flag[2:]}"], default=option.default, show_default=True, help=about)
+        return click.Option([f"{flag}/--no-{flag[2:]}"], default=default, show_default=shown, help=option.about)
     if repeated and "Sequence[str]" in option.kind:
-        return click.Option([flag], multiple=True, help=about)
-    shown = not isinstance(option.default, tuple) and option.default is not None
-    default = option.default if shown else None
-    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=about)
+        return click.Option([flag], multiple=True, help=option.about)
+    default = ",".join(map(str, default)) if isinstance(default, tuple) else default
+    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=option.about)
 
 
 def _type_of(kind: str) -> click.ParamType:

@@ -216,9 +216,7 @@ def tell(
     if tested is None:
         known, tested = _held_out(known, seed)
     given = {"heads": tuple(heads), "sizes": tuple(sizes), "seeds": seeds, "effort": effort, "seed": seed}
-    usual = {"heads": ("softmax", "hinge"), "sizes": SIZES, "seeds": 3, "effort": "default", "seed": 0}
-    changed = {name: value for name, value in given.items() if value != usual[name]} | options
-    call = settings.calls("digits.tell", "digits", source, changed)
+    call = settings.calls("digits", "tell", source, given, options)
     if options.keys() - {"epochs"}:  # what the command line does not have
         call["command"] = None
     bare: dict[str, Any] = {"progress": False, "baselines": False, "effort": effort} | options

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from recipes.workflow import settings
-from recipes.workflow.defaults import COMPARED
 from recipes.workflow.train import (
     Asked,
     Prepared,
@@ -63,8 +62,6 @@ def compare(
                 trials[label, seed] = trial_of(label, seed, fit(shared, head, asked, seed))
     first = next(run for trial in trials.values() if (run := trial.run) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
-    usual = {"target": None, "test": None, "heads": COMPARED[task], "seeds": 5, "effort": "quick", "report": None}
-    changed = {n: value for n, value in given.items() if type(value) is not type(usual[n]) or value != usual[n]}
     comparison = Comparison(
         task,
         list(contenders),
@@ -73,7 +70,7 @@ def compare(
         {seed: shared.table for seed, shared in prepared.items()},
         prepared[drawn[0]].target,
         baseline_outcomes=_baselines(prepared) if asked.places["evaluation"].get("baselines", True) else {},
-        settings=settings.calls(f"{task}.compare", f"compare {task}", data, changed | dict(options))
+        settings=settings.calls(task, "compare", data, given, options)
         | first.settings
         | {"head": list(contenders), "seed": drawn},
     )

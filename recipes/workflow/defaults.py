@@ -11,6 +11,7 @@ from toolkit.heads import Head
 from toolkit.training.fitting import default_epochs
 
 __all__ = [
+    "CHOSEN",
     "COMPARED",
     "EFFORTS",
     "IMAGE_EFFORTS",
@@ -36,6 +37,12 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "multiclass": ("softmax", "hinge", "squared_hinge"),
     "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
 }
+
+#: The options that a recipe chooses by the task, the effort and the rows where the user leaves them out.
+CHOSEN = (
+    *("scaling", "pieces", "bias_spread", "dropout", "filters", "epochs", "batch_size", "learning_rate", "schedule"),
+    *("label_smoothing", "feature_scale", "layer_rates", "shift"),
+)
 
 # RealMLP's parts (Holzmueller et al. 2024), which writes the rates 16 times larger: for a layer with one input.
 _NETWORK = {"bias_spread": 1.0, "dropout": 0.15}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import platform
 import shlex
 from collections.abc import Callable, Mapping
@@ -13,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.workflow.options import options_of
 from toolkit import __version__
+from toolkit.common.options import options_of
 
 __all__ = ["calls", "circumstances", "resolved", "shown"]
 
@@ -24,30 +26,35 @@ _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplot
 _BY_LAYER = ("hidden", "activation", "dropout", "heads", "size", "sizes")
 
 
-def calls(function: str, words: str, data: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
+def calls(
+    recipe: str, function: str, data: Any, given: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, str | None]:
     """Return the call and the command line that repeat a training or a comparison.
 
     Args:
-        function: What is called, such as ``"binary.train"``.
-        words: The same on the command line, after ``recipes``.
-        data: What was given as data.
-        given: Every argument that differs from its default.
+        recipe: The module, such as ``"binary"``.
+        function: Its function, such as ``"train"`` or ``"compare"``.
+        data: The data, as given.
+        given: The arguments of the function itself; those that equal their default are left out.
+        options: The options that it passes on, as given.
 
     Returns:
         ``call``, and ``command``: None where a value can't be written on a command line.
 
     Example:
-        >>> calls("binary.train", "binary", "a.csv", {"target": "y", "hidden": (8, 4)})["command"]
+        >>> calls("binary", "train", "a.csv", {"target": "y", "seed": 0}, {"hidden": (8, 4)})["command"]
         'recipes binary a.csv --target y --hidden 8,4'
     """
+    declared = inspect.signature(getattr(importlib.import_module(f"recipes.{recipe}"), function)).parameters
+    changed = {name: value for name, value in given.items() if _differs(value, declared[name].default)} | dict(options)
     source = repr(str(data)) if isinstance(data, str | Path) else "(X, y)" if isinstance(data, tuple) else "data"
-    call = ", ".join([source, *(f"{name}={_code(value)}" for name, value in given.items())])
-    written = [_words(name, value) for name, value in given.items()]
+    call = ", ".join([source, *(f"{name}={_code(value)}" for name, value in changed.items())])
+    written = [_words(name, value) for name, value in changed.items()]
     command = None
     if isinstance(data, str | Path) and None not in written:
-        options = (word for some in written for word in some or [])
-        command = shlex.join(["recipes", *words.split(), str(data), *options])
-    return {"call": f"{function}({call})", "command": command}
+        words = (word for some in written for word in some or [])
+        command = shlex.join(["recipes", *["compare"] * (function == "compare"), recipe, str(data), *words])
+    return {"call": f"{recipe}.{function}({call})", "command": command}
 
 
 def circumstances() -> dict[str, Any]:
@@ -62,13 +69,17 @@ def circumstances() -> dict[str, Any]:
 def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options of a function, its defaults overlaid by what was given, as JSON can hold them."""
     # What a recipe itself gives is no default.
-    defaults = {name: option.default for name, option in options_of(function, but=("seed", "pixels")).items()}
+    defaults = {name: option.default for name, option in options_of(function, leave_out=("seed", "pixels")).items()}
     return shown(defaults | dict(given))
 
 
 def shown(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options as JSON can hold them; a table is named by its shape."""
     return {name: _plain(value) for name, value in options.items()}
+
+
+def _differs(value: Any, default: Any) -> bool:
+    return type(value) is not type(default) or value != default  # the type first: a table has no truth value
 
 
 def _plain(value: Any) -> Any:

@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recipes.workflow import defaults, settings
-from recipes.workflow.options import all_options, options_of, route
+from recipes.workflow.options import all_options, route
 from toolkit import builders
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.options import options_of
 from toolkit.data import dataset as tables
 from toolkit.data.dataset import Table
 from toolkit.data.encoding import Encoder
@@ -25,7 +26,7 @@ from toolkit.data.row_weights import row_weights
 from toolkit.data.target import Target
 from toolkit.evaluation import baselines, calibration, metrics
 from toolkit.evaluation.verdicts import read_baselines
-from toolkit.heads import DEFAULT_HEADS, Head, get_head
+from toolkit.heads import Head, get_head
 from toolkit.runs.run import Run
 from toolkit.training import fitting as training
 from toolkit.training.scoring import Scorer
@@ -110,9 +111,7 @@ def train(
     with _timed(run.seconds, "intervals"):
         _judge(run, len(prepared.y["train"]), seed)
     given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
-    usual = {"target": None, "test": None, "head": DEFAULT_HEADS[task], "effort": "default", "seed": 0, "report": None}
-    changed = {n: value for n, value in given.items() if type(value) is not type(usual[n]) or value != usual[n]}
-    run.settings = settings.calls(f"{task}.train", task, data, changed | dict(options)) | run.settings
+    run.settings = settings.calls(task, "train", data, given, options) | run.settings
     if report is not None:
         run.report(report)
     return run

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.options import documented
 from toolkit.data.columns import (
     Column,
     assemble,
@@ -113,19 +114,36 @@ class Table:
         return self.describe()["leaks"]
 
 
+@documented
 def prepare(
     data: Any,
     target: str | Sequence[str] | None = None,
     *,
     task: str,
     test: Any = None,
-    validation: Any = None,
-    group: str | None = None,
-    time: str | None = None,
-    keep: str | Sequence[str] = (),
-    drop: str | Sequence[str] = (),
-    categories: str | Sequence[str] = (),
-    sample_weight: str | np.ndarray | None = None,
+    validation: Annotated[
+        Any, "Validation rows, by which the epoch is chosen: a fraction of the data, or rows of their own, as for test."
+    ] = None,
+    group: Annotated[
+        str | None,
+        "Column whose rows of one value all go to one part, such as a patient. It is not a feature.",
+        "columns",
+    ] = None,
+    time: Annotated[
+        str | None,
+        "Column (a date or a number) by which the oldest rows train and the newest test. It is not a feature, unless "
+        "named in keep.",
+        "columns",
+    ] = None,
+    keep: Annotated[str | Sequence[str], "Columns kept although they would be set aside.", "columns"] = (),
+    drop: Annotated[str | Sequence[str], "Columns left out.", "columns"] = (),
+    categories: Annotated[
+        str | Sequence[str], "Columns whose values are categories, whatever they look like.", "columns"
+    ] = (),
+    sample_weight: Annotated[
+        str | np.ndarray | None,
+        "How much each row counts in training: a column (then not a feature), or an array of shape (rows,).",
+    ] = None,
     seed: int = 0,
 ) -> Table:
     """Return a table that is read, checked, typed and split.
@@ -139,16 +157,7 @@ def prepare(
         task: `"regression"`, `"binary"`, `"multiclass"` or `"multilabel"`.
         test: The test rows: a fraction of the data, or a path, DataFrame or `(X, y)` pair of their own. By default
             sized by the number of rows.
-        validation: The validation rows, likewise.
-        group: A column whose rows of one value all go to one part, such as a patient. It is not a feature.
-        time: A column (a date or a number) by which the oldest rows train and the newest test. It is not a feature,
-            unless named in `keep`.
-        keep: Columns kept although they would be set aside.
-        drop: Columns left out.
-        categories: Columns whose values are categories, whatever they look like.
-        sample_weight: The name of a column (then not a feature) or an array of shape (rows,): how much each row counts
-            in training.
-        seed: Of the random split. The same data and seed give the same parts, whatever the order of the columns.
+        seed: Seed of the random split. The same data and seed give the same parts, whatever the order of the columns.
 
     Returns:
         The table.

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.columns import Column, assemble
 
@@ -233,16 +234,38 @@ class Encoder:
     specs: tuple[_Spec, ...]
 
     @classmethod
+    @documented
     def fit(
         cls,
         frame: pd.DataFrame,
         columns: Sequence[Column],
         source_columns: Sequence[str],
         *,
-        scaling: str = "standard",
-        pieces: int = 0,
-        rare: int | None = None,
-        most_levels: int = _MOST_LEVELS,
+        scaling: Annotated[
+            str,
+            "How numbers are scaled. 'standard': minus the mean, divided by the standard deviation. 'mean': divided by "
+            "maximum minus minimum instead (mean normalization). 'robust': minus the median, divided by the distance "
+            "between the quartiles (the standard deviation where that is 0). 'smooth': 'robust', then outliers are "
+            "pulled in by z / sqrt(1 + (z / 3)^2).",
+            "columns",
+        ] = "standard",
+        pieces: Annotated[
+            int,
+            "Further inputs for each number, up to this many, each of which rises over one piece of its range "
+            "(piecewise-linear encoding). Pieces hold equally many training rows; 0 is none.",
+            "columns",
+        ] = 0,
+        rare: Annotated[
+            int | None,
+            "A category's level in fewer training rows than this is pooled with the other rare ones. By default 5 "
+            "from 1,000 rows on, and 2 below.",
+            "columns",
+        ] = None,
+        most_levels: Annotated[
+            int,
+            "Largest number of levels of a column with an input each; the less frequent ones are pooled.",
+            "columns",
+        ] = _MOST_LEVELS,
     ) -> Encoder:
         """Learn the encoding from training rows.
 
@@ -250,17 +273,6 @@ class Encoder:
             frame: Canonical columns of the training rows, shape (rows, columns).
             columns: Their kinds.
             source_columns: All feature columns of the user's table, set aside or not.
-            scaling: `"standard"` takes the mean off and divides by the standard deviation; `"mean"` divides by maximum
-                minus minimum instead (mean normalisation); `"robust"` takes the median off and divides by the distance
-                between the quartiles (by the standard deviation where that is 0); `"smooth"` then draws in what lies
-                far out, `z / sqrt(1 + (z / 3)^2)`, so that no outlier rules. A column that does not vary is divided by
-                1.
-            pieces: A number gets up to this many further slots, each of which rises over one piece of the training
-                rows: a network then bends where the rows are (piecewise-linear encoding). Pieces hold equally many
-                rows, a value's own counted as one piece's at most. 0 is none.
-            rare: A category's level in fewer training rows than this is pooled with the other rare ones. By default 5
-                from 1,000 rows on, and 2 below.
-            most_levels: The most levels of a column with a slot of their own; the less frequent ones are pooled.
 
         Returns:
             The encoder.

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.common.options import documented
 from toolkit.data.dataset import Table
 from toolkit.data.target import Target
 
 __all__ = ["row_weights"]
 
 
+@documented
 def row_weights(
-    table: Table, target: Target, *, class_weight: str | Mapping[Any, float] | None = None
+    table: Table,
+    target: Target,
+    *,
+    class_weight: Annotated[
+        str | Mapping[Any, float] | None,
+        "'balanced' gives each class the same total weight in training, as scikit-learn does; or a weight for each "
+        "label, such as {'yes': 5.0}, others 1.",
+        "binary",
+        "multiclass",
+    ] = None,
 ) -> NDArray[np.float64] | None:
     """Return a weight for each row, or None where all count the same.
 
     Args:
         table: The table; its own sample weights are multiplied in.
         target: The target's encoding.
-        class_weight: For binary and multiclass: ``"balanced"`` gives each class the same total weight in training,
-            as scikit-learn does; or a weight a label, such as ``{"yes": 5.0}``, others 1.
 
     Returns:
         Weights of all rows, shape (n,), scaled to a mean of 1 over the training rows.

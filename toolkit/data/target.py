@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.columns import (
     infer,
@@ -358,6 +359,7 @@ class Target:
     log_target: bool = False
 
     @classmethod
+    @documented
     def fit(
         cls,
         target: pd.DataFrame,
@@ -365,7 +367,9 @@ class Target:
         task: str,
         rows: np.ndarray | None = None,
         *,
-        log_target: bool = False,
+        log_target: Annotated[
+            bool, "Learn the natural logarithm of the targets, which must all be above 0.", "regression"
+        ] = False,
     ) -> Target:
         """Learn the classes from all rows, and mean and standard deviation from the training rows.
 
@@ -374,7 +378,6 @@ class Target:
             train: Positions of the training rows.
             task: One of the four tasks.
             rows: The number by which each row is named in messages; by default its position, from 1.
-            log_target: Learn the natural logarithm of regression targets, which must all be above 0.
 
         Returns:
             The target.

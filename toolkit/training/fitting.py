@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.common.options import options_of, refuse_unknown
 from toolkit.heads import Head
 from toolkit.training.augmentation import augmented, check_augmentation
 from toolkit.training.callbacks import checked, moves_rate, wants_batches
@@ -31,6 +32,7 @@ from toolkit.training.optimizers import (
     checked_number,
     make_optimizer,
 )
+from toolkit.training.options import Options
 from toolkit.training.progress import Progress
 from toolkit.training.scoring import gains_from_xla, is_plain, structure
 from toolkit.training.stopping import Best, third_wave
@@ -81,24 +83,8 @@ def fit(
     folds: NDArray[Any] | None = None,
     sample_weight: NDArray[Any] | None = None,
     scale: NDArray[np.float64] | None = None,
-    epochs: int | None = None,
-    batch_size: int | str | None = None,
-    optimizer: str | keras.optimizers.Optimizer = "adam",
-    learning_rate: float | None = None,
-    schedule: str | None = None,
-    weight_decay: float | None = None,
-    clip_norm: float | None = None,
-    label_smoothing: float = 0.0,
-    feature_scale: bool = False,
-    layer_rates: bool = False,
-    shift: int = 0,
-    flip: bool = False,
-    patience: int | None = None,
-    min_gradient_norm: float | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    shuffle: bool = True,
-    progress: bool = True,
     seed: int = 0,
+    **options: Any,
 ) -> Training:
     """Train a model with a head's loss on its raw scores, and leave the best epoch's weights in it.
 
@@ -120,35 +106,8 @@ def fit(
             learns from the rows outside fold k (of 5 folds, network 5 leaves out fold 0 again) and watches that.
         sample_weight: Weight of each training row, shape (n,), not negative.
         scale: Standard deviations of regression targets, to show their error in the user's units.
-        epochs: Passes over the training rows; None takes 64, more for few rows (about 2,500 steps, 256 at most) and
-            fewer from 100,000 rows on.
-        batch_size: Rows a step, from 1 up, those that a network leaves out among them; ``"all"`` is the whole set; None
-            takes 32 up to 2,000 rows, 128 up to 10,000, 256 up to 200,000, then 1,024.
-        optimizer: A word of `OPTIMIZERS`, or any Keras optimiser.
-        learning_rate: Step size at the start; None takes the optimiser's of `OPTIMIZERS`.
-        schedule: How the rate falls over the planned epochs: ``"constant"``, ``"cosine"`` (to 0), ``"cycles"`` (up
-            and down four times, each time twice as long, so that a training that should be short has one too),
-            ``"exponential"`` (to 1 %), ``"step"`` (a tenth at one half and at three quarters). None is cosine, or
-            constant where a callback moves the rate.
-        weight_decay: Share of each weight, times the rate, taken off at every step; None is the optimiser's own.
-        clip_norm: Largest length of a network's whole gradient; None leaves it free.
-        label_smoothing: Share of each target that cross-entropy spreads over all classes, 0 to below 1: the scores then
-            stay small, and probabilities are sharpened by calibration afterwards.
-        feature_scale: While training, multiply each column by a learned number; afterwards it is part of the first
-            layer's weights, which must be dense and without penalty. It finds out which columns matter.
-        layer_rates: With adam, adamw or rmsprop: multiply the rate of each dense layer's weights by the root of 256
-            over its inputs, of biases by 1.6, of the columns' scales by 96 (`toolkit.training.epochs.layer_rates`).
-        shift: Of images: move each of them by up to so many pixels up or down and left or right, anew each epoch.
-        flip: Of images: mirror each of them, left to right, in every other epoch or so.
-        patience: Epochs without a lower validation loss before training stops; None takes a quarter of the epochs, 16
-            at least. With ``"cycles"`` None looks once, after the third wave: the last is left out where that one
-            brought no lower loss (from 32 epochs on).
-        min_gradient_norm: Stop when the gradient over all training rows is shorter than this; None doesn't look.
-        callbacks: Keras callbacks, called at each epoch; one that asks for batches is called at each batch, which
-            is slower. Their ``model`` is the one in training: of several networks, all side by side, however large.
-        shuffle: Draw a new order of the rows every epoch; False keeps them as they are.
-        progress: Show a line of progress.
         seed: Seed of the order of the rows.
+        options: See `toolkit.training.options.Options`.
 
     Returns:
         The training. Its model holds the weights of the best epoch: the lowest validation loss, or the last epoch
@@ -171,6 +130,19 @@ def fit(
     """
     import keras
 
+    refuse_unknown(options, options_of(Options))
+    asked = Options(**options)
+    epochs, batch_size, optimizer, learning_rate, schedule = (
+        asked.epochs,
+        asked.batch_size,
+        asked.optimizer,
+        asked.learning_rate,
+        asked.schedule,
+    )
+    weight_decay, clip_norm, label_smoothing = asked.weight_decay, asked.clip_norm, asked.label_smoothing
+    feature_scale, layer_rates, shift, flip = asked.feature_scale, asked.layer_rates, asked.shift, asked.flip
+    patience, min_gradient_norm, callbacks = asked.patience, asked.min_gradient_norm, asked.callbacks
+    shuffle, progress = asked.shuffle, asked.progress
     _check_arrays(x, y, sample_weight)
     models = list(model) if isinstance(model, Sequence) else [model]
     callbacks = checked(callbacks)

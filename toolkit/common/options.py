@@ -1,0 +1,141 @@
+"""Options: each is declared once, where it acts, with its type, its default and its help text.
+
+An option is a keyword-only parameter of a function, or a field of a dataclass::
+
+    epochs: Annotated[int | None, "Passes over the training rows."] = None
+
+Further words after the help text name the only tasks or kinds of data that the option is for.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from toolkit.common.errors import DataError, nearest
+
+__all__ = ["Option", "documented", "options_of", "refuse_unknown"]
+
+Declaration = TypeVar("Declaration", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a function or a dataclass.
+
+    Attributes:
+        name: Its name.
+        kind: Its type, as written.
+        default: Its default.
+        about: Its help text.
+        only: The tasks or kinds of data that it is for; empty for all.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    about: str = ""
+    only: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The help text, with the tasks or kinds of data that the option is for."""
+        return f"{self.about} Only for {' and '.join(self.only)}." if self.only else self.about
+
+
+def options_of(declaration: Callable[..., Any], leave_out: Collection[str] = ()) -> dict[str, Option]:
+    """Return the options of a function or a dataclass: its keyword-only parameters.
+
+    Args:
+        declaration: The function or the dataclass.
+        leave_out: Names to leave out.
+
+    Example:
+        >>> def draw(rows: int, *, width: Annotated[float, "Width of a line, in points."] = 1.0) -> None: ...
+        >>> options_of(draw)
+        {'width': Option(name='width', kind='float', default=1.0, about='Width of a line, in points.', only=())}
+    """
+    options = getattr(declaration, "__options__", None) or _read(declaration)
+    return {name: option for name, option in options.items() if name not in leave_out}
+
+
+def documented(declaration: Declaration) -> Declaration:
+    """Move the help texts of the options from the signature to the docstring, where ``help()`` shows them.
+
+    Args:
+        declaration: A function, or a dataclass with keyword-only fields.
+
+    Returns:
+        The same function or class.
+
+    Example:
+        >>> @documented
+        ... def draw(*, width: Annotated[float, "Width of a line, in points."] = 1.0) -> None:
+        ...     '''Draw.'''
+        >>> print(draw.__doc__)
+        Draw.
+        <BLANKLINE>
+        Args:
+            width: Width of a line, in points.
+    """
+    is_class = inspect.isclass(declaration)
+    section = "\n\nAttributes:\n" if is_class else "\n\nArgs:\n"
+    before, _, after = (inspect.getdoc(declaration) or "").partition(section)
+    written, gap, rest = after.partition("\n\n")
+    options = _read(declaration)
+    texts = [
+        textwrap.fill(f"{option.name}: {option.text}", 100, initial_indent="    ", subsequent_indent="        ")
+        for option in options.values()
+        if option.about
+    ]
+    declaration.__doc__ = before + section + "\n".join([written, *texts] if written else texts) + gap + rest
+    annotations = (declaration.__init__ if is_class else declaration).__annotations__  # type: ignore[misc]
+    annotations.update({option.name: option.kind for option in options.values()})
+    declaration.__options__ = options  # type: ignore[attr-defined]
+    return declaration
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse options that nobody declares.
+
+    Args:
+        given: Names of the options that were given.
+        known: Names of the options that are declared.
+
+    Raises:
+        DataError: A name is not known; the message says which is nearest.
+
+    Example:
+        >>> refuse_unknown(["epoch"], ["epochs", "seed"])
+        Traceback (most recent call last):
+        toolkit.DataError: option 'epoch' is not known. Did you mean 'epochs'? Known: epochs, seed.
+    """
+    for name in given:
+        if name not in known:
+            raise DataError(f"option '{name}' is not known.{nearest(name, known)} Known: {', '.join(sorted(known))}.")
+
+
+def _read(declaration: Callable[..., Any]) -> dict[str, Option]:
+    named_types = vars(sys.modules[declaration.__module__])
+    options = {}
+    for name, parameter in inspect.signature(declaration).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            kind, about, *only = _kind_and_texts(named_types.get(parameter.annotation, parameter.annotation))
+            options[name] = Option(name, kind, parameter.default, about, tuple(only))
+    return options
+
+
+def _kind_and_texts(annotation: Any) -> tuple[str, ...]:
+    """Return a parameter's type as text, its help text, and what it is only for."""
+    # Annotations are text in our modules. Only the literals in them are read, so that no type needs to be imported.
+    if isinstance(annotation, str) and annotation.startswith("Annotated["):
+        kind, *texts = ast.parse(annotation, mode="eval").body.slice.elts  # type: ignore[attr-defined]
+        return ast.unparse(kind), *map(ast.literal_eval, texts)
+    if not isinstance(annotation, str) and hasattr(annotation, "__metadata__"):  # a type declared for several options
+        return inspect.formatannotation(annotation.__origin__), *annotation.__metadata__
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation), ""
