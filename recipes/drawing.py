@@ -1,4 +1,4 @@
-"""Panels for pictures of several lines, clouds or regions, in the look of `toolkit.report.style`."""
+"""Panels for pictures of several lines, point clouds or regions, in the look of `toolkit.report.style`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,17 @@ from numpy.typing import NDArray
 
 from toolkit.report.style import COLORS, look, tick
 
+# fmt: off
 __all__ = [
-    "BLUE",
-    "GRAY",
-    "GREEN",
-    "INK",
-    "LINE",
-    "MUTED",
-    "ORANGE",
-    "PAPER",
-    "PURPLE",
-    "SET",
-    "border",
-    "dots",
-    "ends",
-    "field",
-    "log",
-    "panels",
-    "plane",
-    "regions",
+    "BLUE", "GRAY", "GREEN", "INK", "LINE", "MUTED", "ORANGE", "PAPER", "PURPLE", "STYLES",
+    "boundary", "dots", "field", "label_lines", "log_scale", "panels", "plane", "regions",
 ]
+# fmt: on
 
 INK, MUTED, LINE, PAPER = (COLORS[name][0] for name in ("ink", "muted", "line", "paper"))
 BLUE, ORANGE, GREEN, PURPLE, GRAY = (COLORS[name][0] for name in ("network", "second", "linear", "tree", "dummy"))
 #: Color and dash of the first, second, ... of several lines.
-SET: tuple[tuple[str, Any], ...] = (
+STYLES: tuple[tuple[str, Any], ...] = (
     (BLUE, "solid"),
     (ORANGE, (0, (5, 1.5))),
     (GREEN, (0, (1.3, 1.3))),
@@ -50,8 +36,8 @@ SET: tuple[tuple[str, Any], ...] = (
 )
 
 
-class _Shown(Figure):
-    """A figure that a notebook shows without pyplot, too."""
+class _NotebookFigure(Figure):
+    """A figure that a notebook displays without pyplot."""
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
@@ -63,15 +49,15 @@ class _Shown(Figure):
 @contextmanager
 def panels(
     columns: int = 1, rows: int = 1, *, width: float = 3.6, height: float = 2.7, share: bool = False
-) -> Iterator[tuple[_Shown, NDArray[Any]]]:
-    """Open a figure to draw in; when it is left, its layout is fixed, so that it is drawn the same every time.
+) -> Iterator[tuple[_NotebookFigure, NDArray[Any]]]:
+    """Open a figure with rows x columns panels; its layout is fixed on leaving, so that it is always drawn the same.
 
     Args:
-        columns: Panels beside each other.
-        rows: Panels above each other.
-        width: Of the whole, in inches.
-        height: Of the whole, in inches.
-        share: All panels have the same axes.
+        columns: Number of panels side by side.
+        rows: Number of panels above each other.
+        width: Width of the figure in inches.
+        height: Height of the figure in inches.
+        share: Give all panels the same axis limits.
 
     Yields:
         The figure, and its axes as an array of shape (rows, columns).
@@ -83,10 +69,10 @@ def panels(
         (3.6, (1, 2))
     """
     with look():
-        figure = _Shown(figsize=(width, height), layout="constrained")
+        figure = _NotebookFigure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
-        for one in axes.flat:
-            for axis in (one.xaxis, one.yaxis):
+        for panel in axes.flat:
+            for axis in (panel.xaxis, panel.yaxis):
                 axis.set_major_locator(MaxNLocator(5))
                 axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
         yield figure, axes
@@ -96,52 +82,49 @@ def panels(
             figure.set_layout_engine("none")
 
 
-def log(axes: Axes, along: str = "y") -> None:
-    """Give an axis a logarithmic scale with few, plain numbers.
+def log_scale(axes: Axes, axis: str = "y") -> None:
+    """Make the "x" or the "y" axis of a panel logarithmic, with few and plain numbers beside it."""
+    chosen = axes.xaxis if axis == "x" else axes.yaxis
+    (axes.set_xscale if axis == "x" else axes.set_yscale)("log")
+    chosen.set_major_locator(LogLocator(numticks=6))
+    chosen.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    chosen.set_minor_formatter(NullFormatter())
+
+
+def label_lines(axes: Axes, names: Sequence[str], *, gap: float = 0.075) -> None:
+    """Write the name of each line at its right end, in its color; names that would overlap are pushed apart.
+
+    Call it last: it needs the final limits of the axes.
 
     Args:
-        axes: The panel.
-        along: "x" or "y".
+        axes: The panel; the names are those of its first lines.
+        names: One name per line, in order.
+        gap: Smallest distance between two names, as a share of the panel's height.
     """
-    axis = axes.xaxis if along == "x" else axes.yaxis
-    (axes.set_xscale if along == "x" else axes.set_yscale)("log")
-    axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def ends(axes: Axes, words: Sequence[str], *, least: float = 0.075) -> None:
-    """Write the name of each line at its right end, in its color, apart from each other.
-
-    Call it last: it looks at the limits of the axes.
-
-    Args:
-        axes: The panel, whose first lines are named.
-        words: A name a line, in their order.
-        least: Distance of two names, as a share of the height.
-    """
-    lines = axes.lines[: len(words)]
-    axes.autoscale_view()  # matplotlib puts it off until it draws
+    lines = axes.lines[: len(names)]
+    axes.autoscale_view()  # matplotlib would put this off until it draws
     last = []
     for line in lines:
         x, y = (np.asarray(values, float) for values in line.get_data())
-        finite = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-        last.append(axes.transAxes.inverted().transform(axes.transData.transform((x[finite[-1]], y[finite[-1]])))[1])
+        end = np.flatnonzero(np.isfinite(x) & np.isfinite(y))[-1]
+        last.append(axes.transAxes.inverted().transform(axes.transData.transform((x[end], y[end])))[1])
+    # Heights are shares of the panel: 0 is its lower edge. Neighbors closer than the gap each give way by half of what
+    # is missing; one pair's step can crowd the next pair, hence the repetitions.
     heights = np.clip(last, 0, 1)
     order = np.argsort(heights, kind="stable")
-    for _ in range(200):  # push neighbours apart, a little each time
+    for _ in range(200):
         for low, high in pairwise(order):
-            lack = least - (heights[high] - heights[low])
+            lack = gap - (heights[high] - heights[low])
             if lack > 0:
                 heights[low], heights[high] = heights[low] - lack / 2, heights[high] + lack / 2
         heights = np.clip(heights, 0, 1)
-    for line, text, height in zip(lines, words, heights, strict=True):
+    for line, name, height in zip(lines, names, heights, strict=True):
         axes.annotate(
-            text, (1.02, height), xycoords="axes fraction", color=line.get_color(), va="center", annotation_clip=False
+            name, (1.02, height), xycoords="axes fraction", color=line.get_color(), va="center", annotation_clip=False
         )
 
 
-def border(
+def boundary(
     axes: Axes,
     weights: Sequence[float] | NDArray[Any],
     bias: float,
@@ -150,105 +133,82 @@ def border(
     width: float = 1.2,
     dash: Any = "solid",
 ) -> None:
-    """Draw where a linear score of two columns is 0, whichever way that line runs.
-
-    Args:
-        axes: The panel, whose limits `plane` sets.
-        weights: The two weights, not both 0.
-        bias: The bias.
-        color: Of the line.
-        width: Of the line, in points.
-        dash: Of the line.
-    """
+    """Draw the line on which the score ``w1 x1 + w2 x2 + bias`` is 0, in a panel whose limits `plane` sets."""
     w = np.asarray(weights, float)
-    size = np.hypot(*w)
-    foot, along = -bias * w / size**2, np.array([-w[1], w[0]]) / size
-    axes.plot(*np.stack([foot - 20 * along, foot + 20 * along]).T, color=color, linewidth=width, linestyle=dash)
+    norm = np.hypot(*w)
+    # `foot` is the point of the line nearest to (0, 0), `direction` a unit vector along the line.
+    foot, direction = -bias * w / norm**2, np.array([-w[1], w[0]]) / norm
+    axes.plot(*np.stack([foot - 20 * direction, foot + 20 * direction]).T, color=color, linewidth=width, linestyle=dash)
 
 
-def plane(axes: NDArray[Any], reach: float) -> None:
-    """Make panels square pictures of the plane of x1 and x2 around 0.
-
-    Args:
-        axes: The panels, as `panels` gives them.
-        reach: How far from 0 they show, either way.
-    """
-    for one in axes.flat:
-        one.axhline(0, color=LINE, linewidth=0.6, zorder=0)
-        one.axvline(0, color=LINE, linewidth=0.6, zorder=0)
-        one.set_xlim(-reach, reach)
-        one.set_ylim(-reach, reach)
-        one.set_box_aspect(1)
-        one.set_xlabel("x1")
-        one.grid(visible=False)
+def plane(axes: NDArray[Any], limit: float) -> None:
+    """Make each panel of an array a square picture of the plane of x1 and x2, from -limit to limit both ways."""
+    for panel in axes.flat:
+        panel.axhline(0, color=LINE, linewidth=0.6, zorder=0)
+        panel.axvline(0, color=LINE, linewidth=0.6, zorder=0)
+        panel.set_xlim(-limit, limit)
+        panel.set_ylim(-limit, limit)
+        panel.set_box_aspect(1)
+        panel.set_xlabel("x1")
+        panel.grid(visible=False)
     axes[0, 0].set_ylabel("x2")
 
 
-def regions(
-    axes: Axes, decided: NDArray[Any], x: tuple[float, float], y: tuple[float, float], *, alpha: float = 0.28
-) -> None:
-    """Color which class is decided for at each place of a plane.
+def regions(axes: Axes, decided: NDArray[Any], window: tuple[float, float], *, alpha: float = 0.28) -> None:
+    """Color each point of a plane by the class that a model decides for.
 
     Args:
         axes: The panel.
-        decided: Class numbers on an even grid, shape (rows, columns), the lowest row first.
-        x: The grid's ends from left to right.
-        y: Its ends from bottom to top.
-        alpha: How strong the colors are.
+        decided: Class ids on an even grid, shape (steps, steps), the lowest row first.
+        window: Both ends of the plane, the same along x and y.
+        alpha: Strength of the colors.
     """
-    across, up = np.linspace(*x, decided.shape[1]), np.linspace(*y, decided.shape[0])
+    ticks = np.linspace(*window, len(decided))
     for k in np.unique(decided):
         inside = (decided == k).astype(float)
-        axes.contourf(across, up, inside, levels=[0.5, 1.5], colors=[SET[k % len(SET)][0]], alpha=alpha)
-    _bare(axes, x, y)
+        axes.contourf(ticks, ticks, inside, levels=[0.5, 1.5], colors=[STYLES[k % len(STYLES)][0]], alpha=alpha)
+    _bare(axes, window)
 
 
-def field(axes: Axes, values: NDArray[Any], x: tuple[float, float], y: tuple[float, float]) -> None:
-    """Color a number from -1 to 1 over a plane: blue above 0, orange below, the stronger the further.
+def field(axes: Axes, values: NDArray[Any], window: tuple[float, float]) -> None:
+    """Color a quantity from -1 to 1 over a plane: blue above 0, orange below, stronger the larger it is.
 
     Args:
         axes: The panel.
-        values: On an even grid, shape (rows, columns), the lowest row first.
-        x: The grid's ends from left to right.
-        y: Its ends from bottom to top.
+        values: The quantity on an even grid, shape (steps, steps), the lowest row first.
+        window: Both ends of the plane, the same along x and y.
     """
-    across, up = np.linspace(*x, values.shape[1]), np.linspace(*y, values.shape[0])
+    ticks = np.linspace(*window, len(values))
     for sign, color in ((1, BLUE), (-1, ORANGE)):
         for level in (0.1, 0.35, 0.6, 0.85):
             if (sign * values > level).any():
-                axes.contourf(across, up, sign * values, levels=[level, 9], colors=[color], alpha=0.17)
-    _bare(axes, x, y)
+                axes.contourf(ticks, ticks, sign * values, levels=[level, 9], colors=[color], alpha=0.17)
+    _bare(axes, window)
 
 
 def dots(
     axes: Axes, x: NDArray[Any], ids: NDArray[Any], wrong: NDArray[Any] | None = None, *, size: float = 2.6
 ) -> None:
-    """Draw points of several classes, in the colors of `regions`; wrongly decided ones are crosses.
+    """Draw points in the colors of their classes, as in `regions`; wrongly decided points are crosses.
 
     Args:
         axes: The panel.
         x: Points, shape (n, 2).
-        ids: Their class numbers, shape (n,).
-        wrong: Whether each is decided wrongly, shape (n,).
-        size: Of a dot, in points.
+        ids: Class ids, shape (n,).
+        wrong: True where the model decides wrongly, shape (n,).
+        size: Size of a dot in points.
     """
-    lost = np.zeros(len(x), bool) if wrong is None else np.asarray(wrong, bool)
+    mistakes = np.zeros(len(x), bool) if wrong is None else np.asarray(wrong, bool)
     for k in np.unique(ids):
-        for mark, some in (("o", (ids == k) & ~lost), ("x", (ids == k) & lost)):
-            axes.plot(
-                x[some, 0],
-                x[some, 1],
-                mark,
-                color=SET[k % len(SET)][0],
-                markersize=size,
-                markeredgewidth=0.0 if mark == "o" else 0.9,
-            )
+        for marker, edge, mask in (("o", 0.0, ~mistakes), ("x", 0.9, mistakes)):
+            color, points = STYLES[k % len(STYLES)][0], x[(ids == k) & mask]
+            axes.plot(points[:, 0], points[:, 1], marker, color=color, markersize=size, markeredgewidth=edge)
 
 
-def _bare(axes: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
-    """Leave a map without grid and numbers, in a square."""
-    axes.set_xlim(*x)
-    axes.set_ylim(*y)
+def _bare(axes: Axes, window: tuple[float, float]) -> None:
+    """Make a map square, without a grid and numbers."""
+    axes.set_xlim(*window)
+    axes.set_ylim(*window)
     axes.set_box_aspect(1)
     axes.grid(visible=False)
     axes.set_xticks([])

@@ -16,12 +16,7 @@ from matplotlib.ticker import FixedLocator, LogLocator
 
 from recipes import images
 from recipes.digits import downloads
-from recipes.drawing import (
-    SET,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import STYLES, label_lines, log_scale, panels
 from recipes.workflow import settings
 from toolkit.common.errors import DataError
 from toolkit.common.files import write_whole
@@ -338,7 +333,7 @@ def _drawn(summary: Mapping[str, Any]) -> Figure:
         words = []
         for place, model in enumerate(MODELS):
             own = [point for point in points if point["model"] == model]
-            color, dash = SET[place]
+            color, dash = STYLES[place]
             x = [point["rows"] for point in own]
             wrong, low, high = (
                 # None wrong would lie at minus infinity.
@@ -348,13 +343,13 @@ def _drawn(summary: Mapping[str, Any]) -> Figure:
             axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
             axes.plot(x, wrong, "o", color=color, linestyle=dash, markersize=3.2, label=model)
             words.append(f"{_TITLES[model]}\n{number(summary['models'][model]['parameters'])} parameters")
-        log(axes, "x")
-        log(axes, "y")
+        log_scale(axes, "x")
+        log_scale(axes, "y")
         axes.xaxis.set_major_locator(FixedLocator(sorted({point["rows"] for point in points})))
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.set_title("wrong test images, %")
         axes.set_xlabel("training images")
-        ends(axes, words, least=0.15)
+        label_lines(axes, words, gap=0.15)
     return figure
 
 

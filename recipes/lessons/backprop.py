@@ -12,16 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    LINE,
-    MUTED,
-    ORANGE,
-    PAPER,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, INK, LINE, MUTED, ORANGE, PAPER, log_scale, panels
 from recipes.lessons.layers import Layer, derive, read
 from recipes.lessons.tools.page import Lesson, Picture
 from toolkit.common.errors import DataError
@@ -271,7 +262,7 @@ def _stepped(steps: pd.DataFrame, passes: Passes) -> Picture:
             one.plot(RATES, steps[f"loss after {column}"].clip(upper=2 * most), color=color, linestyle=dash)
         one.axhline(passes.loss, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         one.text(RATES[0], 0.93 * passes.loss, "before", color=MUTED, va="top")
-        log(one, "x")
+        log_scale(one, "x")
         one.set_ylim(-0.03 * most, most)
         one.set_title("loss after one step")
         one.set_xlabel("learning rate")

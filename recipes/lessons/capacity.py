@@ -13,22 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    INK,
-    ORANGE,
-    PAPER,
-    ends,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, INK, ORANGE, PAPER, label_lines, panels
 from recipes.lessons.tools.page import Lesson, Picture
-from recipes.lessons.tools.rows import (
-    Rows,
-    error_name,
-    error_text,
-    load,
-)
+from recipes.lessons.tools.rows import Rows, error_name, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number
@@ -258,7 +245,7 @@ def _two_lines(ax: Axes, training: pd.Series, validation: pd.Series, along: str,
     ax.set_ylim(bottom=0)
     ax.set_xlabel(along)
     if named:
-        ends(ax, ["training rows", "validation rows"])
+        label_lines(ax, ["training rows", "validation rows"])
 
 
 def _lines(training: pd.Series, validation: pd.Series, what: str, along: str) -> Figure:

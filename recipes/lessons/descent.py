@@ -10,17 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    PAPER,
-    SET,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, INK, MUTED, ORANGE, PAPER, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.shapes import START, X, Y
 
@@ -192,7 +182,7 @@ def _one_step(best: Floats) -> Picture:
     with panels(width=4.2, height=2.9) as (figure, axes):
         panel = axes[0, 0]
         across = np.array([0.0, 6.6])
-        for (w, b), (color, dash) in zip(lines.values(), SET, strict=False):
+        for (w, b), (color, dash) in zip(lines.values(), STYLES, strict=False):
             panel.plot(across, w * across + b, color=color, linestyle=dash)
         w, b = START
         panel.vlines(X, Y, w * X + b, color=MUTED, linewidth=0.8)
@@ -201,7 +191,7 @@ def _one_step(best: Floats) -> Picture:
         panel.set_ylim(0, 34)
         panel.set_xlabel("x")
         panel.set_title("y")
-        ends(panel, ["start", "one step later", "least squares"])
+        label_lines(panel, ["start", "one step later", "least squares"])
     return Picture(
         "One step",
         f"The gray strokes are the errors of the first line, whose cost is {cost(*START):.2f}. One step at rate {RATE} "
@@ -248,25 +238,25 @@ def _path(panel: Axes, path: Floats) -> None:
 def _costs(lines: dict[str, Floats]) -> Figure:
     with panels(width=4.2) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines.values(), SET, strict=False):
+        for values, (color, dash) in zip(lines.values(), STYLES, strict=False):
             panel.plot(values, color=color, linestyle=dash)
-        log(panel)
+        log_scale(panel)
         panel.set_xlabel("step")
         panel.set_title("cost of all rows")
-        ends(panel, list(lines))
+        label_lines(panel, list(lines))
     return figure
 
 
 def _by_pass(lines: dict[str, Floats], least: float) -> Figure:
     with panels(width=4.2) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines.values(), SET, strict=False):
+        for values, (color, dash) in zip(lines.values(), STYLES, strict=False):
             panel.plot(np.linspace(0, PASSES, len(values)), values, color=color, linestyle=dash, linewidth=1.1)
         panel.axhline(least, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
-        log(panel)
+        log_scale(panel)
         panel.set_xlabel("passes over the four rows")
         panel.set_title("cost of all rows")
-        ends(panel, [*lines, "least cost"])
+        label_lines(panel, [*lines, "least cost"])
     return figure
 
 

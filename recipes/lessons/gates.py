@@ -11,15 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    INK,
-    MUTED,
-    ORANGE,
-    PAPER,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, INK, MUTED, ORANGE, PAPER, panels
 from toolkit.common.formatting import number
 
 __all__ = ["Gate", "backward", "draw", "given", "maximum", "sigmoid", "table"]

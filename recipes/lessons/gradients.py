@@ -15,24 +15,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from recipes import samples
-from recipes.drawing import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    SET,
-    ends,
-    panels,
-)
-from recipes.lessons.gates import (
-    Gate,
-    draw,
-    given,
-    maximum,
-    sigmoid,
-    table,
-)
+from recipes.drawing import BLUE, GREEN, INK, MUTED, ORANGE, STYLES, label_lines, panels
+from recipes.lessons.gates import Gate, draw, given, maximum, sigmoid, table
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, load
 from toolkit.common.formatting import number
@@ -278,7 +262,7 @@ def _automatic(name: str, x: Numbers, y: Numbers, weights: list[Numbers]) -> lis
 def _swept(sweep: pd.DataFrame) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         ax: Axes = axes[0, 0]
-        for (color, dash), way in zip(SET, sweep, strict=False):
+        for (color, dash), way in zip(STYLES, sweep, strict=False):
             ax.plot(sweep.index, sweep[way], color=color, linestyle=dash)
         ax.set_xscale("log")
         ax.set_yscale("log")
@@ -289,7 +273,7 @@ def _swept(sweep: pd.DataFrame) -> Figure:
         ax.invert_xaxis()
         ax.set_title("relative error of the gradient")
         ax.set_xlabel("step")
-        ends(ax, ["both sides", "one side", "both sides,\nfloat32"], least=0.12)
+        label_lines(ax, ["both sides", "one side", "both sides,\nfloat32"], gap=0.12)
     return figure
 
 

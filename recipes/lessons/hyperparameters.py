@@ -11,22 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    INK,
-    MUTED,
-    ORANGE,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, INK, MUTED, ORANGE, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
-from recipes.lessons.tools.rows import (
-    Rows,
-    error_name,
-    error_text,
-    load,
-)
+from recipes.lessons.tools.rows import Rows, error_name, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.formatting import percent
 
@@ -228,7 +215,7 @@ def _panels(trials: pd.DataFrame, shares: pd.Series, what: str) -> Figure:
         for place, (ax, setting) in enumerate(zip(axes[0], SPACE, strict=True)):
             values = trials[setting].to_numpy()
             if setting != "depth":
-                log(ax, "x")
+                log_scale(ax, "x")
             ax.plot(values, errors, "o", color=BLUE, alpha=0.55, markersize=3.2, markeredgewidth=0)
             third = _thirds(trials[setting])
             for k in np.unique(third):
@@ -261,8 +248,8 @@ def _pair(trials: pd.DataFrame, first: str, second: str) -> Figure:
                 [trials[first][at]], [trials[second][at]], "o", color=BLUE, alpha=float(1 - 0.93 * place[at]),
                 markersize=7, markeredgewidth=0,
             )  # fmt: skip
-        log(ax, "x")
-        log(ax)
+        log_scale(ax, "x")
+        log_scale(ax)
         ax.set_xlabel(first)
         ax.set_title(second)
     return figure

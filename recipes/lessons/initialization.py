@@ -11,19 +11,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    PAPER,
-    SET,
-    dots,
-    ends,
-    log,
-    panels,
-    regions,
-)
+from recipes.drawing import BLUE, INK, MUTED, ORANGE, PAPER, STYLES, dots, label_lines, log_scale, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.shapes import points
 from toolkit.common.formatting import number, percent
@@ -155,7 +143,7 @@ def _symmetry(seed: int) -> Picture:
         for panel, (start, weights) in zip(axes[0], trained.after.items(), strict=True):
             right = float((trained.scores[start].argmax(axis=1) == y).mean())
             decided = (np.tanh(grid @ weights[0] + weights[1]) @ weights[2] + weights[3]).argmax(axis=1)
-            regions(panel, decided.reshape(GRID, GRID), window, window)
+            regions(panel, decided.reshape(GRID, GRID), window)
             dots(panel, x, y, size=1.8)
             panel.set_title(f"{start}: {percent(right, 0)}", color=INK)
             lines[start] = {
@@ -327,13 +315,13 @@ def _signals(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
                 spreads = [float(layer.std()) for layer in _outputs(trained.before[start], kind, x)]
                 lines[kind, start] = {f"layer {k}": spread for k, spread in enumerate(spreads, 1)}
                 if start != "zeros":  # a spread of 0 has no place on this scale
-                    color, dash = SET[place - 1]
+                    color, dash = STYLES[place - 1]
                     panel.plot(range(1, DEPTH + 1), spreads, color=color, linestyle=dash)
-            log(panel)
+            log_scale(panel)
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             panel.set_xlabel("hidden layer")
             panel.set_title(f"{_KINDS[kind]}: spread of what it gives", color=INK)
-            ends(panel, [start for start in DEEP if start != "zeros"])
+            label_lines(panel, [start for start in DEEP if start != "zeros"])
     table = pd.DataFrame(lines).T.rename_axis(["activation", "start"])
     return Picture(
         "Signals through the layers",
@@ -353,7 +341,7 @@ def _learning(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
     lines = {}
     with panels(2, width=7.2, height=2.8) as (figure, axes):
         for panel, (kind, trained) in zip(axes[0], deep.items(), strict=True):
-            for start, (color, dash) in zip(DEEP, (SET[4], *SET), strict=False):
+            for start, (color, dash) in zip(DEEP, (STYLES[4], *STYLES), strict=False):
                 losses = np.where(np.isfinite(trained.losses[start]), trained.losses[start], np.nan)
                 panel.plot(losses, color=color, linestyle=dash, marker="o" if np.isnan(losses[1]) else "", markersize=3)
                 before = _outputs(trained.before[start], kind, x)
@@ -370,10 +358,10 @@ def _learning(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
                     "loss at the start": losses[0],
                     "loss after training": losses[-1] if finite else None,
                 }
-            log(panel)
+            log_scale(panel)
             panel.set_xlabel("passes over the training rows")
             panel.set_title(f"{_KINDS[kind]}: training loss", color=INK)
-            ends(panel, [f"{s} (lost)" if not np.isfinite(trained.losses[s][-1]) else s for s in DEEP])
+            label_lines(panel, [f"{s} (lost)" if not np.isfinite(trained.losses[s][-1]) else s for s in DEEP])
     return Picture(
         "Who learns",
         f"The same networks, all at rate {RATE}: from zeros and small weights hardly anything moves, and from large "

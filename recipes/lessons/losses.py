@@ -9,16 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    LINE,
-    MUTED,
-    ORANGE,
-    SET,
-    ends,
-    panels,
-)
+from recipes.drawing import BLUE, INK, LINE, MUTED, ORANGE, STYLES, label_lines, panels
 from recipes.lessons.tools.page import Lesson, Picture
 
 __all__ = ["hinge_terms", "losses_of", "show"]
@@ -237,18 +228,18 @@ def _jiggled() -> Picture:
         table[f"{name}, true score 0.5 lower"] = after[name].to_numpy()
     with panels(2, width=7.2, height=2.5, share=True) as (figure, axes):
         for one, name in zip(axes.flat, ("hinge", "cross-entropy"), strict=True):
-            for (color, dash), scores in zip(SET, SURE, strict=False):
+            for (color, dash), scores in zip(STYLES, SURE, strict=False):
                 values = losses_of(scores + np.outer(JIGGLES, [1, 0, 0]), np.zeros(len(JIGGLES), np.int64))[name]
                 one.plot(JIGGLES, values, color=color, linestyle=dash)
             one.set_title(name)
             one.set_xlabel("change of the true class’s score")
             one.grid(visible=False, axis="x")
             one.set_ylim(-0.12, 2.2)
-        axes[0, 0].text(-0.5, 1.12, names[1], color=SET[1][0])
-        axes[0, 1].text(-0.35, 0.95, names[1], color=SET[1][0])
+        axes[0, 0].text(-0.5, 1.12, names[1], color=STYLES[1][0])
+        axes[0, 1].text(-0.35, 0.95, names[1], color=STYLES[1][0])
         for one in axes.flat:
-            one.text(-0.98, 0.08, names[0], color=SET[0][0])
-            one.text(0.98, 0.08, names[2], color=SET[2][0], ha="right")
+            one.text(-0.98, 0.08, names[0], color=STYLES[0][0])
+            one.text(0.98, 0.08, names[2], color=STYLES[2][0], ha="right")
     return Picture(
         "Jiggle a score",
         "Where the lead is large, neither loss moves; the hinge is exactly 0 and its gradient too. At 10, 9, 9 the "
@@ -266,7 +257,7 @@ def _lines(table: pd.DataFrame, names: tuple[str, ...], *, most: float, marks: t
     along = table.columns[0]
     with panels(width=4.3, height=2.9) as (figure, axes):
         one = axes[0, 0]
-        for (color, dash), name in zip(SET, names, strict=False):
+        for (color, dash), name in zip(STYLES, names, strict=False):
             one.plot(table[along], table[name], color=color, linestyle=dash)
         for mark in marks:
             one.axvline(mark, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -275,5 +266,5 @@ def _lines(table: pd.DataFrame, names: tuple[str, ...], *, most: float, marks: t
         one.set_title("loss")
         one.set_xlabel(along)
         one.grid(visible=False, axis="x")
-        ends(one, names)
+        label_lines(one, names)
     return figure

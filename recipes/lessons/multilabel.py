@@ -11,15 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipes import multilabel
-from recipes.drawing import (
-    BLUE,
-    INK,
-    LINE,
-    MUTED,
-    ORANGE,
-    PAPER,
-    panels,
-)
+from recipes.drawing import BLUE, INK, LINE, MUTED, ORANGE, PAPER, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.samples import SAMPLES, path
 from toolkit.common.formatting import number

@@ -13,16 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    SET,
-    border,
-    panels,
-    plane,
-)
+from recipes.drawing import BLUE, INK, MUTED, ORANGE, STYLES, boundary, panels, plane
 from recipes.lessons.tools.page import Lesson, Picture
 
 __all__ = ["b_and_not_a", "score", "show"]
@@ -125,11 +116,11 @@ def _steepness() -> Picture:
     table = pd.DataFrame({"distance from the line": away})
     with panels(width=4.3, height=2.7) as (figure, axes):
         one = axes[0, 0]
-        for size, name, (color, dash) in zip(sizes, names, SET, strict=False):
+        for size, name, (color, dash) in zip(sizes, names, STYLES, strict=False):
             table[name] = expit(size * away)
             one.plot(away, table[name], color=color, linestyle=dash)
-        one.text(0.24, 0.74, names[0], color=SET[0][0])
-        one.text(-0.04, 0.9, names[1], color=SET[1][0], ha="right")
+        one.text(0.24, 0.74, names[0], color=STYLES[0][0])
+        one.text(-0.04, 0.9, names[1], color=STYLES[1][0], ha="right")
         one.set_title("output")
         one.set_xlabel("distance from the line, against and with the arrow")
         one.grid(visible=False, axis="x")
@@ -261,7 +252,7 @@ def _shade(axes: Axes, values: Floats) -> None:
 def _line(axes: Axes, neuron: Neuron, *, arrow: bool = True) -> None:
     """Draw where a neuron's score is 0, and the direction of its weights."""
     (first, second), bias = neuron
-    border(axes, (first, second), bias, width=1)
+    boundary(axes, (first, second), bias, width=1)
     if arrow:
         size = np.hypot(first, second)
         foot = -bias * np.array([first, second]) / size**2

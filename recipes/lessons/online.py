@@ -12,17 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    SET,
-    ends,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, GREEN, INK, MUTED, ORANGE, STYLES, label_lines, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import error, error_name, prepare
 from toolkit import builders
@@ -144,7 +134,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
             "How long a step",
             "The learning rate is how much one row counts: with a small one the new truth comes in slowly, with a "
             f"large one each row throws the network about{burst}. It can't fall to 0 as in a training that ends.",
-            _lines(gone, by_rate, dict(zip(by_rate, SET, strict=False)), measured),
+            _lines(gone, by_rate, dict(zip(by_rate, STYLES, strict=False)), measured),
             "Error over the rows gone by of networks that learn row by row; a line a learning rate.",
             pd.DataFrame({"rows gone by": gone} | by_rate),
         ),
@@ -330,14 +320,14 @@ def _lines(gone: NDArray[np.int64], lines: Mapping[str, Floats], looks: Mapping[
         panel.grid(visible=False, axis="x")
         panel.set_title(measured)
         panel.set_xlabel("rows gone by")
-        ends(panel, list(lines))
+        label_lines(panel, list(lines))
     return figure
 
 
 def _discs(stream: _Stream, network: keras.Sequential, path: _Path) -> Picture:
     """Draw where the network that learns row by row says yes, at the turn and at the end, over the true disc."""
     start = network.get_weights()
-    across, up = (np.linspace(*ends, 121) for ends in PLANE)
+    across, up = (np.linspace(*label_lines, 121) for label_lines in PLANE)
     grid = pd.DataFrame(np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2), columns=pd.Index(["x1", "x2"]))
     x = stream.encoder.transform(grid)
     angle = np.linspace(0, 2 * np.pi, 181)

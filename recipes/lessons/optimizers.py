@@ -10,17 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    PAPER,
-    SET,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, INK, MUTED, ORANGE, PAPER, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, error_name, load
 from recipes.lessons.tools.shapes import START, X, Y
@@ -308,14 +298,14 @@ def _check() -> Picture:
 def _curves(lines: Mapping[str, Floats]) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines.values(), SET, strict=False):
+        for values, (color, dash) in zip(lines.values(), STYLES, strict=False):
             epochs = np.arange(len(values))
             panel.plot(epochs, values.mean(axis=1), color=color, linestyle=dash)
             panel.fill_between(epochs, values.min(axis=1), values.max(axis=1), color=color, alpha=0.13, linewidth=0)
-        log(panel)
+        log_scale(panel)
         panel.set_xlabel("passes over the training rows")
         panel.set_title("training loss")
-        ends(panel, list(lines))
+        label_lines(panel, list(lines))
     return figure
 
 
@@ -325,17 +315,17 @@ def _rates(curves: Mapping[str, Floats]) -> Picture:
     last = {rule: np.nan_to_num(values[-1].mean(axis=1), nan=np.inf) for rule, values in curves.items()}
     with panels(width=4.4, height=3.0) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(last.values(), SET, strict=False):
+        for values, (color, dash) in zip(last.values(), STYLES, strict=False):
             panel.plot(RATES, np.minimum(values, top), "o", color=color, linestyle=dash, markersize=3)
-        log(panel)
-        log(panel, "x")
+        log_scale(panel)
+        log_scale(panel, "x")
         panel.axhline(top, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
         low = min(values.min() for values in last.values())
         panel.set_ylim(low / (top / low) ** 0.25, top * (top / low) ** 0.1)
         panel.annotate("the loss at the start", (RATES[0], top), (0, 4), textcoords="offset points", color=MUTED)
         panel.set_xlabel("learning rate (the lecture's)")
         panel.set_title(f"training loss after {EPOCHS} passes")
-        ends(panel, list(last))
+        label_lines(panel, list(last))
     return Picture(
         "Each rule has its own rate",
         "Too small and little is learned in the time, too large and the loss goes up. Least here at "

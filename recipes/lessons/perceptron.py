@@ -10,18 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    GREEN,
-    INK,
-    ORANGE,
-    PURPLE,
-    border,
-    ends,
-    panels,
-    plane,
-)
+from recipes.drawing import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, boundary, label_lines, panels, plane
 from recipes.lessons.tools.page import Lesson, Picture
 
 __all__ = ["Learnt", "learn", "samples", "show"]
@@ -145,7 +134,7 @@ def _steps(x: Floats, y: NDArray[np.int64], learnt: Learnt) -> Picture:
         for one, moment in zip(axes.flat, moments, strict=True):
             w = learnt.steps[["w1", "w2", "b"]].to_numpy()[moment - 1] if moment else learnt.weights[0]
             _points(one, x, y)
-            border(one, w[:2], w[2])
+            boundary(one, w[:2], w[2])
             if moment < count:
                 at = x[learnt.steps["row"].iloc[moment]]
                 one.plot(*at, "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.1)
@@ -238,7 +227,7 @@ def _never(x: Floats, y: NDArray[np.int64], endless: Learnt) -> Picture:
         side.set_title("rows on the wrong side")
         side.set_xlabel("pass of the perceptron")
         side.grid(visible=False, axis="x")
-        ends(side, ("perceptron", "SVM", "logistic\nregression"))
+        label_lines(side, ("perceptron", "SVM", "logistic\nregression"))
     least, most = min(wrong[1:]), max(wrong[1:])
     return Picture(
         "Where no line will do",
@@ -286,4 +275,4 @@ def _compare(axes: Axes, lines: dict[str, Floats]) -> None:
     looks = {"SVM": (PURPLE, 2.0, "solid"), "logistic regression": (GREEN, 2.0, (0, (4, 2)))}
     for name, w in lines.items():
         color, width, dash = looks.get(name, (GRAY, 0.8, "solid"))
-        border(axes, w[:2], w[2], color, width=width, dash=dash)
+        boundary(axes, w[:2], w[2], color, width=width, dash=dash)

@@ -10,22 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    ORANGE,
-    SET,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, ORANGE, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
-from recipes.lessons.tools.rows import (
-    Rows,
-    error_name,
-    error_text,
-    load,
-)
+from recipes.lessons.tools.rows import Rows, error_name, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.formatting import number, percent
 
@@ -206,15 +193,15 @@ def _strengths(table: pd.DataFrame, what: str) -> Figure:
 def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         ax: Axes = axes[0, 0]
-        for (color, dash), place in zip(SET, best.values(), strict=True):
+        for (color, dash), place in zip(STYLES, best.values(), strict=True):
             sizes = np.sort(trained["sizes"][place].ravel())[::-1]
             drawn = np.linspace(0, len(sizes) - 1, 200).round().astype(int)
             ax.plot(drawn / (len(sizes) - 1) * 100, np.maximum(sizes[drawn], 1e-5), color=color, linestyle=dash)
-        log(ax)
+        log_scale(ax)
         ax.set_ylim(bottom=1e-4)
         ax.set_title("size of the weight")
         ax.set_xlabel("per cent of the weights, the largest first")
-        ends(ax, list(best))
+        label_lines(ax, list(best))
     return figure
 
 

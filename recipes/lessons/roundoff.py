@@ -11,16 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, GREEN, INK, MUTED, ORANGE, PURPLE, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.samples import SAMPLES, path
 from toolkit.common.errors import DataError

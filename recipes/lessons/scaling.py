@@ -14,13 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from recipes import samples
-from recipes.drawing import (
-    BLUE,
-    SET,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
@@ -242,7 +236,7 @@ def _curves(curves: pd.DataFrame) -> Figure:
 def _rates(tried: pd.DataFrame) -> Figure:
     with panels(width=4.4, height=3.0) as (figure, axes):
         ax: Axes = axes[0, 0]
-        log(ax, "x")
+        log_scale(ax, "x")
         groups = tried.groupby("columns", sort=False)
         _lines(ax, {way: (own["rate"], own["validation loss"]) for way, own in groups})
         ax.set_title("loss on validation rows")
@@ -253,13 +247,13 @@ def _rates(tried: pd.DataFrame) -> Figure:
 def _lines(ax: Axes, lines: Mapping[Any, tuple[Any, pd.Series]]) -> None:
     """Draw a line a way, as far as it is finite, with its name at the end."""
     names = []
-    for (color, dash), (way, (x, loss)) in zip(SET, lines.items(), strict=True):
+    for (color, dash), (way, (x, loss)) in zip(STYLES, lines.items(), strict=True):
         finite = loss.replace(np.inf, np.nan)
         if finite.notna().any():
             ax.plot(x, finite, color=color, linestyle=dash)
             names.append(way.replace(", ", ",\n"))
-    log(ax)
+    log_scale(ax)
     seen = np.concatenate([line.get_ydata() for line in ax.lines]).astype(float)
     seen = seen[np.isfinite(seen)]
     ax.set_ylim(top=min(1.5 * seen.max(), 20 * np.median(seen)))  # what blows up leaves the picture
-    ends(ax, names, least=0.1)
+    label_lines(ax, names, gap=0.1)

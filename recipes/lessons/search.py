@@ -12,15 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    SET,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, INK, MUTED, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, load
 from toolkit.common.formatting import number, percent
@@ -280,15 +272,15 @@ def _same_seconds(found: dict[str, list[_Found]]) -> Picture:
 def _lines(at: NDArray[Any], lines: Sequence[Floats], along: str) -> Figure:
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines, SET, strict=False):
+        for values, (color, dash) in zip(lines, STYLES, strict=False):
             panel.plot(at, values.mean(axis=0), color=color, linestyle=dash)
             panel.fill_between(at, values.min(axis=0), values.max(axis=0), color=color, alpha=0.13, linewidth=0)
-        log(panel, "x")
+        log_scale(panel, "x")
         panel.set_ylim(bottom=0)
         panel.set_xlabel(along)
         panel.set_title("best training loss so far")
         panel.grid(visible=False, axis="x")
-        ends(panel, ["random", "random,\nlocal", "gradient"], least=0.1)
+        label_lines(panel, ["random", "random,\nlocal", "gradient"], gap=0.1)
     return figure
 
 

@@ -11,14 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    INK,
-    MUTED,
-    dots,
-    field,
-    panels,
-    regions,
-)
+from recipes.drawing import INK, MUTED, dots, field, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.playground import Recording, forward, page
 from recipes.lessons.tools.rows import load
@@ -269,7 +262,7 @@ def _lines_or_not(planes: Sequence[_Plane], fits: dict[Any, list[Floats]], table
                 panel = axes[row, place] if rows > 1 else axes[0, row]
                 weights = fits[plane.name, hidden]
                 decided = _scores(weights, _grid(plane.window)).argmax(axis=1).reshape(GRID, GRID)
-                regions(panel, decided, plane.window, plane.window)
+                regions(panel, decided, plane.window)
                 wrong = _scores(weights, plane.x).argmax(axis=1) != plane.y
                 dots(panel, plane.x, plane.y, wrong, size=2.0)
                 name = f"{plane.name}, {what}" if rows > 1 else what
@@ -295,7 +288,7 @@ def _while_it_learns(recording: Recording) -> Picture:
         for panel, place in zip(axes.flat, places, strict=True):
             decided = forward(recording.weights[place], _grid(recording.window))[-1].argmax(axis=1)
             wrong = forward(recording.weights[place], recording.x)[-1].argmax(axis=1) != recording.y
-            regions(panel, decided.reshape(GRID, GRID), recording.window, recording.window)
+            regions(panel, decided.reshape(GRID, GRID), recording.window)
             dots(panel, recording.x, recording.y, wrong, size=1.9)
             panel.set_title(f"epoch {recording.epochs[place]}: {percent(recording.right[place], 0)}", color=INK)
     return Picture(
@@ -333,7 +326,7 @@ def _layers(recordings: Sequence[Recording]) -> Picture:
                 panel.set_title(title, color=INK)
             inside = _grid((-1.05, 1.05))
             straight = (inside @ weights[-2] + weights[-1]).argmax(axis=1).reshape(GRID, GRID)
-            regions(row[2], straight, (-1.05, 1.05), (-1.05, 1.05), alpha=0.2)
+            regions(row[2], straight, (-1.05, 1.05), alpha=0.2)
             spread = np.square(one - centre).sum()
             lines[recording.name] = {
                 "share right with lines on the plane": _best_lines(recording.x, recording.y),
@@ -386,7 +379,7 @@ def _units(recording: Recording) -> Picture:
         ]
         for place, (panel, name) in enumerate(zip(order, names, strict=True)):
             layer, unit = divmod(place, SMALL[0])
-            field(panel, states[layer][:, unit].reshape(36, 36), recording.window, recording.window)
+            field(panel, states[layer][:, unit].reshape(36, 36), recording.window)
             panel.set_title(name, color=INK)
             output = own[layer][:, unit]
             lines.append(

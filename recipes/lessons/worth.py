@@ -14,15 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
-from recipes.drawing import (
-    BLUE,
-    GRAY,
-    GREEN,
-    PURPLE,
-    ends,
-    log,
-    panels,
-)
+from recipes.drawing import BLUE, GRAY, GREEN, PURPLE, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import prepare
 from recipes.samples import path
@@ -350,16 +342,16 @@ def _errors(found: pd.DataFrame, names: Sequence[str]) -> Figure:
             drawn = _lines(panel, some, RELATIVE)
             panel.set_ylim(0, 1.05 * some[RELATIVE].max())
             panel.set_title(f"{name}: error, dummy's = 1" if wide else "error, dummy's = 1")
-            ends(panel, drawn)
+            label_lines(panel, drawn)
     return figure
 
 
 def _times(some: pd.DataFrame) -> Figure:
     with panels(width=4.4) as (figure, axes):
         drawn = _lines(axes[0, 0], some, "seconds")
-        log(axes[0, 0])
+        log_scale(axes[0, 0])
         axes[0, 0].set_title("seconds to fit")
-        ends(axes[0, 0], drawn)
+        label_lines(axes[0, 0], drawn)
     return figure
 
 
@@ -371,7 +363,7 @@ def _lines(panel: Axes, some: pd.DataFrame, column: str) -> list[str]:
         by = some[some["model"] == model].groupby("rows")[column]
         panel.plot(by.mean().index, by.mean(), marker="o", markersize=2.6, color=color, linestyle=dash)
         panel.fill_between(by.mean().index, by.min(), by.max(), color=color, alpha=0.14, linewidth=0)
-    log(panel, "x")
+    log_scale(panel, "x")
     panel.xaxis.set_major_locator(FixedLocator(sorted(some["rows"].unique())))
     panel.grid(visible=False, axis="x")
     panel.set_xlabel("rows to learn from")

@@ -12,13 +12,7 @@ from typing import Any
 import pytest
 
 from recipes.digits import downloads
-from recipes.digits.downloads import (
-    DATASETS,
-    Dataset,
-    data_folder,
-    fetch,
-    find,
-)
+from recipes.digits.downloads import DATASETS, Dataset, data_folder, fetch, find
 from toolkit.common.errors import DataError
 
 CONTENT = {"a.gz": gzip.compress(b"pictures" * 5_000, mtime=0), "b.gz": gzip.compress(b"labels" * 900, mtime=0)}
