@@ -87,7 +87,7 @@ def compare(
     report: str | Path | None = None,
     **options: Any,
 ) -> Comparison:
-    """Compare heads that tell two classes apart: SVM (hinge) and logistic, and why not squared error on a sigmoid.
+    """Compare heads that tell two classes apart: SVM (hinge) and logistic.
 
     Each seed draws a split, initial weights and an order of the rows that all heads share, so that differences are
     paired. Over splits they are judged by the corrected resampled t-test (Nadeau and Bengio 2003), on test rows of
@@ -97,8 +97,8 @@ def compare(
         data: As for `train`.
         target: As for `train`.
         test: As for `train`; rows of their own are the same for all seeds.
-        heads: Two or more of ``"logistic"``, ``"hinge"``, ``"squared_hinge"``, ``"squared_sigmoid"`` (squared
-            error of the sigmoid), or a `Head` each. The others are set against the first.
+        heads: Two or more of ``"logistic"``, ``"hinge"``, ``"squared_hinge"``, ``"squared_sigmoid"`` (squared error of
+            the sigmoid, to see why not), or a `Head` each. The others are set against the first.
         seeds: How many seeds, or which.
         effort: As for `train`, for each head and seed.
         report: Where to write the HTML report; None writes none.

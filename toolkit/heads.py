@@ -1,14 +1,16 @@
 """Heads: what a model's linear output means.
 
-Loss, metric, decision rule and probabilities travel together, because they are wrong apart: accuracy of one logit has
-its threshold at 0 and not at 0.5, and a margin is not a probability. A head is a value; a new one is a new `Head`.
+Loss, metric, decision rule and probabilities belong together: accuracy of one logit has its threshold at 0 and not at
+0.5, and a margin is not a probability. A head is a value; to add one, make a `Head`.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,15 +28,16 @@ __all__ = ["DEFAULT_HEADS", "HEADS", "Head", "get_head"]
 class Head:
     """What the scores of a model mean for one task.
 
-    Targets are class ids (multiclass), 0 and 1 (binary, multilabel) or standardised numbers (regression); a loss that
-    wants -1 and +1 makes them itself.
+    Targets are class ids (multiclass), 0 and 1 (binary, multilabel) or standardized numbers (regression); a loss that
+    needs -1 and +1 converts them itself.
 
     Attributes:
-        name: The word a user types, such as ``"softmax"``.
+        name: Its name in options, such as ``"softmax"``.
         task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        loss: Makes the Keras loss on raw scores; a cross-entropy's may take ``label_smoothing``.
+        loss: Function that returns the Keras loss on raw scores; for a cross-entropy it may take ``label_smoothing``.
         link: How scores become probabilities: ``"sigmoid"``, ``"softmax"``, or None where they don't.
-        about: A sentence for the report: the loss in words.
+        about: The loss in words, for the report.
+        constant_loss: The loss of the best constant answer, where it does not depend on the data.
 
     Example:
         >>> head = get_head("multiclass", "softmax")
@@ -49,6 +52,19 @@ class Head:
     loss: Callable[..., keras.losses.Loss]
     link: str | None
     about: str
+    constant_loss: float | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What one score is: ``"a number"``, ``"a margin"`` or ``"a logit"``."""
+        if self.task == "regression":
+            return "a number"
+        return "a margin" if self.link is None else "a logit"
+
+    @property
+    def margin(self) -> float | None:
+        """The lead that a max-margin loss requires of the right score; None for other losses."""
+        return getattr(self.loss(), "delta", None) if self.meaning == "a margin" else None
 
     @property
     def metric(self) -> str:
@@ -59,7 +75,7 @@ class Head:
     def decision(self) -> str:
         """The decision rule in words."""
         return {
-            "regression": "the score itself, back in the target's own units",
+            "regression": "the score itself, converted back to the target's units",
             "binary": "the second class where the score is above 0",
             "multiclass": "the class with the largest score",
             "multilabel": "each label whose score is above 0",
@@ -77,11 +93,11 @@ class Head:
         }[self.link]
 
     def decide(self, scores: NDArray[Any], threshold: float = 0.0) -> NDArray[Any]:
-        """Turn raw scores (n, units) into decisions.
+        """Return the decisions of raw scores (n, units).
 
         Args:
             scores: Raw scores, shape (n, units).
-            threshold: Above which score a row is of the second class; for binary only.
+            threshold: For binary: the score above which a row is of the second class.
 
         Returns:
             Regression: the scores, (n, units). Binary: 0 or 1, (n,). Multiclass: class ids, (n,). Multilabel: 0 or 1,
@@ -96,13 +112,13 @@ class Head:
         return (scores > 0).astype(np.int64)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64] | None:
-        """Turn raw scores (n, units) into probabilities in float64, or None where the head has none.
+        """Return the probabilities of raw scores (n, units) in float64, or None where the head has none.
 
         Args:
             scores: Raw scores, shape (n, units).
 
         Returns:
-            Binary: (n,), of the second class. Multiclass: (n, classes), each row sums to 1. Multilabel: (n, labels).
+            Binary: (n,), for the second class. Multiclass: (n, classes), each row sums to 1. Multilabel: (n, labels).
         """
         if self.link is None:
             return None
@@ -115,12 +131,12 @@ class Head:
         return probability[:, 0] if self.task == "binary" else probability
 
     def measure(self, y_true: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None = None) -> float:
-        """Compute `metric` of encoded targets and raw scores, for the curve of an epoch.
+        """Return `metric` of encoded targets and raw scores, for the curve over the epochs.
 
         Args:
             y_true: Encoded targets.
             scores: Raw scores, shape (n, units).
-            scale: Standard deviations that take regression scores back to the target's units, shape (units,).
+            scale: Standard deviations of regression targets in the user's units, shape (units,).
         """
         if self.task == "regression":
             error = (scores.astype(np.float64) - y_true) * (1.0 if scale is None else scale)
@@ -129,13 +145,13 @@ class Head:
         return float(wrong.mean()) if self.task == "multilabel" else float(1.0 - wrong.mean())
 
     def smoothed(self, share: float) -> keras.losses.Loss:
-        """Return the loss with a share of each target spread over all classes, which only a cross-entropy has.
+        """Return the loss with a share of each target spread over all classes, which needs a cross-entropy.
 
         Args:
             share: 0 to below 1; 0 is the loss itself.
 
         Raises:
-            DataError: The share is out of its range, or the loss is no cross-entropy.
+            DataError: The share is out of its range, or the loss is not a cross-entropy.
 
         References:
             Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
@@ -145,7 +161,7 @@ class Head:
         if not share:
             return self.loss()
         if not self.can_be_smoothed:
-            raise DataError(f"label_smoothing is for cross-entropy, and the loss of '{self.name}' is another.")
+            raise DataError(f"label_smoothing is for cross-entropy, and the head '{self.name}' has none: leave it out.")
         return self.loss(label_smoothing=share)
 
     @property
@@ -164,110 +180,69 @@ class Head:
         return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
 
 
-def _squared() -> keras.losses.Loss:
-    import keras
-
-    return keras.losses.MeanSquaredError()
-
-
-def _absolute() -> keras.losses.Loss:
-    import keras
-
-    return keras.losses.MeanAbsoluteError()
-
-
-def _huber() -> keras.losses.Loss:
-    import keras
-
-    return keras.losses.Huber()
+def _loss(module: str, name: str, **options: Any) -> keras.losses.Loss:
+    """Make a loss; its module is imported only now, because Keras takes seconds to load."""
+    return getattr(importlib.import_module(module), name)(**options)
 
 
 def _logistic(label_smoothing: float = 0.0) -> keras.losses.Loss:
-    import keras
-
-    return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+    return _loss("keras.losses", "BinaryCrossentropy", from_logits=True, label_smoothing=label_smoothing)
 
 
 def _softmax(label_smoothing: float = 0.0) -> keras.losses.Loss:
-    import keras
-
-    if label_smoothing:  # Keras has none on class ids
-        from toolkit.losses import SoftmaxCrossentropy
-
-        return SoftmaxCrossentropy(label_smoothing=label_smoothing)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if label_smoothing:  # Keras's loss on class ids has none
+        return _loss("toolkit.losses", "SoftmaxCrossentropy", label_smoothing=label_smoothing)
+    return _loss("keras.losses", "SparseCategoricalCrossentropy", from_logits=True)
 
 
-def _binary_hinge() -> keras.losses.Loss:
-    from toolkit.losses import BinaryHinge
-
-    return BinaryHinge()
-
-
-def _binary_squared_hinge() -> keras.losses.Loss:
-    from toolkit.losses import BinaryHinge
-
-    return BinaryHinge(squared=True)
-
-
-def _squared_sigmoid() -> keras.losses.Loss:
-    from toolkit.losses import SquaredSigmoid
-
-    return SquaredSigmoid()
-
-
-def _multiclass_hinge() -> keras.losses.Loss:
-    from toolkit.losses import MulticlassHinge
-
-    return MulticlassHinge()
-
-
-def _multiclass_squared_hinge() -> keras.losses.Loss:
-    from toolkit.losses import MulticlassHinge
-
-    return MulticlassHinge(squared=True)
-
+_squared, _absolute, _huber = (
+    partial(_loss, "keras.losses", name) for name in ("MeanSquaredError", "MeanAbsoluteError", "Huber")
+)
+_binary_hinge, _multiclass_hinge = (
+    partial(_loss, "toolkit.losses", name) for name in ("BinaryHinge", "MulticlassHinge")
+)
+_binary_squared_hinge, _multiclass_squared_hinge = (
+    partial(hinge, squared=True) for hinge in (_binary_hinge, _multiclass_hinge)
+)
 
 _CROSS_ENTROPY = "cross-entropy, computed from the raw scores (logits)"
-
 _MARGIN = "max-margin (hinge, SVM): the distance by which {} misses a lead of 1{}"
-_ONE, _SUM = "the score", "the true class's score over each wrong one's"
+_SCORE, _LABEL = "the score", "the score of each label"
+_LEAD = "the true class's score over each wrong one's"
+_STANDARDIZED = "of the standardized target"
 
-#: Every head by task and word; the first of a task is its default.
+#: Every head by task and name; the first of a task is its default.
 HEADS: dict[tuple[str, str], Head] = {
     (head.task, head.name): head
     for head in (
-        Head("squared", "regression", _squared, None, "mean squared error of the standardised target"),
-        Head("absolute", "regression", _absolute, None, "mean absolute error of the standardised target"),
+        Head("squared", "regression", _squared, None, f"mean squared error {_STANDARDIZED}", constant_loss=1.0),
+        Head("absolute", "regression", _absolute, None, f"mean absolute error {_STANDARDIZED}"),
         Head(
             "huber",
             "regression",
             _huber,
             None,
-            "Huber loss of the standardised target: squared up to one standard deviation of the target, linear beyond",
+            f"Huber loss {_STANDARDIZED}: squared up to one standard deviation of the target, linear beyond",
         ),
         Head("logistic", "binary", _logistic, "sigmoid", _CROSS_ENTROPY),
-        Head("hinge", "binary", _binary_hinge, None, _MARGIN.format(_ONE, "")),
-        Head("squared_hinge", "binary", _binary_squared_hinge, None, _MARGIN.format(_ONE, ", squared")),
+        Head("hinge", "binary", _binary_hinge, None, _MARGIN.format(_SCORE, "")),
+        Head("squared_hinge", "binary", _binary_squared_hinge, None, _MARGIN.format(_SCORE, ", squared")),
         Head(
             "squared_sigmoid",
             "binary",
-            _squared_sigmoid,
+            partial(_loss, "toolkit.losses", "SquaredSigmoid"),
             "sigmoid",
-            "squared error of the sigmoid, whose gradient dies where the score is wrong and large: for comparison only",
+            "squared error of the sigmoid, whose gradient vanishes where the score is large and wrong: for comparison "
+            "only",
         ),
         Head("softmax", "multiclass", _softmax, "softmax", _CROSS_ENTROPY),
-        Head("hinge", "multiclass", _multiclass_hinge, None, _MARGIN.format(_SUM, ", summed")),
-        Head("squared_hinge", "multiclass", _multiclass_squared_hinge, None, _MARGIN.format(_SUM, ", squared, summed")),
-        Head("logistic", "multilabel", _logistic, "sigmoid", f"{_CROSS_ENTROPY}, averaged over the labels"),
-        Head("hinge", "multilabel", _binary_hinge, None, _MARGIN.format(f"{_ONE} of each label", "")),
+        Head("hinge", "multiclass", _multiclass_hinge, None, _MARGIN.format(_LEAD, ", summed")),
         Head(
-            "squared_hinge",
-            "multilabel",
-            _binary_squared_hinge,
-            None,
-            _MARGIN.format(f"{_ONE} of each label", ", squared"),
+            "squared_hinge", "multiclass", _multiclass_squared_hinge, None, _MARGIN.format(_LEAD, ", squared, summed")
         ),
+        Head("logistic", "multilabel", _logistic, "sigmoid", f"{_CROSS_ENTROPY}, averaged over the labels"),
+        Head("hinge", "multilabel", _binary_hinge, None, _MARGIN.format(_LABEL, "")),
+        Head("squared_hinge", "multilabel", _binary_squared_hinge, None, _MARGIN.format(_LABEL, ", squared")),
     )
 }
 
@@ -275,20 +250,20 @@ DEFAULT_HEADS = {"regression": "squared", "binary": "logistic", "multiclass": "s
 
 
 def get_head(task: str, head: str | Head) -> Head:
-    """Return the head of a task by its word, or the given `Head` itself.
+    """Return the head of a task by its name, or a `Head` itself once its task is checked.
 
     Args:
         task: The task.
-        head: A word of `HEADS`, or a `Head` of this task.
+        head: A name of `HEADS`, or a `Head` for this task.
 
     Raises:
-        DataError: The word is unknown for this task, or the head is for another task.
+        DataError: The name is unknown for this task, or the head is for another task.
     """
     if isinstance(head, Head):
         if head.task != task:
             raise DataError(f"head '{head.name}' is for {head.task}, and this is {task}.")
         return head
-    known = [name for (of, name) in HEADS if of == task]
+    known = [name for (head_task, name) in HEADS if head_task == task]
     if head not in known:
-        raise DataError(f"head {head!r} is not one for {task} (known: {', '.join(known)}).{nearest(head, known)}")
+        raise DataError(f"head {head!r} is not known for {task} (known: {', '.join(known)}).{nearest(head, known)}")
     return HEADS[task, head]

@@ -54,8 +54,8 @@ class _ScoreLoss(keras.losses.Loss):
         given = keras.backend.standardize_dtype(y_pred.dtype)
         return ops.cast(self._rows(y_true, ops.cast(y_pred, _wide(given))), given)
 
-    #: Whether targets are class ids, one a row.
-    _sparse = True
+    from_logits = True  # for the audit: it takes raw scores
+    _sparse = True  # targets are class ids, one per row
 
     def _rows(self, y_true: Any, scores: Any) -> Any:
         raise NotImplementedError
@@ -287,6 +287,8 @@ class SquaredSigmoid(keras.losses.Loss):
         >>> round(float(SquaredSigmoid()([[1.0]], [[0.0]])), 4)
         0.25
     """
+
+    from_logits = True
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str = "squared_sigmoid", dtype: Any = None

@@ -33,7 +33,7 @@ IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
 #: The heads that `compare` takes; the others are set against the first.
 COMPARED: dict[str, tuple[str, ...]] = {
     "regression": ("squared", "absolute", "huber"),
-    "binary": ("logistic", "hinge", "squared_hinge", "squared_sigmoid"),
+    "binary": ("logistic", "hinge", "squared_hinge"),
     "multiclass": ("softmax", "hinge", "squared_hinge"),
     "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
 }

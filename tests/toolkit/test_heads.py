@@ -14,6 +14,7 @@ from toolkit.heads import (
     Head,
     get_head,
 )
+from toolkit.losses import BinaryHinge
 
 SCORES = np.random.default_rng(0).normal(scale=3, size=(50, 4))
 
@@ -88,6 +89,21 @@ def test_a_head_of_ones_own_is_a_value_of_a_few_lines():
     assert get_head("regression", poisson) is poisson
     with pytest.raises(DataError, match="for regression, and this is binary"):
         get_head("binary", poisson)
+
+
+def test_a_head_says_what_its_scores_mean_and_which_margin_its_loss_requires():
+    found = {key: (head.meaning, head.margin) for key, head in HEADS.items()}
+    assert found["multiclass", "softmax"] == ("a logit", None)
+    assert found["binary", "hinge"] == found["multiclass", "squared_hinge"] == ("a margin", 1.0)
+    assert found["regression", "huber"] == ("a number", None)  # its delta is no margin
+    own = Head("soft", "binary", lambda: BinaryHinge(delta=0.5), None, "a margin of one half")
+    assert own.margin == 0.5
+
+
+def test_the_loss_of_the_best_constant_answer_is_the_variance_of_standardized_targets():
+    head, y = get_head("regression", "squared"), SCORES[:, :1]
+    standardized = (y - y.mean()) / y.std()
+    assert float(head.loss()(standardized, np.zeros_like(y))) == pytest.approx(head.constant_loss, rel=1e-5)
 
 
 def test_an_unknown_head_names_the_nearest():

@@ -67,8 +67,6 @@ class Output:
     @property
     def takes_logits(self) -> bool | None:
         """Whether the loss takes raw scores; None where that means nothing."""
-        if self.loss_name in ("softmax_crossentropy", "multiclass_hinge", "binary_hinge", "squared_sigmoid"):
-            return True
         given = _from_logits(self.loss)
         if given is None and "crossentropy" in self.loss_name:
             return False

@@ -124,8 +124,7 @@ def audit(subject: Run | keras.Model, x: Any = None, y: NDArray[Any] | None = No
             some = np.linspace(0, rows - 1, min(most, rows)).round().astype(int)
             scores, y = run.outcome.scores[some], _encoded(run)[some]
         activation = "linear"
-        none = "a number" if run.task == "regression" else "a margin"
-        none = none if link is None else None
+        none = run.head.meaning if link is None else None
     else:
         output = outputs[0]
         loss, link, activation = output.loss, output.link, output.activation

@@ -29,7 +29,6 @@ from toolkit.report.summary.contrasts import (
     disagreement,
     first_trials,
     jiggle,
-    margin_asked,
     margins_of,
     regions,
 )
@@ -149,7 +148,7 @@ def _contender(comparison: Comparison, label: str) -> dict[str, Any]:
         "loss": first.head.about,
         "decision": first.head.decision,
         "link": first.head.link,
-        "margin": margin_asked(first.head),
+        "margin": first.head.margin,
         "networks": len(comparison.target.columns) if first.run is None and comparison.task == "multilabel" else 1,
         "probabilities": _probabilities(first),
         "parameters": first.parameters,
@@ -340,7 +339,7 @@ def _margins(comparison: Comparison) -> list[dict[str, Any] | None]:
         if any(trial.outcome.scores is None for trial in trials):
             described.append(None)
             continue
-        values, delta = np.concatenate([margins_of(trial.outcome) for trial in trials]), margin_asked(trials[0].head)
+        values, delta = np.concatenate([margins_of(trial.outcome) for trial in trials]), trials[0].head.margin
         described.append(
             {
                 "counted": len(values),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolkit.heads import Head
     from toolkit.runs.comparison import Comparison, Trial
 
-__all__ = ["confidence_of", "disagreement", "first_trials", "jiggle", "margin_asked", "margins_of", "regions"]
+__all__ = ["confidence_of", "disagreement", "first_trials", "jiggle", "margins_of", "regions"]
 
 _Reals = NDArray[np.float64]
 
@@ -38,14 +38,6 @@ POINTS = 200  # test rows drawn in it
 def first_trials(comparison: Comparison) -> list[Trial]:
     """The trials of the first seed, in the order of the contenders."""
     return [comparison.trials[label, comparison.seeds[0]] for label in comparison.labels]
-
-
-def margin_asked(head: Head) -> float | None:
-    """Return the margin that a head's loss asks for, or None where it asks for none."""
-    if head.link is not None or head.task == "regression":
-        return None
-    delta = getattr(head.loss(), "delta", None)
-    return None if delta is None else float(delta)
 
 
 def confidence_of(outcome: Outcome) -> tuple[_Reals, NDArray[np.bool_]]:
@@ -195,7 +187,7 @@ def jiggle(comparison: Comparison) -> dict[str, Any] | None:
     trials = [trial for trial in first_trials(comparison) if trial.outcome.scores is not None]
     if not trials:
         return None
-    deltas = [margin_asked(trial.head) for trial in trials]
+    deltas = [trial.head.margin for trial in trials]
     chooser = next((i for i, delta in enumerate(deltas) if delta is not None), 0)
     delta = deltas[chooser] or 1.0
     margin = margins_of(trials[chooser].outcome)

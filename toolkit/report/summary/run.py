@@ -402,8 +402,8 @@ def _guess(run: Run) -> float | None:
     """Return the loss of one constant answer for every row, where it is known: where the curves should start from."""
     if run.settings.get("weights") or run.settings.get("training", {}).get("label_smoothing"):
         return None
-    if run.head.name == "squared":
-        return 1.0  # of a standardised target
+    if run.head.constant_loss is not None:
+        return run.head.constant_loss
     if run.head.link is not None and "dummy" in run.table and "log_loss" in run.table.index:
         value = float(run.table.loc["log_loss", "dummy"])
         return value if math.isfinite(value) else None
