@@ -43,7 +43,7 @@ def train(
             is that of images, which gets wider and is trained longer.
         seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
         report: Where to write the HTML report; None writes none.
-        options: Passed on by name to where they act: `toolkit.data.dataset.prepare`,
+        options: Passed on by name to where they act: `toolkit.data.prepare.prepare`,
             `toolkit.data.encoding.Encoder.fit`, `toolkit.data.target.Target.fit`,
             `toolkit.data.row_weights.row_weights`, the builder `toolkit.builders.mlp` (of images `cnn`) and
             `toolkit.training.fit`. ``build`` takes another builder, by word or as a function of

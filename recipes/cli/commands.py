@@ -16,7 +16,7 @@ from toolkit import DataError, __version__
 
 if TYPE_CHECKING:
     from recipes.workflow.options import Option
-    from toolkit.data.dataset import Table
+    from toolkit.data.dataset import SplitData
     from toolkit.runs.comparison import Comparison
     from toolkit.runs.run import Run
 
@@ -129,9 +129,9 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
 
 def _to_predict(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
     """Read the rows, and of pictures their names; what was done to them is said on standard error."""
-    from toolkit.data.dataset import read
     from toolkit.data.images.files import Form, read_pictures
     from toolkit.data.images.stack import ImageEncoder
+    from toolkit.data.read import read
 
     table, *others = data
     if isinstance(run.encoder, ImageEncoder):
@@ -449,9 +449,9 @@ def _show(run: Run) -> None:
     _show_notes(run.data)
 
 
-def _show_notes(table: Table | None) -> None:
+def _show_notes(table: SplitData | None) -> None:
     """Say what was done to images, such as which of them can't be read."""
-    for note in table.notes if table is not None and table.pixels is not None else ():
+    for note in table.notes if table is not None and table.features.pixels is not None else ():
         click.echo(f"  Note: {note}")
 
 

@@ -18,8 +18,8 @@ from recipes.lessons.tools.rows import error, error_name, prepare
 from toolkit import builders
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number, percent
-from toolkit.data import dataset as tables
-from toolkit.data.dataset import Table
+from toolkit.data import prepare as preparing
+from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
 from toolkit.data.target import Target, labels_of
 from toolkit.heads import DEFAULT_HEADS, get_head
@@ -160,31 +160,29 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
 class _Stream:
     """A table as a stream: rows to begin with, parts of equal size, rows to test on, and the truth before and after."""
 
-    def __init__(self, table: Table, after: pd.DataFrame, seed: int, said: str) -> None:
+    def __init__(self, table: SplitData, after: pd.DataFrame, seed: int, said: str) -> None:
         rng = np.random.default_rng((seed, 2))
         known = np.concatenate([table.parts["train"], table.parts["validation"]])
         rows = rng.permutation(known)[:MOST]
         size = len(rows) * 4 // 5 // PARTS
         if not size:
-            raise DataError(f"{table.name} has {len(table.frame)} rows; a stream of {PARTS} parts needs 60 or more.")
+            raise DataError(f"{table.name} has {table.rows} rows; a stream of {PARTS} parts needs 60 or more.")
         begin = len(rows) - size * PARTS
         self.table, self.seed, self.said = table, seed, said
         self.order, self.begin = rows, rows[:begin]
         self.gone = begin + size * np.arange(PARTS + 1)
         self.test = rng.permutation(table.parts["test"])[:TESTED]
-        self.encoder = Encoder.fit(
-            table.frame.iloc[self.begin], table.columns, table.source_columns, scaling="smooth", pieces=0
-        )
-        self.target = Target.fit(table.target, self.begin, table.task, table.source_rows)
+        self.encoder = Encoder.fit(table.features.take(self.begin), scaling="smooth", pieces=0)
+        self.target = Target.fit(table.target_frame, self.begin, table.task, table.source_rows)
         self.head = get_head(table.task, DEFAULT_HEADS[table.task])
-        self.x = self.encoder.transform(table.frame)
-        self.truths = (table.target, after)
+        self.x = self.encoder.encode(table.features)
+        self.truths = (table.target_frame, after)
         self.y = [self.target.encode(truth) for truth in self.truths]
 
     def part(self, place: int) -> pd.DataFrame:
         """Return the rows of one part with their answers, as they come by."""
         rows = self.order[self.gone[place] : self.gone[place + 1]]
-        return self.table.frame.iloc[rows].join(self.truths[place >= TURN].iloc[rows])
+        return self.table.features.frame.iloc[rows].join(self.truths[place >= TURN].iloc[rows])
 
     def learned(self, rows: NDArray[np.int64], gone: int) -> keras.Sequential:
         """Return a network trained in a batch on rows, of which all but the last `gone` were met before the turn."""
@@ -265,14 +263,14 @@ def _of_the_moment(errors: Floats) -> Floats:
 
 def _example(seed: int) -> _Stream:
     frame = moving_disc(MOST * 5 // 4, seed)
-    table = tables.prepare(frame.drop(columns="later"), "inside", task="binary", seed=seed)
+    table = preparing.prepare(frame.drop(columns="later"), "inside", task="binary", seed=seed)
     after = frame[["later"]].iloc[table.source_rows - 1].reset_index(drop=True).set_axis(["inside"], axis=1)
     return _Stream(table, after, seed, f"generated points of a plane, {number(len(frame))} rows; seed {seed}")
 
 
 def _own(data: Any, target: str | None, task: str, seed: int) -> _Stream:
     table = prepare(data, target=target, task=task, seed=seed)
-    truth = table.target
+    truth = table.target_frame
     if task == "regression":
         after, change = 2 * truth.mean() - truth, "every number is mirrored at the mean"
     else:
@@ -280,7 +278,7 @@ def _own(data: Any, target: str | None, task: str, seed: int) -> _Stream:
         names = dict(zip(labels, labels[1:] + labels[:1], strict=True))
         after = truth.apply(lambda column: column.map(names).astype(column.dtype))
         change = "each class takes the name of the next"
-    said = f"{table.name}, {number(len(table.frame))} rows; from the middle of the stream on {change}; seed {seed}"
+    said = f"{table.name}, {number(table.rows)} rows; from the middle of the stream on {change}; seed {seed}"
     return _Stream(table, after, seed, said)
 
 

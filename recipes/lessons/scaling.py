@@ -60,7 +60,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     if data is None:
         data, target = samples.path("wine"), "grower"
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
-    numbers = [column.name for column in rows.table.columns if column.kind == "number"]
+    numbers = [column.name for column in rows.table.features.columns if column.kind == "number"]
     if not numbers:
         raise DataError("the table has no column of numbers, and numbers are what is scaled.")
     parts = {way: _scaled(rows, word) for way, word in SCALED.items()}
@@ -126,24 +126,23 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
 
 def _scaled(rows: Rows, word: str | None) -> dict[str, Matrix]:
     """Return the rows of each part with the numbers scaled in one way, and all else as it is."""
-    table = rows.table
+    features, train = rows.table.features, rows.table.parts["train"]
     if word is not None:
-        train = table.frame.iloc[table.parts["train"]]
-        encoder = Encoder.fit(train, table.columns, table.source_columns, scaling=word)
-        return {part: encoder.transform(table.frame.iloc[places]) for part, places in rows.positions.items()}
+        encoder = Encoder.fit(features.take(train), scaling=word)
+        return {part: encoder.encode(features.take(places)) for part, places in rows.positions.items()}
     raw = {part: x.copy() for part, x in rows.x.items()}
-    middle = table.frame.iloc[table.parts["train"]].median(numeric_only=True)
-    for column in table.columns:
+    middle = features.frame.iloc[train].median(numeric_only=True)
+    for column in features.columns:
         if column.kind == "number":
             slot = rows.encoder.names.index(column.name)
-            filled = table.frame[column.name].fillna(middle[column.name]).to_numpy()
+            filled = features.frame[column.name].fillna(middle[column.name]).to_numpy()
             for part, places in rows.positions.items():
                 raw[part][:, slot] = filled[places]
     return raw
 
 
 def _spread(rows: Rows, numbers: list[str]) -> pd.DataFrame:
-    train = rows.table.frame[numbers].iloc[rows.table.parts["train"]]
+    train = rows.table.features.frame[numbers].iloc[rows.table.parts["train"]]
     frame = pd.DataFrame({"mean": train.mean(), "standard deviation": train.std(ddof=0)})
     return frame.assign(**{"range": train.max() - train.min()}).rename_axis("column")
 

@@ -120,7 +120,7 @@ def _the(name: str) -> str:
 def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None, seed: int) -> tuple[_Plane, str]:
     """Return two columns of a user's table, scaled."""
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS, tasks=("multiclass", "binary"))
-    numbers = [column.name for column in rows.table.columns if column.kind == "number"]
+    numbers = [column.name for column in rows.table.features.columns if column.kind == "number"]
     if columns is None:
         alone = {entry["name"]: entry["alone"] or 0.0 for entry in rows.table.describe()["columns"]}
         columns = sorted(numbers, key=lambda name: -alone.get(name, 0.0))[:2]

@@ -23,7 +23,7 @@ from toolkit import builders
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import duration, number
 from toolkit.data import split as splitting
-from toolkit.data.dataset import Table
+from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
 from toolkit.data.target import TASKS, Target
 from toolkit.evaluation.baselines import fit_baselines
@@ -163,7 +163,7 @@ def _curve(
     seeds = [(seed + draw) % 2**32 for draw in range(DRAWS)]
     splits = [prepare(data, target=wanted, task=task, seed=own) for own in seeds]
     name = name or splits[0].name
-    known = len(splits[0].frame) - len(splits[0].parts["test"])
+    known = splits[0].rows - len(splits[0].parts["test"])
     sizes = [size for size in ladder if size < 0.6 * known] or [known // 2]
     if sizes[-1] < ladder[-1]:
         sizes.append(min(known, ladder[-1]))
@@ -181,11 +181,11 @@ def _curve(
     return found.assign(**{RELATIVE: found["error"] / found["draw"].map(guessed)})
 
 
-def _part_of(table: Table, size: int, seed: int) -> Table:
+def _part_of(table: SplitData, size: int, seed: int) -> SplitData:
     """Return a table with so many rows to learn from, of each class its share, a fifth of them to stop by."""
     rng = np.random.default_rng((seed, 1))
     known = np.concatenate([table.parts["train"], table.parts["validation"]])
-    drawn = _in_proportion(table.target.iloc[known], table.task, rng)[: min(size, len(known))]
+    drawn = _in_proportion(table.target_frame.iloc[known], table.task, rng)[: min(size, len(known))]
     rows = known[drawn]
     rows = rows[rng.permutation(len(rows))]
     held = max(2, len(rows) // 5)
@@ -206,15 +206,13 @@ def _in_proportion(target: pd.DataFrame, task: str, rng: np.random.Generator) ->
     return shuffled[np.argsort(place.to_numpy(), kind="stable")]
 
 
-def _fit(table: Table, seed: int) -> dict[str, Outcome]:
+def _fit(table: SplitData, seed: int) -> dict[str, Outcome]:
     """Return what each model says about the test part."""
     parts = table.parts
-    encoder = Encoder.fit(
-        table.frame.iloc[parts["train"]], table.columns, table.source_columns, scaling="smooth", pieces=0
-    )
-    target = Target.fit(table.target, parts["train"], table.task, table.source_rows)
-    x = {part: encoder.transform(table.frame.iloc[rows]) for part, rows in parts.items()}
-    y = {part: target.encode(table.target.iloc[rows]) for part, rows in parts.items()}
+    encoder = Encoder.fit(table.features.take(parts["train"]), scaling="smooth", pieces=0)
+    target = Target.fit(table.target_frame, parts["train"], table.task, table.source_rows)
+    x = {part: encoder.encode(table.features.take(rows)) for part, rows in parts.items()}
+    y = {part: target.encode(table.target_frame.iloc[rows]) for part, rows in parts.items()}
     others = fit_baselines(table, encoder, target, seed=seed)
     head = get_head(table.task, DEFAULT_HEADS[table.task])
     asked = {"model": {"hidden": HIDDEN}, "training": {}, "ensemble": {}}
@@ -237,7 +235,7 @@ def _fit(table: Table, seed: int) -> dict[str, Outcome]:
     )
     seconds = time.perf_counter() - start
     scores = Scorer(trained.model)(x["test"])
-    truth = table.target.iloc[parts["test"]]
+    truth = table.target_frame.iloc[parts["test"]]
     if table.task == "regression":
         said, true = target.decode(scores).reshape(len(truth), -1), truth.to_numpy(float)
     else:

@@ -13,13 +13,13 @@ import pandas as pd
 from recipes.workflow import settings
 from recipes.workflow.train import (
     Asked,
-    Prepared,
     fit,
     prepare,
     read_options,
 )
 from toolkit.common.errors import DataError
-from toolkit.data.images.stack import holds_images
+from toolkit.data.dataset import Dataset
+from toolkit.data.images.stack import Images, holds_images
 from toolkit.data.target import Target
 from toolkit.evaluation.baselines import fit_baselines
 from toolkit.evaluation.metrics import Outcome
@@ -50,16 +50,17 @@ def compare(
     contenders = _contenders(task, heads)
     drawn = _seeds(seeds)
     trials: dict[tuple[str, int], Trial] = {}
-    prepared: dict[int, Prepared] = {}
+    datasets: dict[int, Dataset] = {}
+    seconds: dict[int, dict[str, float]] = {}
     for seed in drawn:
-        shared = prepare(task, data, target, test, seed, asked)
-        prepared[seed] = _on_one_stack(shared, prepared.get(drawn[0], shared))
-    for seed, shared in prepared.items():
+        dataset, seconds[seed] = prepare(task, data, target, test, seed, asked)
+        datasets[seed] = _on_one_stack(dataset, datasets.get(drawn[0], dataset))
+    for seed, dataset in datasets.items():
         for label, head in contenders.items():
             if label == SEPARATE:
-                trials[label, seed] = _separate(shared, head, asked, seed)
+                trials[label, seed] = _separate(dataset, head, asked, seed, seconds[seed])
             else:
-                trials[label, seed] = trial_of(label, seed, fit(shared, head, asked, seed))
+                trials[label, seed] = trial_of(label, seed, fit(dataset, head, asked, seed, seconds[seed]))
     first = next(run for trial in trials.values() if (run := trial.run) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
     comparison = Comparison(
@@ -67,9 +68,9 @@ def compare(
         list(contenders),
         drawn,
         trials,
-        {seed: shared.table for seed, shared in prepared.items()},
-        prepared[drawn[0]].target,
-        baseline_outcomes=_baselines(prepared) if asked.places["evaluation"].get("baselines", True) else {},
+        dict(datasets),
+        datasets[drawn[0]].target,
+        baseline_outcomes=_baselines(datasets) if asked.places["evaluation"].get("baselines", True) else {},
         settings=settings.calls(task, "compare", data, given, options)
         | first.settings
         | {"head": list(contenders), "seed": drawn},
@@ -107,47 +108,41 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
     raise DataError(f"seeds={seeds!r}: expected a number of seeds, 1 or more, or a list of different whole numbers.")
 
 
-def _on_one_stack(prepared: Prepared, first: Prepared) -> Prepared:
+def _on_one_stack(dataset: Dataset, first: Dataset) -> Dataset:
     """Let splits of the same images hold them once; only positions in them differ."""
-    own, shared = prepared.table.pixels, first.table.pixels
-    if own is None or shared is None or own is shared or not np.array_equal(own, shared):
-        return prepared
-    return dataclasses.replace(prepared, table=dataclasses.replace(prepared.table, pixels=shared))
+    own, shared = dataset.features, first.features
+    if not isinstance(own, Images) or not isinstance(shared, Images) or not np.array_equal(own.pixels, shared.pixels):
+        return dataset
+    return dataclasses.replace(dataset, features=shared)
 
 
-def _baselines(prepared: Mapping[int, Prepared]) -> dict[int, dict[str, Outcome]]:
+def _baselines(datasets: Mapping[int, Dataset]) -> dict[int, dict[str, Outcome]]:
     """Fit the baselines on the split of each seed; once for seeds that give them the same rows, as an own test does."""
     fitted: dict[tuple[bytes, bytes], dict[str, Outcome]] = {}
     found = {}
-    for seed, shared in prepared.items():
-        table = shared.table
+    for seed, dataset in datasets.items():
         # They learn from the training and validation rows together.
-        known = np.concatenate([table.parts["train"], table.parts["validation"]])
-        rows = np.sort(table.source_rows[known]).tobytes(), table.source_rows[table.parts["test"]].tobytes()
+        known = np.concatenate([dataset.parts["train"], dataset.parts["validation"]])
+        rows = np.sort(dataset.source_rows[known]).tobytes(), dataset.source_rows[dataset.parts["test"]].tobytes()
         if rows not in fitted:
-            fitted[rows] = fit_baselines(table, shared.encoder, shared.target, seed=seed)
+            fitted[rows] = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
         found[seed] = fitted[rows]
     return found
 
 
-def _separate(prepared: Prepared, head: Head, asked: Asked, seed: int) -> Trial:
+def _separate(dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_before: Mapping[str, float]) -> Trial:
     """Train one network a label, and put them together as one contender."""
-    table = prepared.table
     runs = []
-    for place, name in enumerate(table.target.columns):
-        own = table.target[[name]]
-        alone = dataclasses.replace(
-            prepared,
-            table=dataclasses.replace(table, target=own),
-            target=Target.fit(own, prepared.parts["train"], table.task, table.source_rows),
-            y={part: y[:, [place]] for part, y in prepared.y.items()},
-        )
-        runs.append(fit(alone, head, asked, seed))
+    for name in dataset.target_frame.columns:
+        labels = dataset.target_frame[[name]]
+        target = Target.fit(labels, dataset.fit_parts["train"], dataset.task, dataset.source_rows)
+        one_label = dataclasses.replace(dataset, target_frame=labels, target=target)
+        runs.append(fit(one_label, head, asked, seed, seconds_before))
     outcomes = [run.outcome for run in runs if run.outcome is not None]
     scores = np.concatenate([np.asarray(outcome.scores) for outcome in outcomes], axis=1)
     seconds = sum(run.seconds["train"] for run in runs)
     outcome = Outcome(
-        table.task,
+        dataset.task,
         np.concatenate([outcome.y_true for outcome in outcomes], axis=1),
         np.concatenate([outcome.y_pred for outcome in outcomes], axis=1),
         np.concatenate([np.asarray(outcome.probabilities) for outcome in outcomes], axis=1),

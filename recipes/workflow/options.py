@@ -47,8 +47,8 @@ def all_options(build: Callable[..., Any] | None = None, *, images: bool = False
         images: Leave out what is only for columns, and for a `cnn` what is only for dense networks.
     """
     from toolkit import builders
-    from toolkit.data.dataset import prepare
     from toolkit.data.encoding import Encoder
+    from toolkit.data.prepare import prepare
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
     from toolkit.training.options import Options

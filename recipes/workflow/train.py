@@ -18,11 +18,10 @@ from recipes.workflow.options import all_options, route
 from toolkit import builders
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import options_of
-from toolkit.data import dataset as tables
-from toolkit.data.dataset import Table
+from toolkit.data import prepare as preparing
+from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.encoding import Encoder
-from toolkit.data.images.stack import ImageEncoder, holds_images
-from toolkit.data.row_weights import row_weights
+from toolkit.data.images.stack import ImageEncoder, Images, holds_images
 from toolkit.data.target import Target
 from toolkit.evaluation import baselines, calibration, metrics
 from toolkit.evaluation.verdicts import read_baselines
@@ -34,7 +33,7 @@ from toolkit.training.scoring import Scorer
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Asked", "Prepared", "fit", "prepare", "read_options", "train"]
+__all__ = ["Asked", "fit", "prepare", "read_options", "train"]
 
 
 @dataclass(frozen=True)
@@ -45,46 +44,27 @@ class Asked:
     effort: str
     places: dict[str, dict[str, Any]]
 
-    def networks(self, table: Table) -> int:
+    def networks(self, data: SplitData) -> int:
         """Return how many networks are trained on a table."""
-        own = self.build is not builders.mlp or table.pixels is not None
+        own = self.build is not builders.mlp or isinstance(data.features, Images)
         return defaults.networks(self.effort, self.places, own=own)
 
-    def encoding(self, table: Table) -> dict[str, Any]:
+    def encoding(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the encoding of a table's columns."""
-        numbers, rows = sum(column.kind == "number" for column in table.columns), len(table.parts["train"])
+        if isinstance(data.features, Images):
+            return {}
+        numbers, rows = sum(column.kind == "number" for column in data.features.columns), len(data.parts["train"])
         return defaults.encoding(self.places, rows, numbers, own=self.build is not builders.mlp)
 
-    def suited(self, head: Head, table: Table) -> dict[str, Any]:
+    def suited(self, head: Head, data: SplitData) -> dict[str, Any]:
         """Return what the recipe chooses for the training rows of a table where the user said nothing."""
-        rows = len(table.parts["train"])
-        if table.pixels is not None:
+        rows = len(data.parts["train"])
+        if isinstance(data.features, Images):
             builder = next((name for name, ours in builders.BUILDERS.items() if ours is self.build), "")
-            return defaults.choose_for_images(head, self.effort, self.places, rows, table.pixels.shape[1:], builder)
+            return defaults.choose_for_images(
+                head, self.effort, self.places, rows, data.features.pixels.shape[1:], builder
+            )
         return defaults.choose(head, self.effort, self.places, rows, own=self.build is not builders.mlp)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A table split and encoded: what heads that are compared share.
-
-    Several networks leave out a fold of the rows each: then ``parts`` holds as "train" all rows outside the test part,
-    as "validation" those of them that some network leaves out, and ``folds`` the fold of each row of the table.
-    """
-
-    table: Table
-    parts: dict[str, NDArray[np.int64]]
-    folds: NDArray[np.int64] | None
-    encoder: Encoder | ImageEncoder
-    target: Target
-    encoded: dict[str, NDArray[Any]]
-    y: dict[str, NDArray[Any]]
-    weights: dict[str, NDArray[np.float64] | None]
-    seconds: dict[str, float]
-
-    def x(self, part: str) -> NDArray[Any]:
-        """Return the inputs of a part: encoded columns, or images, which are taken from the table anew."""
-        return self.encoded[part] if self.table.pixels is None else self.table.features(self.parts[part])
 
 
 def train(
@@ -102,14 +82,14 @@ def train(
     """Train one network on a table or on images; the recipes' `train` functions say the rest."""
     asked = read_options(effort, options, images=holds_images(data))
     chosen = get_head(task, head)
-    prepared = prepare(task, data, target, test, seed, asked)
-    run = fit(prepared, chosen, asked, seed)
+    dataset, seconds = prepare(task, data, target, test, seed, asked)
+    run = fit(dataset, chosen, asked, seed, seconds)
     if asked.places["evaluation"].get("baselines", True):
         with _timed(run.seconds, "baselines"):
-            run.baselines = baselines.fit_baselines(prepared.table, prepared.encoder, prepared.target, seed=seed)
-            run.verdict = baselines.said_of_images(prepared.table)
+            run.baselines = baselines.fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
+            run.verdict = baselines.said_of_images(dataset)
     with _timed(run.seconds, "intervals"):
-        _judge(run, len(prepared.y["train"]), seed)
+        _judge(run, len(dataset.fit_parts["train"]), seed)
     given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     run.settings = settings.calls(task, "train", data, given, options) | run.settings
     if report is not None:
@@ -146,53 +126,49 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> As
     return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, known))
 
 
-def prepare(task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, asked: Asked) -> Prepared:
-    """Read, split and encode a table or images."""
+def prepare(
+    task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, asked: Asked
+) -> tuple[Dataset, dict[str, float]]:
+    """Read, split and encode a table or images; return the dataset and the seconds of each step."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
-        table = tables.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
+        split = preparing.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
     with _timed(seconds, "encode"):
-        parts, folds = _dealt(table, asked.networks(table))
-        rows = table.features(parts["train"])
-        encoded: dict[str, NDArray[Any]] = {}
-        if table.pixels is None:
-            encoder = Encoder.fit(rows, table.columns, table.source_columns, **asked.encoding(table))
-            encoded = {part: encoder.transform(table.features(positions)) for part, positions in parts.items()}
-        else:
-            encoder = ImageEncoder.fit(rows)
-        coded = Target.fit(table.target, parts["train"], task, table.source_rows, **asked.places["target"])
-        weights = row_weights(table, coded, **asked.places["weights"])
-        return Prepared(
-            table,
-            parts,
-            folds,
-            encoder,
-            coded,
-            encoded,
-            {part: coded.encode(table.target.iloc[positions]) for part, positions in parts.items()},
-            {part: None if weights is None else weights[positions] for part, positions in parts.items()},
-            seconds,
+        dataset = split.encode(
+            networks=asked.networks(split),
+            encoding=asked.encoding(split),
+            target=asked.places["target"],
+            **asked.places["weights"],
         )
+    return dataset, seconds
 
 
-def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bool | None = None) -> Run:
-    """Train networks with one head on a prepared table, calibrate on validation and evaluate on test rows.
+def fit(
+    dataset: Dataset,
+    head: Head,
+    asked: Asked,
+    seed: int,
+    seconds: Mapping[str, float],
+    *,
+    progress: bool | None = None,
+) -> Run:
+    """Train networks with one head on a dataset, calibrate on validation and evaluate on test rows.
 
     Args:
-        prepared: The table.
+        dataset: The data, split and encoded.
         head: What the scores mean.
         asked: The options.
         seed: Of the initial weights, dropout and the order of the rows; of several networks, the first one's.
+        seconds: The time of the steps before.
         progress: Overrides the option.
     """
-    table, y, weights = prepared.table, prepared.y, prepared.weights
-    suited, seeds = asked.suited(head, table), asked.networks(table)
+    suited, seeds = asked.suited(head, dataset), asked.networks(dataset)
     own = options_of(asked.build)
     model_options = suited["model"] | asked.places["model"]
-    encoder = prepared.encoder
+    encoder = dataset.encoder
     if isinstance(encoder, ImageEncoder) and "pixels" in own:
         model_options["pixels"] = (encoder.mean, encoder.deviation)
-    size = getattr(encoder, "shape", encoder.width), prepared.target.units
+    size = getattr(encoder, "shape", encoder.width), dataset.target.units
     models = [
         _build(asked.build, *size, model_options | ({"seed": seed + more} if "seed" in own else {}))
         for more in range(seeds)
@@ -200,55 +176,57 @@ def fit(prepared: Prepared, head: Head, asked: Asked, seed: int, *, progress: bo
     training_options = suited["training"] | asked.places["training"]
     if progress is not None:
         training_options["progress"] = progress
-    seconds = dict(prepared.seconds)
+    seconds = dict(seconds)
+    with _timed(seconds, "encode"):
+        x = {part: dataset.x(part) for part in ("train", "validation")}
     watched: dict[str, Any] = (
-        {"validation": (prepared.x("validation"), y["validation"], weights["validation"])}
-        if prepared.folds is None
-        else {"folds": prepared.folds[prepared.parts["train"]]}
+        {"validation": (x["validation"], dataset.y("validation"), dataset.weights("validation"))}
+        if dataset.folds is None
+        else {"folds": dataset.folds_of("train")}
     )
     with _timed(seconds, "train"):
         trained = training.fit(
             models if seeds > 1 else models[0],
             head,
-            prepared.x("train"),
-            y["train"],
+            x["train"],
+            dataset.y("train"),
             **watched,
-            sample_weight=weights["train"],
-            scale=prepared.target.scale,
+            sample_weight=dataset.weights("train"),
+            scale=dataset.target.scale,
             seed=seed,
             **training_options,
         )
     run = Run(
-        task=table.task,
+        task=dataset.task,
         head=head,
         model=trained.model,
         encoder=encoder,
-        target=prepared.target,
+        target=dataset.target,
         history=trained.history,
         best_epoch=trained.best_epoch,
         stopped=trained.stopped,
         seconds=seconds,
-        data=table,
+        data=dataset,
     )
     with _timed(seconds, "calibrate"):
-        scores = _unseen_scores(prepared, trained)
-        _calibrate(run, prepared, scores, asked.places["evaluation"].get("threshold"), seed)
+        scores = _unseen_scores(dataset, trained, x["validation"])
+        _calibrate(run, dataset, scores, asked.places["evaluation"].get("threshold"), seed)
     with _timed(seconds, "evaluate"):
-        tested = table.target.iloc[table.parts["test"]]
-        x = prepared.x("test")
-        run.outcome = run.outcome_of(run.raw_scores(x), tested, seconds["train"])
+        tested = dataset.target_frame.iloc[dataset.parts["test"]]
+        test_x = dataset.x("test")
+        run.outcome = run.outcome_of(run.raw_scores(test_x), tested, seconds["train"])
         run.metrics = metrics.evaluate(run.outcome)
         if trained.members is not None:
-            run.members = _each(run, trained.members, x, tested)
+            run.members = _each(run, trained.members, test_x, tested)
     run.settings = {
         "effort": asked.effort,
         "head": head.name,
         "seed": seed,
-        "data": {"source": table.name} | settings.shown(asked.places["data"]),
+        "data": {"source": dataset.name} | settings.shown(asked.places["data"]),
         "encoding": (
             encoder.to_dict()["images"]
             if isinstance(encoder, ImageEncoder)
-            else settings.resolved(Encoder.fit, asked.encoding(table))
+            else settings.resolved(Encoder.fit, asked.encoding(dataset))
         )
         | settings.resolved(Target.fit, asked.places["target"]),
         "weights": settings.shown(asked.places["weights"]),
@@ -267,38 +245,29 @@ def _each(run: Run, members: keras.Sequential, x: NDArray[Any], tested: pd.DataF
     return pd.DataFrame([metrics.evaluate(run.outcome_of(own, tested)) for own in scores])
 
 
-def _dealt(table: Table, networks: int) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64] | None]:
-    """Return the rows to learn from, to validate on and to test on, and the folds that several networks leave out."""
-    if networks == 1 or table.folds is None:
-        return table.parts, None
-    known = np.flatnonzero(table.folds >= 0)
-    left_out = known[table.folds[known] < networks]
-    return {"train": known, "validation": left_out, "test": table.parts["test"]}, table.folds
-
-
-def _unseen_scores(prepared: Prepared, trained: training.Training) -> NDArray[np.float32]:
+def _unseen_scores(dataset: Dataset, trained: training.Training, x: NDArray[Any]) -> NDArray[np.float32]:
     """Return raw scores of the validation rows, by networks that have not learned from them."""
-    x = prepared.x("validation")
-    if prepared.folds is None or trained.members is None:
+    folds = dataset.folds_of("validation")
+    if folds is None or trained.members is None:
         return Scorer(trained.model)(x)
     scores = Scorer(trained.members)(x)  # (rows, networks, units)
-    out = training.held_out(prepared.folds[prepared.parts["validation"]], scores.shape[1])
+    out = training.held_out(folds, scores.shape[1])
     return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _calibrate(
-    run: Run, prepared: Prepared, scores: NDArray[np.float32], threshold: str | float | None, seed: int
+    run: Run, dataset: Dataset, scores: NDArray[np.float32], threshold: str | float | None, seed: int
 ) -> None:
     """Fit on the validation rows what turns scores into probabilities, decisions or intervals."""
     if threshold is not None and run.task != "binary":
         raise DataError(f"threshold is for binary, and this is {run.task}.")
-    y = prepared.y["validation"]
+    y = dataset.y("validation")
     if run.task == "regression":
-        true = prepared.table.target.iloc[prepared.parts["validation"]].to_numpy(np.float64)
+        true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
         run.residuals = np.sort(np.abs(run.target.decode(scores).reshape(true.shape) - true), axis=0)
         return
     truth = y.astype(np.int64)[:, 0] if run.task == "binary" else y.astype(np.int64)
-    weights = prepared.weights["validation"]
+    weights = dataset.weights("validation")
     run.calibration = calibration.fit(run.task, run.head.link, scores, truth, seed=seed, sample_weight=weights)
     if isinstance(threshold, str):
         run.threshold = calibration.choose_threshold(scores, truth, threshold, sample_weight=weights)
@@ -357,4 +326,4 @@ def _judge(run: Run, rows: int, seed: int) -> None:
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
-    seconds[stage] = time.perf_counter() - start
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -50,13 +50,13 @@ def options(change: dict[str, Any], network: dict[str, Any], task: str, rows: in
 
 def error(name: str, seed: int, change: dict[str, Any], network: dict[str, Any]) -> tuple[float, float]:
     """Train on one table; return the error on its test rows (as in the bench of accuracy) and the seconds."""
-    from toolkit.data import dataset as tables
+    from toolkit.data import prepare as preparing
 
     rows = datasets.load(name)
     recipe = importlib.import_module(f"recipes.{rows.task}")
     target = rows.target if rows.task == "multilabel" else rows.target[0]
-    table = tables.prepare(rows.frame, rows.target, task=rows.task, test=rows.test_pair, seed=seed)
-    numbers = sum(column.kind == "number" for column in table.columns)
+    table = preparing.prepare(rows.frame, rows.target, task=rows.task, test=rows.test_pair, seed=seed)
+    numbers = sum(column.kind == "number" for column in table.features.columns)
     run = recipe.train(
         rows.frame,
         target=target,

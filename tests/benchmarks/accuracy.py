@@ -47,9 +47,9 @@ def takes_part(peer: str, task: str, name: str) -> bool:
 
 def split(rows: datasets.Rows, seed: int) -> dict[str, list[int]]:
     """Return the positions of the recipes' own split; those of test rows count in the official test rows."""
-    from toolkit.data import dataset as tables
+    from toolkit.data import prepare as preparing
 
-    table = tables.prepare(rows.frame, rows.target, task=rows.task, test=rows.test_pair, seed=seed)
+    table = preparing.prepare(rows.frame, rows.target, task=rows.task, test=rows.test_pair, seed=seed)
     return {part: (table.source_rows[at] - 1).tolist() for part, at in table.parts.items()}
 
 

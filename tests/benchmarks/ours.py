@@ -264,7 +264,7 @@ def adult(effort: str, encoded: str | None = None) -> dict[str, Any]:
     if encoded is not None:
         table: Any = run.data
         at = np.concatenate([table.parts["train"], table.parts["validation"]])
-        x, y = run.encoder.transform(table.frame.iloc[at]), run.target.encode(table.target.iloc[at])
+        x, y = run.encoder.transform(table.features.frame.iloc[at]), run.target.encode(table.target_frame.iloc[at])
         np.savez(encoded, x=x, y=np.asarray(y).ravel().astype(np.int64))
     return {"call": call, "stages": run.seconds, "report": report}
 

@@ -114,7 +114,7 @@ def test_heads_are_compared_on_a_folder(shapes):
     assert shown["image"] == {"height": 8, "width": 8, "scale": 6}
     assert shown["rows"]
     for row in shown["rows"]:
-        assert np.array_equal(pixels_of(row["picture"]), table.pixels[table.image_names.index(row["file"])])
+        assert np.array_equal(pixels_of(row["picture"]), table.features.pixels[table.features.names.index(row["file"])])
     page = Page(render(content))
     assert [picture["src"] for picture in page.all("img")] == [row["picture"] for row in shown["rows"]]
     bare = Page(render(summarise_comparison(compared, rows=False)))

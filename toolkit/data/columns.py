@@ -6,7 +6,7 @@ import datetime
 import decimal
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
 
-__all__ = ["KINDS", "MISSING_TEXT", "Column", "coerce", "infer", "level", "listing", "rows_text"]
+__all__ = ["KINDS", "MISSING_TEXT", "Column", "Columns", "coerce", "infer", "level", "listing", "rows_text"]
 
 KINDS = ("number", "boolean", "category", "date")
 
@@ -495,3 +495,62 @@ def _framed(data: Any, columns: Sequence[Column], source_columns: Sequence[str],
     if len(columns) != len(source_columns):
         wanted += f" (or the {len(columns)} that are used)"
     raise DataError(f"{name} has {array.shape[1]} columns; the training data had {wanted}: {listing(source_columns)}.")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The usable feature columns of a table in canonical form (see `coerce`).
+
+    Attributes:
+        frame: The columns, shape (rows, columns), index 0 to n - 1.
+        columns: Their names and kinds, in order.
+        source_columns: All feature columns of the user's table, those set aside included.
+    """
+
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    source_columns: tuple[str, ...]
+    pixels = None
+    names = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, rows: np.ndarray) -> Columns:
+        """Return the rows that an index or a mask chooses."""
+        frame = self.frame.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows]
+        frame.index = pd.RangeIndex(len(frame))
+        return replace(self, frame=frame)
+
+    def append(self, others: Sequence[Columns]) -> Columns:
+        """Return these rows followed by those of other tables in the same form."""
+        if not others:
+            return self
+        return replace(self, frame=pd.concat([self.frame, *(other.frame for other in others)], ignore_index=True))
+
+    def same_rows(self) -> np.ndarray:
+        """Number the distinct rows by their first appearance.
+
+        Returns:
+            int64 of shape (rows,): equal numbers for rows with the same cells, whatever the order of the columns. A
+            missing cell equals a missing cell.
+
+        Example:
+            >>> frame = pd.DataFrame({"a": [1.0, 2.0, 1.0]})
+            >>> Columns(frame, (Column("a", "number"),), ("a",)).same_rows().tolist()
+            [0, 1, 0]
+        """
+        combined = np.zeros(len(self.frame), dtype=np.uint64)
+        for column in self.columns:
+            values = self.frame[column.name]
+            if column.kind == "category":
+                hashed = pd.util.hash_array(values.to_numpy(dtype=object, na_value=None))
+            elif column.kind == "date":
+                hashed = pd.util.hash_array(values.to_numpy().astype(np.int64))
+            else:
+                # Adding 0.0 makes one zero of the two, and NaNs of one kind.
+                numbers = values.to_numpy() + 0.0
+                hashed = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
+            combined = combined * np.uint64(6364136223846793005) + hashed
+            combined ^= combined >> np.uint64(29)
+        return pd.factorize(combined)[0].astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ _ALONE_COLUMNS = 200
 
 def describe(
     frame: pd.DataFrame,
-    columns: list[Column],
+    columns: Sequence[Column],
     target: pd.DataFrame,
     task: str,
     parts: dict[str, np.ndarray],
@@ -273,7 +274,7 @@ def _outcome(target: pd.DataFrame, task: str) -> np.ndarray:
 
 
 def _alone_scores(
-    frame: pd.DataFrame, columns: list[Column], target: pd.DataFrame, task: str, train: np.ndarray
+    frame: pd.DataFrame, columns: Sequence[Column], target: pd.DataFrame, task: str, train: np.ndarray
 ) -> tuple[dict[str, float], list[str]]:
     sentences = []
     if len(train) < 6:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -15,6 +14,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.columns import Column, assemble
+from toolkit.data.features import Features
 
 __all__ = ["SCALINGS", "Encoder"]
 
@@ -220,8 +220,9 @@ class Encoder:
 
     Example:
         >>> frame = pd.DataFrame({"age": [20.0, 40.0, np.nan], "sex": ["f", "m", "f"]})
-        >>> columns = [Column("age", "number"), Column("sex", "category")]
-        >>> encoder = Encoder.fit(frame, columns, ["age", "sex"], rare=1)
+        >>> from toolkit.data.columns import Columns
+        >>> columns = (Column("age", "number"), Column("sex", "category"))
+        >>> encoder = Encoder.fit(Columns(frame, columns, ("age", "sex")), rare=1)
         >>> encoder.names
         ['age', 'age is missing', 'sex = f', 'sex = m']
         >>> encoder.transform(frame).tolist()
@@ -237,9 +238,7 @@ class Encoder:
     @documented
     def fit(
         cls,
-        frame: pd.DataFrame,
-        columns: Sequence[Column],
-        source_columns: Sequence[str],
+        features: Features,
         *,
         scaling: Annotated[
             str,
@@ -270,12 +269,7 @@ class Encoder:
         """Learn the encoding from training rows.
 
         Args:
-            frame: Canonical columns of the training rows, shape (rows, columns).
-            columns: Their kinds.
-            source_columns: All feature columns of the user's table, set aside or not.
-
-        Returns:
-            The encoder.
+            features: The training rows.
 
         Raises:
             DataError: An unknown scaling, or no rows.
@@ -283,16 +277,17 @@ class Encoder:
         if scaling not in SCALINGS:
             hint = nearest(scaling, SCALINGS)
             raise DataError(f"scaling {scaling!r} is not known; expected one of {', '.join(SCALINGS)}.{hint}")
-        if len(frame) == 0:
+        if len(features) == 0:
             raise DataError("there are no training rows to learn the encoding from.")
         if isinstance(pieces, bool) or pieces != int(pieces) or pieces < 0:
             raise DataError(f"pieces={pieces} is not a whole number from 0.")
         for option, value in (("rare", rare), ("most_levels", most_levels)):
             if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
                 raise DataError(f"{option}={value} is not a whole number from 1.")
+        frame = features.frame
         rare = (5 if len(frame) >= 1_000 else 2) if rare is None else rare
         specs: list[_Spec] = []
-        for column in columns:
+        for column in features.columns:
             values = frame[column.name].to_numpy()
             if column.kind == "category":
                 specs.append(_Category.fit(values, rare, most_levels))
@@ -300,7 +295,7 @@ class Encoder:
                 specs.append(_Date.fit(values.astype("datetime64[ns]"), scaling))
             else:
                 specs.append(_Number.fit(values.astype(np.float64, copy=False), scaling, int(pieces)))
-        return cls(tuple(columns), tuple(source_columns), scaling, tuple(specs))
+        return cls(features.columns, features.source_columns, scaling, tuple(specs))
 
     @property
     def width(self) -> int:
@@ -331,6 +326,10 @@ class Encoder:
         """Return the same encoding with one slot a number, as a linear model has it."""
         specs = tuple(replace(spec, edges=()) if isinstance(spec, _Number) else spec for spec in self.specs)
         return replace(self, specs=specs)
+
+    def encode(self, features: Features) -> np.ndarray:
+        """Return the inputs of the network for rows of the dataset."""
+        return self.transform(features.frame)
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the matrix of canonical rows.

@@ -1,125 +1,75 @@
-"""Which columns a model can learn from: the others are set aside, each with its reason."""
+"""What columns and images have in common: the interface of a dataset's features, and of what encodes them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
-import pandas as pd
 
-from toolkit.common.errors import DataError
-from toolkit.data.columns import Column, infer, refuse_infinite
-from toolkit.data.source import Given
+if TYPE_CHECKING:
+    import pandas as pd
 
-__all__ = ["usable_columns"]
+    from toolkit.data.columns import Column
 
-_TEXT_LEVELS = 50
-_FEWEST_RUNNING = 10  # fewer numbers may run on by chance
+__all__ = ["FeatureEncoder", "Features"]
 
 
-def usable_columns(
-    given: Given, present: np.ndarray, *, keep: tuple[str, ...], categories: tuple[str, ...], apart: dict[str, str]
-) -> tuple[dict[str, np.ndarray], list[Column], dict[str, str], list[str]]:
-    """Type every column and set aside what a model can't use.
+class Features(Protocol):
+    """The features of some rows in canonical form: `Columns` or `Images`."""
 
-    Args:
-        given: The table.
-        present: Which of its rows have a target, shape (rows,).
-        keep: Columns kept although they would be set aside.
-        categories: Columns whose values are categories, whatever they look like.
-        apart: Columns that are no features, with the reason.
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The columns, shape (rows, columns), index 0 to n - 1; images have none."""
+        ...
 
-    Returns:
-        The values of each column that is used, of the rows with a target; those columns; the reason for each column
-        that is set aside; and sentences about what was noticed.
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The names and kinds of the columns, in order; images have none."""
+        ...
 
-    Raises:
-        DataError: No column is left, or one holds infinite numbers.
-    """
-    values: dict[str, np.ndarray] = {}
-    columns: list[Column] = []
-    set_aside: dict[str, str] = {}
-    notes: list[str] = []
-    running: list[tuple[Column, np.ndarray]] = []
-    seen: set[str] = set()
-    whole = bool(present.all())
-    labels = list(given.features.columns)
-    for place, name in enumerate(labels):
-        if name in seen:
-            copies = labels[: place + 1].count(name)
-            set_aside[f"{name} ({copies})"] = f"another column is named '{name}' too; the first one is used"
-            continue
-        seen.add(name)
-        if name in apart:
-            set_aside[name] = apart[name]
-            continue
-        column, cells, sentences = infer(given.features.iloc[:, place], name, category=name in categories)
-        if column is None:
-            set_aside[name] = sentences[0]
-            continue
-        if name not in keep and column.kind == "number" and _is_running(cells):
-            set_aside[name] = "a row number: its whole numbers run on by one"
-            running.append((column, cells))
-            continue
-        if not whole:
-            cells = cells[present]
-        reason = None if name in keep else _useless(cells, column, name in categories)
-        if reason is not None:
-            set_aside[name] = reason
-            continue
-        refuse_infinite(cells, column, given.name, given.rows[present])
-        columns.append(column)
-        values[name] = cells
-        notes += sentences
-    if not columns and running:
-        column, cells = running[0]
-        columns, values = [column], {column.name: cells[present]}
-        del set_aside[column.name]
-        notes.append(f"'{column.name}' looks like a row number, and is used because there is no other column.")
-    if not columns:
-        reasons = "; ".join(f"'{name}': {reason}" for name, reason in list(set_aside.items())[:5])
-        raise DataError(
-            f"no usable column is left in {given.name}. Set aside: {reasons or 'none, there is the target alone'}. "
-            "keep= takes the names of columns to use all the same."
-        )
-    return values, columns, set_aside, notes
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """All feature columns of the user's table, those set aside included; images have none."""
+        ...
+
+    @property
+    def pixels(self) -> np.ndarray | None:
+        """The images, shape (rows, height, width, channels); columns have none."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The file name of each image; empty where none is known."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the rows that an index or a mask chooses."""
+        ...
+
+    def append(self, others: Sequence[Any]) -> Self:
+        """Return these rows followed by others of the same form."""
+        ...
+
+    def same_rows(self) -> np.ndarray:
+        """Number the distinct rows by their first appearance, int64 of shape (rows,): equal rows, equal numbers."""
+        ...
 
 
-def _is_running(values: np.ndarray) -> bool:
-    """Tell whether numbers are whole, all different and without a gap."""
-    if len(values) < _FEWEST_RUNNING or np.isnan(values).any():
-        return False
-    low, high = float(values.min()), float(values.max())
-    if high - low != len(values) - 1 or not low.is_integer():
-        return False
-    if low >= 1800 and high <= 2100:  # a year in each row is a series, and the year says something
-        return False
-    return bool((np.diff(np.sort(values)) == 1).all())
+class FeatureEncoder(Protocol):
+    """What turns features into the inputs of a network, learned from training rows: `Encoder` or `ImageEncoder`."""
 
+    @property
+    def width(self) -> int:
+        """The number of inputs of a row."""
+        ...
 
-def _useless(values: np.ndarray, column: Column, forced: bool) -> str | None:
-    """Return why a column can't help a model, or None."""
-    if column.kind == "number" or column.kind == "boolean":
-        missing = np.isnan(values)
-        rest = values[~missing] if missing.any() else values
-        distinct = 0 if len(rest) == 0 else 1 if rest.min() == rest.max() else 2
-    else:
-        missing = np.asarray(pd.isna(values))
-        rest = values[~missing]
-        distinct = len(pd.unique(rest))
-    if distinct == 0:
-        return "every cell is missing"
-    if distinct == 1 and not missing.any():
-        return f"constant: every row holds {_shown(rest[0], column.kind)}"
-    if column.kind == "category" and not forced:
-        if distinct == len(rest) and not missing.any():
-            return f"a key: each of its {distinct:,} values is different"
-        if distinct > 0.5 * len(rest) and distinct > _TEXT_LEVELS:
-            return f"text with a value per row or nearly: {distinct:,} different values in {len(rest):,} rows"
-    return None
+    def encode(self, features: Any) -> np.ndarray:
+        """Return the inputs of rows of the dataset, shape (rows, ...)."""
+        ...
 
-
-def _shown(value: Any, kind: str) -> str:
-    if kind == "number":
-        return f"{value:g}"
-    return {1.0: "true", 0.0: "false"}[value] if kind == "boolean" else str(value)[:40]
+    def to_dict(self) -> dict[str, Any]:
+        """Return the encoder as a dict that strict JSON can hold, exactly."""
+        ...

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 from toolkit.common.options import documented
-from toolkit.data.dataset import Table
 from toolkit.data.target import Target
 
 __all__ = ["row_weights"]
@@ -18,8 +18,10 @@ __all__ = ["row_weights"]
 
 @documented
 def row_weights(
-    table: Table,
+    target_frame: pd.DataFrame,
     target: Target,
+    train: NDArray[np.int64],
+    sample_weight: NDArray[np.float64] | None = None,
     *,
     class_weight: Annotated[
         str | Mapping[Any, float] | None,
@@ -32,23 +34,24 @@ def row_weights(
     """Return a weight for each row, or None where all count the same.
 
     Args:
-        table: The table; its own sample weights are multiplied in.
+        target_frame: The target columns of all rows.
         target: The target's encoding.
+        train: Positions of the training rows.
+        sample_weight: Weights of the rows, which are multiplied in; None for none.
 
     Returns:
-        Weights of all rows, shape (n,), scaled to a mean of 1 over the training rows.
+        Weights of all rows, shape (rows,), scaled to a mean of 1 over the training rows.
 
     Raises:
         DataError: Weights by class on another task, or for a label that doesn't occur.
     """
-    if class_weight is None and table.sample_weight is None:
+    if class_weight is None and sample_weight is None:
         return None
-    weights = np.ones(table.rows) if table.sample_weight is None else np.asarray(table.sample_weight, np.float64)
-    train = table.parts["train"]
+    weights = np.ones(len(target_frame)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     if class_weight is not None:
-        if table.task not in ("binary", "multiclass"):
-            raise DataError(f"class_weight is for binary and multiclass, and this is {table.task}.")
-        ids = np.asarray(target.encode(table.target)).reshape(-1).astype(np.int64)
+        if target.task not in ("binary", "multiclass"):
+            raise DataError(f"class_weight is for binary and multiclass, and this is {target.task}.")
+        ids = np.asarray(target.encode(target_frame)).reshape(-1).astype(np.int64)
         weights = weights * _by_class(class_weight, target, ids[train])[ids]
     return weights / weights[train].mean()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.data.columns import Column, infer
+from toolkit.data.columns import infer
 
 __all__ = [
     "FOLDS",
@@ -22,7 +22,6 @@ __all__ = [
     "is_drawn",
     "iterative",
     "merge",
-    "same_rows",
     "split",
     "strata",
 ]
@@ -55,36 +54,6 @@ def fractions_for(rows: int) -> tuple[float, float, float]:
         if rows < limit:
             return fractions
     return 0.90, 0.05, 0.05
-
-
-def same_rows(frame: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
-    """Number the distinct rows of a canonical frame by their first appearance.
-
-    Args:
-        frame: Canonical columns; a missing cell equals a missing cell.
-        columns: Their kinds.
-
-    Returns:
-        int64 of shape (rows,): equal numbers for rows with the same cells, whatever the order of the columns.
-
-    Example:
-        >>> same_rows(pd.DataFrame({"a": [1.0, 2.0, 1.0]}), [Column("a", "number")]).tolist()
-        [0, 1, 0]
-    """
-    combined = np.zeros(len(frame), dtype=np.uint64)
-    for column in columns:
-        values = frame[column.name]
-        if column.kind == "category":
-            hashed = pd.util.hash_array(values.to_numpy(dtype=object, na_value=None))
-        elif column.kind == "date":
-            hashed = pd.util.hash_array(values.to_numpy().astype(np.int64))
-        else:
-            # Adding 0.0 makes one zero of the two, and NaNs of one kind.
-            numbers = values.to_numpy() + 0.0
-            hashed = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
-        combined = combined * np.uint64(6364136223846793005) + hashed
-        combined ^= combined >> np.uint64(29)
-    return pd.factorize(combined)[0].astype(np.int64)
 
 
 def strata(target: pd.DataFrame, task: str) -> np.ndarray:
@@ -400,7 +369,7 @@ def deal_rows(
     """Decide the part and the fold of every row, and say why.
 
     Args:
-        units: int64, shape (rows,): equal numbers for rows with the same features (see `same_rows`).
+        units: int64, shape (rows,): equal numbers for rows with the same features (see `Columns.same_rows`).
         target: The target columns of all rows.
         task: The task.
         owner: int, shape (rows,): the part of a row that was given to one; -1 for the data's own rows, which come

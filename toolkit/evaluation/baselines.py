@@ -21,9 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
-from toolkit.data.dataset import Table
+from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
-from toolkit.data.images.stack import ImageEncoder, square_for
+from toolkit.data.images.stack import ImageEncoder, Images, square_for
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 
@@ -51,7 +51,9 @@ _IMAGE_ROWS = {"linear": 20_000, "tree": 10_000}
 _IMAGE_STEPS_BUDGET = 5_000_000_000
 
 
-def fit_baselines(table: Table, encoder: Encoder | ImageEncoder, target: Target, *, seed: int) -> dict[str, Outcome]:
+def fit_baselines(
+    table: SplitData, encoder: Encoder | ImageEncoder, target: Target, *, seed: int
+) -> dict[str, Outcome]:
     """Return what three simple models say about the test part.
 
     - "dummy": the mean of the target, or the classes' shares, whatever the row.
@@ -77,12 +79,11 @@ def fit_baselines(table: Table, encoder: Encoder | ImageEncoder, target: Target,
         Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017, the method of "tree".
 
     Example:
-        >>> from toolkit.data.dataset import prepare
+        >>> from toolkit.data.prepare import prepare
         >>> size = np.random.default_rng(0).normal(size=200)
         >>> table = prepare(pd.DataFrame({"size": size, "price": 3 * size + 1}), "price", task="regression")
-        >>> train = table.parts["train"]
-        >>> encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns)
-        >>> found = fit_baselines(table, encoder, Target.fit(table.target, train, "regression"), seed=0)
+        >>> dataset = table.encode()
+        >>> found = fit_baselines(dataset, dataset.encoder, dataset.target, seed=0)
         >>> {name: bool(np.abs(outcome.y_pred - outcome.y_true).mean() < 0.1) for name, outcome in found.items()}
         {'dummy': False, 'linear': True, 'tree': False}
     """
@@ -96,16 +97,17 @@ def fit_baselines(table: Table, encoder: Encoder | ImageEncoder, target: Target,
         features |= _pixels(table, encoder, rows, test, seed)
     else:
         plain = encoder.without_pieces()
-        codes, categorical = encoder.codes(table.frame)
+        frame = table.features.frame
+        codes, categorical = encoder.codes(frame)
         # scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
         fewest = 1 if len(rows) <= 10_000 else max(20, len(rows) // 10_000)
         codes = np.where((~np.isnan(codes[rows])).sum(axis=0) < fewest, 0.0, codes)
-        features["linear"] = rows, plain.transform(table.frame.iloc[rows]), plain.transform(table.frame.iloc[test])
+        features["linear"] = rows, plain.transform(frame.iloc[rows]), plain.transform(frame.iloc[test])
         features["tree"] = rows, codes[rows], codes[test]
     classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
     outcomes = {}
     for name, (used, x, new) in features.items():
-        y = target.encode(table.target.iloc[used])
+        y = target.encode(table.target_frame.iloc[used])
         outputs = y.reshape(len(y), -1).T
         outputs = outputs.astype(int) if classes else outputs
         weights = None if table.sample_weight is None else table.sample_weight[used]
@@ -121,18 +123,18 @@ def fit_baselines(table: Table, encoder: Encoder | ImageEncoder, target: Target,
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
             said = np.stack([_predict(model, new, classes) for model in models], axis=1)
-        outcomes[name] = _outcome(table.target.iloc[test], target, said, seconds)
+        outcomes[name] = _outcome(table.target_frame.iloc[test], target, said, seconds)
     return outcomes
 
 
-def said_of_images(table: Table) -> list[str]:
+def said_of_images(table: SplitData) -> list[str]:
     """Say what the linear model and the trees see of many or large images; nothing of a table of columns."""
-    if table.pixels is None:
+    if not isinstance(table.features, Images):
         return []
     rows = len(table.parts["train"]) + len(table.parts["validation"])
     sentences = []
     for name, words in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
-        square = square_for(table.pixels.shape[1:], _IMAGE_COLUMNS[name])
+        square = square_for(table.features.pixels.shape[1:], _IMAGE_COLUMNS[name])
         seen = [f"{_IMAGE_ROWS[name]:,} of {rows:,} images"] * (rows > _IMAGE_ROWS[name])
         seen += [f"the means of {square} x {square} pixels"] * (square > 1)
         if seen:
@@ -141,14 +143,14 @@ def said_of_images(table: Table) -> list[str]:
 
 
 def _pixels(
-    table: Table, encoder: ImageEncoder, rows: np.ndarray, test: np.ndarray, seed: int
+    table: SplitData, encoder: ImageEncoder, rows: np.ndarray, test: np.ndarray, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return the rows that each model of pixels learns from, and its matrices."""
     found = {}
     for name, most in _IMAGE_ROWS.items():
         used = rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
         square = square_for(encoder.shape, _IMAGE_COLUMNS[name])
-        x, new = (encoder.columns(table.features(part), square) for part in (used, test))
+        x, new = (encoder.columns(encoder.encode(table.features.take(part)), square) for part in (used, test))
         found[name] = used, x, new
     return found
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from toolkit.common import formatting
 from toolkit.common.errors import DataError
-from toolkit.data.dataset import Table
+from toolkit.data.dataset import SplitData
 from toolkit.data.target import Target
 from toolkit.evaluation import differences as significance
 from toolkit.evaluation import metric_names, metrics
@@ -90,7 +90,7 @@ class Comparison:
     labels: list[str]
     seeds: list[int]
     trials: dict[tuple[str, int], Trial]
-    tables: dict[int, Table]
+    tables: Mapping[int, SplitData]
     target: Target
     settings: dict[str, Any] = field(default_factory=dict)
     primary: str = ""
@@ -260,7 +260,7 @@ def _over_seeds(table: pd.DataFrame, name: str, values: Sequence[Mapping[str, fl
     table[name], table[f"{name}_low"], table[f"{name}_high"] = own.mean(), own.min(), own.max()
 
 
-def _test_rows(table: Table) -> NDArray[Any]:
+def _test_rows(table: SplitData) -> NDArray[Any]:
     return table.source_rows[table.parts["test"]]
 
 
@@ -272,7 +272,8 @@ def _check_equal_terms(comparison: Comparison) -> None:
         if same and trial.run is not None and trial.run.data is not None:
             own, other = trial.run.data, comparison.tables[seed]
             same = own is other or (
-                np.array_equal(_test_rows(own), _test_rows(other)) and list(own.frame) == list(other.frame)
+                np.array_equal(_test_rows(own), _test_rows(other))
+                and list(own.features.frame) == list(other.features.frame)
             )
         if not same:
             raise DataError(

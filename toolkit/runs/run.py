@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 from toolkit.common.schema import SCHEMA, check_schema
-from toolkit.data import dataset as tables
-from toolkit.data.dataset import Table
+from toolkit.data.columns import coerce
+from toolkit.data.dataset import Dataset
 from toolkit.data.encoding import Encoder
 from toolkit.data.images.files import (
     Form,
@@ -24,6 +24,8 @@ from toolkit.data.images.files import (
     read_pictures,
 )
 from toolkit.data.images.stack import ImageEncoder, check_files
+from toolkit.data.prepare import labeled
+from toolkit.data.read import read
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
 from toolkit.evaluation.calibration import Calibration, residual_quantile
@@ -84,7 +86,7 @@ class Run:
     members: pd.DataFrame = field(default_factory=pd.DataFrame)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: dict[str, Any] = field(default_factory=dict)
-    data: Table | None = None
+    data: Dataset | None = None
     outcome: Outcome | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
     calibration: Calibration | None = None
@@ -116,7 +118,7 @@ class Run:
             DataError: A column is missing or has another type than in training; images have another size.
         """
         is_table = isinstance(new, str | Path | pd.DataFrame) and not self.is_image
-        frame, name = tables.read(new) if is_table else (new, "the array")
+        frame, name = read(new) if is_table else (new, "the array")
         scores = [self.raw_scores(x) for x in self._pieces(frame, name)]
         return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
@@ -346,7 +348,7 @@ class Run:
         if isinstance(new, np.ndarray) and self.encoder.from_numbers(new[:1]) is not None and not np.isinf(new).any():
             yield from (self._inputs(new[start : start + _ROWS], name) for start in starts)
             return
-        frame = tables.coerce(new, self.encoder.columns, self.encoder.source_columns, name)
+        frame = coerce(new, self.encoder.columns, self.encoder.source_columns, name)
         yield from (self.encoder.transform(frame.iloc[start : start + _ROWS]) for start in starts)
 
     def _inputs(self, new: Any, name: str) -> NDArray[Any]:
@@ -360,7 +362,7 @@ class Run:
         if matrix is not None:
             return matrix
         columns, source = self.encoder.columns, self.encoder.source_columns
-        return self.encoder.transform(tables.coerce(new, columns, source, name))
+        return self.encoder.transform(coerce(new, columns, source, name))
 
     def _labelled(self, labelled: Any) -> tuple[NDArray[Any], pd.DataFrame]:
         if isinstance(self.encoder, ImageEncoder) and isinstance(labelled, str | Path):
@@ -369,7 +371,7 @@ class Run:
             parts = read_images(labelled, task=self.task, target=columns, form=form)
             labelled = parts.get("test", parts["train"])
             check_files(labelled.pixels, self.encoder.low, self.encoder.high, labelled.name)
-        features, y, name = tables.labelled(labelled, self.target.columns, self.task)
+        features, y, name = labeled(labelled, self.target.columns, self.task)
         return self._inputs(features, name), y
 
 

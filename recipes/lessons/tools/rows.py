@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, percent
-from toolkit.data import dataset as tables
-from toolkit.data.dataset import Table
+from toolkit.data import prepare as preparing
+from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
 from toolkit.data.target import TASKS, Target
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
@@ -38,7 +38,7 @@ class Rows:
         description: The data in words, for the lesson's page.
     """
 
-    table: Table
+    table: SplitData
     encoder: Encoder
     target: Target
     head: Head
@@ -53,7 +53,7 @@ class Rows:
         return *self.x["train"].shape, self.target.units
 
 
-def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: int) -> Table:
+def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: int) -> SplitData:
     """Read and split a table of columns.
 
     Args:
@@ -69,8 +69,8 @@ def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: i
         >>> prepare((np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="binary", seed=0).rows
         80
     """
-    table = tables.prepare(data, target, task=task, seed=seed)
-    if table.pixels is not None:
+    table = preparing.prepare(data, target, task=task, seed=seed)
+    if not table.features.columns:
         raise DataError(f"{table.name} holds images: give this lesson a table of columns.")
     return table
 
@@ -114,9 +114,9 @@ def load(
         data, target = noisy(3_000, seed), "class"
         description = "3,000 generated rows: 5 of 20 columns matter, and a seventh of the labels is random"
     table = prepare(data, target=target, task=task, seed=seed)
-    train = table.parts["train"]
-    encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns, scaling=scaling)
-    coded = Target.fit(table.target, train, task, table.source_rows)
+    features, train = table.features, table.parts["train"]
+    encoder = Encoder.fit(features.take(train), scaling=scaling)
+    coded = Target.fit(table.target_frame, train, task, table.source_rows)
     rng = np.random.default_rng((seed, 0))
     limits = {"train": train_rows, "validation": VALIDATION_ROWS, "test": TEST_ROWS}
     positions = {part: np.sort(rng.permutation(table.parts[part])[:limit]) for part, limit in limits.items()}
@@ -128,8 +128,8 @@ def load(
         encoder,
         coded,
         get_head(task, DEFAULT_HEADS[task]),
-        {part: encoder.transform(table.frame.iloc[rows]) for part, rows in positions.items()},
-        {part: coded.encode(table.target.iloc[rows]) for part, rows in positions.items()},
+        {part: encoder.encode(features.take(rows)) for part, rows in positions.items()},
+        {part: coded.encode(table.target_frame.iloc[rows]) for part, rows in positions.items()},
         positions,
         f"{name}; seed {seed}",
     )

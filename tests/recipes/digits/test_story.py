@@ -26,7 +26,7 @@ def story():
 
 def test_every_model_is_tested_on_the_same_digits(story):
     assert list(story.runs) == list(digits.MODELS) == ["linear", "25-15-10", "cnn"]
-    tests = [run.data.target.iloc[run.data.parts["test"], 0].tolist() for run in story.runs.values()]
+    tests = [run.data.target_frame.iloc[run.data.parts["test"], 0].tolist() for run in story.runs.values()]
     assert tests[0] == tests[1] == tests[2]
     assert len(tests[0]) == 449
     counts = np.bincount(tests[0])

@@ -7,7 +7,7 @@ import pytest
 
 from recipes.lessons import multilabel
 from recipes.samples import path
-from toolkit.data import dataset as tables
+from toolkit.data import prepare as preparing
 from toolkit.data.encoding import Encoder
 
 
@@ -17,9 +17,8 @@ def lesson():
 
 
 def test_the_weights_are_those_of_the_drawn_networks(lesson):
-    table = tables.prepare(path("street_scenes"), multilabel.LABELS, task="multilabel", seed=0)
-    train = table.frame.iloc[table.parts["train"]]
-    inputs = Encoder.fit(train, table.columns, table.source_columns, scaling="smooth").width
+    table = preparing.prepare(path("street_scenes"), multilabel.LABELS, task="multilabel", seed=0)
+    inputs = Encoder.fit(table.features.take(table.parts["train"]), scaling="smooth").width
     hidden = (inputs + 1) * 64 + (64 + 1) * 64
     drawn = lesson.tables["One network, or three"].set_index("contender")["weights"]
     assert drawn.to_dict() == {"one network": hidden + 65 * 3, "three networks": 3 * (hidden + 65)}

@@ -20,7 +20,7 @@ def lesson():
 
 def test_the_ways_of_scaling_are_the_lectures():
     rows = load(path("wine"), target="grower", task="multiclass", seed=0, train_rows=400)
-    train = rows.table.frame.iloc[rows.table.parts["train"]]
+    train = rows.table.features.frame.iloc[rows.table.parts["train"]]
     raw = train["proline"].to_numpy()
     slot = rows.encoder.names.index("proline")
     ways = {way: scaling._scaled(rows, word)["train"][:, slot] for way, word in scaling.SCALED.items()}

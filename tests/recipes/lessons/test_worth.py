@@ -8,7 +8,7 @@ import pytest
 
 from recipes.lessons import worth
 from toolkit.common.errors import DataError
-from toolkit.data import dataset as tables
+from toolkit.data import prepare as preparing
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_any_first_part_of_the_rows_holds_the_classes_in_proportion():
 
 
 def test_no_model_learns_from_test_rows(line):
-    table = tables.prepare(line, "y", task="regression", seed=3)
+    table = preparing.prepare(line, "y", task="regression", seed=3)
     part = worth._part_of(table, 40, 3)
     assert len(part.parts["train"]) + len(part.parts["validation"]) == 40
     together = np.concatenate(list(part.parts.values()))

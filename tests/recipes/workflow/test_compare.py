@@ -25,7 +25,7 @@ def test_each_split_has_its_own_baselines(frame):
     for seed, outcomes in comparison.baseline_outcomes.items():
         test = comparison.tables[seed].parts["test"]
         for outcome in outcomes.values():
-            assert outcome.y_true[:, 0] == pytest.approx(comparison.tables[seed].target["y"].iloc[test])
+            assert outcome.y_true[:, 0] == pytest.approx(comparison.tables[seed].target_frame["y"].iloc[test])
     values = [evaluate(one["linear"])["rmse"] for one in (first, second)]
     found = comparison.baselines.loc["rmse"]
     assert values[0] != values[1]

@@ -247,7 +247,7 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     assert run.settings["training"]["folds"] == FOLDS
     left_out = np.flatnonzero((folds >= 0) & (folds < 3))
     assert len(run.residuals) == len(left_out) < len(known)
-    encoded = run.encoder.transform(run.data.frame.iloc[known])
+    encoded = run.encoder.transform(run.data.features.frame.iloc[known])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
     assert f"dealt into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
     alone = regression.train(data, **options)
@@ -257,16 +257,16 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
 
 def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(frame):
     asked = workflow.read_options("quick", {"seeds": 6}, images=False)
-    prepared = workflow.prepare("regression", frame[["a", "b", "number"]], "number", None, 0, asked)
-    assert prepared.folds is not None
+    dataset, _ = workflow.prepare("regression", frame[["a", "b", "number"]], "number", None, 0, asked)
+    assert dataset.folds is not None
     # Network k says k of every row; the fifth and the sixth leave out what the first and the second do.
     says = keras.layers.Dense(6, kernel_initializer="zeros")
-    members = keras.Sequential([keras.Input((prepared.encoder.width,)), says, keras.layers.Reshape((6, 1))])
+    members = keras.Sequential([keras.Input((dataset.encoder.width,)), says, keras.layers.Reshape((6, 1))])
     says.bias.assign(np.arange(6.0))
-    folds = prepared.folds[prepared.parts["validation"]]
+    folds = dataset.folds_of("validation")
     assert set(folds) == {0, 1, 2, 3}
     trained = training.Training(members, members, pd.DataFrame(), 1, "", {})
-    scores = workflow._unseen_scores(prepared, trained)
+    scores = workflow._unseen_scores(dataset, trained, dataset.x("validation"))
     np.testing.assert_allclose(scores[:, 0], np.array([(0 + 4) / 2, (1 + 5) / 2, 2, 3])[folds])
 
 

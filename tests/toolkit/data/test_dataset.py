@@ -17,14 +17,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from toolkit.common.errors import DataError
-from toolkit.data.dataset import (
-    Column,
-    Table,
-    coerce,
-    prepare,
-    read,
-)
+from toolkit.data.columns import Column, coerce
+from toolkit.data.dataset import SplitData
 from toolkit.data.describe import alone, describe
+from toolkit.data.prepare import prepare
+from toolkit.data.read import read
 from toolkit.data.split import FOLDS, iterative
 
 
@@ -46,11 +43,11 @@ def people(rows: int = 200, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def kinds(table: Table) -> dict[str, str]:
-    return {column.name: column.kind for column in table.columns}
+def kinds(table: SplitData) -> dict[str, str]:
+    return {column.name: column.kind for column in table.features.columns}
 
 
-def typed(values: Any, **options: Any) -> tuple[Table, np.ndarray]:
+def typed(values: Any, **options: Any) -> tuple[SplitData, np.ndarray]:
     """Prepare a table of one column, beside a number, and return the column's canonical values."""
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     rng = np.random.default_rng(1)
@@ -58,7 +55,7 @@ def typed(values: Any, **options: Any) -> tuple[Table, np.ndarray]:
     frame["y"] = rng.random(len(column))
     table = prepare(frame, "y", task="regression", **options)
     back = np.argsort(table.source_rows)
-    return table, table.frame["x"].to_numpy()[back] if "x" in table.frame else np.empty(0)
+    return table, table.features.frame["x"].to_numpy()[back] if "x" in table.features.frame else np.empty(0)
 
 
 def repeated(values: list[object], rows: int = 12) -> list[object]:
@@ -208,7 +205,7 @@ def test_every_dtype_that_pandas_has_gets_its_kind(values, kind):
     assert canonical.dtype == expected
     assert pd.isna(canonical).tolist() == values.isna().tolist()
     # The same data read again by the schema is the same.
-    again = coerce(values.to_frame("x"), [c for c in table.columns if c.name == "x"], ["x"], "again")
+    again = coerce(values.to_frame("x"), [c for c in table.features.columns if c.name == "x"], ["x"], "again")
     pd.testing.assert_series_equal(again["x"], pd.Series(canonical, name="x", dtype=canonical.dtype))
 
 
@@ -259,7 +256,7 @@ def test_one_word_among_numbers_makes_text_and_the_word_is_named():
 )
 def test_dates_written_as_text_are_read_and_their_format_kept(text, format, stamp):
     table, values = typed([text, text, *[None] * 2, *[text.replace("2024", "2023")] * 8])
-    assert table.columns[0] == Column("x", "date", format)
+    assert table.features.columns[0] == Column("x", "date", format)
     assert values[0] == np.datetime64(stamp)
     assert np.isnat(values[2:4]).all()
 
@@ -268,10 +265,10 @@ def test_dates_whose_day_and_month_can_be_exchanged_are_told_and_read_alike_at_p
     table, values = typed(repeated(["03/04/2024", "05/06/2024"]))
     assert values[0] == np.datetime64("2024-03-04")
     assert any("%m/%d/%Y or as %d/%m/%Y" in note for note in table.notes)
-    new = coerce(pd.DataFrame({"x": ["10/11/2024"]}), table.columns[:1], ["x"], "new.csv")
+    new = coerce(pd.DataFrame({"x": ["10/11/2024"]}), table.features.columns[:1], ["x"], "new.csv")
     assert new["x"][0] == pd.Timestamp("2024-10-11")
     with pytest.raises(DataError, match=r"row 1 holds '31/12/2024'; expected a date written as %m/%d/%Y"):
-        coerce(pd.DataFrame({"x": ["31/12/2024"]}), table.columns[:1], ["x"], "new.csv")
+        coerce(pd.DataFrame({"x": ["31/12/2024"]}), table.features.columns[:1], ["x"], "new.csv")
 
 
 def test_text_of_which_one_value_is_no_date_stays_text():
@@ -296,7 +293,7 @@ def test_columns_named_as_categories_are_categories_whatever_they_look_like():
     frame["zip"] = np.tile([50667, 10115, 20095, 80331], 50).astype(float)
     table = prepare(frame, "label", task="binary", categories="zip")
     assert kinds(table)["zip"] == "category"
-    assert set(table.frame["zip"]) == {"50667", "10115", "20095", "80331"}
+    assert set(table.features.frame["zip"]) == {"50667", "10115", "20095", "80331"}
 
 
 # --------------------------------------------------------------------------------------------------------- set aside
@@ -431,7 +428,7 @@ def test_dropped_grouping_and_weighting_columns_are_no_features():
 # ------------------------------------------------------------------------------------------------------------- target
 
 
-def with_target(values: Any, task: str, **options: Any) -> Table:
+def with_target(values: Any, task: str, **options: Any) -> SplitData:
     values = np.resize(np.asarray(values, dtype=object), 60) if isinstance(values, list) else values
     frame = pd.DataFrame({"x": np.random.default_rng(0).random(60), "y": values})
     return prepare(frame, "y", task=task, **options)
@@ -477,19 +474,19 @@ def test_rows_without_a_target_are_dropped_counted_and_numbered():
     assert "3 rows without a target were dropped (rows 5, 9, 12)." in table.notes
     assert table.source_rows.tolist() == [row for row in range(1, 61) if row not in (5, 9, 12)]
     at = int(np.flatnonzero(table.source_rows == 20)[0])
-    assert table.frame["age"][at] == frame["age"][19]
+    assert table.features.frame["age"][at] == frame["age"][19]
 
 
 def test_numbers_written_as_text_are_a_regression_target_and_it_is_said():
     table = with_target(["1.5", "2", "?", "4"], "regression")
-    assert table.target["y"].tolist()[:3] == [1.5, 2.0, 4.0]
+    assert table.target_frame["y"].tolist()[:3] == [1.5, 2.0, 4.0]
     assert "Target 'y' is text that holds numbers: read as numbers." in table.notes
 
 
 def test_whole_labels_of_a_file_stay_whole_where_a_cell_is_empty(tmp_path):
     rows = "\n".join(f"{number * 37 % 101},{'' if number == 3 else number % 2}" for number in range(40))
     (tmp_path / "t.csv").write_text(f"x,y\n{rows}\n")
-    assert prepare(tmp_path / "t.csv", "y", task="binary").target["y"].dtype == np.int64
+    assert prepare(tmp_path / "t.csv", "y", task="binary").target_frame["y"].dtype == np.int64
 
 
 @pytest.mark.parametrize(
@@ -505,7 +502,7 @@ def test_whole_labels_of_a_file_stay_whole_where_a_cell_is_empty(tmp_path):
     ids=lambda series: str(series.dtype),
 )
 def test_the_target_keeps_the_dtype_of_the_user(labels):
-    assert with_target(labels, "binary").target["y"].dtype == labels.dtype
+    assert with_target(labels, "binary").target_frame["y"].dtype == labels.dtype
 
 
 # -------------------------------------------------------------------------------------------------------------- pairs
@@ -515,9 +512,9 @@ def test_a_pair_of_arrays_is_a_table_with_numbered_columns():
     rng = np.random.default_rng(0)
     x, y = rng.random((80, 3)), np.arange(80) % 3
     table = prepare((x, y), task="multiclass")
-    assert (table.name, table.source_columns) == ("arrays", ["x1", "x2", "x3"])
-    np.testing.assert_array_equal(table.frame.to_numpy(), x)
-    np.testing.assert_array_equal(table.target["target"], y)
+    assert (table.name, table.source_columns) == ("arrays", ("x1", "x2", "x3"))
+    np.testing.assert_array_equal(table.features.frame.to_numpy(), x)
+    np.testing.assert_array_equal(table.target_frame["target"], y)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
@@ -525,20 +522,20 @@ def test_one_hot_rows_mean_the_number_of_their_class(task):
     rng = np.random.default_rng(0)
     ids = np.arange(80) % (2 if task == "binary" else 4)
     table = prepare((rng.random((80, 3)), np.eye(ids.max() + 1)[ids]), task=task)
-    np.testing.assert_array_equal(table.target["target"], ids)
+    np.testing.assert_array_equal(table.target_frame["target"], ids)
     named = pd.DataFrame(np.eye(ids.max() + 1, dtype=int)[ids], columns=list("abcd")[: ids.max() + 1])
-    assert prepare((rng.random((80, 3)), named), task=task).target["target"].tolist()[:2] == ["a", "b"]
+    assert prepare((rng.random((80, 3)), named), task=task).target_frame["target"].tolist()[:2] == ["a", "b"]
 
 
 def test_a_pair_takes_columns_indicators_and_several_numbers():
     rng = np.random.default_rng(0)
     x = rng.random((80, 3))
-    assert prepare((x, rng.random((80, 1))), task="regression").target.shape == (80, 1)
-    assert list(prepare((x, rng.random((80, 2))), task="regression").target) == ["target 1", "target 2"]
-    assert list(prepare((x, rng.integers(0, 2, (80, 2))), task="multilabel").target) == ["label 1", "label 2"]
-    assert prepare((x, rng.random(80) < 0.5), task="binary").target["target"].dtype == bool
+    assert prepare((x, rng.random((80, 1))), task="regression").target_frame.shape == (80, 1)
+    assert list(prepare((x, rng.random((80, 2))), task="regression").target_frame) == ["target 1", "target 2"]
+    assert list(prepare((x, rng.integers(0, 2, (80, 2))), task="multilabel").target_frame) == ["label 1", "label 2"]
+    assert prepare((x, rng.random(80) < 0.5), task="binary").target_frame["target"].dtype == bool
     y = pd.Series(["no", "yes"] * 40, name="sold")
-    assert list(prepare((pd.DataFrame(x), y), task="binary").target) == ["sold"]
+    assert list(prepare((pd.DataFrame(x), y), task="binary").target_frame) == ["sold"]
 
 
 @pytest.mark.parametrize(
@@ -710,10 +707,12 @@ def test_rows_outside_the_test_part_are_dealt_into_stratified_folds_equal_rows_t
     assert table.folds is not None
     np.testing.assert_array_equal(np.flatnonzero(table.folds < 0), table.parts["test"])
     known = np.flatnonzero(table.folds >= 0)
-    counts = pd.crosstab(table.folds[known], table.target.iloc[known, 0])
+    counts = pd.crosstab(table.folds[known], table.target_frame.iloc[known, 0])
     assert len(counts) == FOLDS
     assert (counts.max() - counts.min() <= 6).all()  # a copy goes where the row is
-    each = table.frame.assign(fold=table.folds).groupby(list(table.frame.columns), dropna=False)["fold"]
+    each = table.features.frame.assign(fold=table.folds).groupby(list(table.features.frame.columns), dropna=False)[
+        "fold"
+    ]
     assert (each.nunique() == 1).all()
 
 
@@ -785,7 +784,7 @@ def test_equal_rows_never_stand_in_two_parts(seed, task):
     x[rng.random(x.shape) < 0.1] = np.nan
     y = rng.integers(0, 2, (200, 2)) if task == "multilabel" else rng.permutation(np.arange(200) % 2)
     table = prepare((x, y), task=task, seed=seed)
-    keys = pd.Series([str(row) for row in table.frame.to_numpy().tolist()])
+    keys = pd.Series([str(row) for row in table.features.frame.to_numpy().tolist()])
     found = [set(keys[rows]) for rows in table.parts.values()]
     assert all(a.isdisjoint(b) for a, b in itertools.combinations(found, 2))
     assert "equal rows always stand in one part" in table.split_reason
@@ -820,7 +819,7 @@ def test_a_group_never_stands_in_two_parts(seed, task):
     table = prepare(frame, target, task=task, group="patient", seed=seed)
     found = [set(frame["patient"][rows]) for rows in table.parts.values()]
     assert all(a.isdisjoint(b) for a, b in itertools.combinations(found, 2))
-    assert [column.name for column in table.columns] == ["x"]
+    assert [column.name for column in table.features.columns] == ["x"]
     assert abs(len(table.parts["train"]) - 180) < 40
 
 
@@ -900,7 +899,7 @@ def test_a_given_test_set_is_read_by_the_schema_and_numbered_by_itself(tmp_path)
     assert [len(rows) for rows in table.parts.values()] == [160, 40, 48]
     rows = table.parts["test"]
     assert table.source_rows[rows].tolist() == [row for row in range(1, 51) if row not in (1, 8)]
-    np.testing.assert_array_equal(table.frame["age"][rows], test["age"].drop([0, 7]))
+    np.testing.assert_array_equal(table.features.frame["age"][rows], test["age"].drop([0, 7]))
     assert "2 rows without a target were dropped (rows 1, 8 of test.csv)." in table.notes
     assert "test as given" in table.split_reason
 
@@ -910,10 +909,10 @@ def test_test_and_validation_may_both_be_given_in_any_form():
     pair = (validation.drop(columns="label").to_numpy(dtype=object), validation["label"].to_numpy())
     table = prepare(frame, "label", task="binary", test=test, validation=pair)
     assert [len(rows) for rows in table.parts.values()] == [100, 20, 30]
-    np.testing.assert_array_equal(table.frame["age"][table.parts["validation"]], validation["age"])
+    np.testing.assert_array_equal(table.features.frame["age"][table.parts["validation"]], validation["age"])
     arrays = (frame[["age", "amount"]].to_numpy(), frame["label"].to_numpy())
     again = prepare(arrays, task="binary", test=(test[["age", "amount"]].to_numpy(), test["label"].to_numpy()))
-    np.testing.assert_array_equal(again.frame["x1"][again.parts["test"]], test["age"])
+    np.testing.assert_array_equal(again.features.frame["x1"][again.parts["test"]], test["age"])
 
 
 def test_training_rows_that_also_stand_in_the_test_set_are_left_out():
@@ -954,7 +953,7 @@ def test_labels_of_a_test_file_are_matched_whatever_pandas_made_of_them():
     frame = people().assign(label=[0, 1] * 100)
     test = people(30, seed=1).assign(label=["0", "1"] * 15)
     table = prepare(frame, "label", task="binary", test=test)
-    assert table.target["label"].dtype == np.int64
+    assert table.target_frame["label"].dtype == np.int64
 
 
 def test_weights_of_given_test_rows_are_their_own_or_one():

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, RobustScaler, StandardScaler
 
 from toolkit.common.errors import DataError
-from toolkit.data.dataset import Column, coerce
+from toolkit.data.columns import Column, Columns, coerce
 from toolkit.data.encoding import Encoder
 from toolkit.data.target import Target
 
@@ -23,7 +23,7 @@ def encoder_of(column: str, kind: str, values: Any, **options: Any) -> tuple[Enc
     """Fit an encoder on one column of canonical values."""
     dtype = {"category": object, "date": "datetime64[ns]"}.get(kind, np.float64)
     frame = pd.DataFrame({column: pd.Series(values, dtype=dtype)})
-    return Encoder.fit(frame, [Column(column, kind)], [column], **options), frame
+    return Encoder.fit(Columns(frame, (Column(column, kind),), (column,)), **options), frame
 
 
 def mixed(rows: int = 60, seed: int = 0) -> tuple[pd.DataFrame, list[Column]]:
@@ -229,7 +229,7 @@ def test_a_matrix_goes_back_to_the_rows_it_was_made_of(scaling, clock):
     frame, columns = mixed()
     if clock:
         frame["joined"] += pd.to_timedelta(np.arange(60), unit="m")
-    encoder = Encoder.fit(frame, columns, list(frame), scaling=scaling)
+    encoder = Encoder.fit(Columns(frame, tuple(columns), tuple(frame)), scaling=scaling)
     matrix = encoder.transform(frame)
     assert matrix.dtype == np.float32
     assert matrix.shape == (60, encoder.width) == (60, len(encoder.names))
@@ -252,7 +252,7 @@ def test_pooled_levels_come_back_as_other():
 @settings(max_examples=20, deadline=None)
 def test_an_encoder_read_back_from_json_gives_the_same_bits(seed, scaling):
     frame, columns = mixed(seed=seed)
-    encoder = Encoder.fit(frame, columns, ["id", *frame], scaling=scaling)
+    encoder = Encoder.fit(Columns(frame, tuple(columns), ("id", *frame)), scaling=scaling)
     again = through_json(encoder)
     assert again == encoder
     assert again.transform(frame).tobytes() == encoder.transform(frame).tobytes()
@@ -262,7 +262,7 @@ def test_an_encoder_read_back_from_json_gives_the_same_bits(seed, scaling):
 
 def test_codes_are_what_trees_take():
     frame, columns = mixed(200)
-    encoder = Encoder.fit(frame, columns, list(frame))
+    encoder = Encoder.fit(Columns(frame, tuple(columns), tuple(frame)))
     codes, mask = encoder.codes(frame)
     assert mask.tolist() == [False, False, True, *[False] * (codes.shape[1] - 3)]
     np.testing.assert_array_equal(codes[:, 0], frame["age"])
@@ -277,10 +277,10 @@ def test_codes_are_what_trees_take():
 def test_fitting_looks_at_the_rows_given_and_no_others():
     frame, columns = mixed()
     train = frame.iloc[:30]
-    encoder = Encoder.fit(train, columns, list(frame))
+    encoder = Encoder.fit(Columns(train, tuple(columns), tuple(frame)))
     changed = frame.copy()
     changed.loc[30:, "age"] = 1e6
-    assert Encoder.fit(changed.iloc[:30], columns, list(frame)) == encoder
+    assert Encoder.fit(Columns(changed.iloc[:30], tuple(columns), tuple(frame))) == encoder
 
 
 @pytest.mark.parametrize(
@@ -294,15 +294,15 @@ def test_fitting_looks_at_the_rows_given_and_no_others():
 def test_options_that_cannot_be_used_are_refused(options, says):
     frame, columns = mixed()
     with pytest.raises(DataError, match=says):
-        Encoder.fit(frame, columns, list(frame), **options)
+        Encoder.fit(Columns(frame, tuple(columns), tuple(frame)), **options)
 
 
 def test_no_training_rows_or_a_matrix_of_another_width_are_refused():
     frame, columns = mixed()
     with pytest.raises(DataError, match="no training rows"):
-        Encoder.fit(frame.iloc[:0], columns, list(frame))
+        Encoder.fit(Columns(frame.iloc[:0], tuple(columns), tuple(frame)))
     with pytest.raises(DataError, match=r"the matrix has shape \(2, 1\); expected \(rows, "):
-        Encoder.fit(frame, columns, list(frame)).inverse(np.zeros((2, 1)))
+        Encoder.fit(Columns(frame, tuple(columns), tuple(frame))).inverse(np.zeros((2, 1)))
 
 
 @pytest.mark.parametrize("kind", [Encoder, Target])
@@ -486,7 +486,7 @@ def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype,
     train = pd.DataFrame(rng.normal(size=(50, 4)) * 10, columns=list("abcd"))
     train.loc[3, "b"] = np.nan
     columns = [Column(name, "number") for name in "abd"]  # c was set aside
-    encoder = Encoder.fit(train, columns, list("abcd"), scaling=scaling, pieces=pieces)
+    encoder = Encoder.fit(Columns(train, tuple(columns), tuple("abcd")), scaling=scaling, pieces=pieces)
     rows = (rng.normal(size=(5, 4)) * 10).astype(dtype)
     if dtype != "int64":
         rows[0, 0] = rows[1, 1] = np.nan
@@ -507,7 +507,7 @@ def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype,
 )
 def test_what_is_no_array_of_its_numbers_goes_the_long_way(given):
     train = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
-    encoder = Encoder.fit(train, [Column("a", "number"), Column("b", "number")], ["a", "b"])
+    encoder = Encoder.fit(Columns(train, (Column("a", "number"), Column("b", "number")), ("a", "b")))
     assert encoder.from_numbers(given) is None
 
 
@@ -542,7 +542,7 @@ def test_pieces_leave_out_what_has_few_values_and_the_way_back(tmp_path):
     frame = pd.DataFrame({"flag": [0.0, 1.0] * 30, "few": [1.0, 2.0, 3.0] * 20, "many": np.arange(60.0)})
     frame.loc[5, "many"] = np.nan
     columns = [Column("flag", "boolean"), Column("few", "number"), Column("many", "number")]
-    encoder = Encoder.fit(frame, columns, list(frame), pieces=10)
+    encoder = Encoder.fit(Columns(frame, tuple(columns), tuple(frame)), pieces=10)
     assert encoder.width == 1 + 1 + (2 + 10)
     assert encoder.without_pieces().width == 4
     np.testing.assert_array_equal(encoder.without_pieces().transform(frame), encoder.transform(frame)[:, :4])
@@ -555,4 +555,4 @@ def test_pieces_leave_out_what_has_few_values_and_the_way_back(tmp_path):
 @pytest.mark.parametrize("pieces", [-1, 2.5, True])
 def test_a_senseless_number_of_pieces_is_refused(pieces):
     with pytest.raises(DataError, match="pieces"):
-        Encoder.fit(pd.DataFrame({"a": [1.0, 2.0]}), [Column("a", "number")], ["a"], pieces=pieces)
+        Encoder.fit(Columns(pd.DataFrame({"a": [1.0, 2.0]}), (Column("a", "number"),), ("a",)), pieces=pieces)

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from toolkit.data.dataset import Table, prepare
+from toolkit.data.columns import Columns
+from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
+from toolkit.data.prepare import prepare
 from toolkit.data.target import Target
 from toolkit.evaluation import baselines
 from toolkit.evaluation.baselines import fit_baselines
@@ -43,30 +45,40 @@ TARGETS: dict[str, Any] = {
 ANSWERS = ["price", "bought", "kind", "car", "bus"]
 
 
-def prepared(task: str, source: pd.DataFrame | None = None, **options: Any) -> Table:
+Case = tuple[SplitData, dict[str, Outcome]]
+
+
+def prepared(task: str, source: pd.DataFrame | None = None, **options: Any) -> SplitData:
     data = frame() if source is None else source
     names: list[str] = [TARGETS[task]] if isinstance(TARGETS[task], str) else TARGETS[task]
     return prepare(data.drop(columns=[n for n in ANSWERS if n not in names]), TARGETS[task], task=task, **options)
 
 
-def fitted(table: Table, *, log_target: bool = False, seed: int = 0) -> dict[str, Outcome]:
+def fitted(table: SplitData, *, log_target: bool = False, seed: int = 0) -> dict[str, Outcome]:
     train = table.parts["train"]
-    encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns)
-    target = Target.fit(table.target, train, table.task, log_target=log_target)
+    encoder = Encoder.fit(table.features.take(train))
+    target = Target.fit(table.target_frame, train, table.task, log_target=log_target)
     return fit_baselines(table, encoder, target, seed=seed)
 
 
-def learned_from(table: Table) -> np.ndarray:
+def with_frame(table: SplitData, frame: pd.DataFrame) -> SplitData:
+    features = Columns(frame, table.features.columns, table.source_columns)
+    return dataclasses.replace(table, features=features)
+
+
+def learned_from(table: SplitData) -> np.ndarray:
     return np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
 
 
 @pytest.fixture(scope="module", params=list(TARGETS))
-def case(request: pytest.FixtureRequest) -> tuple[Table, dict[str, Outcome]]:
+def case(request: pytest.FixtureRequest) -> tuple[SplitData, dict[str, Outcome]]:
     table = prepared(request.param)
     return table, fitted(table)
 
 
-def test_all_three_answer_for_the_test_rows_in_the_shape_of_their_task(case: tuple[Table, dict[str, Outcome]]) -> None:
+def test_all_three_answer_for_the_test_rows_in_the_shape_of_their_task(
+    case: Case,
+) -> None:
     table, found = case
     rows = len(table.parts["test"])
     shapes = {"regression": (rows, 1), "binary": (rows,), "multiclass": (rows,), "multilabel": (rows, 2)}
@@ -78,21 +90,21 @@ def test_all_three_answer_for_the_test_rows_in_the_shape_of_their_task(case: tup
         assert outcome.seconds > 0
         if table.task == "regression":
             assert outcome.probabilities is None
-            assert np.array_equal(outcome.y_true, table.target.iloc[table.parts["test"]].to_numpy())
+            assert np.array_equal(outcome.y_true, table.target_frame.iloc[table.parts["test"]].to_numpy())
         else:
             assert outcome.probabilities is not None
             assert outcome.probabilities.shape == chances[table.task]
         assert np.isfinite(list(evaluate(outcome).values())).sum() >= 4
 
 
-def test_the_trees_find_what_the_line_cannot(case: tuple[Table, dict[str, Outcome]]) -> None:
+def test_the_trees_find_what_the_line_cannot(case: Case) -> None:
     table, found = case
     metric, sign = ("r2", 1) if table.task == "regression" else ("log_loss", -1)
     dummy, linear, tree = (sign * evaluate(found[name])[metric] for name in ("dummy", "linear", "tree"))
     assert tree > linear > dummy
 
 
-def test_the_same_seed_gives_the_same_predictions(case: tuple[Table, dict[str, Outcome]]) -> None:
+def test_the_same_seed_gives_the_same_predictions(case: Case) -> None:
     table, found = case
     for name, again in fitted(table).items():
         assert np.array_equal(found[name].y_pred, again.y_pred)
@@ -100,7 +112,7 @@ def test_the_same_seed_gives_the_same_predictions(case: tuple[Table, dict[str, O
 
 def test_the_dummy_says_the_mean_of_the_training_and_validation_rows() -> None:
     table = prepared("regression")
-    known = table.target["price"].to_numpy()[learned_from(table)]
+    known = table.target_frame["price"].to_numpy()[learned_from(table)]
     said = fitted(table)["dummy"].y_pred
     assert said == pytest.approx(np.full(said.shape, known.mean()), rel=1e-5)
     # On a log scale the mean of the logarithms is the geometric mean.
@@ -110,7 +122,7 @@ def test_the_dummy_says_the_mean_of_the_training_and_validation_rows() -> None:
 
 def test_the_dummy_says_the_shares_of_the_classes() -> None:
     table = prepared("multiclass")
-    shares = table.target["kind"].iloc[learned_from(table)].value_counts(normalize=True).sort_index()
+    shares = table.target_frame["kind"].iloc[learned_from(table)].value_counts(normalize=True).sort_index()
     chance = fitted(table)["dummy"].probabilities
     assert chance is not None
     assert chance[0] == pytest.approx(shares.to_numpy())
@@ -119,16 +131,16 @@ def test_the_dummy_says_the_shares_of_the_classes() -> None:
 def test_the_linear_model_is_scikit_learns_on_the_encoded_columns() -> None:
     table = prepared("binary")
     rows, test = learned_from(table), table.parts["test"]
-    encoder = Encoder.fit(table.frame.iloc[table.parts["train"]], table.columns, table.source_columns)
-    x = encoder.transform(table.frame).astype(float)
-    y = (table.target["bought"] == "yes").to_numpy()
+    encoder = Encoder.fit(table.features.take(table.parts["train"]))
+    x = encoder.transform(table.features.frame).astype(float)
+    y = (table.target_frame["bought"] == "yes").to_numpy()
     expected = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x[rows], y[rows]).predict_proba(x[test])[:, 1]
     assert fitted(table)["linear"].probabilities == pytest.approx(expected, abs=1e-4)
 
     table = prepared("regression")
     rows, test = learned_from(table), table.parts["test"]
-    encoder = Encoder.fit(table.frame.iloc[table.parts["train"]], table.columns, table.source_columns)
-    x, y = encoder.transform(table.frame).astype(float), np.log(table.target.to_numpy())
+    encoder = Encoder.fit(table.features.take(table.parts["train"]))
+    x, y = encoder.transform(table.features.frame).astype(float), np.log(table.target_frame.to_numpy())
     # Ridge's penalty sees the standardised target, which only scales its coefficients.
     expected = np.exp(Ridge().fit(x[rows], y[rows, 0]).predict(x[test]))
     assert fitted(table, log_target=True)["linear"].y_pred[:, 0] == pytest.approx(expected, rel=1e-3)
@@ -141,8 +153,8 @@ def test_a_row_that_weighs_nothing_might_as_well_not_be_there(task: str) -> None
     weighted = dataclasses.replace(table, sample_weight=keep.astype(float))
     parts = {part: rows if part == "test" else rows[keep[rows]] for part, rows in table.parts.items()}
     train = table.parts["train"]
-    encoder = Encoder.fit(table.frame.iloc[train], table.columns, table.source_columns)
-    target = Target.fit(table.target, train, task)
+    encoder = Encoder.fit(table.features.take(train))
+    target = Target.fit(table.target_frame, train, task)
     with_weights = fit_baselines(weighted, encoder, target, seed=0)
     without_rows = fit_baselines(dataclasses.replace(table, parts=parts), encoder, target, seed=0)
     for name in ("dummy", "linear"):
@@ -155,10 +167,10 @@ def test_a_row_that_weighs_nothing_might_as_well_not_be_there(task: str) -> None
 
 def test_a_class_with_no_row_to_learn_from_has_probability_0_in_its_own_column() -> None:
     table = prepared("multiclass")
-    middle = (table.target["kind"] == 6).to_numpy()
+    middle = (table.target_frame["kind"] == 6).to_numpy()
     parts = {part: rows if part == "test" else rows[~middle[rows]] for part, rows in table.parts.items()}
-    target = Target.fit(table.target, table.parts["train"], "multiclass")
-    encoder = Encoder.fit(table.frame.iloc[table.parts["train"]], table.columns, table.source_columns)
+    target = Target.fit(table.target_frame, table.parts["train"], "multiclass")
+    encoder = Encoder.fit(table.features.take(table.parts["train"]))
     for outcome in fit_baselines(dataclasses.replace(table, parts=parts), encoder, target, seed=0).values():
         assert outcome.probabilities is not None
         assert np.all(outcome.probabilities[:, 1] == 0)
@@ -169,9 +181,9 @@ def test_a_class_with_no_row_to_learn_from_has_probability_0_in_its_own_column()
 
 def test_a_label_with_one_value_is_answered_by_that_value() -> None:
     table = prepared("multilabel")
-    target = Target.fit(table.target, table.parts["train"], "multilabel")
-    encoder = Encoder.fit(table.frame.iloc[table.parts["train"]], table.columns, table.source_columns)
-    constant = dataclasses.replace(table, target=table.target.assign(bus=1))
+    target = Target.fit(table.target_frame, table.parts["train"], "multilabel")
+    encoder = Encoder.fit(table.features.take(table.parts["train"]))
+    constant = dataclasses.replace(table, target_frame=table.target_frame.assign(bus=1))
     for outcome in fit_baselines(constant, encoder, target, seed=0).values():
         assert outcome.probabilities is not None
         assert np.all(outcome.probabilities[:, 1] == 1)
@@ -179,20 +191,22 @@ def test_a_label_with_one_value_is_answered_by_that_value() -> None:
 
 def test_a_class_of_one_row_does_not_stop_the_trees_that_hold_out_rows() -> None:
     table = prepared("multiclass", frame(12_500), test=0.1)
-    answers = table.target.copy()
+    answers = table.target_frame.copy()
     answers.loc[table.parts["train"][0], "kind"] = 9
-    table = dataclasses.replace(table, target=answers)
+    table = dataclasses.replace(table, target_frame=answers)
     assert len(learned_from(table)) > 10_000
     assert evaluate(fitted(table)["tree"])["accuracy"] > 0.7
 
 
 def test_a_column_with_a_single_value_does_not_stop_the_trees_that_hold_out_rows() -> None:
     table = prepared("binary", frame(12_500), test=0.1)
-    rare = table.frame.copy()
+    rare = table.features.frame.copy()
     rare.loc[rare.index[table.parts["train"][1:]], "age"] = np.nan
     rare.loc[rare.index[table.parts["validation"]], "age"] = np.nan
     for seed in (0, 7, 8):  # with 7 and 8 the value is among the rows held out
-        tree = fitted(dataclasses.replace(table, frame=rare), seed=seed)["tree"]
+        tree = fitted(dataclasses.replace(table, features=dataclasses.replace(table.features, frame=rare)), seed=seed)[
+            "tree"
+        ]
         assert np.isfinite(evaluate(tree)["log_loss"])
 
 
@@ -207,10 +221,10 @@ def test_several_targets_are_each_their_own() -> None:
 
 def test_a_column_without_a_value_in_the_learned_rows_and_unseen_levels_are_taken() -> None:
     table = prepared("binary")
-    blank = table.frame.copy()
+    blank = table.features.frame.copy()
     blank.loc[learned_from(table), "age"] = np.nan
     blank.loc[table.parts["test"][:5], "color"] = "violet"
-    found = fitted(dataclasses.replace(table, frame=blank))
+    found = fitted(with_frame(table, blank))
     assert all(np.isfinite(evaluate(outcome)["log_loss"]) for outcome in found.values())
 
 

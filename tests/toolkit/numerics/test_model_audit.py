@@ -469,9 +469,8 @@ def test_a_loaded_run_has_findings_and_no_scores_until_it_is_given_rows(runs, tm
     found = audit(loaded)
     assert found.problems == []
     assert (found.rows, len(found.table), len(found.saturation)) == (0, 0, 0)
-    rows = runs["binary"].data.frame.iloc[:7] if hasattr(runs["binary"].data, "frame") else None
-    if rows is not None:
-        assert len(audit(loaded, rows).saturation) == 3
+    rows = runs["binary"].data.features.frame.iloc[:7]
+    assert len(audit(loaded, rows).saturation) == 3
 
 
 def test_an_audit_is_strict_json_even_where_a_loss_is_infinite(runs):

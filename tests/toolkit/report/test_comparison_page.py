@@ -458,7 +458,7 @@ def test_one_score_is_moved_towards_the_truth(comparisons, summaries):
 def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, summaries):
     one, found = comparisons["multiclass"], summaries["multiclass"]["regions"]
     run, table = one.trials["softmax", 0].run, one.tables[0]
-    inputs = run.encoder.transform(table.frame.iloc[table.parts["test"]])
+    inputs = run.encoder.transform(table.features.frame.iloc[table.parts["test"]])
     fitted = PCA(2).fit(inputs)
     assert found["share"] == pytest.approx(fitted.explained_variance_ratio_.sum(), rel=1e-4)
     signs = [np.sign(axis[np.abs(axis).argmax()]) for axis in fitted.components_]
@@ -484,7 +484,7 @@ def test_with_two_inputs_the_plane_is_all_there_is(runs):
     trial = SimpleNamespace(run=small, outcome=Outcome("binary", truth, truth))
     from toolkit.report.summary.contrasts import regions
 
-    table = SimpleNamespace(frame=frame, parts={"test": np.arange(120)})
+    table = SimpleNamespace(features=SimpleNamespace(frame=frame), parts={"test": np.arange(120)})
     one = SimpleNamespace(
         labels=["logistic"], classes=["a", "b"], seeds=[0], tables={0: table}, trials={("logistic", 0): trial}
     )

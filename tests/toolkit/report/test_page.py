@@ -281,7 +281,7 @@ def test_an_interval_without_width_is_not_trusted(runs):
 def test_a_suspected_leak_comes_first(runs, summaries):
     run = runs["binary"]
     table = copy.copy(run.data)
-    table._description = {**run.data.describe(), "leaks": ["duration"]}
+    vars(table)["_description"] = {**run.data.describe(), "leaks": ["duration"]}
     content = summary.summarise(dataclasses.replace(run, data=table))
     assert "duration" in content["verdict"]["next"][0]
     page = report.render(content)

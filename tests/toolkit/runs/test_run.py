@@ -82,7 +82,7 @@ def test_the_metrics_are_those_of_scikit_learn_on_the_test_rows(runs, task):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_scores_are_the_plain_outputs_of_the_keras_model(runs, task):
     run, rows = runs[task], _test_rows(runs[task])
-    x = run.encoder.transform(run.data.frame.iloc[run.data.parts["test"]])
+    x = run.encoder.transform(run.data.features.frame.iloc[run.data.parts["test"]])
     np.testing.assert_allclose(run.decision_function(rows), run.model(x), rtol=1e-4, atol=1e-5)
     assert run.model.layers[-1].activation is keras.activations.linear
 
@@ -99,7 +99,10 @@ def test_probabilities_of_a_row_sum_to_one_and_the_likeliest_class_is_predicted(
 def test_the_model_is_compiled_with_the_heads_loss_and_metrics(runs):
     run = runs["multiclass"]
     part = run.data.parts["test"]
-    x, y = run.encoder.transform(run.data.frame.iloc[part]), run.target.encode(run.data.target.iloc[part])
+    x, y = (
+        run.encoder.transform(run.data.features.frame.iloc[part]),
+        run.target.encode(run.data.target_frame.iloc[part]),
+    )
     loss, accuracy = run.model.evaluate(x, y, verbose=0)
     plain = run.head.probabilities(run.outcome.scores)
     assert loss == pytest.approx(sk.log_loss(run.outcome.y_true, plain), rel=1e-4)
@@ -154,7 +157,7 @@ def test_the_saved_file_is_a_plain_keras_model_that_needs_nothing_of_this_projec
 
 
 def test_the_saved_file_holds_no_row_of_the_data(runs, tmp_path):
-    rows = runs["multilabel"].data.frame["date"].astype(str)
+    rows = runs["multilabel"].data.features.frame["date"].astype(str)
     with zipfile.ZipFile(runs["multilabel"].save(tmp_path / "run.keras")) as archived:
         text = archived.read(archive.MEMBER).decode()
     assert sum(day in text for day in rows.unique()) < 0.1 * rows.nunique(), "the edges of its histogram are summaries"
@@ -396,7 +399,7 @@ def test_the_model_can_be_frozen_or_replaced_afterwards():
     run.model.layers[0].trainable = False
     np.testing.assert_allclose(run.decision_function(x), before, rtol=1e-5)
     run.model = keras.models.clone_model(run.model)
-    inputs = run.encoder.transform(run.data.frame)
+    inputs = run.encoder.transform(run.data.features.frame)
     np.testing.assert_allclose(run.raw_scores(inputs), run.model(inputs), rtol=1e-4, atol=1e-5)
 
 

@@ -7,6 +7,7 @@ float32. A network takes raw pixels and rescales them itself.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from toolkit.common.errors import DataError
 from toolkit.common.schema import SCHEMA, check_schema
 
-__all__ = ["ImageEncoder", "ImageSet", "canonical", "check_files", "holds_images", "same_images", "square_for"]
+__all__ = ["ImageEncoder", "ImageSet", "Images", "canonical", "check_files", "holds_images", "square_for"]
 
 _FORM = "(n, height, width) or (n, height, width, channels) with 1 channel (gray) or 3 (color)"
 # Floats are looked at and summed in pieces of about this many pixels, so that no second copy of them is needed.
@@ -112,22 +113,54 @@ def canonical(images: Any, name: str = "X") -> NDArray[Any]:
     return pixels
 
 
-def same_images(pixels: NDArray[Any]) -> NDArray[np.int64]:
-    """Number the distinct images of a stack by their first appearance.
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images in canonical form.
 
-    Args:
-        pixels: Images in canonical form.
-
-    Returns:
-        Shape (n,): equal numbers for images with the same pixels.
-
-    Example:
-        >>> same_images(canonical(np.array([[[1]], [[2]], [[1]]]))).tolist()
-        [0, 1, 0]
+    Attributes:
+        pixels: Shape (rows, height, width, channels), see `canonical`.
+        names: The file name of each image; empty where none is known.
     """
-    zero = pixels.dtype.type(0)  # adding it makes one zero of -0.0 and 0.0
-    marks = [hashlib.blake2b((image + zero).tobytes(), digest_size=16).hexdigest() for image in pixels]
-    return pd.factorize(np.array(marks, dtype=object))[0].astype(np.int64)
+
+    pixels: NDArray[Any]
+    names: tuple[str, ...] = ()
+    columns = ()
+    source_columns = ()
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows without any column."""
+        return pd.DataFrame(index=range(len(self.pixels)))
+
+    def take(self, rows: NDArray[Any]) -> Images:
+        """Return the images that an index or a mask chooses."""
+        names = np.array(self.names, dtype=object)
+        return Images(self.pixels[rows], tuple(names[rows]) if self.names else ())
+
+    def append(self, others: Sequence[Images]) -> Images:
+        """Return a copy of these images, followed by others of the same shape."""
+        stacks = [self, *others]
+        names: tuple[str, ...] = ()
+        if any(stack.names for stack in stacks):
+            names = tuple(name for stack in stacks for name in stack.names or [""] * len(stack))
+        return Images(np.concatenate([stack.pixels for stack in stacks]), names)
+
+    def same_rows(self) -> NDArray[np.int64]:
+        """Number the distinct images by their first appearance.
+
+        Returns:
+            Shape (rows,): equal numbers for images with the same pixels.
+
+        Example:
+            >>> Images(canonical(np.array([[[1]], [[2]], [[1]]]))).same_rows().tolist()
+            [0, 1, 0]
+        """
+        zero = self.pixels.dtype.type(0)  # adding it makes one zero of -0.0 and 0.0
+        marks = [hashlib.blake2b((image + zero).tobytes(), digest_size=16).hexdigest() for image in self.pixels]
+        return pd.factorize(np.array(marks, dtype=object))[0].astype(np.int64)
 
 
 def square_for(shape: tuple[int, ...], most: int) -> int:
@@ -261,6 +294,10 @@ class ImageEncoder:
                 f"{self.high:g}: bring them to the same scale."
             )
         return pixels.astype(np.float32, copy=False)
+
+    def encode(self, features: Any) -> NDArray[Any]:
+        """Return the inputs of the network for rows of the dataset."""
+        return features.pixels
 
     @property
     def _words(self) -> str:

@@ -278,9 +278,9 @@ def _terms(comparison: Comparison) -> dict[str, Any]:
     return {
         "rows": table.rows,
         "columns_given": len(table.source_columns),
-        "columns_used": len(table.columns),
+        "columns_used": len(table.features.columns),
         "baselines": said_of_images(table),
-        "images": None if table.pixels is None else " × ".join(map(str, table.pixels.shape[1:])),
+        "images": None if table.features.pixels is None else " × ".join(map(str, table.features.pixels.shape[1:])),
         "parts": {part: len(positions) for part, positions in table.parts.items()},
         "reason": table.split_reason,
     }

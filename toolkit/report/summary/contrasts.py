@@ -89,13 +89,13 @@ def disagreement(comparison: Comparison) -> dict[str, Any]:
         {
             "row": table.source_rows[test[place]],
             "said": words,
-            "cells": [_cell(table.frame[c["name"]].iloc[test[place]], c["kind"]) for c in columns],
+            "cells": [_cell(table.features.frame[c["name"]].iloc[test[place]], c["kind"]) for c in columns],
         }
         for place, words in zip(where, said, strict=True)
     ]
     first, image = trials[0].run, None
-    if table.pixels is not None and first is not None:
-        height, width = shrunk(np.zeros((1, *table.pixels.shape[1:3], 1), np.uint8)).shape[1:3]
+    if table.features.pixels is not None and first is not None:
+        height, width = shrunk(np.zeros((1, *table.features.pixels.shape[1:3], 1), np.uint8)).shape[1:3]
         image = {"height": height, "width": width, "scale": scale_of(height, width)}
         for entry, shown in zip(rows, pictured(first, table, test[list(where)]), strict=True):
             entry |= shown
@@ -106,7 +106,7 @@ def disagreement(comparison: Comparison) -> dict[str, Any]:
         "shown": {
             "head": head,
             "columns": [column["name"] for column in columns],
-            "left_out": len(table.columns) - len(columns),
+            "left_out": len(table.features.columns) - len(columns),
             "image": image,
             "rows": rows,
         },
@@ -250,7 +250,7 @@ def regions(comparison: Comparison) -> dict[str, Any] | None:
     names = run.encoder.names
     if any(getattr(trial.run and trial.run.encoder, "names", None) != names for _, trial in drawn):
         return None
-    inputs = run.encoder.transform(table.frame.iloc[table.parts["test"]]).astype(np.float64)
+    inputs = run.encoder.transform(table.features.frame.iloc[table.parts["test"]]).astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
         return None
     random = np.random.default_rng(0)

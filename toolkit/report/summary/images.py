@@ -20,7 +20,7 @@ from toolkit.report.pixels import (
 from toolkit.report.summary.results import names_of, ranked, short
 
 if TYPE_CHECKING:
-    from toolkit.data.dataset import Table
+    from toolkit.data.dataset import SplitData
     from toolkit.data.images.stack import ImageEncoder
     from toolkit.evaluation.metrics import Outcome
     from toolkit.runs.run import Run
@@ -37,7 +37,7 @@ EXAMPLE_BYTES, FILTER_BYTES = 400_000, 160_000
 GRID = 7  # places of the hidden patch along a side, about
 
 
-def describe_images(run: Run, table: Table, outcome: Outcome) -> dict[str, Any]:
+def describe_images(run: Run, table: SplitData, outcome: Outcome) -> dict[str, Any]:
     """Return what the page of a run on images shows beside what every page shows.
 
     Args:
@@ -80,7 +80,7 @@ def _on_screen(encoder: ImageEncoder, pixels: NDArray[Any]) -> NDArray[np.uint8]
     return shrunk(displayed(pixels, encoder.low, encoder.high))
 
 
-def examples(run: Run, table: Table) -> dict[str, Any]:
+def examples(run: Run, table: SplitData) -> dict[str, Any]:
     """Return training images of each class or label, or of each band of a regression target.
 
     Args:
@@ -93,7 +93,7 @@ def examples(run: Run, table: Table) -> dict[str, Any]:
     """
     train = table.parts["train"]
     encoder: Any = run.encoder
-    pixels: Any = table.pixels
+    pixels: Any = table.features.pixels
     groups = _groups(run, table, train)
     affordable = EXAMPLE_BYTES // _on_screen(encoder, pixels[train[:1]]).size
     most = min(len(groups), int(np.clip(affordable // EXAMPLES[0], *CLASSES)))
@@ -112,16 +112,16 @@ def examples(run: Run, table: Table) -> dict[str, Any]:
     }
 
 
-def _groups(run: Run, table: Table, train: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(run: Run, table: SplitData, train: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64]]]:
     """Name groups of training rows, in order."""
     names = names_of(run)
     if run.task == "regression":
-        values = table.target.iloc[train, 0].to_numpy(np.float64)
+        values = table.target_frame.iloc[train, 0].to_numpy(np.float64)
         bands = np.array_split(np.argsort(values, kind="stable"), min(BANDS, len(values)))
         ends = [(values[band].min(), values[band].max()) for band in bands]
         said = [f"{number(low, 3)} to {number(high, 3)}" if low < high else number(low, 3) for low, high in ends]
         return [(name, train[band]) for name, band in zip(said, bands, strict=True)]
-    coded = np.asarray(run.target.encode(table.target.iloc[train]))
+    coded = np.asarray(run.target.encode(table.target_frame.iloc[train]))
     if run.task == "multilabel":
         return [(name, train[coded[:, place] == 1]) for place, name in enumerate(names)]
     ids = coded.reshape(-1).astype(np.int64)
@@ -215,7 +215,7 @@ def hidden_places(height: int, width: int) -> tuple[tuple[int, int], NDArray[np.
     return patch, np.array([(top, left) for top in along[0] for left in along[1]])
 
 
-def occlusion(run: Run, table: Table, outcome: Outcome) -> dict[str, Any] | None:
+def occlusion(run: Run, table: SplitData, outcome: Outcome) -> dict[str, Any] | None:
     """Return where some test images can't be hidden without changing the decision: what it rests on.
 
     A patch of the training images' mean color is put on each place; the map is the mean fall of the score that the
@@ -234,7 +234,7 @@ def occlusion(run: Run, table: Table, outcome: Outcome) -> dict[str, Any] | None
     References:
         Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014, section 4.2.
     """
-    test, pixels = table.parts["test"], table.pixels
+    test, pixels = table.parts["test"], table.features.pixels
     chosen = _explained(run, outcome)
     if pixels is None or not chosen:
         return None
@@ -260,7 +260,7 @@ def occlusion(run: Run, table: Table, outcome: Outcome) -> dict[str, Any] | None
         shown.append(
             {
                 "row": int(table.source_rows[row]),
-                "file": plain(table.image_names[row]) if table.image_names else None,
+                "file": plain(table.features.names[row]) if table.features.names else None,
                 "said": said,
                 "right": None if run.task == "regression" else place not in wrong,
                 "score": short([decided[0]])[0],

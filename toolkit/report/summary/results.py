@@ -15,7 +15,7 @@ from toolkit.evaluation import metrics
 from toolkit.report.pixels import data_uri, displayed, shrunk
 
 if TYPE_CHECKING:
-    from toolkit.data.dataset import Table
+    from toolkit.data.dataset import SplitData
     from toolkit.evaluation.metrics import Outcome
     from toolkit.runs.run import Run
 
@@ -280,39 +280,39 @@ def _curves(run: Run, outcome: Outcome) -> dict[str, Any] | None:
     return drawn
 
 
-def mistakes(run: Run, table: Table, outcome: Outcome, columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def mistakes(run: Run, table: SplitData, outcome: Outcome, columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the test rows on which the network was most sure, and wrong; for regression, those it missed by most.
 
     Args:
         run: The run.
         table: Its table.
         outcome: Its outcome on the test part.
-        columns: The columns to show of each row, as `Table.describe` describes them, in order.
+        columns: The columns to show of each row, as `SplitData.describe` describes them, in order.
 
     Returns:
         `rows`, each with its number in the user's file, what was said of it and its cells (of images: its `file`, if it
         is known, and its `picture`), and what heads the table.
     """
     test = table.parts["test"]
-    where, said, total = ranked(run, outcome, MISTAKES if table.pixels is None else PICTURED)
+    where, said, total = ranked(run, outcome, MISTAKES if table.features.pixels is None else PICTURED)
     rows = []
     for place, words in zip(where, said, strict=True):
-        cells = [_cell(table.frame[column["name"]].iloc[test[place]], column["kind"]) for column in columns]
+        cells = [_cell(table.features.frame[column["name"]].iloc[test[place]], column["kind"]) for column in columns]
         rows.append({"row": table.source_rows[test[place]], "said": words, "cells": cells})
-    if table.pixels is not None:
+    if table.features.pixels is not None:
         for entry, shown in zip(rows, pictured(run, table, test[where]), strict=True):
             entry |= shown
     return {
-        "about": f"{_ABOUT[run.task]} {_NUMBERED if table.pixels is None else _ORDERED}",
+        "about": f"{_ABOUT[run.task]} {_NUMBERED if table.features.pixels is None else _ORDERED}",
         "head": _HEADS[run.task] if len(run.target.columns) > 1 or run.task != "regression" else _HEADS[run.task][1:],
         "columns": [column["name"] for column in columns],
-        "left_out": len(table.columns) - len(columns),
+        "left_out": len(table.features.columns) - len(columns),
         "rows": rows,
         "total": total,
     }
 
 
-def pictured(run: Run, table: Table, rows: np.ndarray) -> list[dict[str, Any]]:
+def pictured(run: Run, table: SplitData, rows: np.ndarray) -> list[dict[str, Any]]:
     """Return images of a table as a page shows them.
 
     Args:
@@ -324,8 +324,8 @@ def pictured(run: Run, table: Table, rows: np.ndarray) -> list[dict[str, Any]]:
         For each its `file`, or None where it came without a name, and its `picture`.
     """
     encoder: Any = run.encoder
-    pixels: Any = table.pixels
-    names = [table.image_names[row] if table.image_names else "" for row in rows]
+    pixels: Any = table.features.pixels
+    names = [table.features.names[row] if table.features.names else "" for row in rows]
     images = shrunk(displayed(pixels[rows], encoder.low, encoder.high))
     return [
         {"file": plain(name) or None, "picture": data_uri(image)} for name, image in zip(names, images, strict=True)

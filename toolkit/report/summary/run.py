@@ -34,7 +34,7 @@ from toolkit.report.summary.results import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.data.dataset import Table
+    from toolkit.data.dataset import SplitData
     from toolkit.evaluation.metrics import Outcome
     from toolkit.runs.run import Run
 
@@ -270,7 +270,7 @@ def _next_steps(
     return steps[:4] or ["Nothing here speaks against using it: save it (run.save) and predict new rows (run.predict)."]
 
 
-def _data(run: Run, table: Table, described: Mapping[str, Any]) -> dict[str, Any]:
+def _data(run: Run, table: SplitData, described: Mapping[str, Any]) -> dict[str, Any]:
     columns = described["columns"]
     parts = ["all", *table.parts]
     return {

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from toolkit.common.errors import DataError
-from toolkit.data.dataset import prepare
 from toolkit.data.images.stack import (
     ImageEncoder,
+    Images,
     ImageSet,
     canonical,
     check_files,
     holds_images,
-    same_images,
     square_for,
 )
+from toolkit.data.prepare import prepare
 
 
 def pictures(count: int = 60, *shape: int, seed: int = 0) -> np.ndarray:
@@ -88,9 +88,9 @@ def test_three_or_four_axes_are_images_and_two_are_columns():
 
 
 def test_equal_images_have_equal_numbers_and_minus_zero_is_zero():
-    assert same_images(canonical(np.array([[[0.0]], [[1.0]], [[-0.0]], [[1.0]]]))).tolist() == [0, 1, 0, 1]
+    assert Images(canonical(np.array([[[0.0]], [[1.0]], [[-0.0]], [[1.0]]]))).same_rows().tolist() == [0, 1, 0, 1]
     # The same bytes in another order are another image.
-    assert same_images(canonical(np.array([[[1, 2]], [[2, 1]]]))).tolist() == [0, 1]
+    assert Images(canonical(np.array([[[1, 2]], [[2, 1]]]))).same_rows().tolist() == [0, 1]
 
 
 # ---------------------------------------------------------------------------------------------------------- encoder
@@ -172,9 +172,9 @@ def test_a_damaged_encoder_is_refused(damage):
 def test_images_become_a_table_without_columns():
     table = prepare((pictures(), CLASSES), task="multiclass")
     assert table.rows == 60
-    assert np.shape(table.pixels) == (60, 6, 5, 1)
-    assert table.columns == []
-    np.testing.assert_array_equal(table.features(np.array([3, 1]))[..., 0], pictures()[[3, 1]])
+    assert np.shape(table.features.pixels) == (60, 6, 5, 1)
+    assert table.features.columns == ()
+    np.testing.assert_array_equal(np.asarray(table.features.take(np.array([3, 1])).pixels)[..., 0], pictures()[[3, 1]])
     described = table.describe()
     assert described["columns"] == []
     assert [entry["all"]["count"] for entry in described["targets"]] == [60]
@@ -184,14 +184,14 @@ def test_a_table_of_images_does_not_change_with_the_users_arrays():
     x, y = pictures(), CLASSES.copy()
     table = prepare((x, y), task="multiclass")
     x[:], y[:] = 0, 0
-    np.testing.assert_array_equal(table.pixels, canonical(pictures()))
-    np.testing.assert_array_equal(table.target.iloc[:, 0], CLASSES)
+    np.testing.assert_array_equal(table.features.pixels, canonical(pictures()))
+    np.testing.assert_array_equal(table.target_frame.iloc[:, 0], CLASSES)
 
 
 def test_equal_images_never_stand_in_two_parts():
     repeated = pictures(20)[np.arange(60) % 20]
     table = prepare((repeated, CLASSES), task="multiclass", seed=3)
-    units = same_images(table.pixels)
+    units = table.features.same_rows()
     seen = [set(units[rows]) for rows in table.parts.values()]
     assert sum(len(units) for units in seen) == len(set.union(*seen)) == 20
     assert "40 rows repeat another row's features" in table.split_reason
@@ -204,7 +204,7 @@ def test_a_training_image_that_also_stands_in_the_given_test_part_is_left_out():
     table = prepare((x, CLASSES), task="multiclass", test=(test, np.arange(10) % 3))
     assert table.rows == 69
     assert 8 not in table.source_rows[table.parts["train"]]
-    np.testing.assert_array_equal(table.features(table.parts["test"])[..., 0], test)
+    np.testing.assert_array_equal(np.asarray(table.features.take(table.parts["test"]).pixels)[..., 0], test)
 
 
 def test_rows_without_a_target_take_their_images_and_names_along():
@@ -214,8 +214,8 @@ def test_rows_without_a_target_take_their_images_and_names_along():
     kept = [i for i in range(60) if i % 3 < 2]
     assert table.name == "folder"
     assert table.notes[0] == "Resized."
-    assert table.image_names == [f"{i}.png" for i in kept]
-    np.testing.assert_array_equal(table.pixels, images.pixels[kept])
+    assert table.features.names == tuple(f"{i}.png" for i in kept)
+    np.testing.assert_array_equal(table.features.pixels, images.pixels[kept])
     np.testing.assert_array_equal(table.source_rows, np.array(kept) + 1)
 
 
@@ -290,7 +290,7 @@ def test_the_labels_of_given_test_images_are_matched_by_name():
     other = ImageSet(canonical(pictures(seed=1)), labels(["red", "round"]), notes=["One was damaged."], name="other")
     table = prepare(known, task="multilabel", test=other)
     expected = labels(["round", "red"])
-    pd.testing.assert_frame_equal(table.target.iloc[table.parts["test"]].reset_index(drop=True), expected)
+    pd.testing.assert_frame_equal(table.target_frame.iloc[table.parts["test"]].reset_index(drop=True), expected)
     assert "the test images: One was damaged." in table.notes
 
 
@@ -300,4 +300,4 @@ def test_given_test_images_with_labels_of_other_names_are_refused():
     with pytest.raises(DataError, match=r"other columns .*green.* than in training"):
         prepare(known, task="multilabel", test=other)
     array = (pictures(seed=1), labels(["round", "red"]).to_numpy())  # by place: it has no names
-    assert list(prepare(known, task="multilabel", test=array).target) == ["round", "red"]
+    assert list(prepare(known, task="multilabel", test=array).target_frame) == ["round", "red"]

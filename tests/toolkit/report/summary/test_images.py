@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.helpers.pages import Page, pixels_of, words
 from toolkit.common.formatting import number
-from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.images.stack import ImageEncoder, Images
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 from toolkit.report import page as report
@@ -49,7 +49,7 @@ def test_the_summary_is_strict_json_and_the_same_again(image_run, content):
 
 
 def test_the_images_are_described(image_run, content):
-    found, train = content["images"], image_run.data.pixels[image_run.data.parts["train"]]
+    found, train = content["images"], image_run.data.features.pixels[image_run.data.parts["train"]]
     assert (found["height"], found["width"], found["channels"], found["dtype"]) == (16, 12, 3, "uint8")
     assert (found["low"], found["high"]) == (train.min(), train.max())
     assert found["mean"] == pytest.approx(train.mean(), rel=1e-4)
@@ -61,7 +61,7 @@ def test_the_images_are_described(image_run, content):
 
 def test_many_images_are_not_said_to_have_columns(image_run, monkeypatch):
     monkeypatch.setattr("toolkit.data.describe._ALONE_ROWS", 10)
-    many = dataclasses.replace(image_run, data=dataclasses.replace(image_run.data, _description=None))
+    many = dataclasses.replace(image_run, data=dataclasses.replace(image_run.data))
     assert many.data.describe()["left_out"]
     assert summary.summarise(many)["data"]["notes"] == image_run.data.notes
 
@@ -71,11 +71,11 @@ def test_examples_are_training_images_of_their_class(image_run, content):
     assert (found["by"], found["left_out"]) == ("class", 0)
     assert [entry["name"] for entry in found["shown"]] == image_run.classes
     for entry in found["shown"]:
-        rows = [row for row in table.parts["train"] if table.target["class"][row] == entry["name"]]
+        rows = [row for row in table.parts["train"] if table.target_frame["class"][row] == entry["name"]]
         assert entry["rows"] == len(rows)
         sheet = pixels_of(entry["sheet"])
         assert sheet.shape == (16, entry["images"] * 13 - 1, 4)
-        known = {table.pixels[row].tobytes() for row in rows}
+        known = {table.features.pixels[row].tobytes() for row in rows}
         for place in range(entry["images"]):
             assert np.ascontiguousarray(sheet[:, 13 * place : 13 * place + 12, :3]).tobytes() in known
 
@@ -95,10 +95,10 @@ def test_mistakes_are_pictures_of_test_rows_that_were_predicted_wrong(image_run,
     wrong = table.parts["test"][outcome.y_true != outcome.y_pred]
     assert found["total"] == len(wrong) == len(found["rows"]) > 0
     for entry in found["rows"]:
-        row = table.image_names.index(entry["file"])
+        row = table.features.names.index(entry["file"])
         assert row in wrong
         assert entry["row"] == table.source_rows[row]
-        assert np.array_equal(pixels_of(entry["picture"]), table.pixels[row])
+        assert np.array_equal(pixels_of(entry["picture"]), table.features.pixels[row])
         assert entry["said"][0] == entry["file"].split("/")[0] != entry["said"][1]
 
 
@@ -111,8 +111,8 @@ def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_run, c
     )
     assert (found["patch"], found["places"]) == ([4, 3], 49)
     for entry in found["shown"]:
-        row = image_run.data.image_names.index(entry["file"])
-        image = image_run.data.pixels[row]
+        row = image_run.data.features.names.index(entry["file"])
+        image = image_run.data.features.pixels[row]
         assert np.array_equal(pixels_of(entry["picture"]), image)
         assert pixels_of(entry["map"]).shape == (16, 12, 3)
         scores = np.sort(image_run.raw_scores(image[None])[0])
@@ -137,7 +137,7 @@ def by_hand(weights, task="binary", classes=2, threshold=0.0):
         target = pd.DataFrame({"value": [1.0, 2, 3, 4, 5, 6]})
     else:
         target = pd.DataFrame({"side": ["a"] * 3 + ["b"] * 3})
-    table = SimpleNamespace(pixels=pixels, parts=parts, target=target, source_rows=np.arange(1, 7), image_names=None)
+    table = SimpleNamespace(features=Images(pixels), parts=parts, target_frame=target, source_rows=np.arange(1, 7))
     coded = Target.fit(target, parts["train"], task, np.arange(1, 7))
 
     def raw_scores(x):
@@ -154,7 +154,7 @@ def test_the_map_of_a_linear_model_shows_its_weights():
     weights[0, 0], weights[3, 3] = 1.0, -2.0
     run = by_hand(weights)
     truth = np.array([1, 1, 1, 0, 0, 0])
-    outcome = Outcome("binary", truth, truth, None, run.raw_scores(run.data.pixels))
+    outcome = Outcome("binary", truth, truth, None, run.raw_scores(run.data.features.pixels))
     found: Any = image_results.occlusion(run, run.data, outcome)
     assert (found["patch"], found["places"]) == ([1, 1], 16)
     assert [entry["row"] for entry in found["shown"]] == [1, 4, 2, 3]  # one of each class, then others
@@ -171,8 +171,8 @@ def test_of_a_regression_the_map_is_in_the_targets_unit():
     weights = np.zeros((4, 4))
     weights[0, 0] = 0.5
     run = by_hand(weights, "regression")
-    true = run.data.target.to_numpy()
-    scores = run.raw_scores(run.data.pixels)
+    true = run.data.target_frame.to_numpy()
+    scores = run.raw_scores(run.data.features.pixels)
     predicted = run.target.decode(scores).reshape(-1, 1)
     found: Any = image_results.occlusion(run, run.data, Outcome("regression", true, predicted, None, scores))
     unit = true.std()  # scores are standardised
@@ -203,7 +203,7 @@ def test_thousands_of_classes_are_capped_and_photographs_stay_small():
         task="multiclass", encoder=ImageEncoder((64, 64, 3), "uint8", 127.0, 74.0, 0.0, 255.0),
         target=Target.fit(target, parts["train"], "multiclass", np.arange(1, 5_001)),
     )  # fmt: skip
-    found = image_results.examples(run, SimpleNamespace(pixels=pixels, parts=parts, target=target))
+    found = image_results.examples(run, SimpleNamespace(features=Images(pixels), parts=parts, target_frame=target))
     assert (len(found["shown"]), found["left_out"]) == (10, 990)
     assert len(json.dumps(found)) < 600_000
 
@@ -312,11 +312,12 @@ def test_a_summary_saved_before_there_were_images_is_still_shown(runs):
 
 
 def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_run):
-    floats = dataclasses.replace(image_run.data, pixels=image_run.data.pixels.astype(np.float32) / 229)
-    encoder = ImageEncoder.fit(floats.pixels[floats.parts["train"]])
+    images = Images(image_run.data.features.pixels.astype(np.float32) / 229)
+    floats = dataclasses.replace(image_run.data, features=images)
+    encoder = ImageEncoder.fit(images.pixels[floats.parts["train"]])
     changed = dataclasses.replace(image_run, encoder=encoder)
     sheet = pixels_of(image_results.examples(changed, floats)["shown"][0]["sheet"])
-    expected = shrunk(displayed(floats.pixels[:1], encoder.low, encoder.high))
+    expected = shrunk(displayed(images.pixels[:1], encoder.low, encoder.high))
     assert expected.dtype == np.uint8
     assert sheet[..., :3].max() == 255
     assert Image.fromarray(sheet).mode == "RGBA"
