@@ -49,3 +49,12 @@ def test_the_oldest_versions_are_the_lower_bounds_of_the_dependencies(project):
 def test_the_changelog_has_a_place_for_the_next_change_or_names_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[(Unreleased|{re.escape(toolkit.__version__)})\]", text, re.MULTILINE)
+
+
+def test_no_test_imports_from_another_test():
+    """What several tests need is in tests/helpers or in a conftest.py."""
+    imports = re.compile(
+        r"^ *(?:from|import) tests\.(?:[\w.]*\.)?test_.*|^ *from tests\.[\w.]+ import test_.*", re.MULTILINE
+    )
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    assert [f"{file.name}: {line}" for file in files for line in imports.findall(file.read_text("utf-8"))] == []

@@ -21,13 +21,8 @@ import mpmath
 import numpy as np
 
 from tests.benchmarks.measuring import REPORTS, circumstances, markdown, write
-from tests.toolkit import test_losses as oracles
-from toolkit.losses import (
-    BinaryHinge,
-    MulticlassHinge,
-    SoftmaxCrossentropy,
-    SquaredSigmoid,
-)
+from tests.helpers import loss_oracles as oracles
+from toolkit.losses import BinaryHinge, MulticlassHinge, SoftmaxCrossentropy, SquaredSigmoid
 
 UNITS = (2, 5)
 
