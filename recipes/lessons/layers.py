@@ -1,4 +1,4 @@
-"""A small dense network as weights, biases and activations in float64: what a lesson can follow by hand."""
+"""A small dense network in float64, as weights, biases and activations that a lesson can follow by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Layer", "derive", "read"]
 
 Floats = NDArray[np.float64]
 
-WIDEST, DEEPEST = 6, 4  # units a layer and layers that a drawing holds
+MAX_UNITS, MAX_LAYERS = 6, 4  # the largest network that a drawing can show
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Layer:
     Attributes:
         weights: Shape (inputs, units).
         bias: Shape (units,).
-        name: The activation's name.
-        activation: The activation, a function of a tensor of scores.
+        name: Name of the activation.
+        activation: The activation, a function from a tensor of scores to a tensor of outputs.
     """
 
     weights: Floats
@@ -38,122 +38,134 @@ class Layer:
 def read(
     network: Any, x: ArrayLike | None, y: Any, task: str, head: str | None
 ) -> tuple[list[Layer], Floats, Callable[[Any], Any]]:
-    """Return a network's layers, an input, and the loss of its outputs, a function of a tensor (1, units).
+    """Check a network and an example.
 
     Args:
         network: A `keras.Sequential` of dense layers, or a list of (weights, bias, name of the activation).
         x: The input, shape (inputs,).
-        y: The target, as the task writes it.
+        y: The target.
         task: What the outputs mean.
-        head: The loss, by the word of a head of this task; None is its usual one.
+        head: Name of the head whose loss is used; None is the default head of the task.
+
+    Returns:
+        The layers, the input, and the loss as a function of a tensor of outputs, shape (1, units).
 
     Raises:
-        DataError: The network can't be followed by hand, or input and target don't fit it.
+        DataError: The network can't be followed by hand, or the example doesn't fit it.
     """
     import keras
     import tensorflow as tf
 
     from toolkit.heads import DEFAULT_HEADS, get_head
-    from toolkit.numerics.gradients import targets_for
 
     if task not in DEFAULT_HEADS:
         raise DataError(f"task={task!r}: expected one of {', '.join(DEFAULT_HEADS)}.{nearest(task, DEFAULT_HEADS)}")
-    layers = _of_keras(network) if isinstance(network, keras.Sequential) else _of_list(network)
-    if len(layers) > DEEPEST or max(layer.weights.shape[1] for layer in layers) > WIDEST:
-        raise DataError(f"a network of at most {DEEPEST} layers and {WIDEST} units a layer can be followed by eye.")
+    layers = _from_keras(network) if isinstance(network, keras.Sequential) else _from_list(network)
+    widest = max(layer.weights.shape[1] for layer in layers)
+    if len(layers) > MAX_LAYERS or widest > MAX_UNITS:
+        raise DataError(
+            f"the network has {len(layers)} layers of up to {widest} units: the drawing has room for {MAX_LAYERS} "
+            f"layers of {MAX_UNITS} units."
+        )
     inputs = _floats(x, "x")
-    if inputs.shape != layers[0].weights.shape[:1] or len(inputs) > WIDEST:
-        wanted = min(len(layers[0].weights), WIDEST)
-        raise DataError(f"x has shape {inputs.shape}: expected ({wanted},), a number for each input of the network.")
+    if inputs.shape != layers[0].weights.shape[:1] or len(inputs) > MAX_UNITS:
+        expected = min(len(layers[0].weights), MAX_UNITS)
+        raise DataError(f"x has shape {inputs.shape}: expected ({expected},), one number per input of the network.")
     units = len(layers[-1].bias)
     if task != "regression" and layers[-1].name != "linear":
         raise DataError(
-            f"the last layer applies {layers[-1].name}: for {task} it is linear, and the loss takes scores."
+            f"the last layer applies {layers[-1].name}: for task={task!r} it has to be linear, because the loss takes "
+            "scores."
         )
     if task == "binary" and units != 1:
-        raise DataError(f"the network has {units} outputs: a binary task has one score.")
-    known = range(units) if task == "multiclass" else (0, 1)
+        raise DataError(f"the network has {units} outputs: a binary task needs one score.")
+    target = tf.constant(_target(y, task, units))
+    row_losses = get_head(task, head or DEFAULT_HEADS[task]).loss().call
+    return layers, inputs, lambda outputs: row_losses(target, outputs)
+
+
+def _target(y: Any, task: str, units: int) -> NDArray[Any]:
+    """Return the target of one row as the loss takes it: a class id, shape (1,), or numbers, shape (1, units)."""
+    from toolkit.numerics.gradients import targets_for
+
     shape = () if task == "multiclass" or units == 1 else (units,)
     try:
-        given = np.asarray(y)
+        values = np.asarray(y)
     except ValueError:  # lists of different lengths
-        given = np.array(None)
-    fits = given.dtype.kind in "biuf" and given.reshape(-1).shape == (int(np.prod(shape)),)
-    if not fits or not np.isfinite(given).all():
-        wanted = "a number" if not shape else f"{units} numbers"
-        raise DataError(f"y={y!r}: expected {wanted} for this network, and none missing or infinite.")
-    if task != "regression" and not np.isin(given, list(known)).all():
-        raise DataError(
-            f"y={y!r}: expected {f'a class id from 0 to {units - 1}' if task == 'multiclass' else '0 or 1'}."
-        )
-    one = given.reshape(1, *shape)
-    target = tf.constant(targets_for(one.astype(np.int64 if task == "multiclass" else np.float64), units))
-    by_row = get_head(task, head or DEFAULT_HEADS[task]).loss().call
-    return layers, inputs, lambda scores: by_row(target, scores)
+        values = np.array(None)
+    fits = values.dtype.kind in "biuf" and values.reshape(-1).shape == (int(np.prod(shape)),)
+    if not fits or not np.isfinite(values).all():
+        expected = f"{units} finite numbers" if shape else "a finite number"
+        raise DataError(f"y={y!r}: expected {expected} for this network.")
+    accepted = range(units) if task == "multiclass" else (0, 1)
+    if task != "regression" and not np.isin(values, list(accepted)).all():
+        expected = f"a class id from 0 to {units - 1}" if task == "multiclass" else "0 or 1"
+        raise DataError(f"y={y!r}: expected {expected}.")
+    dtype = np.int64 if task == "multiclass" else np.float64
+    return targets_for(values.reshape(1, *shape).astype(dtype), units)
 
 
-def _of_list(network: Any) -> list[Layer]:
+def _from_list(network: Any) -> list[Layer]:
     if not isinstance(network, Sequence) or isinstance(network, str) or not network:
         raise DataError(
-            f"network={network!r}: expected a keras.Sequential of dense layers, or a list of layers, each (weights, "
-            "bias, activation)."
+            f"network={network!r}: expected a keras.Sequential of dense layers, or a list of layers, each as "
+            "(weights, bias, name of the activation)."
         )
     layers: list[Layer] = []
-    for place, entry in enumerate(network, start=1):
+    for number, entry in enumerate(network, start=1):
         if not isinstance(entry, Sequence) or len(entry) != 3 or not isinstance(entry[2], str):
-            raise DataError(f"layer {place} of the network: expected (weights, bias, name of the activation).")
-        weights, bias = _floats(entry[0], f"weights of layer {place}"), _floats(entry[1], f"bias of layer {place}")
-        before = len(layers[-1].bias) if layers else None
-        if weights.ndim != 2 or bias.shape != weights.shape[1:] or before not in (None, len(weights)):
-            wanted = "inputs" if before is None else str(before)
+            raise DataError(f"layer {number} of the network: expected (weights, bias, name of the activation).")
+        weights, bias = _floats(entry[0], f"weights of layer {number}"), _floats(entry[1], f"bias of layer {number}")
+        inputs = len(layers[-1].bias) if layers else None
+        if weights.ndim != 2 or bias.shape != weights.shape[1:] or inputs not in (None, len(weights)):
             raise DataError(
-                f"layer {place} has weights of shape {weights.shape} and a bias of shape {bias.shape}: expected "
-                f"({wanted}, units) and (units,)."
+                f"layer {number} has weights of shape {weights.shape} and a bias of shape {bias.shape}: expected "
+                f"({'inputs' if inputs is None else inputs}, units) and (units,)."
             )
         layers.append(Layer(weights, bias, entry[2], _activation(entry[2])))
     return layers
 
 
-def _of_keras(model: Any) -> list[Layer]:
+def _from_keras(model: Any) -> list[Layer]:
     import keras
 
     if not model.built:
-        raise DataError("the model was not built, and has no weights yet: begin it with keras.Input((inputs,)).")
+        raise DataError("the model is not built and has no weights yet: start it with keras.Input((inputs,)).")
     layers: list[Layer] = []
     for part in model.layers:
         if isinstance(part, keras.layers.Dense):
             weights = np.asarray(part.get_weights()[0], np.float64)
             bias = np.asarray(part.get_weights()[1], np.float64) if part.use_bias else np.zeros(weights.shape[1])
-            layers.append(Layer(weights, bias, *_known(part)))
+            layers.append(Layer(weights, bias, *_keras_activation(part)))
         elif isinstance(part, keras.layers.Activation | keras.layers.LeakyReLU) and layers:
             if layers[-1].name != "linear":
-                raise DataError(f"layer '{part.name}' is a second activation after {layers[-1].name}: leave one out.")
-            # Not the layer itself, which would cast to float32.
+                raise DataError(f"layer '{part.name}' is a second activation after {layers[-1].name}: remove it.")
+            # The layer object would cast the scores to float32, so its function is used.
             if isinstance(part, keras.layers.LeakyReLU):
-                layers[-1] = replace(layers[-1], name="leaky_relu", activation=_leaky(float(part.negative_slope)))
+                layers[-1] = replace(layers[-1], name="leaky_relu", activation=_leaky_relu(float(part.negative_slope)))
             else:
-                name, activation = _known(part)
+                name, activation = _keras_activation(part)
                 layers[-1] = replace(layers[-1], name=name, activation=activation)
         elif not isinstance(part, keras.layers.InputLayer | keras.layers.Dropout):
             raise DataError(
-                f"layer '{part.name}' is a {type(part).__name__}: expected dense layers and activations alone, which "
-                "can be followed by hand."
+                f"layer '{part.name}' is a {type(part).__name__}: only dense layers and activations can be followed "
+                "by hand."
             )
     if not layers:
         raise DataError("the model has no dense layer: expected a keras.Sequential of dense layers.")
     return layers
 
 
-def _known(part: Any) -> tuple[str, Callable[[Any], Any]]:
-    """Return the name and the function of a Keras layer's activation, which has to work on each score by itself."""
+def _keras_activation(layer: Any) -> tuple[str, Callable[[Any], Any]]:
+    """Return the name and the function of a layer's activation, if it acts on each score separately."""
     import keras
 
-    given = part.activation
-    name = getattr(given, "__name__", type(given).__name__)
+    activation = layer.activation
+    name = getattr(activation, "__name__", type(activation).__name__)
     _activation(name)
-    if given is not keras.activations.get(name):
-        raise DataError(f"layer '{part.name}' has an activation of its own, {name}: give Keras's, by its name.")
-    return name, given
+    if activation is not keras.activations.get(name):
+        raise DataError(f"layer '{layer.name}' has a custom activation, {name}: use one of Keras's, by its name.")
+    return name, activation
 
 
 def _activation(name: str) -> Callable[[Any], Any]:
@@ -161,15 +173,15 @@ def _activation(name: str) -> Callable[[Any], Any]:
 
     from toolkit.builders import ACTIVATIONS
 
-    known = [word for word in ACTIVATIONS if word != "maxout"]
-    if name not in known:
-        raise DataError(f"activation {name!r}: expected one of {', '.join(known)}.{nearest(name, known)}")
+    accepted = [word for word in ACTIVATIONS if word != "maxout"]
+    if name not in accepted:
+        raise DataError(f"activation {name!r}: expected one of {', '.join(accepted)}.{nearest(name, accepted)}")
     if name == "leaky_relu":
-        return _leaky(0.1)
+        return _leaky_relu(0.1)
     return (lambda z: z * 1.0) if name == "linear" else keras.activations.get(name)
 
 
-def _leaky(slope: float) -> Callable[[Any], Any]:
+def _leaky_relu(slope: float) -> Callable[[Any], Any]:
     import keras
 
     return lambda z: keras.activations.leaky_relu(z, negative_slope=slope)
@@ -179,19 +191,19 @@ def _floats(values: Any, name: str) -> Floats:
     try:
         array = np.asarray(values, np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"{name}: expected numbers, and got {values!r}.") from None
+        raise DataError(f"{name}={values!r}: expected numbers.") from None
     if not array.size or not np.isfinite(array).all():
-        raise DataError(f"{name}: expected finite numbers, and got {values!r}.")
+        raise DataError(f"{name}={values!r}: expected finite numbers.")
     return array
 
 
-def derive(function: Callable[[Any], Any], at: Floats) -> tuple[Floats, Floats]:
-    """Return a function's values, and the derivative of their sum by each number that goes in."""
+def derive(function: Callable[[Any], Any], x: Floats) -> tuple[Floats, Floats]:
+    """Return a function's values, and the gradient of their sum with respect to its input."""
     import tensorflow as tf
 
-    given = tf.constant(at)
+    inputs = tf.constant(x)
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        values = function(given)
-    slope = tape.gradient(values, given)
-    return np.asarray(values), np.zeros_like(at) if slope is None else tf.convert_to_tensor(slope).numpy()
+        tape.watch(inputs)
+        values = function(inputs)
+    gradient = tape.gradient(values, inputs)
+    return np.asarray(values), np.zeros_like(x) if gradient is None else tf.convert_to_tensor(gradient).numpy()

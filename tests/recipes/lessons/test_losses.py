@@ -14,7 +14,7 @@ def lesson():
     return losses.show()
 
 
-def test_the_worked_example_has_the_lectures_numbers_with_the_frog_set_right(lesson):
+def test_the_example_has_the_lectures_numbers_with_the_frog_corrected(lesson):
     table = lesson.table
     assert table.loc["cat":"frog", "hinge"].tolist() == pytest.approx([2.9, 0, 12.9])
     assert table.loc["cat":"frog", "squared hinge"].tolist() == pytest.approx([8.41, 0, 83.25])
@@ -23,14 +23,14 @@ def test_the_worked_example_has_the_lectures_numbers_with_the_frog_set_right(les
     assert any("12.9" in line and "5.2667" in line for line in lesson.corrections)
 
 
-def test_the_pictures_terms_add_up_to_the_hinge(lesson):
+def test_the_violations_add_up_to_the_hinge(lesson):
     terms = lesson.tables["Who pays"].to_numpy()
     assert (terms.sum(axis=1) - 1).tolist() == pytest.approx([2.9, 0, 12.9])
     assert terms[2, :2].tolist() == pytest.approx([6.3, 6.6])
 
 
 def test_the_true_class_in_the_sum_adds_exactly_1_and_a_mean_only_rescales(lesson):
-    table = lesson.tables["Sum or mean, with the true class or without, squared"]
+    table = lesson.tables["Sum or mean, with or without the true class, squared"]
     numbers = table[["cat", "car", "frog", "mean"]].astype(float)
     hinge = numbers.loc["sum over the wrong classes"]
     assert (numbers.loc["sum over all classes"] - hinge).tolist() == pytest.approx([1, 1, 1, 1])
@@ -47,7 +47,7 @@ def test_the_hinge_reaches_0_at_a_lead_of_1_and_the_cross_entropy_never_does(les
     assert (np.diff(table["cross-entropy"]) < 0).all()
 
 
-def test_the_values_at_the_start_are_classes_less_1_and_its_logarithm(lesson):
+def test_the_losses_at_the_start_are_classes_minus_1_and_ln_classes(lesson):
     table = lesson.tables["Two numbers to look for when training starts"]
     assert table["hinge"].tolist() == [1, 2, 9, 999]
     assert table["cross-entropy"].tolist() == pytest.approx(np.log([2, 3, 10, 1000]))
@@ -62,17 +62,17 @@ def test_doubled_scores_leave_the_hinge_at_0_and_lower_the_cross_entropy(lesson)
     )
 
 
-def test_the_hinge_stops_caring_once_the_margin_is_met(lesson):
-    table = lesson.tables["Jiggle a score"]
+def test_the_hinge_does_not_change_once_the_margin_is_met(lesson):
+    table = lesson.tables["Change a score a little"]
     assert table["hinge"].tolist() == pytest.approx([0, 0, 0, 1.58])
     assert table["cross-entropy"].round(4).tolist() == [0.0009, 0.5514, 0.0, 1.0402]
-    # At 10, 9, 9 half a point less costs half a point for each of the two others.
+    # At 10, 9, 9 half a point less costs half a point for each of the two wrong classes.
     assert table["hinge, true score 0.5 lower"].tolist() == pytest.approx([0, 1, 0, 2.08])
 
 
-def test_every_picture_says_in_words_what_it_shows(lesson):
+def test_every_picture_has_a_text_alternative(lesson):
     assert all(picture.alt for picture in lesson.pictures if picture.figure is not None)
 
 
-def test_the_page_is_the_same_each_time(lesson, tmp_path):
+def test_the_same_lesson_writes_the_same_bytes(lesson, tmp_path):
     assert lesson.report(tmp_path / "a").read_bytes() == losses.show().report(tmp_path / "b").read_bytes()
