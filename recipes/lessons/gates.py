@@ -1,4 +1,4 @@
-"""A formula as a graph of sums, products, maxima and sigmoids, with the derivative at each of them."""
+"""A formula as a graph of gates (sum, product, maximum, sigmoid), with the derivative at each gate."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from scipy import special
 from recipes.drawing import BLUE, GRAY, INK, MUTED, ORANGE, PAPER, panels
 from toolkit.common.formatting import number
 
-__all__ = ["Gate", "backward", "draw", "given", "maximum", "sigmoid", "table"]
+__all__ = ["Gate", "backward", "draw", "maximum", "sigmoid", "table", "variable"]
 
 
 @dataclass(eq=False)
 class Gate:
-    """A number in a graph, and how it came about.
+    """A variable or an operation in a graph.
 
     Attributes:
-        name: What stands in its circle: a letter for a given number, a sign for an operation.
-        value: The number, computed forwards.
-        inputs: The gates that it was computed from.
-        local: Its derivative by each of them, all else held.
-        derivative: The derivative of the graph's output by this number, once `backward` has been there.
+        name: The text in its circle: the variable's name, or the sign of the operation.
+        value: The number computed in the forward pass.
+        inputs: The gates it was computed from.
+        local: The derivative of its value with respect to each input.
+        derivative: The derivative of the graph's output with respect to its value; `backward` fills it in.
     """
 
     name: str
@@ -35,50 +35,50 @@ class Gate:
     local: tuple[float, ...] = ()
     derivative: float = 0.0
 
-    def __add__(self, other: Gate | float) -> Gate:
-        if isinstance(other, Gate):
-            return Gate("+", self.value + other.value, (self, other), (1.0, 1.0))
-        return Gate(f"+ {number(other)}", self.value + other, (self,), (1.0,))
+    def __add__(self, term: Gate | float) -> Gate:
+        if isinstance(term, Gate):
+            return Gate("+", self.value + term.value, (self, term), (1.0, 1.0))
+        return Gate(f"+ {number(term)}", self.value + term, (self,), (1.0,))
 
-    def __mul__(self, other: Gate | float) -> Gate:
-        if isinstance(other, Gate):
-            return Gate("×", self.value * other.value, (self, other), (other.value, self.value))
-        return Gate(f"× {number(other)}", self.value * other, (self,), (float(other),))
+    def __mul__(self, factor: Gate | float) -> Gate:
+        if isinstance(factor, Gate):
+            return Gate("×", self.value * factor.value, (self, factor), (factor.value, self.value))
+        return Gate(f"× {number(factor)}", self.value * factor, (self,), (float(factor),))
 
 
-def given(name: str, value: float) -> Gate:
-    """Return a number to start from."""
+def variable(name: str, value: float) -> Gate:
+    """Return an input of a graph."""
     return Gate(name, float(value))
 
 
-def maximum(one: Gate, other: Gate | float) -> Gate:
-    """Return the larger of two numbers; its derivative is 1 by that one and 0 by the other.
+def maximum(first: Gate, second: Gate | float) -> Gate:
+    """Return the larger of two values; its derivative is 1 for that input and 0 for the smaller one.
 
-    Where they are equal there is no derivative: the first one gets it all, as in TensorFlow.
+    Equal inputs have no derivative: the first one gets 1, as in TensorFlow.
     """
-    if not isinstance(other, Gate):
-        return Gate(f"max {number(other)}", max(one.value, other), (one,), (float(one.value >= other),))
-    first = one.value >= other.value
-    return Gate("max", max(one.value, other.value), (one, other), (float(first), float(not first)))
+    if not isinstance(second, Gate):
+        return Gate(f"max {number(second)}", max(first.value, second), (first,), (float(first.value >= second),))
+    is_first = first.value >= second.value
+    return Gate("max", max(first.value, second.value), (first, second), (float(is_first), float(not is_first)))
 
 
-def sigmoid(one: Gate) -> Gate:
-    """Return 1 / (1 + exp(-x)), whose derivative is itself times what it lacks of 1."""
-    value = float(special.expit(one.value))
-    return Gate("σ", value, (one,), (value * (1 - value),))
+def sigmoid(x: Gate) -> Gate:
+    """Return p = 1 / (1 + exp(-x)), whose derivative is p (1 - p)."""
+    value = float(special.expit(x.value))
+    return Gate("σ", value, (x,), (value * (1 - value),))
 
 
 def backward(output: Gate) -> list[Gate]:
-    """Find the derivative of an output by every number that it was computed from.
+    """Compute the derivative of an output with respect to every gate before it.
 
     Args:
         output: The last gate.
 
     Returns:
-        All gates, each behind its inputs.
+        All gates of the graph; each one comes after its inputs.
 
     Example:
-        >>> x, y, z = given("x", -2), given("y", 5), given("z", -4)
+        >>> x, y, z = variable("x", -2), variable("y", 5), variable("z", -4)
         >>> gates = backward((x + y) * z)
         >>> x.derivative, y.derivative, z.derivative
         (-4.0, -4.0, 3.0)
@@ -89,64 +89,65 @@ def backward(output: Gate) -> list[Gate]:
     order: list[Gate] = []
 
     def visit(gate: Gate) -> None:
-        if not any(gate is seen for seen in order):
-            for one in gate.inputs:
-                visit(one)
+        if not any(gate is visited for visited in order):
+            for source in gate.inputs:
+                visit(source)
             order.append(gate)
 
     visit(output)
     for gate in order:
         gate.derivative = 0.0
     output.derivative = 1.0
+    # In reverse order, a gate's derivative is complete before it is passed on to its inputs. A gate that feeds several
+    # others gets the sum of what they pass back.
     for gate in reversed(order):
-        for one, local in zip(gate.inputs, gate.local, strict=True):
-            one.derivative += gate.derivative * local  # a number used twice counts twice
+        for source, local in zip(gate.inputs, gate.local, strict=True):
+            source.derivative += gate.derivative * local
     return order
 
 
-def table(formula: Callable[..., Gate], numbers: dict[str, float], step: float = 1e-6) -> pd.DataFrame:
-    """Return each given number with the derivative by it: along the graph, and by moving the number a little.
+def table(formula: Callable[..., Gate], values: dict[str, float], step: float = 1e-6) -> pd.DataFrame:
+    """Return the derivative with respect to each variable, from the graph and by finite differences.
 
     Args:
-        formula: From gates in the order of `numbers` to the output.
-        numbers: Name -> value.
-        step: How far each is moved, to either side.
+        formula: A function from gates, in the order of `values`, to the output.
+        values: Name of a variable -> its value.
+        step: The distance by which finite differences move a variable up and down.
 
     Example:
         >>> table(lambda x, y: x * y, {"x": 3.0, "y": -4.0})["derivative"].tolist()
         [-4.0, 3.0]
     """
 
-    def output(moved: dict[str, float]) -> float:
-        return formula(*(given(name, value) for name, value in moved.items())).value
+    def output(name: str, value: float) -> float:
+        return formula(*(variable(*item) for item in (values | {name: value}).items())).value
 
-    leaves = [given(name, value) for name, value in numbers.items()]
-    backward(formula(*leaves))
+    inputs = [variable(name, value) for name, value in values.items()]
+    backward(formula(*inputs))
     slopes = [
-        (output(numbers | {leaf.name: leaf.value + step}) - output(numbers | {leaf.name: leaf.value - step})) / step / 2
-        for leaf in leaves
+        (output(gate.name, gate.value + step) - output(gate.name, gate.value - step)) / step / 2 for gate in inputs
     ]
-    columns = {"value": [leaf.value for leaf in leaves], "derivative": [leaf.derivative for leaf in leaves]}
-    return pd.DataFrame(columns | {"by moving it": slopes}, index=pd.Index(numbers, name="number"))
+    columns = {"value": [gate.value for gate in inputs], "derivative": [gate.derivative for gate in inputs]}
+    return pd.DataFrame(columns | {"finite difference": slopes}, index=pd.Index(values, name="variable"))
 
 
 def draw(output: Gate) -> Figure:
-    """Draw a graph from left to right: values above the gates, derivatives below.
+    """Draw a graph from left to right, with values above the gates and derivatives below.
 
     Args:
         output: The last gate.
 
     Returns:
-        The Figure; the texts of its axes are, for each gate, its name, its value and its derivative.
+        The figure. The texts of its axes are the name, the value and the derivative of each gate.
 
     Example:
-        >>> figure = draw(given("x", 2.0) * given("y", 3.0))
+        >>> figure = draw(variable("x", 2.0) * variable("y", 3.0))
         >>> [text.get_text() for text in figure.axes[0].texts if text.get_text()][:3]
         ['x', '2', '3']
     """
     order = backward(output)
-    places = _places(order)
-    columns, lines = (np.array([place[k] for place in places.values()]) for k in (0, 1))
+    positions = _positions(order)
+    columns, lines = np.array(list(positions.values())).T
     height = 0.84 * (lines.max() - lines.min() + 1) + 0.3
     with panels(width=7.2, height=height) as (figure, axes):
         ax: Axes = axes[0, 0]
@@ -154,39 +155,36 @@ def draw(output: Gate) -> Figure:
         ax.set_xlim(columns.min() - 0.4, columns.max() + 0.4)
         ax.set_ylim(lines.min() - 0.5, lines.max() + 0.85)
         for gate in order:
-            for one in gate.inputs:
-                ax.annotate(
-                    "",
-                    places[id(gate)],
-                    places[id(one)],
-                    arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 0.8, "shrinkA": 13, "shrinkB": 13},
-                )
+            for source in gate.inputs:
+                arrow = {"arrowstyle": "-|>", "color": MUTED, "lw": 0.8, "shrinkA": 13, "shrinkB": 13}
+                ax.annotate("", positions[id(gate)], positions[id(source)], arrowprops=arrow)
         for gate in order:
-            x, y = places[id(gate)]
+            x, y = positions[id(gate)]
             ax.plot([x], [y], "o", markersize=22, color=PAPER, markeredgecolor=INK if gate.inputs else GRAY)
-            words = gate.name.replace(" ", "\n") if len(gate.name) > 3 else gate.name
-            ax.text(x, y, words, ha="center", va="center", color=INK, fontsize=8, linespacing=0.9)
+            label = gate.name.replace(" ", "\n") if len(gate.name) > 3 else gate.name
+            ax.text(x, y, label, ha="center", va="center", color=INK, fontsize=8, linespacing=0.9)
             ax.text(x, y + 0.23, number(gate.value, 3), ha="center", va="bottom", color=BLUE)
             ax.text(x, y - 0.23, number(gate.derivative, 3), ha="center", va="top", color=ORANGE)
-        ax.text(1, 1, "value, forwards →", transform=ax.transAxes, ha="right", va="top", color=BLUE)
-        ax.text(0, 1, "← derivative, backwards", transform=ax.transAxes, ha="left", va="top", color=ORANGE)
+        ax.text(1, 1, "values, forward →", transform=ax.transAxes, ha="right", va="top", color=BLUE)
+        ax.text(0, 1, "← derivatives, backward", transform=ax.transAxes, ha="left", va="top", color=ORANGE)
     return figure
 
 
-def _places(order: list[Gate]) -> dict[int, tuple[float, float]]:
-    """Return where each gate stands: a column a step, given numbers just before they are first used."""
+def _positions(order: list[Gate]) -> dict[int, tuple[float, float]]:
+    """Return x and y of each gate by its id.
+
+    An operation stands one column to the right of its last input, at the mean height of its inputs. Variables stand
+    below each other, each one column to the left of its first use.
+    """
     column: dict[int, int] = {}
     for gate in order:
-        column[id(gate)] = 1 + max((column[id(one)] for one in gate.inputs), default=-1)
-    for gate in order:
-        if not gate.inputs:
-            used = [column[id(user)] for user in order if any(one is gate for one in user.inputs)]
-            column[id(gate)] = min(used, default=1) - 1
-    line: dict[int, float] = {}
-    leaves = [gate for gate in order if not gate.inputs]
-    for place, gate in enumerate(leaves):
-        line[id(gate)] = float(len(leaves) - 1 - place)
+        column[id(gate)] = 1 + max((column[id(source)] for source in gate.inputs), default=-1)
+    variables = [gate for gate in order if not gate.inputs]
+    for gate in variables:
+        users = [column[id(user)] for user in order if any(source is gate for source in user.inputs)]
+        column[id(gate)] = min(users, default=1) - 1
+    line = {id(gate): float(len(variables) - 1 - index) for index, gate in enumerate(variables)}
     for gate in order:
         if gate.inputs:
-            line[id(gate)] = float(np.mean([line[id(one)] for one in gate.inputs]))
+            line[id(gate)] = float(np.mean([line[id(source)] for source in gate.inputs]))
     return {id(gate): (float(column[id(gate)]), line[id(gate)]) for gate in order}
