@@ -16,43 +16,43 @@ from recipes.lessons.tools.shapes import START, X, Y
 
 __all__ = ["cost", "descend", "show"]
 
-RATE = 0.01  # of the lecture's one step
+RATE = 0.01  # the lecture's learning rate
 RATES = {"too small": 0.001, "right": 0.05, "too large": 0.11}
 STEPS = 40
 BATCHES = {"all four rows": 4, "two rows": 2, "one row": 1}
-PASSES, BATCH_RATE = 40, 0.03
+EPOCHS, BATCH_RATE = 40, 0.03
 
 Floats = NDArray[np.float64]
 
 
 def cost(w: Floats | float, b: Floats | float) -> Floats:
-    """Return half the mean squared error of the lines ``w x + b`` through the lecture's four points.
+    """Return J, half the mean squared error of the lines ``w x + b`` through the lecture's four points.
 
     Args:
         w: Slopes, of any shape.
-        b: Heights at 0, of the same shape.
+        b: Intercepts, of the same shape.
 
     Example:
         >>> float(cost(5.0, 1.0))
         65.75
     """
-    miss = np.multiply.outer(w, X) + np.asarray(b)[..., None] - Y
-    return np.square(miss).mean(axis=-1) / 2
+    residuals = np.multiply.outer(w, X) + np.asarray(b)[..., None] - Y  # (..., 4)
+    return np.square(residuals).mean(axis=-1) / 2
 
 
 def gradient(w: float, b: float, rows: NDArray[np.intp] | slice = slice(None)) -> tuple[float, float]:
-    """Return the derivatives of the cost of some rows by w and by b."""
-    miss = w * X[rows] + b - Y[rows]
-    return float((miss * X[rows]).mean()), float(miss.mean())
+    """Return dJ/dw and dJ/db of the cost of some rows."""
+    residuals = w * X[rows] + b - Y[rows]
+    return float((residuals * X[rows]).mean()), float(residuals.mean())
 
 
 def descend(rate: float, steps: int, *, batch: int = 4, seed: int = 0) -> Floats:
-    """Go down from the lecture's start, a gradient a step.
+    """Run gradient descent from the lecture's start.
 
     Args:
-        rate: What the gradient is multiplied by.
-        steps: How many steps.
-        batch: Rows a step; fewer than four are drawn anew in each pass over the four.
+        rate: Learning rate.
+        steps: Number of steps.
+        batch: Rows per step. Fewer than four are drawn without replacement, in a new order each epoch.
         seed: Seed of the order of the rows.
 
     Returns:
@@ -63,22 +63,22 @@ def descend(rate: float, steps: int, *, batch: int = 4, seed: int = 0) -> Floats
         [[5.0, 1.0], [4.5175, 0.9]]
     """
     rng = np.random.default_rng(seed)
-    path, waiting = [START], np.empty(0, np.intp)
+    path, unused_rows = [START], np.empty(0, np.intp)
     for _ in range(steps):
-        if not len(waiting):
-            waiting = np.arange(len(X)) if batch == len(X) else rng.permutation(len(X))
+        if not len(unused_rows):
+            unused_rows = np.arange(len(X)) if batch == len(X) else rng.permutation(len(X))
         w, b = path[-1]
-        by_w, by_b = gradient(w, b, waiting[:batch])
-        path.append((w - rate * by_w, b - rate * by_b))
-        waiting = waiting[batch:]
+        w_gradient, b_gradient = gradient(w, b, unused_rows[:batch])
+        path.append((w - rate * w_gradient, b - rate * b_gradient))
+        unused_rows = unused_rows[batch:]
     return np.array(path)
 
 
 def show(*, seed: int = 0) -> Lesson:
-    """Run the lesson: one step by hand, then the size of the step, then the rows a step.
+    """Show one step by hand, then the effect of the learning rate and of the rows per step.
 
     Args:
-        seed: Seed of the order of the rows, where a step takes a part of them.
+        seed: Seed of the order of the rows, for steps on some of them.
 
     Returns:
         The lesson.
@@ -89,79 +89,28 @@ def show(*, seed: int = 0) -> Lesson:
         np.float64(4.5175)
     """
     best = np.linalg.lstsq(np.stack([X, np.ones_like(X)], axis=1), Y)[0]
+    # The cost is quadratic, so its second derivatives (d²J/dw², d²J/dwdb; d²J/dwdb, d²J/db²) are the same everywhere.
+    # A step of rate r multiplies the distance along an eigenvector by 1 - r * eigenvalue: it grows where that is < -1.
     curvature = np.linalg.eigvalsh([[np.square(X).mean(), X.mean()], [X.mean(), 1.0]])
     limit = 2 / curvature[-1]
-    paths = {word: descend(rate, STEPS) for word, rate in RATES.items()}
-    batches = {
-        word: descend(BATCH_RATE, PASSES * len(X) // size, batch=size, seed=seed) for word, size in BATCHES.items()
-    }
     return Lesson(
         name="descent",
         title="Down the gradient",
-        summary=f"A step that is too short hardly moves and one that is too long climbs: on this cost the limit is a "
-        f"rate of {limit:.3f}. Fewer rows a step give more steps for the same work, at the price of a restless end.",
-        pictures=(
-            _one_step(best),
-            Picture(
-                "Step sizes on the surface",
-                f"Each closed curve joins lines of equal cost, and the cross marks the least one; every dot is a step. "
-                f"{RATES['too small']} crawls, {RATES['right']} is down at once and then follows the flat valley, and "
-                f"{RATES['too large']} jumps from side to side and up.",
-                _surface(
-                    [path[:9] if word == "too large" else path for word, path in paths.items()],
-                    [f"rate {rate}: {word}" for word, rate in RATES.items()],
-                    best,
-                ),
-                "Three maps of the cost over slope and height at 0, each with the path of the steps at one rate.",
-                _ends(paths, RATES, best),
-            ),
-            Picture(
-                "Step sizes and cost",
-                f"Below the limit of {limit:.4f}, which is 2 over the greatest curvature of the surface, each step "
-                f"lowers the cost. Above it each step overshoots by more than the last.",
-                _costs({f"rate {rate}": cost(*paths[word].T) for word, rate in RATES.items()}),
-                "Cost after each step, one line a learning rate, on a logarithmic scale.",
-                pd.DataFrame(
-                    {"step": range(STEPS + 1)} | {f"rate {r}": cost(*paths[word].T) for word, r in RATES.items()}
-                ),
-            ),
-            Picture(
-                "Rows a step",
-                f"All three have read the four rows {PASSES} times at rate {BATCH_RATE}. One row a step gets furthest "
-                "along the valley, because it steps four times as often, and never comes to rest.",
-                _surface(
-                    list(batches.values()),
-                    list(BATCHES),
-                    best,
-                    window=((1.75, 3.05), (0.4, 2.5)),
-                    levels=(0.1, 0.15, 0.25, 0.4, 0.7, 1.2, 2, 3, 5),
-                ),
-                "Three maps of the cost near its least value, with the path of all rows, two rows and one row a step.",
-                _of_batches(batches, best),
-            ),
-            Picture(
-                "Rows a step and cost",
-                "The cost of all four rows, after each step. With all rows a step it only falls; a step on one row can "
-                "raise it.",
-                _by_pass({word: cost(*path.T) for word, path in batches.items()}, float(cost(*best))),
-                "Cost of all rows over the passes through them, for steps of four rows, two rows and one row.",
-                pd.DataFrame(
-                    {"pass": range(PASSES + 1)}
-                    | {word: cost(*path[:: len(X) // BATCHES[word]].T) for word, path in batches.items()}
-                ),
-            ),
-        ),
+        summary="A learning rate that is too small hardly moves, and one that is too large makes the cost grow: here "
+        f"the limit is {limit:.3f}. Fewer rows per step allow more steps for the same work, but the last steps keep "
+        "jumping around the minimum.",
+        pictures=(_one_step(best), *_learning_rates(best, limit), *_rows_per_step(best, seed)),
         corrections=(
             "Mason Brain: the first prediction is 5 · 1 + 1 = 6, not 11.",
             "Mason Brain: the cost at the start is 65.75; 11.25 is the mean residual with that wrong 11; the mean "
-            "residual is 10. The cost is half the mean of the squares.",
-            "Mason Brain: there is one bias, not one for each row: b = 1, and its derivative is the mean residual.",
+            "residual is 10. The cost is half the mean of the squared residuals.",
+            "Mason Brain: there is one bias, not one for each row: b = 1, and its gradient is the mean residual.",
             "Mason Brain: after one step at rate 0.01 the slope is 4.5175 and the bias 0.9; 5 − 1.98 is not 4.505.",
-            f"Mason Brain: the cost of all rows falls at each step only while the rate is small enough: here below "
-            f"{limit:.4f}.",
+            f"Mason Brain: with all rows per step the cost falls at each step only while the rate is small enough: "
+            f"here below {limit:.4f}.",
         ),
         decks=("MB", "NN", "SC", "HB"),
-        data="the lecture's own four points, x = (1, 3, 6, 5) and y = (4, 8, 14, 13), from w = 5 and b = 1",
+        data="the lecture's four points, x = (1, 3, 6, 5) and y = (4, 8, 14, 13), from w = 5 and b = 1",
     )
 
 
@@ -169,21 +118,21 @@ def _one_step(best: Floats) -> Picture:
     lines = {"start": START, "after one step": tuple(descend(RATE, 1)[1]), "least squares": tuple(best)}
     rows = []
     for w, b in lines.values():
-        by_w, by_b = gradient(w, b)
+        w_gradient, b_gradient = gradient(w, b)
         predicted = w * X + b
         rows.append(
             {"w": w, "b": b}
             | {f"prediction at {x:g}": p for x, p in zip(X, predicted, strict=True)}
-            | {"cost": float(cost(w, b)), "derivative by w": by_w, "derivative by b": by_b}
+            | {"cost J": float(cost(w, b)), "dJ/dw": w_gradient, "dJ/db": b_gradient}
         )
     table = pd.DataFrame(rows, index=pd.Index(lines))
-    # Least squares is where the derivatives vanish; what round-off leaves of them would only distract.
-    table[["derivative by w", "derivative by b"]] = table[["derivative by w", "derivative by b"]].round(9) + 0.0
+    # At the minimum the gradient is 0 up to round-off, which is removed.
+    table[["dJ/dw", "dJ/db"]] = table[["dJ/dw", "dJ/db"]].round(9) + 0.0
     with panels(width=4.2, height=2.9) as (figure, axes):
         panel = axes[0, 0]
-        across = np.array([0.0, 6.6])
+        x_range = np.array([0.0, 6.6])
         for (w, b), (color, dash) in zip(lines.values(), STYLES, strict=False):
-            panel.plot(across, w * across + b, color=color, linestyle=dash)
+            panel.plot(x_range, w * x_range + b, color=color, linestyle=dash)
         w, b = START
         panel.vlines(X, Y, w * X + b, color=MUTED, linewidth=0.8)
         panel.plot(X, Y, "o", color=INK, markersize=4)
@@ -194,8 +143,8 @@ def _one_step(best: Floats) -> Picture:
         label_lines(panel, ["start", "one step later", "least squares"])
     return Picture(
         "One step",
-        f"The gray strokes are the errors of the first line, whose cost is {cost(*START):.2f}. One step at rate {RATE} "
-        "against the gradient turns the line towards the points, and the zero gradient marks the best one.",
+        f"The gray strokes are the residuals of the first line, whose cost J is {cost(*START):.2f}. One step at rate "
+        f"{RATE} against the gradient turns the line towards the points; the gradient of the best line is 0.",
         figure,
         "The four points with three lines: the start, the line after one step, and the least-squares line.",
         table,
@@ -203,7 +152,66 @@ def _one_step(best: Floats) -> Picture:
     )
 
 
-def _surface(
+def _learning_rates(best: Floats, limit: float) -> tuple[Picture, Picture]:
+    paths = {label: descend(rate, STEPS) for label, rate in RATES.items()}
+    costs = {f"rate {rate}": cost(*paths[label].T) for label, rate in RATES.items()}
+    contours = Picture(
+        "Step sizes on the surface",
+        "Each closed curve joins points of equal cost, the cross marks the minimum, and every dot is a step. "
+        f"Rate {RATES['too small']} hardly moves, {RATES['right']} soon reaches the valley and then follows it, and "
+        f"{RATES['too large']} jumps from side to side and climbs.",
+        _contours(
+            [path[:9] if label == "too large" else path for label, path in paths.items()],
+            [f"rate {rate}: {label}" for label, rate in RATES.items()],
+            best,
+        ),
+        "Three contour maps of the cost over slope and intercept, each with the path of the steps at one rate.",
+        _last_steps(paths, RATES, best),
+    )
+    curves = Picture(
+        "Step sizes and cost",
+        f"Below the limit of {limit:.4f}, which is 2 divided by the largest curvature of the cost, each step lowers "
+        "the cost. Above the limit each step overshoots by more than the one before.",
+        _cost_curves(costs),
+        "Cost after each step, one line per learning rate, on a logarithmic scale.",
+        pd.DataFrame({"step": range(STEPS + 1)} | costs),
+    )
+    return contours, curves
+
+
+def _rows_per_step(best: Floats, seed: int) -> tuple[Picture, Picture]:
+    paths = {
+        label: descend(BATCH_RATE, EPOCHS * len(X) // size, batch=size, seed=seed) for label, size in BATCHES.items()
+    }
+    maps = Picture(
+        "Rows per step",
+        f"All three read the four rows {EPOCHS} times at rate {BATCH_RATE}. One row per step gets furthest along the "
+        "valley, because it takes four times as many steps, but it never settles down.",
+        _contours(
+            list(paths.values()),
+            list(BATCHES),
+            best,
+            window=((1.75, 3.05), (0.4, 2.5)),
+            levels=(0.1, 0.15, 0.25, 0.4, 0.7, 1.2, 2, 3, 5),
+        ),
+        "Three contour maps of the cost near its minimum, with the path of all rows, two rows and one row per step.",
+        _last_steps(paths, dict.fromkeys(paths, BATCH_RATE), best),
+    )
+    curves = Picture(
+        "Rows per step and cost",
+        "The cost of all four rows after each step. With all rows per step it only falls; a step on one row can raise "
+        "it.",
+        _cost_per_epoch({label: cost(*path.T) for label, path in paths.items()}, float(cost(*best))),
+        "Cost of all rows over the epochs, for steps on four rows, two rows and one row.",
+        pd.DataFrame(
+            {"epoch": range(EPOCHS + 1)}
+            | {label: cost(*path[:: len(X) // BATCHES[label]].T) for label, path in paths.items()}
+        ),
+    )
+    return maps, curves
+
+
+def _contours(
     paths: Sequence[Floats],
     titles: Sequence[str],
     best: Floats,
@@ -211,75 +219,70 @@ def _surface(
     window: tuple[tuple[float, float], tuple[float, float]] = ((-1.2, 5.4), (-1.0, 4.2)),
     levels: Sequence[float] = (0.2, 1, 4, 10, 20, 40, 70, 110),
 ) -> Figure:
-    """Draw paths over the lines of equal cost, a panel a path."""
+    """Draw each path over the contours of the cost, one panel per path."""
     with panels(len(paths), width=7.4, height=2.75, share=True) as (figure, axes):
         (left, right), (low, high) = window
         w, b = np.meshgrid(np.linspace(left, right, 90), np.linspace(low, high, 90))
-        heights = cost(w, b)
+        costs = cost(w, b)  # (90, 90), one row per intercept
         for panel, path, title in zip(axes[0], paths, titles, strict=True):
-            panel.contour(w, b, heights, levels=list(levels), colors=[MUTED], linewidths=0.5, alpha=0.7)
-            _path(panel, path)
+            panel.contour(w, b, costs, levels=list(levels), colors=[MUTED], linewidths=0.5, alpha=0.7)
+            _draw_path(panel, path)
             panel.plot(*best, "x", color=INK, markersize=6, markeredgewidth=1.4)
             panel.set_xlim(left, right)
             panel.set_ylim(low, high)
             panel.grid(visible=False)
             panel.set_title(title, color=INK)
             panel.set_xlabel("slope w")
-        axes[0, 0].set_ylabel("height at 0, b")
+        axes[0, 0].set_ylabel("intercept b")
     return figure
 
 
-def _path(panel: Axes, path: Floats) -> None:
+def _draw_path(panel: Axes, path: Floats) -> None:
     panel.plot(path[:, 0], path[:, 1], color=BLUE, linewidth=0.9)
     panel.plot(path[:, 0], path[:, 1], "o", color=BLUE, markersize=2.6, markeredgewidth=0)
     panel.plot(*path[0], "o", color=ORANGE, markersize=5, markeredgecolor=PAPER)
 
 
-def _costs(lines: dict[str, Floats]) -> Figure:
+def _cost_curves(costs: dict[str, Floats]) -> Figure:
     with panels(width=4.2) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines.values(), STYLES, strict=False):
+        for values, (color, dash) in zip(costs.values(), STYLES, strict=False):
             panel.plot(values, color=color, linestyle=dash)
         log_scale(panel)
         panel.set_xlabel("step")
         panel.set_title("cost of all rows")
-        label_lines(panel, list(lines))
+        label_lines(panel, list(costs))
     return figure
 
 
-def _by_pass(lines: dict[str, Floats], least: float) -> Figure:
+def _cost_per_epoch(costs: dict[str, Floats], lowest: float) -> Figure:
     with panels(width=4.2) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines.values(), STYLES, strict=False):
-            panel.plot(np.linspace(0, PASSES, len(values)), values, color=color, linestyle=dash, linewidth=1.1)
-        panel.axhline(least, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
+        for values, (color, dash) in zip(costs.values(), STYLES, strict=False):
+            panel.plot(np.linspace(0, EPOCHS, len(values)), values, color=color, linestyle=dash, linewidth=1.1)
+        panel.axhline(lowest, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
         log_scale(panel)
-        panel.set_xlabel("passes over the four rows")
+        panel.set_xlabel("epochs (passes over the four rows)")
         panel.set_title("cost of all rows")
-        label_lines(panel, [*lines, "least cost"])
+        label_lines(panel, [*costs, "lowest cost"])
     return figure
 
 
-def _ends(paths: dict[str, Floats], rates: dict[str, float], best: Floats) -> pd.DataFrame:
-    """Return where each rate ends."""
+def _last_steps(paths: dict[str, Floats], rates: dict[str, float], best: Floats) -> pd.DataFrame:
+    """Return where each path ends."""
     rows = []
-    for word, path in paths.items():
-        values = cost(*path.T)
+    for label, path in paths.items():
+        costs = cost(*path.T)
         rows.append(
             {
-                "rate": rates[word],
+                "rate": rates[label],
                 "steps": len(path) - 1,
                 "w": path[-1, 0],
                 "b": path[-1, 1],
-                "cost at the end": values[-1],
-                "steps that raised the cost": int((np.diff(values) > 0).sum()),
-                "length of the gradient": float(np.hypot(*gradient(*path[-1]))),
-                "least cost": float(cost(*best)),
+                "cost at the end": costs[-1],
+                "steps that raised the cost": int((np.diff(costs) > 0).sum()),
+                "gradient norm": float(np.hypot(*gradient(*path[-1]))),
+                "lowest cost": float(cost(*best)),
             }
         )
     return pd.DataFrame(rows, index=pd.Index(paths))
-
-
-def _of_batches(paths: dict[str, Floats], best: Floats) -> pd.DataFrame:
-    rates = dict.fromkeys(paths, BATCH_RATE)
-    return _ends(paths, rates, best)

@@ -1,4 +1,4 @@
-"""Where weights start: zeros, ones, too small, too large, Glorot and He; and where different starts end."""
+"""Initial weights: zeros, ones, too small, too large, Glorot and He; and where different starts end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -19,9 +21,9 @@ from toolkit.common.formatting import number, percent
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["show"]
+__all__ = ["show", "train_xor"]
 
-#: How a lesson calls an initialiser -> Keras's name for it; "large" is "small" times `LARGE`.
+#: The lesson's name of an initializer -> Keras's name; "large" is "small" times `LARGE`.
 STARTS = {
     "zeros": "zeros",
     "ones": "ones",
@@ -31,35 +33,37 @@ STARTS = {
     "He": "he_normal",
 }
 LARGE = 20.0  # 0.05, the standard deviation of Keras's random_normal, becomes 1
-FLAT, DEEP = ("zeros", "ones", "small", "Glorot", "He"), ("zeros", "small", "large", "Glorot", "He")
-HIDDEN, PASSES = 8, 100
+SHALLOW_STARTS, DEEP_STARTS = ("zeros", "ones", "small", "Glorot", "He"), ("zeros", "small", "large", "Glorot", "He")
+HIDDEN, SHALLOW_EPOCHS = 8, 100
 WIDTH, DEPTH, RATE, EPOCHS, ROWS = 64, 6, 0.05, 12, 512
-SATURATED = 0.99
+ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
+SATURATED = 0.99  # a tanh output beyond this, either way, is on the flat part
 XOR_STARTS, XOR_STEPS, XOR_RATE = 200, 3_000, 0.1
-GRID = 60
+WINDOW, GRID = (-1.25, 1.25), 60
 
 Floats = NDArray[np.float64]
+Weights = Sequence[NDArray[np.float32]]  # kernel, bias, kernel, bias, ...
 
 
 @dataclass(frozen=True)
-class _Trained:
-    """Networks trained side by side from several starts.
+class _Training:
+    """Networks trained side by side; each attribute has one entry per start.
 
     Attributes:
-        before: Start -> its weights before training.
-        after: Start -> its weights afterwards.
-        losses: Start -> its loss on the training rows, before training and after each pass.
-        scores: Start -> its scores of those rows at the end.
+        before: The initial weights.
+        after: The weights after training.
+        losses: Loss on the training rows, before training and after each epoch.
+        scores: Scores of the training rows after training.
     """
 
-    before: dict[str, list[NDArray[np.float32]]]
-    after: dict[str, list[NDArray[np.float32]]]
+    before: dict[str, Weights]
+    after: dict[str, Weights]
     losses: dict[str, Floats]
     scores: dict[str, NDArray[np.float32]]
 
 
 def show(*, seed: int = 0) -> Lesson:
-    """Run the lesson: equal weights stay equal, different starts end in different minima, and how large is right.
+    """Show why equal weights stay equal, where different starts end, and which size of weights is right.
 
     Args:
         seed: Seed of the data and of the random weights.
@@ -67,37 +71,42 @@ def show(*, seed: int = 0) -> Lesson:
     Returns:
         The lesson.
     """
-    deep = {kind: _deep(kind, seed) for kind in ("tanh", "relu")}
+    deep = {activation: _train_deep(activation, seed) for activation in ACTIVATIONS}
     x = _digits(seed)[0]
-    signals = _signals(deep, x)
-    xor = _ends(seed)
-    spread = signals.table.loc[("relu", "He"), f"layer {DEPTH}"] if signals.table is not None else np.nan
-    stuck = 1 - xor.table.loc[2, "share that learned xor"] if xor.table is not None else np.nan
+    spreads = _spreads(deep, x)
+    results = {hidden: train_xor(hidden, seed) for hidden in (2, 3, 4)}
+    failed = 1 - float((results[2][1] == 1).mean())
     return Lesson(
         name="initialization",
         title="Where weights start",
-        summary="Equal weights stay equal for ever, so they start at random, at a size that carries signals through "
-        f"every layer: with He's, those of ReLU layer {DEPTH} still have a spread of {number(float(spread), 2)}. "
-        f"Different starts end in different minima: {percent(float(stuck), 0)} of the smallest networks haven't "
-        f"learned xor within {number(XOR_STEPS)} steps.",
-        pictures=(_symmetry(seed), _two_weights(), xor, signals, _learning(deep, x)),
+        summary="Equal weights stay equal, so weights start at random, with a spread that carries signals through "
+        f"every layer: with He's initialization, the outputs of ReLU layer {DEPTH} still have a standard deviation of "
+        f"{number(float(spreads.loc[('relu', 'He'), f'layer {DEPTH}']), 2)}. Different starts can end in different "
+        f"minima: {percent(failed, 0)} of the smallest networks have not learned xor after {number(XOR_STEPS)} steps.",
+        pictures=(
+            _symmetry(seed),
+            _two_weights(),
+            _xor_picture(results),
+            _spread_picture(spreads),
+            _learning_picture(deep, x),
+        ),
         decks=("MB", "NN", "SC"),
-        data=f"a disc in a ring of 300 points, the four points of xor, and {ROWS} of scikit-learn's pictures of "
+        data=f"a disc in a ring (300 points), the four points of xor, and {ROWS} of scikit-learn's pictures of "
         f"digits; seed {seed}",
     )
 
 
-def _side_by_side(
+def _train(
     starts: Sequence[str], options: Mapping[str, Any], x: Any, y: Any, optimizer: Any, epochs: int, seed: int
-) -> _Trained:
-    """Train one network a start on the same batches."""
+) -> _Training:
+    """Train one network per start, all on the same batches."""
     import tensorflow as tf
 
     from toolkit.heads import get_head
     from toolkit.training.epochs import Worker
     from toolkit.training.members import join, member_axes
 
-    models = {start: _built(start, x.shape[1], int(y.max()) + 1, seed, options) for start in starts}
+    models = {start: _network(start, x.shape[1], int(y.max()) + 1, seed, options) for start in starts}
     joined = join(list(models.values()))
     worker = Worker(joined, get_head("multiclass", "softmax").loss(), optimizer, 32)
     worker.start(joined)
@@ -106,20 +115,16 @@ def _side_by_side(
     for epoch in range(1, epochs + 1):
         worker.train(rows, np.random.default_rng((seed, epoch)).permutation(len(x)).astype(np.int32))
         losses.append(worker.validate(rows)[0])
-    axes = member_axes(joined)
-    after = [
-        [np.take(w, k, axis=axis) for w, axis in zip(joined.get_weights(), axes, strict=True)]
-        for k in range(len(models))
-    ]
-    return _Trained(
+    weights = list(zip(joined.get_weights(), member_axes(joined), strict=True))
+    return _Training(
         {start: model.get_weights() for start, model in models.items()},
-        dict(zip(models, after, strict=True)),
-        dict(zip(models, np.array(losses).T, strict=True)),
+        {start: [np.take(w, index, axis=axis) for w, axis in weights] for index, start in enumerate(models)},
+        dict(zip(models, np.array(losses).T, strict=True)),  # (epochs + 1, networks) -> one row per network
         dict(zip(models, worker.validate(rows)[1], strict=True)),
     )
 
 
-def _built(start: str, inputs: int, units: int, seed: int, options: Mapping[str, Any]) -> keras.Sequential:
+def _network(start: str, inputs: int, units: int, seed: int, options: Mapping[str, Any]) -> keras.Sequential:
     from toolkit.builders import mlp
 
     model = mlp(inputs, units, initializer=STARTS[start], seed=seed, **options)
@@ -128,142 +133,109 @@ def _built(start: str, inputs: int, units: int, seed: int, options: Mapping[str,
     return model
 
 
+# ------------------------------------------------------------------------------------------- equal weights, two minima
+
+
 def _symmetry(seed: int) -> Picture:
     """Train one small network from each start on a disc in a ring."""
     import keras
 
     x, y = points("circle", seed=seed)
     options = {"hidden": (HIDDEN,), "activation": "tanh"}
-    trained = _side_by_side(FLAT, options, x, y, keras.optimizers.Adam(0.02), PASSES, seed)
-    window = (-1.25, 1.25)
-    across, up = np.meshgrid(np.linspace(*window, GRID), np.linspace(*window, GRID))
-    grid = np.stack([across.ravel(), up.ravel()], axis=1)
-    lines = {}
-    with panels(len(FLAT), width=7.6, height=1.95) as (figure, axes):
-        for panel, (start, weights) in zip(axes[0], trained.after.items(), strict=True):
-            right = float((trained.scores[start].argmax(axis=1) == y).mean())
+    training = _train(SHALLOW_STARTS, options, x, y, keras.optimizers.Adam(0.02), SHALLOW_EPOCHS, seed)
+    grid = np.stack(np.meshgrid(np.linspace(*WINDOW, GRID), np.linspace(*WINDOW, GRID)), axis=-1).reshape(-1, 2)
+    rows = {}
+    with panels(len(SHALLOW_STARTS), width=7.6, height=1.95) as (figure, axes):
+        for panel, (start, weights) in zip(axes[0], training.after.items(), strict=True):
+            accuracy = float((training.scores[start].argmax(axis=1) == y).mean())
+            # (GRID², 2) -> hidden (GRID², HIDDEN) -> scores (GRID², classes) -> class ids
             decided = (np.tanh(grid @ weights[0] + weights[1]) @ weights[2] + weights[3]).argmax(axis=1)
-            regions(panel, decided.reshape(GRID, GRID), window)
+            regions(panel, decided.reshape(GRID, GRID), WINDOW)
             dots(panel, x, y, size=1.8)
-            panel.set_title(f"{start}: {percent(right, 0)}", color=INK)
-            lines[start] = {
-                "different neurons at the start": _different(trained.before[start]),
-                "different neurons after training": _different(weights),
-                "loss after training": trained.losses[start][-1],
-                "share right": right,
+            panel.set_title(f"{start}: {percent(accuracy, 0)}", color=INK)
+            rows[start] = {
+                "different neurons at the start": _different_neurons(training.before[start]),
+                "different neurons after training": _different_neurons(weights),
+                "loss after training": training.losses[start][-1],
+                "accuracy": accuracy,
             }
     return Picture(
         "Equal weights stay equal",
-        f"A network with {HIDDEN} hidden neurons, trained from five starts. From zeros nothing moves, from ones all "
-        "neurons learn the same, so that they are worth one, which draws straight lines only; from random weights each "
-        "becomes another.",
+        f"A network with {HIDDEN} hidden neurons, trained from five starts; the titles show the accuracy. From zeros "
+        "nothing changes; from ones all neurons learn the same, so they act as one neuron and draw a straight border. "
+        "From random weights every neuron learns something different.",
         figure,
         "Five maps of the plane colored by decision: no border, a straight one, and three closed ones.",
-        pd.DataFrame(lines).T,
+        pd.DataFrame(rows).T,
     )
 
 
-def _different(weights: Sequence[NDArray[np.float32]]) -> int:
-    """Count hidden neurons that differ from each other in what goes in."""
+def _different_neurons(weights: Weights) -> int:
+    """Count the hidden neurons whose incoming weights and bias differ."""
     return len(np.unique(np.vstack([weights[0], weights[1]]).round(3), axis=1).T)
 
 
 def _two_weights() -> Picture:
-    """Go down from several places on the cost of the smallest network: ``v tanh(w x)``."""
+    """Run gradient descent from several starts on the smallest network, ``v tanh(w x)``."""
     x = np.linspace(-2, 2, 9)
     y = 1.5 * np.tanh(1.2 * x)
 
     def cost(w: Any, v: Any) -> Floats:
         return np.square(np.asarray(v)[..., None] * np.tanh(np.multiply.outer(w, x)) - y).mean(axis=-1) / 2
 
-    starts = {"both 0": (0.0, 0.0)} | {
-        f"at random, {k + 1}": place
-        for k, place in enumerate([(0.3, -0.1), (-0.2, -0.3), (1.9, -1.3), (-1.6, 2.0), (0.9, 2.1), (-0.6, 1.0)])
-    }
-    lines = {}
+    def descend(start: tuple[float, float]) -> Floats:
+        path = [np.array(start)]
+        for _ in range(1_500):
+            hidden = np.tanh(path[-1][0] * x)
+            residuals = path[-1][1] * hidden - y
+            gradient = [(residuals * path[-1][1] * (1 - hidden**2) * x).mean(), (residuals * hidden).mean()]
+            path.append(path[-1] - 0.1 * np.array(gradient))
+        return np.array(path)
+
+    random_starts = [(0.3, -0.1), (-0.2, -0.3), (1.9, -1.3), (-1.6, 2.0), (0.9, 2.1), (-0.6, 1.0)]
+    starts = {"both 0": (0.0, 0.0)} | {f"random {number}": start for number, start in enumerate(random_starts, 1)}
+    paths = {name: descend(start) for name, start in starts.items()}
     with panels(width=4.3, height=3.6) as (figure, axes):
         panel = axes[0, 0]
         w, v = np.meshgrid(np.linspace(-2.5, 2.5, 90), np.linspace(-2.5, 2.5, 90))
-        panel.contour(
-            w, v, cost(w, v), levels=[0.02, 0.1, 0.3, 0.6, 1, 2, 4], colors=[MUTED], linewidths=0.5, alpha=0.7
-        )
-        for name, start in starts.items():
-            path = [np.array(start)]
-            for _ in range(1_500):
-                bent = np.tanh(path[-1][0] * x)
-                miss = path[-1][1] * bent - y
-                slope = np.array([(miss * path[-1][1] * (1 - bent**2) * x).mean(), (miss * bent).mean()])
-                path.append(path[-1] - 0.1 * slope)
-            steps = np.array(path)
-            color = BLUE if steps[-1, 0] > 0.1 else ORANGE if steps[-1, 0] < -0.1 else INK
-            panel.plot(steps[:, 0], steps[:, 1], color=color, linewidth=1.1)
-            panel.plot(*steps[0], "o", color=color, markersize=4.4, markeredgecolor=PAPER)
-            panel.plot(*steps[-1], "x", color=INK, markersize=6, markeredgewidth=1.4)
-            lines[name] = {"start w": start[0], "start v": start[1], "end w": steps[-1, 0], "end v": steps[-1, 1]}
-            lines[name]["cost at the end"] = float(cost(*steps[-1]))
+        levels = [0.02, 0.1, 0.3, 0.6, 1, 2, 4]
+        panel.contour(w, v, cost(w, v), levels=levels, colors=[MUTED], linewidths=0.5, alpha=0.7)
+        for path in paths.values():
+            color = BLUE if path[-1, 0] > 0.1 else ORANGE if path[-1, 0] < -0.1 else INK
+            panel.plot(path[:, 0], path[:, 1], color=color, linewidth=1.1)
+            panel.plot(*path[0], "o", color=color, markersize=4.4, markeredgecolor=PAPER)
+            panel.plot(*path[-1], "x", color=INK, markersize=6, markeredgewidth=1.4)
         panel.set_xlim(-2.5, 2.5)
         panel.set_ylim(-2.5, 2.5)
         panel.grid(visible=False)
         panel.set_xlabel("weight w into the neuron")
-        panel.set_title("weight v out of it")
+        panel.set_title("weight v out of the neuron")
+    columns = ["start w", "start v", "end w", "end v", "cost at the end"]
+    rows = {name: [*path[0], *path[-1], float(cost(*path[-1]))] for name, path in paths.items()}
     return Picture(
         "Two weights, two minima",
-        "The cost of one neuron, v tanh(wx), over its two weights: from the dots each start goes to one of two minima, "
-        "which compute the same. From 0 and 0 the gradient is 0, and nothing ever moves.",
+        "The cost of one neuron, v tanh(wx), over its two weights. From the dots, gradient descent goes to one of two "
+        "minima, which compute the same function; from w = v = 0, where the gradient is 0, it never moves.",
         figure,
-        "A map of the cost with minima in opposite corners and paths to each of them; one start stays in the middle.",
-        pd.DataFrame(lines).T,
+        "A contour map of the cost with minima in opposite corners and paths to each of them; one start stays in the "
+        "middle.",
+        pd.DataFrame.from_dict(rows, orient="index", columns=columns),
     )
 
 
-def _ends(seed: int) -> Picture:
-    """Train the smallest networks on xor from many starts."""
-    found = {hidden: _xor(hidden, seed) for hidden in (2, 3, 4)}
-    losses, right = found[2]
-    edges = np.linspace(0, 0.72, 37)
-    with panels(width=4.4, height=2.7) as (figure, axes):
-        panel = axes[0, 0]
-        for some, color, below in (
-            (right == 1, BLUE, 0),
-            (right < 1, ORANGE, np.histogram(losses[right == 1], edges)[0]),
-        ):
-            counts = np.histogram(losses[some], edges)[0]
-            panel.bar(
-                (edges[:-1] + edges[1:]) / 2, counts, width=np.diff(edges) * 0.9, bottom=below, color=color, alpha=0.7
-            )
-            if some.any():
-                place = int(counts.argmax())
-                words = "all four points right" if color == BLUE else "some point wrong"
-                panel.annotate(words, (edges[place + 1] + 0.01, counts[place]), color=color, va="top")
-        panel.set_xlabel(f"loss after {number(XOR_STEPS)} steps")
-        panel.set_title(f"of {XOR_STARTS} random starts")
-        panel.grid(visible=False, axis="x")
-    table = pd.DataFrame(
-        {
-            hidden: {
-                "starts": len(loss),
-                "share that learned xor": float((share == 1).mean()),
-                "lowest loss": loss.min(),
-                "median loss": float(np.median(loss)),
-                "highest loss": loss.max(),
-            }
-            for hidden, (loss, share) in found.items()
-        }
-    ).T.rename_axis("hidden neurons")
-    shares = [percent(float(value), 0) for value in table["share that learned xor"]]
-    return Picture(
-        "Different starts, different ends",
-        f"The same network with two hidden neurons learns xor from {shares[0]} of its random starts; the others end "
-        f"where the loss is higher. With three neurons it is {shares[1]}, with four {shares[2]}: more neurons, fewer "
-        "bad ends.",
-        figure,
-        "Histogram of the loss at the end: most starts near 0, the others in a heap further up.",
-        table,
-    )
+# ----------------------------------------------------------------------------------------------------------------- xor
 
 
-def _xor(hidden: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the last loss and the share right of networks 2-hidden-1 from many starts, all at once."""
+def train_xor(hidden: int, seed: int) -> tuple[Floats, Floats]:
+    """Train many networks 2-hidden-1 on xor, all at once.
+
+    Args:
+        hidden: Number of hidden neurons.
+        seed: Seed of the initial weights.
+
+    Returns:
+        The final loss and the accuracy of each network, shape (XOR_STARTS,).
+    """
     x = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     y = np.array([-1.0, 1.0, 1.0, -1.0])
     rng = np.random.default_rng((seed, hidden))
@@ -271,103 +243,176 @@ def _xor(hidden: int, seed: int) -> tuple[Floats, Floats]:
     b, c = np.zeros((XOR_STARTS, 1, hidden)), np.zeros((XOR_STARTS, 1, 1))
     margin = np.zeros((XOR_STARTS, 4))
     for _ in range(XOR_STEPS):
-        h = np.tanh(x @ w + b)
-        margin = (h @ v + c)[..., 0] * y
-        by_score = (-y / (1 + np.exp(margin)) / len(y))[..., None]  # of log(1 + exp(-margin)), the logistic loss
-        by_sum = by_score * v.transpose(0, 2, 1) * (1 - h**2)
-        v, c = v - XOR_RATE * h.transpose(0, 2, 1) @ by_score, c - XOR_RATE * by_score.sum(axis=1, keepdims=True)
-        w, b = w - XOR_RATE * x.T @ by_sum, b - XOR_RATE * by_sum.sum(axis=1, keepdims=True)
+        h = np.tanh(x @ w + b)  # (starts, 4, hidden)
+        margin = (h @ v + c)[..., 0] * y  # (starts, 4)
+        # Gradient of the mean logistic loss log(1 + exp(-margin)) with respect to the scores, then to the hidden sums.
+        score_gradient = (-y / (1 + np.exp(margin)) / len(y))[..., None]  # (starts, 4, 1)
+        sum_gradient = score_gradient * v.transpose(0, 2, 1) * (1 - h**2)  # (starts, 4, hidden)
+        v = v - XOR_RATE * h.transpose(0, 2, 1) @ score_gradient
+        c = c - XOR_RATE * score_gradient.sum(axis=1, keepdims=True)
+        w = w - XOR_RATE * x.T @ sum_gradient
+        b = b - XOR_RATE * sum_gradient.sum(axis=1, keepdims=True)
     return np.logaddexp(0, -margin).mean(axis=1), (margin > 0).mean(axis=1)
 
 
-def _digits(seed: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    from sklearn.datasets import load_digits
-
-    digits: Any = load_digits()
-    drawn = np.random.default_rng(seed).permutation(len(digits.target))[:ROWS]
-    x = digits.data[drawn]
-    scaled = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
-    return scaled.astype(np.float32), digits.target[drawn].astype(np.int32)
-
-
-def _deep(kind: str, seed: int) -> _Trained:
-    import keras
-
-    options = {"hidden": (WIDTH,) * DEPTH, "activation": kind}
-    return _side_by_side(DEEP, options, *_digits(seed), keras.optimizers.SGD(RATE), EPOCHS, seed)
-
-
-def _outputs(weights: Sequence[NDArray[Any]], kind: str, x: NDArray[Any]) -> list[Floats]:
-    """Return what each hidden layer gives, in float64, where large numbers stay finite."""
-    layers, given = [], x.astype(np.float64)
-    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
-        sums = given @ kernel.astype(np.float64) + bias
-        given = np.tanh(sums) if kind == "tanh" else np.maximum(sums, 0)
-        layers.append(given)
-    return layers
-
-
-def _signals(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
-    lines = {}
-    with panels(2, width=7.2, height=2.8) as (figure, axes):
-        for panel, (kind, trained) in zip(axes[0], deep.items(), strict=True):
-            for place, start in enumerate(DEEP):
-                spreads = [float(layer.std()) for layer in _outputs(trained.before[start], kind, x)]
-                lines[kind, start] = {f"layer {k}": spread for k, spread in enumerate(spreads, 1)}
-                if start != "zeros":  # a spread of 0 has no place on this scale
-                    color, dash = STYLES[place - 1]
-                    panel.plot(range(1, DEPTH + 1), spreads, color=color, linestyle=dash)
-            log_scale(panel)
-            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-            panel.set_xlabel("hidden layer")
-            panel.set_title(f"{_KINDS[kind]}: spread of what it gives", color=INK)
-            label_lines(panel, [start for start in DEEP if start != "zeros"])
-    table = pd.DataFrame(lines).T.rename_axis(["activation", "start"])
+def _xor_picture(results: Mapping[int, tuple[Floats, Floats]]) -> Picture:
+    table = pd.DataFrame(
+        {
+            hidden: {
+                "starts": len(losses),
+                "share that learned xor": float((accuracy == 1).mean()),
+                "lowest loss": losses.min(),
+                "median loss": float(np.median(losses)),
+                "highest loss": losses.max(),
+            }
+            for hidden, (losses, accuracy) in results.items()
+        }
+    ).T.rename_axis("hidden neurons")
+    shares = [percent(float(value), 0) for value in table["share that learned xor"]]
     return Picture(
-        "Signals through the layers",
-        f"How far outputs are spread in each layer of a network {DEPTH} layers deep, before training. Small weights "
-        "let the signal die away, large ones saturate tanh and blow ReLU up. Glorot's and He's carry it through; "
-        "ReLU, which drops half, needs He's.",
-        figure,
-        "Spread of the outputs over the layers, for tanh and for ReLU, a line a start.",
+        "Different starts, different minima",
+        f"A network with two hidden neurons learns xor from {shares[0]} of its random starts; the others end at a "
+        f"higher loss. With three neurons it is {shares[1]}, with four {shares[2]}: more neurons, fewer failures.",
+        _xor_figure(*results[2]),
+        "Histogram of the final loss: most starts near 0, the others at a higher loss.",
         table,
     )
 
 
-_KINDS = {"tanh": "tanh", "relu": "ReLU"}
+def _xor_figure(losses: Floats, accuracy: Floats) -> Figure:
+    edges = np.linspace(0, 0.72, 37)
+    learned_counts = np.histogram(losses[accuracy == 1], edges)[0]
+    with panels(width=4.4, height=2.7) as (figure, axes):
+        panel = axes[0, 0]
+        for mask, label, color, bottom in (
+            (accuracy == 1, "all four points right", BLUE, 0),
+            (accuracy < 1, "some point wrong", ORANGE, learned_counts),
+        ):
+            counts = np.histogram(losses[mask], edges)[0]
+            centers = (edges[:-1] + edges[1:]) / 2
+            panel.bar(centers, counts, width=np.diff(edges) * 0.9, bottom=bottom, color=color, alpha=0.7)
+            if mask.any():
+                highest = int(counts.argmax())
+                panel.annotate(label, (edges[highest + 1] + 0.01, counts[highest]), color=color, va="top")
+        panel.set_xlabel(f"loss after {number(XOR_STEPS)} steps")
+        panel.set_title(f"number of the {XOR_STARTS} random starts")
+        panel.grid(visible=False, axis="x")
+    return figure
 
 
-def _learning(deep: Mapping[str, _Trained], x: NDArray[np.float32]) -> Picture:
-    lines = {}
+# ------------------------------------------------------------------------------------------------------- deep networks
+
+
+def _digits(seed: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return some of scikit-learn's pictures of digits, standardized, and their class ids."""
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    rows = np.random.default_rng(seed).permutation(len(digits.target))[:ROWS]
+    x = digits.data[rows]
+    scaled = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
+    return scaled.astype(np.float32), digits.target[rows].astype(np.int32)
+
+
+def _train_deep(activation: str, seed: int) -> _Training:
+    import keras
+
+    options = {"hidden": (WIDTH,) * DEPTH, "activation": activation}
+    return _train(DEEP_STARTS, options, *_digits(seed), keras.optimizers.SGD(RATE), EPOCHS, seed)
+
+
+def _outputs(weights: Weights, activation: str, x: NDArray[Any]) -> list[Floats]:
+    """Return the outputs of each hidden layer, in float64 so that large numbers stay finite."""
+    layers, inputs = [], x.astype(np.float64)
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        sums = inputs @ kernel.astype(np.float64) + bias  # (n, WIDTH)
+        inputs = np.tanh(sums) if activation == "tanh" else np.maximum(sums, 0)
+        layers.append(inputs)
+    return layers
+
+
+def _spreads(deep: Mapping[str, _Training], x: NDArray[np.float32]) -> pd.DataFrame:
+    """Return the standard deviation of each layer's outputs before training, one row per activation and start."""
+    rows = {
+        (activation, start): {
+            f"layer {layer}": float(outputs.std())
+            for layer, outputs in enumerate(_outputs(training.before[start], activation, x), 1)
+        }
+        for activation, training in deep.items()
+        for start in DEEP_STARTS
+    }
+    return pd.DataFrame(rows).T.rename_axis(["activation", "start"])
+
+
+def _spread_picture(spreads: pd.DataFrame) -> Picture:
+    drawn_starts = [start for start in DEEP_STARTS if start != "zeros"]  # 0 has no place on a logarithmic scale
     with panels(2, width=7.2, height=2.8) as (figure, axes):
-        for panel, (kind, trained) in zip(axes[0], deep.items(), strict=True):
-            for start, (color, dash) in zip(DEEP, (STYLES[4], *STYLES), strict=False):
-                losses = np.where(np.isfinite(trained.losses[start]), trained.losses[start], np.nan)
-                panel.plot(losses, color=color, linestyle=dash, marker="o" if np.isnan(losses[1]) else "", markersize=3)
-                before = _outputs(trained.before[start], kind, x)
-                finite = np.isfinite(losses[-1])
-                after = _outputs(trained.after[start], kind, x) if finite else before
-                lines[kind, start] = {
-                    "outputs saturated": float(np.mean([(np.abs(h) > SATURATED).mean() for h in before]))
-                    if kind == "tanh"
-                    else None,
-                    "neurons dead at the start": float(np.mean([(h == 0).all(axis=0).mean() for h in before])),
-                    "neurons dead after training": float(np.mean([(h == 0).all(axis=0).mean() for h in after]))
-                    if finite
-                    else None,
-                    "loss at the start": losses[0],
-                    "loss after training": losses[-1] if finite else None,
-                }
+        for panel, (activation, name) in zip(axes[0], ACTIVATIONS.items(), strict=True):
+            for start, (color, dash) in zip(drawn_starts, STYLES, strict=False):
+                values = spreads.loc[(activation, start)].tolist()
+                panel.plot(range(1, DEPTH + 1), values, color=color, linestyle=dash)
             log_scale(panel)
-            panel.set_xlabel("passes over the training rows")
-            panel.set_title(f"{_KINDS[kind]}: training loss", color=INK)
-            label_lines(panel, [f"{s} (lost)" if not np.isfinite(trained.losses[s][-1]) else s for s in DEEP])
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+            panel.set_xlabel("hidden layer")
+            panel.set_title(f"{name}: standard deviation of the outputs", color=INK)
+            label_lines(panel, drawn_starts)
+    return Picture(
+        "Signals through the layers",
+        f"The spread of the outputs in each layer of a network with {DEPTH} hidden layers, before training. With small "
+        "weights the signal dies away; with large ones tanh saturates and ReLU explodes. Glorot's and He's weights "
+        "keep it alive; ReLU, which sets half of its outputs to 0, needs He's.",
+        figure,
+        "Standard deviation of the outputs over the layers, for tanh and for ReLU, one line per start.",
+        spreads,
+    )
+
+
+def _learning_picture(deep: Mapping[str, _Training], x: NDArray[np.float32]) -> Picture:
+    rows = {}
+    with panels(2, width=7.2, height=2.8) as (figure, axes):
+        for panel, (activation, training) in zip(axes[0], deep.items(), strict=True):
+            _draw_losses(panel, training)
+            panel.set_title(f"{ACTIVATIONS[activation]}: training loss", color=INK)
+            for start in DEEP_STARTS:
+                rows[activation, start] = _learning_row(training, start, activation, x)
     return Picture(
         "Who learns",
-        f"The same networks, all at rate {RATE}: from zeros and small weights hardly anything moves, and from large "
-        "ones learning is slow or the loss overflows. A saturated neuron hardly passes a gradient on, and a dead one, "
-        "which gives 0 for every row, none.",
+        f"The same networks, all trained at rate {RATE}. From zeros and small weights hardly anything changes; from "
+        "large weights learning is slow or the loss overflows. A saturated neuron passes almost no gradient on, and a "
+        "dead one, whose output is 0 for every row, passes none.",
         figure,
-        "Training loss over the passes, for tanh and for ReLU, a line a start.",
-        pd.DataFrame(lines).T.rename_axis(["activation", "start"]),
+        "Training loss over the epochs, for tanh and for ReLU, one line per start.",
+        pd.DataFrame(rows).T.rename_axis(["activation", "start"]),
     )
+
+
+def _draw_losses(panel: Axes, training: _Training) -> None:
+    """Draw the loss from each start, named at its last finite value."""
+    names = []
+    for start, (color, dash) in zip(DEEP_STARTS, (STYLES[4], *STYLES), strict=False):
+        losses = np.where(np.isfinite(training.losses[start]), training.losses[start], np.nan)
+        marker = "o" if np.isnan(losses[1]) else ""  # a single point would be no line
+        panel.plot(losses, color=color, linestyle=dash, marker=marker, markersize=3)
+        names.append(start if np.isfinite(losses[-1]) else f"{start} (overflow)")
+    log_scale(panel)
+    panel.set_xlabel("epochs")
+    label_lines(panel, names)
+
+
+def _learning_row(training: _Training, start: str, activation: str, x: NDArray[np.float32]) -> dict[str, float | None]:
+    """Return how many neurons are saturated or dead, and the losses; None for what can't be computed."""
+
+    def dead(layers: Sequence[Floats]) -> float:
+        return float(np.mean([(outputs == 0).all(axis=0).mean() for outputs in layers]))
+
+    losses = training.losses[start]
+    is_finite = np.isfinite(losses[-1])
+    before = _outputs(training.before[start], activation, x)
+    saturated = float(np.mean([(np.abs(outputs) > SATURATED).mean() for outputs in before]))
+    return {
+        "outputs saturated at the start": saturated if activation == "tanh" else None,
+        "neurons dead at the start": dead(before),
+        "neurons dead after training": dead(_outputs(training.after[start], activation, x)) if is_finite else None,
+        "loss at the start": losses[0],
+        "loss after training": losses[-1] if is_finite else None,
+    }
