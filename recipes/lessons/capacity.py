@@ -1,8 +1,9 @@
-"""How large a network is, and what its size does to the errors on rows that it learned from and on others."""
+"""How large a network is, and what its size does to the errors on training rows and on new rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -23,112 +24,112 @@ from toolkit.heads import get_head
 
 __all__ = ["count", "show"]
 
-WIDTHS, PAIR = (1, 2, 4, 8, 16, 32, 64), (2, 64)
-ROWS, FEWEST, LEAST = 1_600, 25, 60
-SOME, EPOCHS, STEPS = 300, 60, 1_500
+WIDTHS, TWO_WIDTHS = (1, 2, 4, 8, 16, 32, 64), (2, 64)
+ROWS, FIRST_ROWS, MIN_ROWS = 1_600, 25, 60  # rows are sampled, start the learning curve, and are required
+WIDTH_ROWS = 300  # training rows of the picture over the width
 SEEDS, RATE, BATCH = 3, 0.01, 32
 COUNTED = {"3-4-2": (3, 4, 2), "3-4-4-1": (3, 4, 4, 1)}
-# Few points, much noise and many passes, so that the widest network can learn every point by heart.
-CURVED, NOISE, CURVE_WIDTHS, CURVE_EPOCHS = 12, 0.5, (1, 6, 200), 3_000
+# Few points, much noise and many epochs, so that the widest network can learn every point by heart.
+POINTS, NOISE, CURVE_WIDTHS = 12, 0.5, (1, 6, 200)
 
 
-def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed: int = 0) -> Lesson:
-    """Run the lesson: parameters counted, then networks of growing width on a growing number of rows.
+def show(
+    data: Any = None,
+    *,
+    target: Any = None,
+    task: str = "multiclass",
+    seed: int = 0,
+    epochs: int = 60,
+    steps: int = 1_500,
+    curve_epochs: int = 3_000,
+) -> Lesson:
+    """Count parameters, then train networks of growing width on a growing number of rows.
 
     Args:
         data: A path, a DataFrame, or an (X, y) pair; by default a generated table with some wrong labels.
         target: The column to predict.
-        task: What the target is: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        seed: Seed of the split, of the rows drawn and of the weights.
+        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
+        seed: Seed of the split, of the sampled rows and of the weights.
+        epochs: Epochs of the networks of growing width.
+        steps: Steps of the networks on a growing number of rows.
+        curve_epochs: Epochs of the networks that fit the wave.
 
     Returns:
         The lesson.
 
     Raises:
-        DataError: The data or the task is not what it should be, or there are too few rows.
+        DataError: The data or the task can't be used, or there are too few rows.
 
     Example:
         >>> count((3, 4, 2))["parameters"].sum(), count((3, 4, 4, 1))["parameters"].sum()
         (np.int64(26), np.int64(41))
     """
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
-    if len(rows.x["train"]) < LEAST:
-        raise DataError(f"there are {len(rows.x['train'])} training rows; learning curves need {LEAST} or more.")
-    mixed = np.random.default_rng((seed, 1)).permutation(len(rows.x["train"]))
+    available = len(rows.x["train"])
+    if available < MIN_ROWS:
+        raise DataError(f"there are {available} training rows: learning curves need {MIN_ROWS} or more.")
+    mixed = np.random.default_rng((seed, 1)).permutation(available)
     train = rows.x["train"][mixed], rows.y["train"][mixed]
-    some = min(SOME, len(mixed))
-    full = _errors(rows, train, WIDTHS, [some], EPOCHS, seed).drop(columns="rows").set_index("width")
-    numbers = [FEWEST * 2**power for power in range(10) if FEWEST * 2**power < 0.75 * len(mixed)]
-    table = _errors(rows, train, PAIR, [*numbers, len(mixed)], max(1, STEPS * BATCH // len(mixed)), seed)
-    best, large = int(full["validation error"].idxmin()), WIDTHS[-1]
-    curved = _curved()
-    said, what = partial(error_text, rows.head), error_name(rows.head)
-    least = f"{best} errs least on others, by {said(full['validation error'][best])}"
-    if best != large:
-        own, other = full["training error"][large], full["validation error"][large]
-        least += f"; {large} errs by {said(own)} on the rows it learned and by {said(other)} on others"
-    counts = pd.concat({name: _with_total(sizes) for name, sizes in COUNTED.items()}, names=["network", "layer"])
+    first = min(WIDTH_ROWS, available)
+    by_width = _errors(rows, train, WIDTHS, [first], epochs, seed).drop(columns="rows").set_index("width")
+    sizes = [FIRST_ROWS * 2**power for power in range(10) if FIRST_ROWS * 2**power < 0.75 * available]
+    by_rows = _errors(rows, train, TWO_WIDTHS, [*sizes, available], max(1, steps * BATCH // available), seed)
     return Lesson(
         name="capacity",
         title="How large a network",
-        summary=f"Too few neurons can't follow the data (underfitting), too many follow its accidents (overfitting). "
-        f"Of widths from {WIDTHS[0]} to {large} on {number(some)} rows, {least}.",
+        summary="A network with too few neurons can't follow the data (underfitting); one with too many also follows "
+        f"the noise (overfitting). Of widths from {WIDTHS[0]} to {WIDTHS[-1]} on {number(first)} rows, "
+        f"{_best_width(by_width, rows)}.",
         pictures=(
-            Picture(
-                "Neurons and parameters counted",
-                "A neuron has a weight for each number that comes in, drawn as a line, and one bias. So 3-4-2 has 6 "
-                "neurons and 20 + 6 = 26 parameters, and 3-4-4-1 has 9 neurons and 32 + 9 = 41: inputs are no neurons.",
-                _drawn(),
-                "Two networks drawn as circles and lines: 3 inputs, 4 hidden and 2 outputs; 3 inputs, 4, 4 and 1.",
-                counts,
-            ),
-            Picture(
-                "Under- and overfitting seen",
-                f"Three networks after {number(CURVE_EPOCHS)} passes over the same {CURVED} points, which lie around "
-                "the gray wave. One neuron bends once and is far off everywhere; six follow the wave; two hundred run "
-                "through every point and miss the new ones.",
-                _waves(curved),
-                "Three panels of the same points, each with the curve that a network of 1, 6 or 200 neurons learned.",
-                curved["errors"],
-                digits=3,
-            ),
+            _counts_picture(),
+            _waves_picture(_fit_wave(curve_epochs), curve_epochs),
             Picture(
                 "Errors over the width",
-                f"Networks on {number(some)} training rows: where both lines are high the network is too small, and "
-                "where they lie apart it learned accidents of its training rows.",
-                _lines(full["training error"], full["validation error"], what, "hidden neurons"),
-                "Error on training rows and on validation rows against the number of hidden neurons.",
-                full,
+                f"Networks trained on {number(first)} rows. Where both errors are high, the network is too small; "
+                "where the gap between them is wide, it has learned the noise of its training rows.",
+                _width_figure(by_width, error_name(rows.head)),
+                "Error on training rows and on validation rows over the number of hidden neurons.",
+                by_width,
                 digits=3,
             ),
             Picture(
                 "Errors over the rows",
-                f"The same for {PAIR[0]} and for {PAIR[1]} neurons as the training rows grow in number. More rows "
-                "bring the two lines together, as a rule sooner for the small network: it has less to learn accidents "
-                "with.",
-                _pair(table, what),
-                "Two panels of error on training and validation rows against the number of training rows.",
-                table,
+                f"Networks of {TWO_WIDTHS[0]} and of {TWO_WIDTHS[1]} neurons on more and more training rows. More rows "
+                "close the gap, usually sooner for the small network, which has less room for noise.",
+                _rows_figure(by_rows, error_name(rows.head)),
+                "Two panels of the error on training rows and on validation rows over the number of training rows.",
+                by_rows,
                 digits=3,
             ),
         ),
         corrections=(
-            "Mason Brain: “the deeper the network, the greater complexity” is right so far, but complexity leads to "
-            "overfitting (variance). It is a network too small, or one badly trained, that underfits (bias).",
+            "Mason Brain: a deeper network is indeed more complex, but complexity leads to overfitting (variance). "
+            "Underfitting (bias) comes from a network that is too small or badly trained.",
         ),
         decks=("SC", "MB"),
-        data=f"{rows.description}; one hidden layer, {EPOCHS} epochs without stopping early, means of {SEEDS} starts",
+        data=f"{rows.description}; one hidden layer, {epochs} epochs without early stopping, means of {SEEDS} starts",
     )
+
+
+def _best_width(by_width: pd.DataFrame, rows: Rows) -> str:
+    """Describe which width has the lowest validation error, and how the largest one compares."""
+    as_text = partial(error_text, rows.head)
+    best, largest = int(by_width["validation error"].idxmin()), WIDTHS[-1]
+    text = f"{best} has the lowest validation error, {as_text(by_width['validation error'][best])}"
+    if best == largest:
+        return text
+    train, validation = by_width.loc[largest, ["training error", "validation error"]]
+    return f"{text}; {largest} has {as_text(train)} on its training rows and {as_text(validation)} on validation rows"
 
 
 def count(sizes: Sequence[int]) -> pd.DataFrame:
     """Count the neurons and parameters of a network of dense layers.
 
     Args:
-        sizes: Inputs, then the neurons of each layer.
+        sizes: Number of inputs, then the neurons of each layer.
 
     Returns:
-        A row a layer: neurons, weights, biases, parameters.
+        One row per layer: neurons, weights, biases, parameters.
     """
     from toolkit.builders import architecture, mlp
 
@@ -145,120 +146,165 @@ def _with_total(sizes: Sequence[int]) -> pd.DataFrame:
     return pd.concat([layers, layers.sum().to_frame("total").T]).rename_axis("layer")
 
 
+# ------------------------------------------------------------------------------------------------------------- training
+
+
 def _errors(
     rows: Rows,
     train: tuple[NDArray[Any], NDArray[Any]],
     widths: Sequence[int],
-    numbers: Sequence[int],
+    sizes: Sequence[int],
     epochs: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Train every width on every number of rows, with as many steps for each; return errors, a row a pair."""
-    networks = [Network((width,), RATE, seed=seed + more) for width in widths for more in range(SEEDS)]
-    x, y = (part[: numbers[-1]] for part in train)
+    """Train every width on the first rows of each size, with the same number of steps for all.
+
+    Returns:
+        One row per pair of size and width, with the errors, each a mean over `SEEDS` networks.
+    """
+    networks = [Network((width,), RATE, seed=seed + start) for width in widths for start in range(SEEDS)]
+    x, y = (part[: sizes[-1]] for part in train)
     sweep = Sweep(networks, rows.head, (*x.shape, rows.target.units), epochs=epochs, batch_size=BATCH)
-    found = []
-    for first in numbers:
-        sweep.train(x, y, first=first, seed=seed)
-        parts = ((x[:first], y[:first]), (rows.x["validation"], rows.y["validation"]))
-        own, other = (sweep.measure(*part)[1].reshape(-1, SEEDS).mean(axis=1) for part in parts)
-        found += [
-            {"rows": first, "width": width, "training error": own[place], "validation error": other[place]}
-            for place, width in enumerate(widths)
-        ]
-    return pd.DataFrame(found)
+    errors = []
+    for size in sizes:
+        sweep.train(x, y, first=size, seed=seed)
+        parts = ((x[:size], y[:size]), (rows.x["validation"], rows.y["validation"]))
+        # (networks,) -> (widths, SEEDS) -> (widths,)
+        train_errors, validation_errors = (sweep.measure(*part)[1].reshape(-1, SEEDS).mean(axis=1) for part in parts)
+        columns = {"width": widths, "training error": train_errors, "validation error": validation_errors}
+        errors.append(pd.DataFrame({"rows": size} | columns))
+    return pd.concat(errors, ignore_index=True)
 
 
-def _curved() -> dict[str, Any]:
-    """Fit a noisy wave with networks of three widths; return their curves and errors."""
+@dataclass(frozen=True)
+class _Waves:
+    """Noisy points of a wave, and the networks fitted to them.
+
+    Attributes:
+        x: The points, shape (POINTS, 1).
+        y: Their targets, shape (POINTS, 1).
+        grid: Where the curves are drawn, shape (201, 1).
+        curves: The networks' predictions there, shape (networks, 201, 1).
+        errors: RMSE of each network on these points and on new points.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    grid: NDArray[np.float32]
+    curves: NDArray[np.float32]
+    errors: pd.DataFrame
+
+
+def _fit_wave(epochs: int) -> _Waves:
+    """Fit a noisy wave with networks of three widths."""
     rng = np.random.default_rng((0, 7))
-    parts = {"points": np.linspace(-1, 1, CURVED), "new points": rng.uniform(-1, 1, 1_000)}
-    drawn = {
-        part: (x.astype(np.float32)[:, None], rng.normal(np.sin(4 * x), NOISE).astype(np.float32)[:, None])
-        for part, x in parts.items()
+    positions = {"points": np.linspace(-1, 1, POINTS), "new points": rng.uniform(-1, 1, 1_000)}
+    samples = {
+        name: (x.astype(np.float32)[:, None], rng.normal(np.sin(4 * x), NOISE).astype(np.float32)[:, None])
+        for name, x in positions.items()
     }
-    # Spread biases let each neuron bend elsewhere.
+    # Spread biases let each neuron bend at a different position.
     networks = [Network((width,), 0.03, bias_spread=3.0) for width in CURVE_WIDTHS]
     head = get_head("regression", "squared")
-    sweep = Sweep(networks, head, (CURVED, 1, 1), epochs=CURVE_EPOCHS, batch_size=CURVED)
-    x, y = drawn["points"]
+    sweep = Sweep(networks, head, (POINTS, 1, 1), epochs=epochs, batch_size=POINTS)
+    x, y = samples["points"]
     sweep.train(6 * x, y)
-    errors = {f"RMSE on the {part}": sweep.measure(6 * x, y)[1] for part, (x, y) in drawn.items()}
-    across = np.linspace(-1, 1, 201, dtype=np.float32)[:, None]
-    table = pd.DataFrame({"neurons": CURVE_WIDTHS} | errors)
-    return {"x": x, "y": y, "across": across, "scores": sweep.scores(6 * across), "errors": table}
+    errors = {f"RMSE on the {name}": sweep.measure(6 * x, y)[1] for name, (x, y) in samples.items()}
+    grid = np.linspace(-1, 1, 201, dtype=np.float32)[:, None]
+    return _Waves(x, y, grid, sweep.scores(6 * grid), pd.DataFrame({"neurons": CURVE_WIDTHS} | errors))
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
-def _drawn() -> Figure:
+def _counts_picture() -> Picture:
+    return Picture(
+        "Neurons and parameters counted",
+        "A neuron has one weight per input, drawn as a line, and one bias. So 3-4-2 has 6 neurons and 20 + 6 = 26 "
+        "parameters, and 3-4-4-1 has 9 neurons and 32 + 9 = 41; the inputs are not neurons.",
+        _counts_figure(),
+        "Two networks drawn as circles and lines: 3 inputs, 4 and 2 neurons; 3 inputs, 4, 4 and 1 neurons.",
+        pd.concat({name: _with_total(sizes) for name, sizes in COUNTED.items()}, names=["network", "layer"]),
+    )
+
+
+def _counts_figure() -> Figure:
     with panels(2, width=7.2, height=2.5) as (figure, axes):
         for ax, (name, sizes) in zip(axes[0], COUNTED.items(), strict=True):
             ax.set_axis_off()
             ax.set_xlim(-0.6, 3.6)
             ax.set_ylim(-1.2, 4.2)
-            at = [[(place, 3.5 - step - (4 - size) / 2) for step in range(size)] for place, size in enumerate(sizes)]
-            for before, after in pairwise(at):
-                for one in before:
-                    for other in after:
-                        ax.plot(*zip(one, other, strict=True), color=GRAY, linewidth=0.5, zorder=1)
-            for place, layer in enumerate(at):
-                for one in layer:
-                    inside, edge = (PAPER, INK) if place else (GRAY, GRAY)
-                    ax.plot(*one, "o", markersize=13, color=inside, markeredgecolor=edge, zorder=2)
-                if place:
-                    words = f"{sizes[place - 1]} × {sizes[place]} + {sizes[place]}"
-                    ax.text(place, -0.5, words, ha="center", color=BLUE)
+            _draw_network(ax, sizes)
             total = count(sizes)[["neurons", "parameters"]].sum()
-            ax.text(
-                -0.2, -1.15, f"{name}: {total['neurons']} neurons, {total['parameters']} parameters", color=INK,
-                fontweight="bold",
-            )  # fmt: skip
-            ax.text(0, -0.5, "inputs", ha="center")
+            text = f"{name}: {total['neurons']} neurons, {total['parameters']} parameters"
+            ax.text(-0.2, -1.15, text, color=INK, fontweight="bold")
     return figure
 
 
-def _waves(curved: dict[str, Any]) -> Figure:
+def _draw_network(ax: Axes, sizes: Sequence[int]) -> None:
+    """Draw a network as columns of circles, with the parameters of each layer counted below it."""
+    spots = [[(layer, 3.5 - row - (4 - size) / 2) for row in range(size)] for layer, size in enumerate(sizes)]
+    for sources, targets in pairwise(spots):
+        for source in sources:
+            for target in targets:
+                ax.plot(*zip(source, target, strict=True), color=GRAY, linewidth=0.5, zorder=1)
+    for layer, circles in enumerate(spots):
+        fill, edge = (PAPER, INK) if layer else (GRAY, GRAY)
+        for circle in circles:
+            ax.plot(*circle, "o", markersize=13, color=fill, markeredgecolor=edge, zorder=2)
+        if layer:
+            ax.text(layer, -0.5, f"{sizes[layer - 1]} × {sizes[layer]} + {sizes[layer]}", ha="center", color=BLUE)
+    ax.text(0, -0.5, "inputs", ha="center")
+
+
+def _waves_picture(waves: _Waves, epochs: int) -> Picture:
     with panels(3, width=7.4, height=2.6, share=True) as (figure, axes):
-        errors = curved["errors"].to_numpy()
-        for ax, own, (width, points, others) in zip(axes[0], curved["scores"], errors, strict=True):
-            across = curved["across"][:, 0]
-            ax.plot(across, np.sin(4 * across), color=GRAY, linewidth=0.9)
-            ax.plot(across, own[:, 0], color=BLUE)
-            ax.plot(curved["x"][:, 0], curved["y"][:, 0], "o", color=ORANGE, markersize=3.2, markeredgewidth=0)
+        for ax, curve, (width, error, new_error) in zip(axes[0], waves.curves, waves.errors.to_numpy(), strict=True):
+            grid = waves.grid[:, 0]
+            ax.plot(grid, np.sin(4 * grid), color=GRAY, linewidth=0.9)
+            ax.plot(grid, curve[:, 0], color=BLUE)
+            ax.plot(waves.x[:, 0], waves.y[:, 0], "o", color=ORANGE, markersize=3.2, markeredgewidth=0)
             name = f"{width:.0f} hidden neuron{'s' if width > 1 else ''}"
-            ax.set_title(f"{name}\nRMSE {points:.2f}, on new points {others:.2f}")
+            ax.set_title(f"{name}\nRMSE {error:.2f}, on new points {new_error:.2f}")
             ax.set_ylim(-2.2, 2.2)
             ax.set_xlabel("x")
         axes[0, 0].set_ylabel("y")
-    return figure
+    return Picture(
+        "Under- and overfitting seen",
+        f"Three networks after {number(epochs)} epochs on the same {POINTS} noisy points of the gray wave. One neuron "
+        "bends only once and underfits; six follow the wave; two hundred go through every point and overfit, so they "
+        "miss new points.",
+        figure,
+        "Three panels of the same points, each with the curve that a network of 1, 6 or 200 neurons learned.",
+        waves.errors,
+        digits=3,
+    )
 
 
-def _two_lines(ax: Axes, training: pd.Series, validation: pd.Series, along: str, *, named: bool = True) -> None:
-    """Draw two errors over widths or rows, evenly spaced."""
-    places = np.arange(len(training))
-    ax.plot(places, training, "o", color=BLUE, linestyle=(0, (4, 2)), markersize=3)
-    ax.plot(places, validation, "o-", color=ORANGE, markersize=3)
-    ax.set_xticks(places, [number(value) for value in training.index])
+def _train_and_validation(ax: Axes, errors: pd.DataFrame, xlabel: str, *, labeled: bool = True) -> None:
+    """Draw training and validation errors over the index of a table, evenly spaced."""
+    positions = np.arange(len(errors))
+    ax.plot(positions, errors["training error"], "o", color=BLUE, linestyle=(0, (4, 2)), markersize=3)
+    ax.plot(positions, errors["validation error"], "o-", color=ORANGE, markersize=3)
+    ax.set_xticks(positions, [number(value) for value in errors.index])
     ax.grid(visible=False, axis="x")
     ax.set_ylim(bottom=0)
-    ax.set_xlabel(along)
-    if named:
+    ax.set_xlabel(xlabel)
+    if labeled:
         label_lines(ax, ["training rows", "validation rows"])
 
 
-def _lines(training: pd.Series, validation: pd.Series, what: str, along: str) -> Figure:
+def _width_figure(by_width: pd.DataFrame, axis: str) -> Figure:
     with panels(width=4.4, height=2.8) as (figure, axes):
-        _two_lines(axes[0, 0], training, validation, along)
-        axes[0, 0].set_title(what)
+        _train_and_validation(axes[0, 0], by_width, "hidden neurons")
+        axes[0, 0].set_title(axis)
     return figure
 
 
-def _pair(table: pd.DataFrame, what: str) -> Figure:
+def _rows_figure(by_rows: pd.DataFrame, axis: str) -> Figure:
     with panels(2, width=7.2, height=2.7, share=True) as (figure, axes):
-        for place, (ax, width) in enumerate(zip(axes[0], PAIR, strict=True)):
-            own = table[table["width"] == width].set_index("rows")
-            _two_lines(ax, own["training error"], own["validation error"], "training rows", named=place > 0)
-            ax.set_title(f"{width} neurons" + ("" if place else f": {what}"))
+        for index, (ax, width) in enumerate(zip(axes[0], TWO_WIDTHS, strict=True)):
+            errors = by_rows[by_rows["width"] == width].set_index("rows")
+            _train_and_validation(ax, errors, "training rows", labeled=index > 0)
+            ax.set_title(f"{width} neurons" + ("" if index else f": {axis}"))
     return figure
