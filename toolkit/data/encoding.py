@@ -335,7 +335,7 @@ class Encoder:
         """Return the matrix of canonical rows.
 
         Args:
-            frame: Canonical columns (see `toolkit.data.dataset.coerce`), shape (rows, columns).
+            frame: Canonical columns (see `toolkit.data.columns.coerce`), shape (rows, columns).
 
         Returns:
             float32 of shape (rows, width), finite.

@@ -333,7 +333,7 @@ class Target:
     """How the user's target becomes what the network learns, and how its decisions become the user's labels again.
 
     Args:
-        task: One of `toolkit.data.dataset.TASKS`.
+        task: One of `toolkit.data.target.TASKS`.
         columns: The names of the target columns.
         dtypes: The dtype of each target column, as text.
         classes: The user's labels in order, for binary (the second is the positive one) and multiclass; for multilabel
