@@ -1,4 +1,4 @@
-"""One neuron: its line, its steepness, its activation; and three of them, which cut out a wedge."""
+"""One neuron: its line, its steepness and its activation. Three neurons: how they cut out a wedge."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ A: Neuron = ((-7, 5), -15)
 B: Neuron = ((10, 5), -15)
 OUTPUT: Neuron = ((-100, 100), -10)
 SIDES: tuple[Neuron, ...] = (((-0.5, 1), -1.5), ((0.5, -1), 1.5), ((-1, 1), 2), ((1, -1), -2))
-REACH = 6.0  # of the planes that are drawn, on either side of 0
-GRID = np.linspace(-REACH, REACH, 97)
-POINTS = np.stack(np.meshgrid(GRID, GRID), axis=-1)
-Z = np.arange(-6, 6.25, 0.25)
-DRAWN = ("linear", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
+LIMIT = 6.0  # the planes reach from -LIMIT to LIMIT
+GRID = np.linspace(-LIMIT, LIMIT, 97)
+POINTS = np.stack(np.meshgrid(GRID, GRID), axis=-1)  # (97, 97, 2): x1 and x2 of every point of the grid
+Z = np.arange(-6, 6.25, 0.25)  # scores
+PANELS = ("linear", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
 
 
 def score(neuron: Neuron, x: ArrayLike) -> Floats:
-    """Return ``w x + b`` of points: above 0 on one side of the neuron's line, below 0 on the other.
+    """Return the score ``w x + b`` of each point: positive on one side of the neuron's line, negative on the other.
 
     Args:
         neuron: Weights and bias.
@@ -48,7 +48,7 @@ def score(neuron: Neuron, x: ArrayLike) -> Floats:
 
 
 def b_and_not_a(a: ArrayLike, b: ArrayLike) -> Floats:
-    """Return the output neuron's score of the outputs of the neurons A and B.
+    """Return the score of the output neuron, whose inputs are the outputs of the neurons A and B.
 
     Example:
         >>> b_and_not_a([0, 0, 1, 1], [0, 1, 0, 1]).tolist()
@@ -61,7 +61,7 @@ def show() -> Lesson:
     """Run the lesson on the weights of the lecture.
 
     Returns:
-        The lesson. Its first table has a row a neuron: its line, and how steep it is.
+        The lesson. Its first table has one row per neuron: its line and its steepness.
 
     Example:
         >>> lesson = show()
@@ -71,66 +71,67 @@ def show() -> Lesson:
     return Lesson(
         "neuron",
         "What a neuron can do",
-        "One neuron cuts the plane along a straight line: its weights turn the line, their size makes it steep, its "
-        "bias shifts it. Two neurons under a third combine two cuts into a wedge.",
+        "One neuron divides the plane along a straight line. The direction of its weights turns the line, their size "
+        "makes the step at the line steeper, and the bias shifts the line. A third neuron on top of two others can "
+        "combine their lines into a wedge.",
         (_lines(), _steepness(), _sides(), _activations(), _wedge()),
         corrections=(
-            "CS 434: the sigmoid neuron’s exponent is −(wᵀx + b), in brackets; without them the bias changes its "
-            "sign, as it does once between a neuron and its plot.",
-            "CS 434: at (0, 0) what is left of wᵀx + b is +b, not −b.",
+            "CS 434: the exponent of the sigmoid neuron is −(wᵀx + b). Without the brackets the bias changes its sign, "
+            "as it once does between a neuron and its plot.",
+            "CS 434: at (0, 0) the score wᵀx + b is +b, not −b.",
             "Week 2: σ(z) is close to 0 for large negative z only; for small z it is close to 0.5.",
         ),
         decks=("NN", "MB", "W2"),
-        data="the weights in the lecture",
+        data="the weights of the lecture",
     )
 
 
 def _lines() -> Picture:
     rows = []
     with panels(4, width=7.2, height=2.2, share=True) as (figure, axes):
-        for one, neuron in zip(axes.flat, NEURONS, strict=True):
+        for panel, neuron in zip(axes.flat, NEURONS, strict=True):
             (first, second), bias = neuron
-            _shade(one, expit(score(neuron, POINTS)))
-            _line(one, neuron)
-            one.set_title(f"w = {first}, {second}; b = {bias}".replace("-", "−"))
+            _shade(panel, expit(score(neuron, POINTS)))
+            _line(panel, neuron)
+            panel.set_title(f"w = {first}, {second}; b = {bias}".replace("-", "−"))
             size = float(np.hypot(first, second))
             rows.append((first, second, bias, -first / second, -bias / second, size, bias / size))
-        plane(axes, REACH)
+        plane(axes, LIMIT)
     columns = ["w1", "w2", "b", "slope of the line", "x2 where x1 = 0", "steepness |w|", "(0, 0) from the line"]
     return Picture(
-        "Where one neuron switches",
-        "The output is near 1 where the plane is blue and near 0 where it is not; the arrow is the weight vector. The "
-        "last two neurons have the same line, 5 x2 = 7 x1 − 15, since their weights and biases differ by a factor "
-        "alone.",
+        "Where a neuron switches",
+        "The output is near 1 where the plane is blue and near 0 elsewhere; the arrow is the weight vector. The last "
+        "two neurons have the same line, 5 x2 = 7 x1 − 15: the weights and the bias of the last one are ten times as "
+        "large.",
         figure,
-        "Four planes, each cut by a straight line into a blue half and a white one. A larger bias shifts the line, "
-        "other weights turn it, and weights and bias ten times as large leave it where it is.",
+        "Four planes, each divided by a straight line into a blue half and a white half. A larger bias shifts the "
+        "line, different weights turn it, and ten times the weights and bias leave it unchanged.",
         pd.DataFrame(rows, columns=columns),
     )
 
 
 def _steepness() -> Picture:
-    away = np.linspace(-0.6, 0.6, 61)
+    distance = np.linspace(-0.6, 0.6, 61)
     sizes = [float(np.hypot(*weights)) for weights, _ in NEURONS[2:]]
     names = [f"w = {first}, {second}".replace("-", "−") for (first, second), _ in NEURONS[2:]]
-    table = pd.DataFrame({"distance from the line": away})
+    table = pd.DataFrame({"distance from the line": distance})
     with panels(width=4.3, height=2.7) as (figure, axes):
-        one = axes[0, 0]
+        panel = axes[0, 0]
         for size, name, (color, dash) in zip(sizes, names, STYLES, strict=False):
-            table[name] = expit(size * away)
-            one.plot(away, table[name], color=color, linestyle=dash)
-        one.text(0.24, 0.74, names[0], color=STYLES[0][0])
-        one.text(-0.04, 0.9, names[1], color=STYLES[1][0], ha="right")
-        one.set_title("output")
-        one.set_xlabel("distance from the line, against and with the arrow")
-        one.grid(visible=False, axis="x")
+            table[name] = expit(size * distance)
+            panel.plot(distance, table[name], color=color, linestyle=dash)
+        panel.text(0.24, 0.74, names[0], color=STYLES[0][0])
+        panel.text(-0.04, 0.9, names[1], color=STYLES[1][0], ha="right")
+        panel.set_title("output")
+        panel.set_xlabel("distance from the line (positive: on the arrow's side)")
+        panel.grid(visible=False, axis="x")
     return Picture(
         "Ten times the weights",
-        "Across their common line the two neurons differ: the larger the weights, the harder the switch. Far from the "
-        "line both are equally sure.",
+        "The two neurons share a line but not their steepness: the larger the weights, the sharper the step from 0 to "
+        "1. Far from the line both outputs are equally close to 0 or 1.",
         figure,
-        "Two S-shaped curves of output over the distance from the line, both one half at the line; the one of the "
-        "larger weights rises from 0 to 1 within a tenth of the way.",
+        "Two S-shaped curves of the output against the distance from the line, both one half at the line; the curve "
+        "of the larger weights rises from 0 to 1 within a tenth of the distance.",
         table,
     )
 
@@ -138,42 +139,42 @@ def _steepness() -> Picture:
 def _sides() -> Picture:
     rows = []
     with panels(4, width=7.2, height=2.2, share=True) as (figure, axes):
-        for one, neuron in zip(axes.flat, SIDES, strict=True):
+        for panel, neuron in zip(axes.flat, SIDES, strict=True):
             (first, second), bias = neuron
-            at = float(score(neuron, (0, 0)))
-            words = f"{first:g} x1 + {second:g} x2 + {bias:g}".replace("-", "−").replace("+ −", "− ")
-            _shade(one, expit(99 * score(neuron, POINTS)))
-            _line(one, neuron)
-            one.plot(0, 0, "o", color=INK, markersize=4)
-            one.set_title(words)
-            rows.append((words, at, at > 0))
-        plane(axes, REACH)
+            at_origin = float(score(neuron, (0, 0)))
+            formula = f"{first:g} x1 + {second:g} x2 + {bias:g}".replace("-", "−").replace("+ −", "− ")
+            _shade(panel, expit(99 * score(neuron, POINTS)))
+            _line(panel, neuron)
+            panel.plot(0, 0, "o", color=INK, markersize=4)
+            panel.set_title(formula)
+            rows.append((formula, at_origin, at_origin > 0))
+        plane(axes, LIMIT)
     return Picture(
         "Which side is positive",
-        "A line has two neurons, with opposite signs; the blue side is the positive one. Put in (0, 0), the dot: what "
-        "is left is the bias, and its sign says on which side the dot lies.",
+        "Two neurons with opposite signs have the same line; the blue side is the positive one. To find it, insert "
+        "(0, 0), the dot: the score is then the bias, and its sign tells on which side the dot lies.",
         figure,
-        "Four planes, two for each of two lines: the blue side changes over with the signs, and with it whether the "
-        "dot at (0, 0) is in the blue.",
+        "Four planes, two for each of two lines. When the signs of a neuron change, the other side is blue; the dot "
+        "at (0, 0) is on the blue side in one plane of each pair.",
         pd.DataFrame(rows, columns=["score of x1, x2", "at (0, 0)", "(0, 0) is on the positive side"]),
     )
 
 
 def _activations() -> Picture:
-    found = {name: _curve(activation) for name, activation in _functions().items()}
+    curves = {name: _curve(activation) for name, activation in _functions().items()}
     table = pd.DataFrame(
         [
             (name.replace("_", " "), _zeros(values), slopes[Z == -3][0], slopes[Z == 3][0], slopes.max())
-            for name, (values, slopes) in found.items()
+            for name, (values, slopes) in curves.items()
         ],
         columns=["activation", "output is 0 at", "slope at −3", "slope at 3", "largest slope"],
     )
     return Picture(
         "What the activation makes of the score",
-        "Blue is the output, orange its slope, by which a gradient is multiplied on its way back. Where the slope is 0 "
-        "nothing is learnt: everywhere for sign, left of 0 for ReLU, far out for sigmoid and tanh.",
-        _curves(found),
-        "Eight small panels over a score from −6 to 6, each with an activation and its slope. The slope of sign is 0 "
+        "Blue is the output. Orange is its slope, by which backpropagation multiplies the gradient. Where the slope is "
+        "0 the neuron learns nothing: everywhere for sign, left of 0 for ReLU, far from 0 for sigmoid and tanh.",
+        _curves(curves),
+        "Eight small panels for scores from −6 to 6, each with an activation and its slope. The slope of sign is 0 "
         "everywhere; the sigmoid’s is at most a quarter; ReLU’s is 0 below and 1 above.",
         table,
     )
@@ -182,22 +183,22 @@ def _activations() -> Picture:
 def _wedge() -> Picture:
     a, b = expit(score(A, POINTS)), expit(score(B, POINTS))
     with panels(3, width=7.2, height=2.75, share=True) as (figure, axes):
-        shown = ((a, (A,), "A: w = −7, 5; b = −15"), (b, (B,), "B: w = 10, 5; b = −15"))
-        for one, (values, lines, title) in zip(
-            axes.flat, (*shown, (expit(b_and_not_a(a, b)), (A, B), "B and not A")), strict=True
+        views = ((a, (A,), "A: w = −7, 5; b = −15"), (b, (B,), "B: w = 10, 5; b = −15"))
+        for panel, (values, lines, title) in zip(
+            axes.flat, (*views, (expit(b_and_not_a(a, b)), (A, B), "B and not A")), strict=True
         ):
-            _shade(one, values)
+            _shade(panel, values)
             for neuron in lines:
-                _line(one, neuron, arrow=len(lines) == 1)
-            one.set_title(title)
-        plane(axes, REACH)
+                _line(panel, neuron, arrow=len(lines) == 1)
+            panel.set_title(title)
+        plane(axes, LIMIT)
     cases = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     scores = b_and_not_a(cases[:, 0], cases[:, 1])
     table = pd.DataFrame({"A": cases[:, 0], "B": cases[:, 1], "score": scores, "output": expit(scores).round(4)})
     return Picture(
         "Three neurons: B and not A",
-        "A third neuron takes the outputs of A and B with weights −100 and 100 and a bias of −10: its score is above 0 "
-        "only where B is 1 and A is 0. No single line could cut out that wedge.",
+        "A third neuron takes the outputs of A and B with the weights −100 and 100 and the bias −10: its score is "
+        "positive only where B is 1 and A is 0. No single line could cut out that wedge.",
         figure,
         "Three planes. A is blue above a rising line, B to the right of a falling one, and the third neuron in the "
         "wedge where B is blue and A is not.",
@@ -206,23 +207,24 @@ def _wedge() -> Picture:
 
 
 def _functions() -> dict[str, Callable[[Any], Any]]:
-    """Return every activation a builder takes, and sign, by name; maxout with two pieces, z and −z/2."""
+    """Return all activations of the builders, sign, and maxout of the two pieces z and −z/2, by name."""
     import keras
     import tensorflow as tf
 
     from toolkit.builders import ACTIVATIONS
 
-    own: dict[str, Callable[[Any], Any]] = {
+    functions: dict[str, Callable[[Any], Any]] = {
         "linear": lambda z: z * 1.0,
         "sign": tf.sign,
         "leaky_relu": lambda z: keras.activations.leaky_relu(z, negative_slope=0.1),
         "maxout": lambda z: tf.maximum(-z / 2, z),
     }
-    return own | {name: keras.activations.get(name) for name in ACTIVATIONS if name not in (*own, "swish")}
+    ready = {name: keras.activations.get(name) for name in ACTIVATIONS if name not in (*functions, "swish")}
+    return functions | ready
 
 
 def _curve(activation: Callable[[Any], Any]) -> tuple[Floats, Floats]:
-    """Return an activation's outputs at `Z`, and its slopes by automatic differentiation."""
+    """Return an activation's outputs at the scores `Z`, and its slopes there by automatic differentiation."""
     import tensorflow as tf
 
     z = tf.constant(Z)
@@ -234,23 +236,23 @@ def _curve(activation: Callable[[Any], Any]) -> tuple[Floats, Floats]:
 
 
 def _zeros(values: Floats) -> str:
-    """Say at which scores an output is 0."""
-    at = Z[np.abs(values) < 1e-12]
-    if not len(at):
+    """Format the scores at which an output is 0."""
+    zeros = Z[np.abs(values) < 1e-12]
+    if not len(zeros):
         return "no score"
-    last = f"{at[-1]:g}".replace("-", "−")
-    return last if len(at) == 1 else f"every score up to {last}"
+    last = f"{zeros[-1]:g}".replace("-", "−")
+    return last if len(zeros) == 1 else f"every score up to {last}"
 
 
 def _shade(axes: Axes, values: Floats) -> None:
-    """Tint a plane in blue, the more the nearer a value is to 1."""
+    """Color a plane in blue: the closer the output is to 1, the stronger."""
     edges = (0.1, 0.3, 0.5, 0.7, 0.9, 1.01)
     for low, high in pairwise(edges):
         axes.contourf(GRID, GRID, values, levels=[low, high], colors=[BLUE], alpha=0.45 * (low + high) / 2)
 
 
 def _line(axes: Axes, neuron: Neuron, *, arrow: bool = True) -> None:
-    """Draw where a neuron's score is 0, and the direction of its weights."""
+    """Draw the line where a neuron's score is 0, and its weight vector as an arrow of length 2."""
     (first, second), bias = neuron
     boundary(axes, (first, second), bias, width=1)
     if arrow:
@@ -262,18 +264,18 @@ def _line(axes: Axes, neuron: Neuron, *, arrow: bool = True) -> None:
         )  # fmt: skip
 
 
-def _curves(found: dict[str, tuple[Floats, Floats]]) -> Figure:
+def _curves(curves: dict[str, tuple[Floats, Floats]]) -> Figure:
     with panels(4, 2, width=7.2, height=3.6, share=True) as (figure, axes):
-        for one, name in zip(axes.flat, DRAWN, strict=True):
-            values, slopes = found[name]
-            one.axhline(0, color=MUTED, linewidth=0.6)
+        for panel, name in zip(axes.flat, PANELS, strict=True):
+            values, slopes = curves[name]
+            panel.axhline(0, color=MUTED, linewidth=0.6)
             kind = "steps-mid" if name == "sign" else "default"
-            one.plot(Z, values, color=BLUE, drawstyle=kind)
-            one.plot(Z, slopes, color=ORANGE, linestyle=(0, (4, 2)))
-            one.set_ylim(-1.6, 2.6)
-            one.set_title("maxout of z and −z / 2" if name == "maxout" else name.replace("_", " "))
+            panel.plot(Z, values, color=BLUE, drawstyle=kind)
+            panel.plot(Z, slopes, color=ORANGE, linestyle=(0, (4, 2)))
+            panel.set_ylim(-1.6, 2.6)
+            panel.set_title("maxout of z and −z / 2" if name == "maxout" else name.replace("_", " "))
         axes[0, 0].text(0.8, -0.9, "output", color=BLUE)
         axes[0, 0].text(-5.6, 1.2, "slope", color=ORANGE)
-        for one in axes[1]:
-            one.set_xlabel("score z")
+        for panel in axes[1]:
+            panel.set_xlabel("score z")
     return figure

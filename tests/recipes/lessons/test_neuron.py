@@ -1,4 +1,4 @@
-"""One neuron's line, its steepness and its activation; three neurons."""
+"""The line, the steepness and the activation of one neuron; three neurons together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lesson():
     return neuron.show()
 
 
-def test_the_last_two_neurons_have_one_line_and_ten_times_the_steepness(lesson):
+def test_the_last_two_neurons_share_a_line_and_differ_tenfold_in_steepness(lesson):
     table = lesson.table
     assert table[["w1", "w2", "b"]].to_numpy().tolist() == [[10, 5, -1], [10, 5, 15], [-7, 5, 15], [-70, 50, 150]]
     third, fourth = table.iloc[2], table.iloc[3]
@@ -26,7 +26,7 @@ def test_the_last_two_neurons_have_one_line_and_ten_times_the_steepness(lesson):
     assert fourth["steepness |w|"] == pytest.approx(10 * third["steepness |w|"])
 
 
-def test_larger_weights_switch_harder_at_the_same_place(lesson):
+def test_larger_weights_make_a_sharper_step_at_the_same_line(lesson):
     table = lesson.tables["Ten times the weights"].set_index("distance from the line")
     soft, hard = table["w = −7, 5"], table["w = −70, 50"]
     assert np.interp(0, table.index, soft) == pytest.approx(0.5)
@@ -35,17 +35,17 @@ def test_larger_weights_switch_harder_at_the_same_place(lesson):
     assert (hard[table.index > 1e-9] > soft[table.index > 1e-9]).all()
 
 
-def test_at_the_origin_the_bias_is_left_with_its_own_sign(lesson):
+def test_at_the_origin_the_score_is_the_bias(lesson):
     table = lesson.tables["Which side is positive"]
     assert table["at (0, 0)"].tolist() == [-1.5, 1.5, 2.0, -2.0]
     assert table["(0, 0) is on the positive side"].tolist() == [False, True, True, False]
     assert table.iloc[0, 0] == "−0.5 x1 + 1 x2 − 1.5"
 
 
-def test_every_activation_is_shown_with_its_zeros_and_slopes(lesson):
+def test_every_activation_is_listed_with_its_zeros_and_slopes(lesson):
     table = lesson.tables["What the activation makes of the score"].set_index("activation")
-    named = {name.replace("_", " ") for name in ACTIVATIONS if name != "swish"}  # which is silu
-    assert set(table.index) == named | {"sign"}
+    names = {name.replace("_", " ") for name in ACTIVATIONS if name != "swish"}  # swish is silu
+    assert set(table.index) == names | {"sign"}
     zeros = table["output is 0 at"]
     assert zeros[["linear", "tanh", "leaky relu", "elu"]].tolist() == ["0"] * 4
     assert zeros[["sigmoid", "softplus"]].tolist() == ["no score"] * 2
@@ -58,13 +58,13 @@ def test_every_activation_is_shown_with_its_zeros_and_slopes(lesson):
     assert table.loc["sign", "largest slope"] == 0
 
 
-def test_the_third_neuron_says_b_and_not_a(lesson):
+def test_the_third_neuron_computes_b_and_not_a(lesson):
     table = lesson.tables["Three neurons: B and not A"]
     assert table["score"].tolist() == [-10, 90, -110, -10]
     assert table["output"].round().astype(bool).tolist() == [False, True, False, False]
 
 
-def test_the_three_neurons_are_the_lectures():
+def test_the_three_neurons_have_the_weights_of_the_lecture():
     assert neuron.score(neuron.A, [[0, 0], [0, 3], [1, 0]]).tolist() == [-15, 0, -22]
     assert neuron.score(neuron.B, [[0, 0], [0, 3], [1, 0]]).tolist() == [-15, 0, -5]
     assert neuron.score(neuron.OUTPUT, [[0, 0], [1, 0], [0, 1]]).tolist() == [-10, -110, 90]
@@ -79,6 +79,6 @@ def test_the_wedge_is_where_b_is_positive_and_a_is_not():
     assert np.array_equal(inside[clear], ((b > 0) & (a < 0))[clear])
 
 
-def test_the_page_is_the_same_each_time(lesson, tmp_path):
+def test_the_page_is_the_same_every_time(lesson, tmp_path):
     assert lesson.report(tmp_path / "a").read_bytes() == neuron.show().report(tmp_path / "b").read_bytes()
     assert all(picture.alt for picture in lesson.pictures if picture.figure is not None)

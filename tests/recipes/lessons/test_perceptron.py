@@ -1,4 +1,4 @@
-"""The perceptron's rule, where it stops and where it never does."""
+"""The perceptron's rule: when it stops, and when it never does."""
 
 from __future__ import annotations
 
@@ -16,60 +16,63 @@ def lesson():
 
 def test_the_rule_gives_the_weights_worked_by_hand():
     x, y = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1, -1])
-    learnt = perceptron.learn(x, y, np.array([-1.0, 0.0, 0.0]), rate=0.5)
-    # 2, 1 scores -2 where +1 is asked: w + (2, 1, 1) = 1, 1, 1. Then 1, 3 scores 5 where -1 is asked: 0, -2, 0.
-    # In the second pass 2, 1 scores -2: 2, -1, 1. And 1, 3 scores 0, which is -1: no change, nor in the third pass.
-    assert learnt.steps[["w1", "w2", "b"]].to_numpy().tolist() == [[1, 1, 1], [0, -2, 0], [2, -1, 1]]
-    assert learnt.steps[["score before", "score after"]].to_numpy().tolist() == [[-2, 4], [5, -6], [-2, 4]]
-    assert learnt.stopped == 3
+    trained = perceptron.learn(x, y, np.array([-1.0, 0.0, 0.0]), rate=0.5)
+    # (2, 1) scores -2, and its label is +1: w + (2, 1, 1) = 1, 1, 1. Then (1, 3) scores 5, label -1: 0, -2, 0.
+    # In the second pass (2, 1) scores -2: 2, -1, 1. Then (1, 3) scores 0, which is the answer -1: no change.
+    assert trained.corrections[["w1", "w2", "b"]].to_numpy().tolist() == [[1, 1, 1], [0, -2, 0], [2, -1, 1]]
+    assert trained.corrections[["score before", "score after"]].to_numpy().tolist() == [[-2, 4], [5, -6], [-2, 4]]
+    assert trained.stopped == 3
 
 
-@pytest.mark.parametrize("apart", [True, False])
-def test_the_weights_are_those_of_scikit_learn(apart):
-    x, y = perceptron.samples(3, apart=apart)
+@pytest.mark.parametrize("separable", [True, False])
+def test_the_weights_are_those_of_scikit_learn(separable):
+    x, y = perceptron.samples(3, separable=separable)
     start = np.array([0.3, -0.2, 0.1])
-    learnt = perceptron.learn(x, y, start, passes=7)
-    passes = len(learnt.weights) - 1
-    other = Perceptron(eta0=1.0, shuffle=False, tol=None, max_iter=passes)
-    other.fit(x, y, coef_init=start[None, :2], intercept_init=start[2:])
-    assert learnt.weights[-1] == pytest.approx([*other.coef_[0], *other.intercept_])
+    trained = perceptron.learn(x, y, start, passes=7)
+    passes = len(trained.weights) - 1
+    reference = Perceptron(eta0=1.0, shuffle=False, tol=None, max_iter=passes)
+    reference.fit(x, y, coef_init=start[None, :2], intercept_init=start[2:])
+    assert trained.weights[-1] == pytest.approx([*reference.coef_[0], *reference.intercept_])
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_on_separable_rows_there_are_no_more_corrections_than_novikoff_allows(seed):
-    x, y = perceptron.samples(seed, apart=True)
-    learnt = perceptron.learn(x, y, np.zeros(3), passes=1000)
-    best = perceptron._references(x, y, strict=True)["SVM"]
+    x, y = perceptron.samples(seed, separable=True)
+    trained = perceptron.learn(x, y, np.zeros(3), passes=1000)
+    best = perceptron.references(x, y, strict=True)["SVM"]
     rows = np.column_stack([x, np.ones(len(x))])
     margin = (y * (rows @ best)).min() / np.linalg.norm(best)
-    assert learnt.stopped is not None
-    assert 0 < len(learnt.steps) <= (np.linalg.norm(rows, axis=1).max() / margin) ** 2
+    assert trained.stopped is not None
+    assert 0 < len(trained.corrections) <= (np.linalg.norm(rows, axis=1).max() / margin) ** 2
 
 
 def test_a_correction_moves_the_rows_own_score_towards_its_label(lesson):
-    steps = lesson.table
-    assert (steps["y"] != steps["answer"]).all()
-    assert ((steps["score after"] - steps["score before"]) * steps["y"] > 0).all()
+    table = lesson.table
+    assert (table["y"] != table["answer"]).all()
+    assert ((table["score after"] - table["score before"]) * table["y"] > 0).all()
 
 
-def test_it_stops_where_a_line_separates_and_goes_on_where_none_does(lesson):
+def test_it_stops_if_a_line_separates_the_classes_and_goes_on_if_none_does(lesson):
     table = lesson.tables["It stops, or it never does"]
-    assert table["apart"].dropna().iloc[-1] == 0
+    assert table["separable"].dropna().iloc[-1] == 0
     assert (table["overlapping"] > 0).all()
     assert len(table) == perceptron.PASSES
 
 
-def test_another_order_gives_another_line_and_the_svm_the_widest_margin(lesson):
+def test_each_order_gives_a_different_line_and_the_svm_the_widest_margin(lesson):
     table = lesson.tables["Which line it finds"]
     assert (table["rows on the wrong side"] == 0).all()
-    assert len(table.filter(like="perceptron", axis=0)["nearest row"].round(6).unique()) == perceptron.ORDERS
-    assert table["nearest row"].idxmax() == "SVM"
-    assert table["nearest row"].sort_values().index[-2] == "logistic regression"
+    assert (
+        len(table.filter(like="perceptron", axis=0)["distance of the nearest row"].round(6).unique())
+        == perceptron.ORDERS
+    )
+    assert table["distance of the nearest row"].idxmax() == "SVM"
+    assert table["distance of the nearest row"].sort_values().index[-2] == "logistic regression"
     assert np.hypot(table["w1"], table["w2"]).to_numpy() == pytest.approx(np.ones(len(table)))
 
 
-def test_where_no_line_will_do_the_perceptron_jumps_and_the_others_rest(lesson):
-    table = lesson.tables["Where no line will do"]
+def test_on_overlapping_classes_the_perceptron_jumps_and_the_references_stay(lesson):
+    table = lesson.tables["When no line separates the classes"]
     assert table["perceptron"].iloc[1:].nunique() > 3
     assert table["SVM"].nunique() == table["logistic regression"].nunique() == 1
     assert table["perceptron"].iloc[-10:].mean() > table["SVM"].iloc[0]
