@@ -1,4 +1,4 @@
-"""What penalties, a largest length and dropout do to the weights of a network and to its errors."""
+"""What penalties, max-norm and dropout do to the weights of a network and to its errors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from recipes.drawing import BLUE, GRAY, ORANGE, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
@@ -16,14 +14,15 @@ from recipes.lessons.tools.rows import Rows, error_name, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.formatting import number, percent
 
-__all__ = ["show"]
+__all__ = ["METHODS", "SEEDS", "best_strengths", "show", "train_methods"]
 
 WIDTH, EPOCHS, RATE, ROWS, SEEDS = 32, 80, 0.01, 300, 3
-ZERO = 0.01  # a weight is as good as gone below this
-SHOWN = 30  # columns in a picture
+ZERO = 0.01  # a weight below this counts as zero
+BARS = 30  # columns in a picture
 
-#: Method -> its strengths, the weakest first, as options of a network.
-METHODS: dict[str, list[tuple[float, dict[str, Any]]]] = {
+Methods = dict[str, list[tuple[float, dict[str, Any]]]]
+#: Method -> its strengths, the weakest first, each with the options of a network.
+METHODS: Methods = {
     "L1": [(s, {"l1": s}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
     "L2": [(s, {"l2": s}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
     "elastic net": [(s, {"l1": s / 2, "l2": s / 2}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
@@ -33,202 +32,196 @@ METHODS: dict[str, list[tuple[float, dict[str, Any]]]] = {
 NONE = "none"
 
 
-def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed: int = 0) -> Lesson:
-    """Run the lesson: one network under five methods, each at five strengths, and without any.
+def show(
+    data: Any = None, *, target: Any = None, task: str = "multiclass", seed: int = 0, epochs: int = EPOCHS
+) -> Lesson:
+    """Run the lesson: train one network without regularization, and with five methods at five strengths each.
 
     Args:
-        data: A path, a DataFrame, or an (X, y) pair; by default a generated table of which 5 columns in 20 matter.
+        data: A path, a DataFrame, or an (X, y) pair; by default a generated table in which 5 of 20 columns matter.
         target: The column to predict.
-        task: What the target is: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        seed: Seed of the split, of the rows drawn and of the weights.
-
-    Returns:
-        The lesson.
+        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
+        seed: Seed of the split, of the sample of rows and of the weights.
+        epochs: Passes over the training rows.
 
     Raises:
-        DataError: The data or the task is not what it should be.
+        DataError: The lesson can't use the data or the task.
     """
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
-    trained = pd.concat(
-        [
-            _train(rows, {NONE: [(0.0, {})]} | {k: v for k, v in METHODS.items() if k != "dropout"}, seed),
-            _train(rows, {"dropout": METHODS["dropout"]}, seed),
-        ],
-        ignore_index=True,
+    without_dropout: Methods = {NONE: [(0.0, {})]} | {k: v for k, v in METHODS.items() if k != "dropout"}
+    groups = (without_dropout, {"dropout": METHODS["dropout"]})
+    trained = pd.concat([train_methods(rows, group, seed, epochs=epochs) for group in groups], ignore_index=True)
+    best = best_strengths(trained)
+    plain = trained.loc[best[NONE]]
+    winner = trained.loc[min(best.values(), key=lambda index: trained["validation_error"][index])]
+    text = partial(error_text, rows.head)
+    result = (
+        "No method improves the validation error here."
+        if winner["method"] == NONE
+        else f"With {winner['method']}, the best of the five methods here, the errors are "
+        f"{text(winner['train_error'])} and {text(winner['validation_error'])}."
     )
-    table = trained.drop(columns=["test_error", "sizes"])
-    best = _best(trained)
-    plain = table.loc[best[NONE]]
-    winner = min(best.values(), key=lambda place: table["validation_error"][place])
-    chosen = trained.loc[list(best.values())].set_index("method").drop(columns="sizes")
-    columns = _columns(rows, trained, best)
-    what = error_name(rows.head)
-    said = partial(error_text, rows.head)
-    held = (
-        "None of the methods brings that down here."
-        if table["method"][winner] == NONE
-        else f"Held back by {table['method'][winner]}, the best of five methods here, it errs by "
-        f"{said(table['train_error'][winner])} and by {said(table['validation_error'][winner])}."
-    )
-    first = "Columns 1 to 5 matter, the others are noise. " if data is None else ""
     return Lesson(
         name="regularization",
         title="Holding the weights back",
-        summary=f"Left alone, the network errs by {said(plain['train_error'])} on its training rows and by "
-        f"{said(plain['validation_error'])} on others. {held}",
+        summary=f"Without regularization the network's error is {text(plain['train_error'])} on its training rows and "
+        f"{text(plain['validation_error'])} on validation rows. {result}",
         pictures=(
-            Picture(
-                "Too little, enough, too much",
-                "To the right each method holds the network back more; the gray line is the validation error without "
-                "any. Where the two lines lie far apart rows are learned by heart, and where both rise the network is "
-                "held back too much.",
-                _strengths(table, what),
-                f"Five panels, one a method: {what} against strength, on training and on validation rows.",
-                table,
-                digits=3,
-            ),
-            Picture(
-                "What is left of the weights",
-                f"All weights of the first layer by size, each method at the strength that suits the validation rows "
-                f"best. As good as 0 are {percent(chosen['zeros']['L1'], 0)} of those under L1, which drives single "
-                f"weights to 0, and {percent(chosen['zeros']['L2'], 0)} of those under L2, which shrinks all of them.",
-                _sizes(trained, best),
-                "Sizes of the weights in order, one line a method, on a logarithmic scale.",
-                chosen,
-                digits=3,
-            ),
-            Picture(
-                "Which columns are kept",
-                f"{first}The sum of the sizes of each column's weights is above a tenth of the largest for "
-                f"{_kept(columns[NONE])} of {len(columns)} columns without a penalty, for {_kept(columns['L2'])} "
-                f"with L2 and for {_kept(columns['L1'])} with L1.",
-                _bars(columns),
-                "Three panels of bars: the weights of each column without a penalty, with L2 and with L1.",
-                columns,
-                digits=3,
-            ),
-            Picture(
-                "One step under L2",
-                "A weight of 2 whose loss is flat, penalty 0.5 times its square, learning rate 0.1. The penalty's "
-                "derivative is 2 × 0.5 × 2, so the weight loses twice what the slide takes off.",
-                table=_one_step(),
-            ),
+            _strengths(trained, error_name(rows.head)),
+            _sizes(trained, best),
+            _columns(rows, trained, best, generated=data is None),
+            _one_step(),
         ),
         corrections=(
-            "Week 2: L1 does not penalise “zero weights”; it penalises the weights that are not zero, by their size, "
+            "Week 2: L1 does not penalize “zero weights”; it penalizes the weights that are not zero, by their size, "
             "and drives them to zero.",
-            "Mason Brain: the update under L2 lacks its factor 2: with R the sum of W², W becomes W (1 − 2 a λ) − a "
+            "Mason Brain: the update under L2 lacks its factor 2. With R the sum of W², W becomes W (1 − 2 a λ) − a "
             "dJ/dW. With R their mean, 2 λ is divided by the number of weights, not of rows.",
-            "Week 2: dropout leaves out neurons, each with all its weights, and not single weights.",
+            "Week 2: dropout drops neurons, each with all its weights, and not single weights.",
         ),
         decks=("W2", "MB"),
-        data=f"{rows.description}; one hidden layer of {WIDTH}, {EPOCHS} epochs, means of {SEEDS} starts",
+        data=f"{rows.description}; one hidden layer of {WIDTH}, {epochs} epochs, means of {SEEDS} starts",
     )
 
 
-def _train(rows: Rows, methods: dict[str, list[tuple[float, dict[str, Any]]]], seed: int) -> pd.DataFrame:
-    """Train every method at every strength from several starts, side by side; return means and sizes of first weights.
+def train_methods(rows: Rows, methods: Methods, seed: int, *, epochs: int = EPOCHS) -> pd.DataFrame:
+    """Train every method at every strength from several starts, side by side.
 
-    The error on test rows is measured for the strength alone that is best on the validation rows.
+    Args:
+        rows: The split and encoded rows.
+        methods: As `METHODS`.
+        seed: Seed of the order of the rows, and the first of the starts.
+        epochs: Passes over the training rows.
+
+    Returns:
+        One row per method and strength: means over the starts, and the sizes of the first layer's weights. The test
+        error is measured only for the strength of each method that is best on the validation rows; elsewhere it is
+        NaN.
     """
-    cases = [(method, strength, options) for method, some in methods.items() for strength, options in some]
+    cases = [(method, strength, options) for method, cases in methods.items() for strength, options in cases]
     networks = [
-        Network((WIDTH,), RATE, seed=seed + more, **options) for _, _, options in cases for more in range(SEEDS)
+        Network((WIDTH,), RATE, seed=seed + start, **options) for _, _, options in cases for start in range(SEEDS)
     ]
     x, y = rows.x, rows.y
-    sweep = Sweep(networks, rows.head, rows.shape, epochs=EPOCHS)
+    sweep = Sweep(networks, rows.head, rows.shape, epochs=epochs)
     sweep.train(x["train"], y["train"], seed=seed)
+    # `measure` returns one error per network; those of a case are neighbors: (cases * SEEDS,) -> (cases,).
     train, validation = (
         sweep.measure(x[part], y[part])[1].reshape(-1, SEEDS).mean(axis=1) for part in ("train", "validation")
     )
-    found = []
-    for place, (method, strength, _) in enumerate(cases):
-        sizes = np.abs([sweep.weights(place * SEEDS + more)[0] for more in range(SEEDS)])
-        found.append(
+    lines = []
+    for case, (method, strength, _) in enumerate(cases):
+        # Kernels of the first layer: (SEEDS, columns, WIDTH).
+        sizes = np.abs([sweep.weights(case * SEEDS + start)[0] for start in range(SEEDS)])
+        lines.append(
             {
                 "method": method,
                 "strength": strength,
-                "train_error": train[place],
-                "validation_error": validation[place],
+                "train_error": train[case],
+                "validation_error": validation[case],
                 "mean_weight": float(sizes.mean()),
                 "zeros": float((sizes < ZERO).mean()),
                 "test_error": np.nan,
                 "sizes": sizes,
             }
         )
-    trained = pd.DataFrame(found)
-    for place in _best(trained).values():
-        chosen = slice(place * SEEDS, (place + 1) * SEEDS)
-        trained.loc[place, "test_error"] = sweep.measure(x["test"], y["test"], chosen)[1].mean()
+    trained = pd.DataFrame(lines)
+    for case in best_strengths(trained).values():
+        starts = slice(case * SEEDS, (case + 1) * SEEDS)
+        trained.loc[case, "test_error"] = sweep.measure(x["test"], y["test"], starts)[1].mean()
     return trained
 
 
-def _best(trained: pd.DataFrame) -> dict[str, int]:
-    """Return method -> place of the strength that is best on the validation rows."""
-    return {method: int(own["validation_error"].idxmin()) for method, own in trained.groupby("method", sort=False)}
+def best_strengths(trained: pd.DataFrame) -> dict[str, int]:
+    """Return method -> index of the row whose strength has the lowest validation error."""
+    groups = trained.groupby("method", sort=False)
+    return {method: int(strengths["validation_error"].idxmin()) for method, strengths in groups}
 
 
-def _strengths(table: pd.DataFrame, what: str) -> Figure:
+def _strengths(trained: pd.DataFrame, error: str) -> Picture:
+    table = trained.drop(columns=["test_error", "sizes"])
     plain = table[table["method"] == NONE].iloc[0]
     with panels(len(METHODS), width=7.2, height=2.3) as (figure, axes):
         top = 1.06 * table[["train_error", "validation_error"]].to_numpy().max()
-        for place, (ax, method) in enumerate(zip(axes[0], METHODS, strict=True)):
-            own = table[table["method"] == method]
-            across = np.arange(len(own))
-            ax.axhline(plain["validation_error"], color=GRAY, linewidth=0.8)
-            ax.plot(across, own["train_error"], color=BLUE, linestyle=(0, (4, 2)))
-            ax.plot(across, own["validation_error"], color=ORANGE)
-            ax.set_ylim(0, top)
-            ax.set_xticks(across[::2], [number(value, 2) for value in own["strength"][::2]])
-            ax.grid(visible=False, axis="x")
-            ax.set_xlabel(method)
-            if place:
-                ax.tick_params(labelleft=False)
-        axes[0, 0].set_title(what)
+        for index, (panel, method) in enumerate(zip(axes[0], METHODS, strict=True)):
+            strengths = table[table["method"] == method]
+            steps = np.arange(len(strengths))
+            panel.axhline(plain["validation_error"], color=GRAY, linewidth=0.8)
+            panel.plot(steps, strengths["train_error"], color=BLUE, linestyle=(0, (4, 2)))
+            panel.plot(steps, strengths["validation_error"], color=ORANGE)
+            panel.set_ylim(0, top)
+            panel.set_xticks(steps[::2], [number(value, 2) for value in strengths["strength"][::2]])
+            panel.grid(visible=False, axis="x")
+            panel.set_xlabel(method)
+            if index:
+                panel.tick_params(labelleft=False)
+        axes[0, 0].set_title(error)
         axes[0, -2].set_title("training rows", color=BLUE, fontweight="bold")
         axes[0, -1].set_title("validation rows", color=ORANGE, fontweight="bold")
-    return figure
+    return Picture(
+        "Too little, enough, too much",
+        "Each method gets stronger to the right; the gray line is the validation error without regularization. A wide "
+        "gap between the two lines is overfitting; where both lines rise, the method is too strong.",
+        figure,
+        f"Five panels, one per method: {error} against strength, on training and on validation rows.",
+        table,
+        digits=3,
+    )
 
 
-def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Figure:
+def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Picture:
+    table = trained.loc[list(best.values())].set_index("method").drop(columns="sizes")
     with panels(width=4.4, height=3.0) as (figure, axes):
-        ax: Axes = axes[0, 0]
-        for (color, dash), place in zip(STYLES, best.values(), strict=True):
-            sizes = np.sort(trained["sizes"][place].ravel())[::-1]
-            drawn = np.linspace(0, len(sizes) - 1, 200).round().astype(int)
-            ax.plot(drawn / (len(sizes) - 1) * 100, np.maximum(sizes[drawn], 1e-5), color=color, linestyle=dash)
-        log_scale(ax)
-        ax.set_ylim(bottom=1e-4)
-        ax.set_title("size of the weight")
-        ax.set_xlabel("per cent of the weights, the largest first")
-        label_lines(ax, list(best))
-    return figure
+        panel = axes[0, 0]
+        for (color, dash), index in zip(STYLES, best.values(), strict=True):
+            sizes = np.sort(trained["sizes"][index].ravel())[::-1]
+            sample = np.linspace(0, len(sizes) - 1, 200).round().astype(int)
+            panel.plot(sample / (len(sizes) - 1) * 100, np.maximum(sizes[sample], 1e-5), color=color, linestyle=dash)
+        log_scale(panel)
+        panel.set_ylim(bottom=1e-4)
+        panel.set_title("size of the weight")
+        panel.set_xlabel("percent of the weights, the largest first")
+        label_lines(panel, list(best))
+    return Picture(
+        "How large the weights are",
+        "All weights of the first layer, sorted by size, each method at the strength with the lowest validation error. "
+        f"L1 drives single weights to zero: {percent(table['zeros']['L1'], 0)} of them. L2 shrinks all weights, and "
+        f"{percent(table['zeros']['L2'], 0)} of them are as good as zero.",
+        figure,
+        "Sizes of the weights in descending order, one line per method, on a logarithmic scale.",
+        table,
+        digits=3,
+    )
 
 
-def _columns(rows: Rows, trained: pd.DataFrame, best: dict[str, int]) -> pd.DataFrame:
-    """Return the sum of the sizes of each column's weights, mean over the starts, and the column's name."""
+def _columns(rows: Rows, trained: pd.DataFrame, best: dict[str, int], *, generated: bool) -> Picture:
     methods = (NONE, "L2", "L1")
+    # Sizes are (SEEDS, columns, WIDTH): the sum over the neurons, then the mean over the starts.
     sums = {method: trained["sizes"][best[method]].sum(axis=2).mean(axis=0) for method in methods}
-    return pd.DataFrame({"column": rows.encoder.names} | sums)
-
-
-def _kept(sums: pd.Series) -> int:
-    return int((sums > 0.1 * sums.max()).sum())
-
-
-def _bars(columns: pd.DataFrame) -> Figure:
-    some = columns.iloc[:SHOWN]
+    table = pd.DataFrame({"column": rows.encoder.names} | sums)
+    kept_by = {method: int((values > 0.1 * values.max()).sum()) for method, values in sums.items()}
     with panels(3, width=7.2, height=2.2) as (figure, axes):
-        for ax, method in zip(axes[0], (NONE, "L2", "L1"), strict=True):
-            ax.bar(np.arange(1, len(some) + 1), some[method], color=BLUE, alpha=0.8)
-            ax.grid(visible=False, axis="x")
-            ax.set_title({NONE: "no penalty"}.get(method, method))
-        axes[0, 1].set_xlabel("column" if len(some) == len(columns) else f"column, the first {SHOWN} of {len(columns)}")
-    return figure
+        bars = table.iloc[:BARS]
+        for panel, method in zip(axes[0], methods, strict=True):
+            panel.bar(np.arange(1, len(bars) + 1), bars[method], color=BLUE, alpha=0.8)
+            panel.grid(visible=False, axis="x")
+            panel.set_title({NONE: "no penalty"}.get(method, method))
+        axes[0, 1].set_xlabel("column" if len(bars) == len(table) else f"column, the first {BARS} of {len(table)}")
+    hint = "Columns 1 to 5 matter, the others are noise. " if generated else ""
+    return Picture(
+        "Which columns are kept",
+        f"{hint}A bar is the sum of the sizes of a column's weights. It is above a tenth of the largest for "
+        f"{kept_by[NONE]} of {len(table)} columns without a penalty, for {kept_by['L2']} with L2 and for "
+        f"{kept_by['L1']} with L1.",
+        figure,
+        "Three panels of bars: the weights of each column without a penalty, with L2 and with L1.",
+        table,
+        digits=3,
+    )
 
 
-def _one_step() -> pd.DataFrame:
-    """Take one step of gradient descent on a weight of 2 under nothing but an L2 penalty, as Keras does."""
+def _one_step() -> Picture:
+    """Take one step of gradient descent on a weight of 2 whose only loss is an L2 penalty, as Keras does."""
     import keras
     import tensorflow as tf
 
@@ -243,4 +236,9 @@ def _one_step() -> pd.DataFrame:
         "right: W (1 − 2 a λ)": weight * (1 - 2 * rate * strength),
         "Keras: SGD with L2(0.5)": float(variable.numpy()),
     }
-    return pd.DataFrame({"weight after the step": after.values()}, index=pd.Index(after, name="update"))
+    return Picture(
+        "One step under L2",
+        "A weight of 2 whose loss does not depend on it, a penalty of 0.5 times its square, and a learning rate of "
+        "0.1. The derivative of the penalty is 2 × 0.5 × 2, so the weight shrinks by twice what the slide says.",
+        table=pd.DataFrame({"weight after the step": after.values()}, index=pd.Index(after, name="update")),
+    )

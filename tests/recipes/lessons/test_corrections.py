@@ -17,7 +17,7 @@ CALLED = {"W2": "Week 2", "NN": "CS 434", "MB": "Mason Brain", "SC": "IIIT Sri C
 #: What a lesson's corrections have to say of a lecture, a phrase an error.
 RIGHT = [
     ("losses", "W2", "12.9 and the mean 5.2667"),
-    ("regularization", "W2", "it penalises the weights that are not zero"),
+    ("regularization", "W2", "it penalizes the weights that are not zero"),
     ("neuron", "W2", "close to 0 for large negative z only"),
     ("losses", "W2", "one minus sign"),
     ("losses", "W2", "it is ŷ that must come close to 1"),
