@@ -164,7 +164,7 @@ def _errors(
     """
     networks = [Network((width,), RATE, seed=seed + start) for width in widths for start in range(SEEDS)]
     x, y = (part[: sizes[-1]] for part in train)
-    sweep = Sweep(networks, rows.head, (*x.shape, rows.target.units), epochs=epochs, batch_size=BATCH)
+    sweep = Sweep(networks, rows.head, (*x.shape, rows.dataset.target.units), epochs=epochs, batch_size=BATCH)
     errors = []
     for size in sizes:
         sweep.train(x, y, first=size, seed=seed)

@@ -124,13 +124,13 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
         "agree to six digits or more, the gradient is right.",
         pictures=(
             *_gate_pictures(),
-            _step_picture(_step_errors(name, x, y, rows.target.units, seed), len(x)),
+            _step_picture(_step_errors(name, x, y, rows.dataset.target.units, seed), len(x)),
             _kink_picture(*_check_with_kink(rows, x, y, name, seed)),
             Picture(
                 "The lectures' formulas",
                 "Each formula, averaged over the rows, is compared with automatic differentiation. So are finite "
                 "differences of the same loss. All are computed in float64.",
-                table=_formula_errors(name, x, y, rows.target.units, seed),
+                table=_formula_errors(name, x, y, rows.dataset.target.units, seed),
                 digits=2,
             ),
             Picture(
@@ -302,7 +302,7 @@ def _check_with_kink(rows: Rows, x: Numbers, y: Numbers, name: str, seed: int) -
     """
     from toolkit.builders import mlp
 
-    model = mlp(x.shape[1], rows.target.units, hidden=(HIDDEN,), seed=seed)
+    model = mlp(x.shape[1], rows.dataset.target.units, hidden=(HIDDEN,), seed=seed)
     weights = [part.astype(np.float64) for part in model.get_weights()]
     formula = FORMULAS[name]
     sums = x @ weights[0] + weights[1]  # (n, HIDDEN)

@@ -198,7 +198,7 @@ def _columns(rows: Rows, trained: pd.DataFrame, best: dict[str, int], *, generat
     methods = (NONE, "L2", "L1")
     # Sizes are (SEEDS, columns, WIDTH): the sum over the neurons, then the mean over the starts.
     sums = {method: trained["sizes"][best[method]].sum(axis=2).mean(axis=0) for method in methods}
-    table = pd.DataFrame({"column": rows.encoder.names} | sums)
+    table = pd.DataFrame({"column": rows.columns} | sums)
     kept_by = {method: int((values > 0.1 * values.max()).sum()) for method, values in sums.items()}
     with panels(3, width=7.2, height=2.2) as (figure, axes):
         bars = table.iloc[:BARS]

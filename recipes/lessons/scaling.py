@@ -60,7 +60,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
     if data is None:
         data, target = samples.path("wine"), "grower"
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
-    numbers = [column.name for column in rows.table.features.columns if column.kind == "number"]
+    numbers = [column.name for column in rows.dataset.features.columns if column.kind == "number"]
     if not numbers:
         raise DataError("the table has no column of numbers, and numbers are what is scaled.")
     parts = {way: _scaled(rows, word) for way, word in SCALED.items()}
@@ -126,7 +126,7 @@ def show(data: Any = None, *, target: Any = None, task: str = "multiclass", seed
 
 def _scaled(rows: Rows, word: str | None) -> dict[str, Matrix]:
     """Return the rows of each part with the numbers scaled in one way, and all else as it is."""
-    features, train = rows.table.features, rows.table.parts["train"]
+    features, train = rows.dataset.features, rows.dataset.parts["train"]
     if word is not None:
         encoder = Encoder.fit(features.take(train), scaling=word)
         return {part: encoder.encode(features.take(places)) for part, places in rows.positions.items()}
@@ -134,7 +134,7 @@ def _scaled(rows: Rows, word: str | None) -> dict[str, Matrix]:
     middle = features.frame.iloc[train].median(numeric_only=True)
     for column in features.columns:
         if column.kind == "number":
-            slot = rows.encoder.names.index(column.name)
+            slot = rows.columns.index(column.name)
             filled = features.frame[column.name].fillna(middle[column.name]).to_numpy()
             for part, places in rows.positions.items():
                 raw[part][:, slot] = filled[places]
@@ -142,7 +142,7 @@ def _scaled(rows: Rows, word: str | None) -> dict[str, Matrix]:
 
 
 def _spread(rows: Rows, numbers: list[str]) -> pd.DataFrame:
-    train = rows.table.features.frame[numbers].iloc[rows.table.parts["train"]]
+    train = rows.dataset.features.frame[numbers].iloc[rows.dataset.parts["train"]]
     frame = pd.DataFrame({"mean": train.mean(), "standard deviation": train.std(ddof=0)})
     return frame.assign(**{"range": train.max() - train.min()}).rename_axis("column")
 
@@ -207,7 +207,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bars(parts: dict[str, dict[str, Matrix]], rows: Rows, numbers: list[str]) -> Figure:
-    slots = [rows.encoder.names.index(name) for name in numbers][:SHOWN]
+    slots = [rows.columns.index(name) for name in numbers][:SHOWN]
     with panels(len(parts), width=7.2, height=2.4) as (figure, axes):
         for ax, (way, x) in zip(axes[0], parts.items(), strict=True):
             low, high = np.quantile(x["train"][:, slots], (0.05, 0.95), axis=0)

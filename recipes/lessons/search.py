@@ -195,10 +195,10 @@ def _rows(data: Any, target: str | None, task: str, seed: int) -> Rows:
 def _problem(rows: Rows, part: str) -> Problem:
     """Return the loss of a linear model on one part; two classes have two scores."""
     x = np.column_stack([rows.x[part].astype(np.float64), np.ones(len(rows.x[part]))])
-    if rows.table.task == "regression":
+    if rows.dataset.task == "regression":
         return Problem(x, rows.y[part].astype(np.float64).reshape(len(x), -1), classes=False)
     ids = rows.y[part].astype(np.int64).ravel()
-    return Problem(x, np.eye(max(2, rows.target.units))[ids], classes=True)
+    return Problem(x, np.eye(max(2, rows.dataset.target.units))[ids], classes=True)
 
 
 def _table(rows: Rows, problem: Problem, found: dict[str, list[_Found]]) -> pd.DataFrame:

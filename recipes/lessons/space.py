@@ -120,9 +120,9 @@ def _the(name: str) -> str:
 def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None, seed: int) -> tuple[_Plane, str]:
     """Return two columns of a user's table, scaled."""
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS, tasks=("multiclass", "binary"))
-    numbers = [column.name for column in rows.table.features.columns if column.kind == "number"]
+    numbers = [column.name for column in rows.dataset.features.columns if column.kind == "number"]
     if columns is None:
-        alone = {entry["name"]: entry["alone"] or 0.0 for entry in rows.table.describe()["columns"]}
+        alone = {entry["name"]: entry["alone"] or 0.0 for entry in rows.dataset.describe()["columns"]}
         columns = sorted(numbers, key=lambda name: -alone.get(name, 0.0))[:2]
     if isinstance(columns, str) or not isinstance(columns, Sequence):
         raise DataError(f"columns={columns!r}: expected two columns of numbers, as columns=[one, another].")
@@ -133,7 +133,7 @@ def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None
     for name in columns:
         if name not in numbers:
             raise DataError(f"'{name}' is not one of the columns of numbers.{nearest(name, numbers)}")
-    places = [rows.encoder.names.index(name) for name in columns]
+    places = [rows.columns.index(name) for name in columns]
     ids = {part: rows.y[part].astype(np.int32).ravel() for part in ("train", "validation")}
     counts = np.bincount(ids["train"], minlength=2)
     if (counts > 0).sum() < 2:
@@ -148,7 +148,7 @@ def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None
     for part, own in ids.items():
         inside = np.isin(own, kept)
         parts += [np.ascontiguousarray(rows.x[part][inside][:, places]), of[own[inside]].astype(np.int32)]
-    labels = [plain(str(rows.target.classes[k])) for k in kept]
+    labels = [plain(str(rows.dataset.target.classes[k])) for k in kept]
     axes = plain(columns[0]), plain(columns[1])
     said = f"{rows.description}; of its columns {axes[0]} and {axes[1]}, scaled; the dots are rows of this data"
     if len(kept) < len(counts):

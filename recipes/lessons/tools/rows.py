@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, percent
 from toolkit.data import prepare as preparing
-from toolkit.data.dataset import SplitData
+from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.encoding import Encoder
-from toolkit.data.target import TASKS, Target
+from toolkit.data.target import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 
 __all__ = ["Rows", "error", "error_name", "error_text", "load", "noisy", "prepare"]
@@ -25,22 +25,20 @@ VALIDATION_ROWS, TEST_ROWS = 1_000, 4_000  # the most that a lesson takes
 
 @dataclass(frozen=True)
 class Rows:
-    """A sample of a table's rows, split and encoded.
+    """A sample of the rows of a dataset.
 
     Attributes:
-        table: The table with all its rows.
-        encoder: The preprocessing, fitted on all training rows.
-        target: The encoding of the target.
+        dataset: The dataset with all its rows; its preprocessing was fitted on all training rows.
+        columns: Names of the encoded columns.
         head: The default head of the task.
         x: ``train``, ``validation`` and ``test`` -> float32 of shape (rows, columns).
         y: The same parts -> encoded targets.
-        positions: The same parts -> positions of the rows in the table.
+        positions: The same parts -> positions of the rows in the dataset.
         description: The data in words, for the lesson's page.
     """
 
-    table: SplitData
-    encoder: Encoder
-    target: Target
+    dataset: Dataset
+    columns: list[str]
     head: Head
     x: dict[str, NDArray[np.float32]]
     y: dict[str, NDArray[Any]]
@@ -50,7 +48,7 @@ class Rows:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Training rows, columns and scores per row: the shape of a `Sweep`."""
-        return *self.x["train"].shape, self.target.units
+        return *self.x["train"].shape, self.dataset.target.units
 
 
 def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: int) -> SplitData:
@@ -84,7 +82,6 @@ def load(
     train_rows: int,
     description: str = "",
     tasks: Sequence[str] = TASKS,
-    scaling: str = "standard",
 ) -> Rows:
     """Read, split and encode a table, and sample as many of its rows as a lesson needs.
 
@@ -96,7 +93,6 @@ def load(
         train_rows: The largest number of training rows.
         description: What to call the data; by default its name and number of rows.
         tasks: The tasks that the lesson accepts.
-        scaling: How numbers are scaled, as in `toolkit.data.encoding.Encoder.fit`.
 
     Raises:
         DataError: The lesson doesn't accept this task, or the data can't be used or holds images.
@@ -113,23 +109,20 @@ def load(
     if data is None:
         data, target = noisy(3_000, seed), "class"
         description = "3,000 generated rows: 5 of 20 columns matter, and a seventh of the labels is random"
-    table = prepare(data, target=target, task=task, seed=seed)
-    features, train = table.features, table.parts["train"]
-    encoder = Encoder.fit(features.take(train), scaling=scaling)
-    coded = Target.fit(table.target_frame, train, task, table.source_rows)
+    dataset = prepare(data, target=target, task=task, seed=seed).encode(encoding={"scaling": "standard"})
     rng = np.random.default_rng((seed, 0))
     limits = {"train": train_rows, "validation": VALIDATION_ROWS, "test": TEST_ROWS}
-    positions = {part: np.sort(rng.permutation(table.parts[part])[:limit]) for part, limit in limits.items()}
-    name = description or f"{table.name}, {number(table.rows)} rows"
-    if len(positions["train"]) < len(train):
+    positions = {part: np.sort(rng.permutation(dataset.parts[part])[:limit]) for part, limit in limits.items()}
+    name = description or f"{dataset.name}, {number(dataset.rows)} rows"
+    if len(positions["train"]) < len(dataset.parts["train"]):
         name += f", of which {number(len(positions['train']))} drawn at random for training"
+    encoder = cast(Encoder, dataset.encoder)  # `prepare` refuses images
     return Rows(
-        table,
-        encoder,
-        coded,
+        dataset,
+        list(encoder.names),
         get_head(task, DEFAULT_HEADS[task]),
-        {part: encoder.encode(features.take(rows)) for part, rows in positions.items()},
-        {part: coded.encode(table.target_frame.iloc[rows]) for part, rows in positions.items()},
+        {part: encoder.encode(dataset.features.take(rows)) for part, rows in positions.items()},
+        {part: dataset.target.encode(dataset.target_frame.iloc[rows]) for part, rows in positions.items()},
         positions,
         f"{name}; seed {seed}",
     )

@@ -20,9 +20,9 @@ def lesson():
 
 def test_the_ways_of_scaling_are_the_lectures():
     rows = load(path("wine"), target="grower", task="multiclass", seed=0, train_rows=400)
-    train = rows.table.features.frame.iloc[rows.table.parts["train"]]
+    train = rows.dataset.features.frame.iloc[rows.dataset.parts["train"]]
     raw = train["proline"].to_numpy()
-    slot = rows.encoder.names.index("proline")
+    slot = rows.columns.index("proline")
     ways = {way: scaling._scaled(rows, word)["train"][:, slot] for way, word in scaling.SCALED.items()}
     middle, quarters = np.median(raw), np.quantile(raw, [0.25, 0.75])
     expected = {
