@@ -104,7 +104,7 @@ def _train(
 
     from toolkit.heads import get_head
     from toolkit.training.epochs import Worker
-    from toolkit.training.members import join, member_axes
+    from toolkit.training.side_by_side import join, member_axes
 
     models = {start: _network(start, x.shape[1], int(y.max()) + 1, seed, options) for start in starts}
     joined = join(list(models.values()))

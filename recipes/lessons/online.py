@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recipes.drawing import BLUE, GRAY, GREEN, INK, MUTED, ORANGE, STYLES, label_lines, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import error, error_name, prepare
-from toolkit import builders
+from toolkit import builders, training
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number, percent
 from toolkit.data import prepare as preparing
@@ -24,7 +24,6 @@ from toolkit.data.encoding import Encoder
 from toolkit.data.target import Target, labels_of
 from toolkit.heads import DEFAULT_HEADS, get_head
 from toolkit.runs.run import Run
-from toolkit.training import fitting as training
 from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import prepare
 from recipes.samples import path
 from recipes.workflow import defaults
-from toolkit import builders
+from toolkit import builders, training
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import duration, number
 from toolkit.data import split as splitting
@@ -29,7 +29,6 @@ from toolkit.data.target import TASKS, Target
 from toolkit.evaluation.baselines import fit_baselines
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import DEFAULT_HEADS, get_head
-from toolkit.training import fitting as training
 from toolkit.training.scoring import Scorer
 
 __all__ = ["robot_arm", "show"]

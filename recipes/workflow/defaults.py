@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.heads import Head
-from toolkit.training.fitting import default_epochs
+from toolkit.training import default_epochs
 
 __all__ = [
     "CHOSEN",

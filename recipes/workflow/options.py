@@ -59,7 +59,7 @@ def all_options(build: Callable[..., Any] | None = None, *, images: bool = False
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),
         "model": options_of(build or builders.mlp, leave_out=("seed", "pixels")),
-        "training": options_of(Options, leave_out=("shuffle",)),
+        "training": options_of(Options, leave_out=("shuffle", "in_turns")),
         "ensemble": options_of(Ensemble),
         "evaluation": options_of(Evaluation),
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import all_options, route
-from toolkit import builders
+from toolkit import builders, training
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
@@ -27,7 +27,6 @@ from toolkit.evaluation import baselines, calibration, metrics
 from toolkit.evaluation.verdicts import read_baselines
 from toolkit.heads import Head, get_head
 from toolkit.runs.run import Run
-from toolkit.training import fitting as training
 from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:

@@ -146,9 +146,8 @@ def epochs(count: int) -> list[Line]:
     """Measure seconds an epoch of the same network in our loop and in `model.fit`, round by round."""
     import keras
 
-    from toolkit import builders
+    from toolkit import builders, training
     from toolkit.heads import get_head
-    from toolkit.training import fitting as training
 
     head = get_head("multiclass", "softmax")
     rng = np.random.default_rng(0)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,22 +34,18 @@ def ours(
         side_by_side: Train them so, where the loop itself would train them in turns.
         xla: Have XLA compile convolutions too, which the loop itself would not.
     """
+    from toolkit import training
     from toolkit.heads import get_head
-    from toolkit.training import fitting as training
-    from toolkit.training import scoring as inference
-    from toolkit.training import turns
+    from toolkit.training.scoring import gains_from_xla
 
-    training._XLA_STEPS = 0  # as in a training of the usual length
-    if side_by_side:
-        turns._LARGE = math.inf  # of this process, which does nothing else
-    if xla:
-        inference._XLA_LAYERS.update(("Conv2D", "MaxPooling2D"))
     given = Shape(**shape)
     x, y = given.data()
     models = [_network(given) for _ in range(members)]
     model = models if members > 1 else models[0]
     head = get_head("multiclass", "softmax")
-    trained = training.fit(model, head, x, y, epochs=epochs, batch_size=given.batch, progress=False)
+    ways = {"xla": xla or gains_from_xla(models[0])}  # as in a training of the usual length
+    ways |= {"in_turns": False} if side_by_side else {}
+    trained = training.fit(model, head, x, y, epochs=epochs, batch_size=given.batch, progress=False, **ways)
     first, *others = trained.history["seconds"]
     return {"seconds": median(others), "first": first}
 

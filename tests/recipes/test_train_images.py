@@ -20,7 +20,6 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation import baselines
 from toolkit.heads import get_head
 from toolkit.report.page import render
-from toolkit.training import fitting as training
 
 QUICK = {"epochs": 2, "progress": False, "baselines": False, "filters": 4, "batch_size": 32}
 ROWS = 240
@@ -107,9 +106,15 @@ def test_colors_in_floats_are_as_good():
 
 
 @pytest.mark.parametrize("build", ["linear", "mlp"])
-def test_pixels_are_the_columns_of_the_other_builders(build, monkeypatch):
-    monkeypatch.setattr(training, "_XLA_STEPS", 0)
-    options = {"epochs": 20, "progress": False, "baselines": False, "batch_size": 32, "learning_rate": 0.003}
+def test_pixels_are_the_columns_of_the_other_builders(build):
+    options = {
+        "xla": True,
+        "epochs": 20,
+        "progress": False,
+        "baselines": False,
+        "batch_size": 32,
+        "learning_rate": 0.003,
+    }
     trained = binary.train((X, ODD), build=build, **options)
     assert trained.metrics["accuracy"] > 0.75
     assert trained.settings["model"]["builder"] == build

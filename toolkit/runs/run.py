@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit import training
 from toolkit.common.errors import DataError
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.columns import coerce
@@ -34,7 +35,6 @@ from toolkit.heads import Head, get_head
 from toolkit.report import page as report
 from toolkit.report.summary import run as summary
 from toolkit.runs import archive
-from toolkit.training import fitting as training
 from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:

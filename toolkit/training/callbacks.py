@@ -16,10 +16,10 @@ _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_tr
 
 
 def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Return callbacks, one or several, as a list.
+    """Return one or several callbacks as a list.
 
     Raises:
-        DataError: One is no callback, or asks for what is never called.
+        DataError: A value is not a callback, or a callback defines a hook that is never called.
     """
     import keras
 
@@ -29,25 +29,27 @@ def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
     for callback in callbacks:
         if not isinstance(callback, base):
             raise DataError(f"callbacks holds {callback!r}; expected Keras callbacks, such as EarlyStopping().")
-        own = type(callback)
+        kind = type(callback)
         for hook in ("on_test_batch_begin", "on_test_batch_end"):
-            if not own.__module__.startswith("keras.") and getattr(own, hook) is not getattr(base, hook):
-                raise DataError(f"{own.__name__} asks for {hook}, but validation rows are scored at once: drop it.")
+            if not kind.__module__.startswith("keras.") and getattr(kind, hook) is not getattr(base, hook):
+                raise DataError(
+                    f"{kind.__name__} defines {hook}, but validation rows are not scored in batches: remove it."
+                )
     return callbacks
 
 
 def moves_rate(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback sets the learning rate."""
+    """Return whether a callback sets the learning rate."""
     import keras
 
     return isinstance(callback, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler)
 
 
 def wants_batches(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback does something at batches."""
+    """Return whether a callback does something at each batch."""
     import keras
 
-    # These define the hooks and do nothing in them unless asked.
+    # These define the hooks, but do nothing in them unless they are asked to.
     if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
         return callback.save_freq != "epoch"
     if isinstance(callback, keras.callbacks.TensorBoard):
@@ -55,5 +57,5 @@ def wants_batches(callback: keras.callbacks.Callback) -> bool:
     if isinstance(callback, keras.callbacks.TerminateOnNaN):
         return False  # the loop itself stops there, with the last good weights
     base = keras.callbacks.Callback
-    own = type(callback)
-    return any(getattr(own, hook) is not getattr(base, hook) or hook in vars(callback) for hook in _BATCH_HOOKS)
+    kind = type(callback)
+    return any(getattr(kind, hook) is not getattr(base, hook) or hook in vars(callback) for hook in _BATCH_HOOKS)

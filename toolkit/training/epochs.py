@@ -1,44 +1,43 @@
 """Whole epochs as compiled programs, kept and used again for models of the same structure.
 
-An epoch takes one order of the rows and loops over the mini-batches inside the graph, with the Keras loss and the Keras
-optimiser: no Python a batch. Evaluation is compiled the same way.
+``model.fit`` returns to Python after every batch. Here an epoch takes one order of the rows and loops over the batches
+inside the graph, with the Keras loss and the Keras optimizer. Validation is compiled the same way.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.training.members import FEATURE_SCALE, member_axes
-from toolkit.training.scoring import gains_from_xla, piece_sizes, scores_by_row
+from toolkit.training.recent import Recent
+from toolkit.training.scoring import WIDEST, gains_from_xla, piece_sizes, scores_by_row
+from toolkit.training.side_by_side import FEATURE_SCALE, member_axes
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Worker", "borrow", "give_back", "layer_rates"]
+__all__ = ["WORKERS", "Worker", "layer_rates"]
 
-# RealMLP's defaults (Holzmueller et al. 2024), which divides kernels by the root of their inputs in the network itself:
-# for Adam that is the same as a rate for each layer, and the network stays plain. A layer of 256 inputs has the rate 1.
+# RealMLP's defaults (Holzmueller et al. 2024). RealMLP divides kernels by the root of their inputs in the network
+# itself; with Adam a rate for each layer does the same, and the network stays plain. A layer of 256 inputs has rate 1.
 _UNIT, _BIAS, _SCALE = 256, 1.6, 96.0
 
-# Keras's losses of one row at a time.
-_LOSSES_OF_ROWS = {
+# Keras's losses that take one row at a time.
+_ROW_LOSSES = {
     *("MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh", "Poisson"),
     *("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"),
 }
 
 
 def layer_rates(model: keras.Model) -> list[float]:
-    """Return by what the learning rate of each trainable variable is multiplied.
+    """Return the factor of the learning rate of each trainable variable.
 
-    A weight of a dense layer: ``sqrt(256 / inputs)``, larger where few numbers are summed. A bias 1.6, a learned scale
-    of a column 96, anything else 1.
+    ``sqrt(256 / inputs)`` for a weight of a dense layer, 1.6 for a bias, 96 for the learned scale of a column, 1 for
+    anything else.
 
     Args:
         model: A built model.
@@ -62,18 +61,18 @@ def layer_rates(model: keras.Model) -> list[float]:
 
 
 class Worker:
-    """A model with the compiled epochs that train it and the program that validates it.
+    """A model with the compiled programs that train and validate it.
 
     Args:
-        model: What is trained, from (n, ...) to raw scores (n, units), or (n, members, units) of networks side by side:
-            each learns from its own scores.
-        loss: Of targets (n, ...) and raw scores (n, units), a mean over the rows.
-        optimizer: A Keras optimiser that has seen no model.
-        batch: Rows a step.
-        by_layer: Multiply the learning rate of each variable by its entry of `layer_rates`.
-        clip_norm: Largest length of the gradient of each of several members; a single model's optimiser sees to it.
-        xla: False leaves XLA out even where it gains: it compiles for a second, and few steps don't earn that. With
-            it dropout draws other numbers than Keras's.
+        model: The model that is trained, from (n, ...) to raw scores (n, units), or (n, members, units) for networks
+            side by side: each learns from its own scores.
+        loss: Loss of targets (n, ...) and raw scores (n, units).
+        optimizer: A Keras optimizer that has not been used yet.
+        batch: Rows per step.
+        by_layer: Multiply the learning rate of each variable by its factor of `layer_rates`.
+        clip_norm: Largest norm of the gradient of each of several members; for a single model the optimizer clips.
+        xla: Compile with XLA; None where XLA is known to gain. Dropout then draws other random numbers than Keras's.
+        widest: Largest number of values that a layer returns for the rows validated together.
     """
 
     def __init__(
@@ -85,7 +84,8 @@ class Worker:
         *,
         by_layer: bool = False,
         clip_norm: float | None = None,
-        xla: bool = True,
+        xla: bool | None = None,
+        widest: int = WIDEST,
     ) -> None:
         import keras
 
@@ -95,31 +95,37 @@ class Worker:
         self._variables = model.trainable_variables
         optimizer.build(self._variables)
         if by_layer:
-            _rate_by_variable(optimizer, self._variables, layer_rates(model))
+            _scale_rates(optimizer, self._variables, layer_rates(model))
         self._fresh = [variable.numpy() for variable in optimizer.variables]
-        self._xla = xla and gains_from_xla(model)
-        self._in_a_row = type(model) is keras.Sequential and not any(x.activity_regularizer for x in model.layers)
-        self._fills_up = scores_by_row(model) and _is_mean_of_rows(loss)
-        self._piece = piece_sizes(model)[-1]
+        self._xla = gains_from_xla(model) if xla is None else xla
+        self._is_chain = type(model) is keras.Sequential and not any(x.activity_regularizer for x in model.layers)
+        self._pads = scores_by_row(model) and _is_mean_of_rows(loss)
+        self._piece = piece_sizes(model, widest)[-1]
         self._epochs: dict[int, Callable[..., Any]] = {}
         self._validations: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def start(self, model: keras.Sequential) -> None:
-        """Take a model's weights and random states, and an optimiser that has seen nothing."""
+        """Start with a model's weights and random states, and with a fresh optimizer."""
         if model is not self.model:
-            for own, given in zip(self.model.variables, model.variables, strict=True):
-                own.assign(given)
+            for variable, source in zip(self.model.variables, model.variables, strict=True):
+                variable.assign(source)
         for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
 
+    def finish(self, model: keras.Sequential) -> None:
+        """Write weights and random states back: the model's dropout goes on where the training ended."""
+        if model is not self.model:
+            for variable, source in zip(model.variables, self.model.variables, strict=True):
+                variable.assign(source)
+
     def state(self) -> list[Any]:
-        """Return copies of all that training changes: the model's variables, then the optimiser's."""
+        """Return copies of everything that training changes: the model's variables, then the optimizer's."""
         import tensorflow as tf
 
         return [tf.identity(variable.value) for variable in (*self.model.variables, *self.optimizer.variables)]
 
     def resume(self, state: Sequence[Any]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         variables = (*self.model.variables, *self.optimizer.variables)
         for variable, value in zip(variables, state, strict=True):
             variable.value.assign(value, read_value=False)  # Keras's own assign takes three times as long
@@ -128,8 +134,20 @@ class Worker:
         """Return the model's weights."""
         return self.model.get_weights()
 
+    def steps(self, rows: int) -> tuple[int, int, int]:
+        """Return how an epoch is divided: full batches, rows of a smaller last batch, and padded rows.
+
+        Where each row is scored separately, rows of weight 0 pad the last batch, so that it needs no step of its own to
+        be traced and compiled. With very few batches that would cost more than it saves.
+
+        Args:
+            rows: Rows of the epoch.
+        """
+        full, rest = divmod(rows, self._batch)
+        return (full + 1, 0, self._batch - rest) if full > 3 and rest and self._pads else (full, rest, 0)
+
     def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
-        """Train on (x, y, weights or None) in an order of rows; return the sum of their losses as they were met."""
+        """Train on x, y, and weights or None in an order of rows; return the sum of their losses on the way."""
         import tensorflow as tf
 
         rows = tf.constant(order)
@@ -139,9 +157,10 @@ class Worker:
         return float(self._epochs[len(order)](*data, rows))
 
     def validate(self, data: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Return each member's mean loss of (x, y, weights or None), and raw scores (members, n, units); no dropout.
+        """Return each member's mean loss (members,) and raw scores (members, n, units), without dropout.
 
-        Of several members the weights may be (n, members).
+        Args:
+            data: x, y, and weights (n,) or None; for several members the weights may be (n, members).
         """
         import tensorflow as tf
 
@@ -152,13 +171,13 @@ class Worker:
             if key not in self._validations:
                 function = tf.function(self._validation, jit_compile=self._xla)
                 self._validations[key] = function.get_concrete_function(*piece)
-            losses, some = self._validations[key](*piece)
-            total += losses.numpy() * some.shape[1]
-            scores.append(some.numpy())
+            losses, piece_scores = self._validations[key](*piece)
+            total += losses.numpy() * piece_scores.shape[1]
+            scores.append(piece_scores.numpy())
         return total / rows, np.concatenate(scores, axis=1)
 
     def gradient_norm(self, data: Sequence[Any]) -> float:
-        """Return the length of the gradient of the whole objective over (x, y, weights or None), dropout off."""
+        """Return the norm of the gradient of the whole objective over x, y, and weights or None, without dropout."""
         import tensorflow as tf
 
         total = [tf.zeros_like(variable.value) for variable in self._variables]
@@ -171,47 +190,48 @@ class Worker:
         return float(tf.linalg.global_norm(total))
 
     def _pieces(self, data: Sequence[Any]) -> Iterator[list[Any]]:
-        """Give (x, y, weights or None) in pieces, so that memory stays small."""
+        """Yield x, y, and weights or None in pieces of rows, so that memory stays small."""
         for start in range(0, data[0].shape[0], self._piece):
             yield [None if part is None else part[start : start + self._piece] for part in data]
 
     def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
         import tensorflow as tf
 
+        # order: (rows,) positions in x (n, ...), y (n, ...) and w (n,) or (n, members). The batches go in order through
+        # one shuffled copy (rows, ...): a fifth faster than to gather each batch from all over x.
+        #
+        #   x  ->  gather  ->  | batch 0 | batch 1 |  ...  | rest |     or, padded,  | rest, first row, first row ... |
+        #                         step      step      ...    step                      weights  batch / rest, 0, 0 ...
         batch, count = self._batch, order.shape[0]
-        whole, rest = divmod(count, batch)
-        shares = None
-        if whole > 3 and rest and self._fills_up:
-            # Rows of no weight fill the last batch up, so that it needs no step of its own to be traced and compiled.
-            # Of very few batches it would be a good part of each epoch.
-            order = tf.concat([order, tf.repeat(order[:1], batch - rest)], axis=0)
-            shares = np.repeat([1.0, batch / rest, 0.0], [whole * batch, rest, batch - rest]).astype(np.float32)
-            whole, rest = whole + 1, 0
-        # One shuffled copy, through which the batches go in order: a fifth quicker than to gather each from everywhere.
+        full, rest, padding = self.steps(count)
+        if padding:
+            order = tf.concat([order, tf.repeat(order[:1], padding)], axis=0)
         shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
-        if shares is not None:
+        if padding:
+            last = batch - padding
+            shares = np.repeat([1.0, batch / last, 0.0], [count - last, last, padding]).astype(np.float32)
             w = shuffled[2]
             shuffled[2] = shares if w is None else w * shares.reshape(-1, *[1] * (w.ndim - 1))
 
-        def rows(start: Any, count: int) -> list[Any]:
+        def rows(start: Any, size: int) -> list[Any]:
             # A static size lets XLA compile one step for all batches.
             return [
-                None if part is None else tf.slice(part, [start] + [0] * (part.ndim - 1), [count, *part.shape[1:]])
+                None if part is None else tf.slice(part, [start] + [0] * (part.ndim - 1), [size, *part.shape[1:]])
                 for part in shuffled
             ]
 
-        def real(i: Any) -> Any:
-            return tf.cast(tf.minimum(batch, count - i * batch), tf.float32)
+        def size_of(i: Any) -> Any:
+            return tf.cast(tf.minimum(batch, count - i * batch), tf.float32)  # without padding
 
         total = tf.constant(0.0)
-        if whole:
+        if full:
             _, total = tf.while_loop(
-                lambda i, _: i < whole,
-                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * real(i)),
+                lambda i, _: i < full,
+                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * size_of(i)),
                 (tf.constant(0), total),
-                maximum_iterations=whole,
+                maximum_iterations=full,
             )
-        return total + self._step(*rows(whole * batch, rest)) * rest if rest else total
+        return total + self._step(*rows(full * batch, rest)) * rest if rest else total
 
     def _step(self, x: Any, y: Any, w: Any) -> Any:
         import tensorflow as tf
@@ -230,7 +250,7 @@ class Worker:
         import tensorflow as tf
 
         inputs = self.model.inputs[0]
-        if not (self._xla and self._in_a_row and x.ndim == inputs.ndim):
+        if not (self._xla and self._is_chain and x.ndim == inputs.ndim):
             return self.model(x, training=True)
         scores = tf.cast(x, inputs.dtype)
         for layer in self.model.layers:
@@ -239,18 +259,20 @@ class Worker:
         return scores
 
     def _mean_loss(self, y: Any, scores: Any, w: Any) -> Any:
-        """Return the mean loss of rows, and of members: each sees all rows, unless they have weights of their own."""
+        """Return the mean loss over rows and members; each member sees all rows, weighted by its own column of w."""
         import tensorflow as tf
 
         if self._members == 1:
             return self._loss(y, scores, sample_weight=w)
+        # Members become rows: scores (n, m, units) -> (n * m, units), y (n, ...) -> (n * m, ...), each row m times, and
+        # w (n,) or (n, m) -> (n * m,).
         y = tf.repeat(y, self._members, axis=0)
         if w is not None:
             w = tf.repeat(w, self._members, axis=0) if w.ndim == 1 else tf.reshape(w, [-1])
         return self._loss(y, tf.reshape(scores, (-1, scores.shape[-1])), sample_weight=w)
 
     def _objective(self, value: Any) -> Any:
-        """Return what is minimised: the members' losses summed, so that each has the gradient it has alone."""
+        """Return what is minimized: the sum of the members' losses, so that each has the gradient of its own loss."""
         import tensorflow as tf
 
         return tf.add_n([value * self._members if self._members > 1 else value, *self.model.losses])
@@ -261,70 +283,52 @@ class Worker:
         scores = self.model(x, training=False)
         each = tf.unstack(scores, axis=1) if self._members > 1 else [scores]
         weights = [w] * len(each) if w is None or w.ndim == 1 else tf.unstack(w, axis=1)
-        losses = [self._loss(y, own, sample_weight=weight) for own, weight in zip(each, weights, strict=True)]
+        losses = [self._loss(y, member, sample_weight=weight) for member, weight in zip(each, weights, strict=True)]
         return tf.stack(losses), tf.stack(each)
 
-    def _clipped(self, gradients: list[Any], longest: float) -> list[Any]:
-        """Shorten each member's gradient to the largest length."""
+    def _clipped(self, gradients: list[Any], largest: float) -> list[Any]:
+        """Scale each member's gradient down to the largest norm."""
         import tensorflow as tf
 
+        # The members' axis comes first, (m, ...), for one norm per member (m,) over all variables.
         axes = member_axes(self.model)
-        moved = [tf.experimental.numpy.moveaxis(g, axis, 0) for g, axis in zip(gradients, axes, strict=True)]
-        squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self._members, -1)), axis=1) for g in moved]
+        by_member = [tf.experimental.numpy.moveaxis(g, axis, 0) for g, axis in zip(gradients, axes, strict=True)]
+        squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self._members, -1)), axis=1) for g in by_member]
         norm = tf.sqrt(tf.add_n(squares))
-        share = longest / tf.maximum(norm, longest)
+        share = largest / tf.maximum(norm, largest)
         return [
-            g * tf.reshape(share, [-1 if axis == place else 1 for place in range(g.ndim)])
+            g * tf.reshape(share, [-1 if axis == k else 1 for k in range(g.ndim)])
             for g, axis in zip(gradients, axes, strict=True)
         ]
 
 
 def _is_mean_of_rows(loss: keras.losses.Loss) -> bool:
-    """Tell whether a loss is known to be a mean over rows, in which rows of no weight count nothing."""
-    ours = type(loss).__module__ == "toolkit.losses"
-    known = ours or (type(loss).__module__.startswith("keras.") and type(loss).__name__ in _LOSSES_OF_ROWS)
+    """Return whether a loss is known to be a mean over rows, to which rows of weight 0 contribute nothing."""
+    module = type(loss).__module__
+    known = module == "toolkit.losses" or (module.startswith("keras.") and type(loss).__name__ in _ROW_LOSSES)
     return known and loss.reduction == "sum_over_batch_size" and getattr(loss, "ignore_class", None) is None
 
 
 def _dropout(layer: Any, x: Any) -> Any:
-    """Drop numbers as a layer does, by ThreeFry: XLA draws Philox's numbers, Keras's choice, ten times as slowly."""
+    """Apply a dropout layer with ThreeFry: XLA draws Philox's random numbers, Keras's choice, ten times as slowly."""
     import tensorflow as tf
 
     seed = tf.cast(layer.seed_generator.next(), tf.int32)
     return tf.nn.experimental.stateless_dropout(x, rate=layer.rate, seed=seed, rng_alg="threefry")
 
 
-def _rate_by_variable(
+def _scale_rates(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable], rates: Sequence[float]
 ) -> None:
-    """Make an optimiser step each variable at its own multiple of the learning rate."""
-    multiples = {variable.value.ref(): rate for variable, rate in zip(variables, rates, strict=True)}
+    """Make an optimizer multiply its learning rate by a factor for each variable."""
+    factors = {variable.value.ref(): rate for variable, rate in zip(variables, rates, strict=True)}
     step = optimizer.update_step
 
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> Any:
-        return step(gradient, variable, learning_rate * multiples[variable.ref()])
+        return step(gradient, variable, learning_rate * factors[variable.ref()])
 
     optimizer.update_step = update_step
 
 
-#: Workers by what they were compiled for: the most recent ones.
-_WORKERS: OrderedDict[Hashable, Worker] = OrderedDict()
-_KEPT = 4
-_LOCK = threading.Lock()
-
-
-def borrow(key: Hashable) -> Worker | None:
-    """Take the worker out that was compiled for a key, if there is one.
-
-    While it works nobody else has it, so that trainings in several threads don't meet in one model.
-    """
-    with _LOCK:
-        return _WORKERS.pop(key, None)
-
-
-def give_back(key: Hashable, worker: Worker) -> None:
-    """Keep a worker for the next training with this key."""
-    with _LOCK:
-        _WORKERS[key] = worker
-        if len(_WORKERS) > _KEPT:
-            _WORKERS.popitem(last=False)
+#: Workers by what they were compiled for. A training takes one out, so that no other thread has it meanwhile.
+WORKERS = Recent[Worker](4)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.training.recent import Recent
+
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Scorer", "gains_from_xla", "is_plain", "piece_sizes", "scores_by_row", "structure"]
+__all__ = ["WIDEST", "Scorer", "gains_from_xla", "is_plain", "piece_sizes", "scores_by_row", "structure"]
 
-# Rows are padded to one of these sizes, so that a model is compiled for five shapes at most.
+#: Largest number of values that a layer returns for the rows scored together: 128 MB.
+WIDEST = 2**25
+
+# Rows are padded to one of these sizes, so that a model is compiled for at most five shapes.
 _SIZES = (1, 32, 256, 1024, 8192)
-# Of all rows of a piece, the widest layer's numbers are at most so many: 128 MB.
-_WIDEST = 2**25
-_KEPT = 16
 
-# Layers that XLA runs faster than a plain graph on a CPU; its convolutions are several times slower there.
+# Layers that XLA runs faster than a plain graph on a CPU; convolutions are several times slower with it.
 _XLA_LAYERS = {
     *("InputLayer", "Dense", "EinsumDense", "Reshape", "Flatten", "Rescaling", "GlobalMaxPooling1D"),
     *("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"),
@@ -30,12 +30,12 @@ _XLA_LAYERS = {
     *("BatchNormalization", "LayerNormalization", "UnitNormalization"),
 }
 
-# Of those, the ones that may look along the rows.
+# Those of them that may combine several rows.
 _OVER_AN_AXIS = {"BatchNormalization", "LayerNormalization", "UnitNormalization", "Softmax"}
 
 
 def gains_from_xla(model: keras.Model) -> bool:
-    """Tell whether a model holds only layers that XLA is known to run well.
+    """Return whether a model has only layers that XLA is known to run well.
 
     Args:
         model: Any built Keras model.
@@ -49,9 +49,9 @@ def gains_from_xla(model: keras.Model) -> bool:
 
 
 def scores_by_row(model: keras.Model) -> bool:
-    """Tell whether, in training too, each row is known to be scored by itself.
+    """Return whether each row is known to be scored separately, in training too.
 
-    Penalties on activities are means over rows, and count as looking at several.
+    Penalties on activities are means over rows, and count as combining them.
 
     Args:
         model: Any built Keras model.
@@ -61,17 +61,18 @@ def scores_by_row(model: keras.Model) -> bool:
         >>> scores_by_row(mlp(3, 1)), scores_by_row(mlp(3, 1, batch_norm=True))
         (True, False)
     """
-    together = any(
+    combined = any(
         type(layer).__name__ in _OVER_AN_AXIS or layer.activity_regularizer is not None for layer in model.layers
     )
-    return gains_from_xla(model) and is_plain(model) and not together
+    return gains_from_xla(model) and is_plain(model) and not combined
 
 
-def piece_sizes(model: keras.Model) -> list[int]:
-    """Return the numbers of rows that are scored together: fewer where layers are wide, as those of images are.
+def piece_sizes(model: keras.Model, widest: int = WIDEST) -> list[int]:
+    """Return the numbers of rows that can be scored together: fewer where layers are wide, as for images.
 
     Args:
         model: Any built Keras model.
+        widest: Largest number of values that a layer returns for the rows together.
 
     Example:
         >>> from toolkit.builders import cnn, mlp
@@ -79,12 +80,12 @@ def piece_sizes(model: keras.Model) -> list[int]:
         (8192, 1024)
     """
     shapes = [getattr(getattr(layer, "output", None), "shape", ()) for layer in model.layers]
-    widest = max((math.prod(size or 1 for size in shape[1:]) for shape in shapes), default=1)
-    return [size for size in _SIZES if size == 1 or size * widest <= _WIDEST]
+    per_row = max((math.prod(size or 1 for size in shape[1:]) for shape in shapes), default=1)
+    return [size for size in _SIZES if size == 1 or size * per_row <= widest]
 
 
 def is_plain(model: keras.Model) -> bool:
-    """Tell whether all layers, and the functions and rules in them, are Keras's own.
+    """Return whether all layers, and the activations, initializers and penalties in them, are Keras's own.
 
     Args:
         model: Any built Keras model.
@@ -95,12 +96,12 @@ def is_plain(model: keras.Model) -> bool:
 
 def _parts(layer: keras.layers.Layer) -> list[Any]:
     endings = ("activation", "_initializer", "_regularizer", "_constraint")
-    found = [getattr(layer, name, None) for name in dir(layer) if name.endswith(endings)]
-    return [part for part in found if part is not None and not isinstance(part, str)]
+    parts = [getattr(layer, name, None) for name in dir(layer) if name.endswith(endings)]
+    return [part for part in parts if part is not None and not isinstance(part, str)]
 
 
 def structure(model: keras.Model) -> str:
-    """Return a text that is the same for models that differ in weights, seeds and names alone.
+    """Return a text that is the same for models that differ only in weights, seeds and names.
 
     Args:
         model: Any built Keras model.
@@ -111,7 +112,7 @@ def structure(model: keras.Model) -> str:
         True
     """
     if not is_plain(model):
-        return f"a model of its own, {id(model)}"  # what a class of the user's computes, its name doesn't tell
+        return f"own model {id(model)}"  # the name of a user's class does not say what it computes
 
     def without(config: Any) -> Any:
         if isinstance(config, dict):
@@ -121,9 +122,8 @@ def structure(model: keras.Model) -> str:
     return json.dumps(without(model.get_config()), default=repr, sort_keys=True)
 
 
-#: Compiled programs by structure, padded shape and type: the most recent ones.
-_PROGRAMS: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-_LOCK = threading.Lock()
+# Compiled programs by structure, padded shape and type.
+_PROGRAMS = Recent[Any](16)
 
 
 class Scorer:
@@ -131,51 +131,47 @@ class Scorer:
 
     Args:
         model: A built Keras model with one input and one output. Later changes of its weights are seen.
+        widest: Largest number of values that a layer returns for the rows scored together.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, widest: int = WIDEST) -> None:
         self.model = model
         self._structure = structure(model)
-        self._sizes = piece_sizes(model)
+        self._sizes = piece_sizes(model, widest)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores of inputs (n, ...): shape (n, units), as the model's output."""
         import tensorflow as tf
 
-        out = np.empty((len(x), *self.model.output_shape[1:]), np.float32)
+        scores = np.empty((len(x), *self.model.output_shape[1:]), np.float32)
         weights = [
-            [v.value for v in some] for some in (self.model.trainable_variables, self.model.non_trainable_variables)
+            [variable.value for variable in variables]
+            for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
         ]
         largest = self._sizes[-1]
         for start in range(0, len(x), largest):
             rows = x[start : start + largest]
+            # (rows, ...) -> (size, ...), padded with zeros, so that the program of that size fits.
             size = next(size for size in self._sizes if size >= len(rows))
+            padded = rows
             if size > len(rows):
                 padded = np.zeros((size, *x.shape[1:]), x.dtype)
                 padded[: len(rows)] = rows
-            else:
-                padded = rows
-            given = tf.constant(padded)
-            out[start : start + len(rows)] = self._program(weights, given)(*weights, given).numpy()[: len(rows)]
-        return out
+            inputs = tf.constant(padded)
+            program = self._program(weights, inputs)
+            scores[start : start + len(rows)] = program(*weights, inputs).numpy()[: len(rows)]
+        return scores
 
     def _program(self, weights: list[list[Any]], x: Any) -> Any:
-        key = (self._structure, *map(len, weights), tuple(x.shape), x.dtype)
-        with _LOCK:
-            return self._compiled(key, weights, x)
-
-    def _compiled(self, key: tuple[Any, ...], weights: list[list[Any]], x: Any) -> Any:
         import tensorflow as tf
 
-        if key not in _PROGRAMS:
-            model = self.model
+        model = self.model
 
-            def scores(trainable: Any, other: Any, x: Any) -> Any:
-                return model.stateless_call(trainable, other, x, training=False)[0]
+        def score(trainable: Any, fixed: Any, x: Any) -> Any:
+            return model.stateless_call(trainable, fixed, x, training=False)[0]
 
-            function = tf.function(scores, jit_compile=gains_from_xla(model))
-            _PROGRAMS[key] = function.get_concrete_function(*weights, x)
-            if len(_PROGRAMS) > _KEPT:
-                _PROGRAMS.popitem(last=False)
-        _PROGRAMS.move_to_end(key)
-        return _PROGRAMS[key]
+        def compiled() -> Any:
+            function = tf.function(score, jit_compile=gains_from_xla(model))
+            return function.get_concrete_function(*weights, x)
+
+        return _PROGRAMS.get((self._structure, *map(len, weights), tuple(x.shape), x.dtype), compiled)

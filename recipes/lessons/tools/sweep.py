@@ -18,7 +18,7 @@ from recipes.lessons.tools.rows import error
 from toolkit.builders import mlp
 from toolkit.heads import Head
 from toolkit.training.epochs import Worker
-from toolkit.training.members import join, member_axes
+from toolkit.training.side_by_side import join, member_axes
 
 if TYPE_CHECKING:
     import keras
@@ -90,7 +90,9 @@ class Sweep:
         batch = min(batch_size, self._rows)
         steps = epochs * math.ceil(self._rows / batch)
         keras_optimizer = _optimizer(optimizer, None if constant else steps)
-        self._worker = Worker(self._model, head.loss(), keras_optimizer, batch, xla=steps >= XLA_STEPS)
+        self._worker = Worker(
+            self._model, head.loss(), keras_optimizer, batch, xla=None if steps >= XLA_STEPS else False
+        )
         rates = [network.learning_rate for network in networks]
         _set_rates(keras_optimizer, self._model.trainable_variables, self._weights, rates)
 

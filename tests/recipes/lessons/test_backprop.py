@@ -106,7 +106,7 @@ def test_the_page_says_when_every_gradient_is_0():
         ([SMALL, [1.0], [[1.0], [1.0, 2.0]]], {}, "expected a finite number"),
         ([SMALL, [1.0], 2], {"task": "binary"}, "expected 0 or 1"),
         ([SMALL, [1.0], 1], {"task": "binery"}, "Did you mean 'binary'"),
-        ([SMALL, [1.0], 1], {"task": "binary", "head": "softmax"}, "not one for binary"),
+        ([SMALL, [1.0], 1], {"task": "binary", "head": "softmax"}, "not known for binary"),
         ([[*SMALL[:1], ([[2.0], [1.0]], [0.5], "sigmoid")], [1.0], 1], {"task": "binary"}, "has to be linear"),
         ([[([[1.0]], [0.0], "rellu")], [1.0], 1.0], {}, "Did you mean 'relu'"),
         ([[([[1.0]], [0.0, 1.0], "relu")], [1.0], 1.0], {}, "bias of shape"),

@@ -19,10 +19,10 @@ from recipes import (
 from recipes.samples import path
 from recipes.workflow import defaults, options
 from recipes.workflow import train as workflow
+from toolkit import training
 from toolkit.common.errors import DataError
 from toolkit.data.split import FOLDS
 from toolkit.heads import get_head
-from toolkit.training import fitting as training
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
 
@@ -311,7 +311,7 @@ def test_no_notebook_or_terminal_means_a_line_an_epoch(frame, capsys):
         (lambda f: binary.train(f[["two"]].assign(c=1), target="two"), "no usable column|constant"),
         (lambda f: binary.train(f.assign(a=f["a"].where(f.index != 2, np.inf)), target="two"), "infinite.*row 3"),
         (lambda f: binary.train(f, target="two", dropuot=0.1), "Did you mean 'dropout'"),
-        (lambda f: binary.train(f, target="two", head="softmax"), "not one for binary"),
+        (lambda f: binary.train(f, target="two", head="softmax"), "not known for binary"),
         (lambda f: binary.train(f, target="two", effort="max"), "quick, default, best"),
         (lambda f: binary.train(f, target="two", class_weight={"maybe": 2}), "'maybe'"),
         (lambda f: regression.train(f, target="number", class_weight="balanced"), "binary and multiclass"),

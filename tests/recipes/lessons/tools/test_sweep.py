@@ -8,7 +8,7 @@ import pytest
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.builders import mlp
 from toolkit.heads import get_head
-from toolkit.training.fitting import fit
+from toolkit.training import fit
 
 HEAD = get_head("multiclass", "softmax")
 RNG = np.random.default_rng(0)

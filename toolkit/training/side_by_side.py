@@ -1,7 +1,7 @@
-"""Several networks of one structure in one: side by side in training, then folded into one plain ``keras.Sequential``.
+"""Several networks of one structure in one model: trained side by side, then folded into a plain ``keras.Sequential``.
 
-In training each member has its own scores, and a scale of each column may be learned with the weights. Folding writes
-all of it into the weights of ordinary layers: the folded network's scores are the mean of the members' scores.
+In training each member has scores of its own, and a scale of each column may be learned with the weights. Folding
+writes all of it into the weights of ordinary layers: the folded network's scores are the mean of the members' scores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["FEATURE_SCALE", "can_join", "can_scale", "fold", "join", "member_axe
 #: Name of the layer that scales the columns.
 FEATURE_SCALE = "feature_scale"
 
-# Layers that act on each number by itself, so that members side by side don't meet in them.
+# Layers that act on each number separately, so that members side by side don't mix in them.
 _ELEMENTWISE = {"Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "GaussianNoise", "GaussianDropout"}
 _NOT_ELEMENTWISE = {"softmax", "log_softmax", "sparsemax", "glu"}
 _PENALTIES = {"NoneType", "L1", "L2", "L1L2"}
@@ -30,7 +30,7 @@ _CONSTRAINTS = {"NoneType", "MaxNorm", "NonNeg"}
 
 
 def can_join(model: keras.Model) -> bool:
-    """Tell whether networks of this structure can be trained side by side: dense layers, and what acts on one number.
+    """Return whether networks of this structure can be trained side by side: dense layers and elementwise ones.
 
     Args:
         model: A built model.
@@ -55,7 +55,7 @@ def can_join(model: keras.Model) -> bool:
 
 
 def can_scale(model: keras.Model) -> bool:
-    """Tell whether a learned scale of each column can be folded into a model: its first layer is dense and free.
+    """Return whether a learned scale of each column can be folded into a model's first layer.
 
     Args:
         model: A built model.
@@ -70,14 +70,14 @@ def join(models: Sequence[keras.Sequential], *, feature_scale: bool = False) -> 
     """Put networks of one structure side by side, each with its own weights.
 
     Args:
-        models: One or more built models that differ in their weights and seeds alone.
+        models: One or more built models that differ only in their weights and seeds.
         feature_scale: Multiply each column by a number that is learned with the weights, and is 1 at first.
 
     Returns:
-        A model from (n, inputs) to raw scores (n, units); of several models, to (n, members, units).
+        A model from (n, inputs) to raw scores (n, units), or for several models (n, members, units).
 
     Raises:
-        DataError: The models hold what can't be joined.
+        DataError: The models hold layers that can't be joined.
 
     Example:
         >>> from toolkit.builders import mlp
@@ -87,60 +87,52 @@ def join(models: Sequence[keras.Sequential], *, feature_scale: bool = False) -> 
     import keras
 
     first, members = models[0], len(models)
-    kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in first.layers))
-    if members > 1 and not can_join(first):
-        raise DataError(
-            f"networks of {kinds} can't be trained side by side, which is for dense layers with plain activations: "
-            "leave seeds out, or train one run a seed."
-        )
-    if feature_scale and not can_scale(first):
-        raise DataError(
-            "feature_scale is for a network whose first layer is dense, without penalty or constraint: leave it out."
-        )
+    _check(first, members, feature_scale)
     layers: list[Any] = [keras.Input(first.input_shape[1:], name="inputs")]
     weights: list[NDArray[Any]] = []
-    of = "m" if members > 1 else ""
+    # The subscript of the members' axis. Between layers numbers are (n, units), or (n, members, units) once they have
+    # passed a layer of several members:  (n, i) -> feature_scale (n, m, i) -> dense (n, m, o).
+    m = "m" if members > 1 else ""
     if feature_scale:
         inputs = int(first.input_shape[-1])
-        shape = (members, inputs) if of else (inputs,)
-        layers.append(
-            keras.layers.EinsumDense(f"ai,{of}i->a{of}i", shape, kernel_initializer="ones", name=FEATURE_SCALE)
-        )
+        shape = (members, inputs) if m else (inputs,)
+        layers.append(keras.layers.EinsumDense(f"ai,{m}i->a{m}i", shape, kernel_initializer="ones", name=FEATURE_SCALE))
         weights.append(np.ones(shape, np.float32))
-    wide = of if feature_scale else ""  # the members' axis of the numbers, once they have one
-    for place, layer in enumerate(first.layers):
-        own = [model.layers[place].get_weights() for model in models]
-        if of and _is_dense(layer):
-            layers.append(_side_by_side(layer, members, wide))
-            kernels, *biases = (np.stack(values) for values in zip(*own, strict=True))
-            weights += [kernels if wide else np.moveaxis(kernels, 0, 1), *biases]
-            wide = of
+    has_members = bool(m) and feature_scale
+    for index, layer in enumerate(first.layers):
+        member_weights = [model.layers[index].get_weights() for model in models]
+        if m and _is_dense(layer):
+            layers.append(_dense_of_members(layer, members, has_members))
+            # Kernels (i, o) of the members become (m, i, o), or (i, m, o) where the layer's input has no members yet.
+            kernels, *biases = (np.stack(arrays) for arrays in zip(*member_weights, strict=True))
+            weights += [kernels if has_members else np.moveaxis(kernels, 0, 1), *biases]
+            has_members = True
         else:
             layers.append(type(layer).from_config(layer.get_config()))
-            weights += own[0]
+            weights += member_weights[0]
     joined = keras.Sequential(layers, name=first.name)
     joined.set_weights(weights)
     return joined
 
 
 def member_axes(joined: keras.Sequential) -> list[int]:
-    """Return the members' axis of each weight of what `join` made of several networks."""
+    """Return the members' axis of each weight of a model that `join` made of several networks."""
     # A first layer that takes the columns as they are has a kernel of shape (inputs, members, units).
     first = 0 if joined.layers[0].name == FEATURE_SCALE else 1
     return [first, *[0] * (len(joined.weights) - 1)]
 
 
 def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.Sequential:
-    """Write what `join` made, trained, into plain layers.
+    """Write the weights of a trained joined model into plain layers.
 
     Args:
-        joined: The trained model.
-        models: What it was made of; a single one takes the weights and is returned.
+        joined: The trained model that `join` returned.
+        models: The models that it was made of; a single one takes the weights and is returned.
 
     Returns:
-        A model from (n, inputs) to raw scores (n, units), the mean of the members': dense layers, with an
+        A model from (n, inputs) to raw scores (n, units), the mean of the members' scores: dense layers, with an
         ``EinsumDense`` for each layer between the first and the last. Penalties and constraints of several models are
-        left behind.
+        not kept.
 
     Example:
         >>> from toolkit.builders import mlp
@@ -153,65 +145,87 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
     import keras
 
     first, members = models[0], len(models)
-    parts = list(joined.layers)
+    trained = list(joined.layers)
     scale = np.ones((), np.float32)
-    if parts[0].name == FEATURE_SCALE:
-        scale = parts.pop(0).get_weights()[0]
-    weights = [part.get_weights() for part in parts]
+    if trained[0].name == FEATURE_SCALE:
+        scale = trained.pop(0).get_weights()[0]
+    weights = [layer.get_weights() for layer in trained]
     if members == 1:
-        if scale.ndim:
+        if scale.ndim:  # (i, 1) * (i, o): the scaled input enters the first layer only
             weights[0][0] = scale[:, None] * weights[0][0]
-        first.set_weights([value for some in weights for value in some])
+        first.set_weights([array for arrays in weights for array in arrays])
         return first
 
-    dense = [place for place, layer in enumerate(first.layers) if _is_dense(layer)]
-    kernels = {place: weights[place][0] for place in dense}
-    # Where the numbers had no members yet, their place in the kernel is the second.
+    # Each kernel as (m, i, o), the scale (m, i) of the columns multiplied into the first.
+    dense = [index for index, layer in enumerate(first.layers) if _is_dense(layer)]
+    kernels = {index: weights[index][0] for index in dense}
     kernels[0] = scale[:, :, None] * kernels[0] if scale.ndim else np.moveaxis(kernels[0], 1, 0)
     layers: list[Any] = [keras.Input(first.input_shape[1:], name="inputs")]
     values: list[NDArray[Any]] = []
-    for place, layer in enumerate(first.layers):
-        biases = weights[place][1:]
-        if place == dense[-1]:
+    for index, layer in enumerate(first.layers):
+        biases = weights[index][1:]
+        if index == dense[-1]:  # (n, m, i) or (n, m * i) -> (n, o): the mean over members is part of the kernel
             if len(dense) > 2:
                 layers.append(keras.layers.Flatten(name="side_by_side"))
-            # A mean of scores: of linear models the mean of their weights, otherwise one sum over all members' neurons.
-            kernel = kernels[place].mean(axis=0) if place == 0 else np.concatenate(kernels[place]) / members
+            kernel = kernels[index].mean(axis=0) if index == 0 else np.concatenate(kernels[index]) / members
             layers.append(keras.layers.Dense(layer.units, use_bias=layer.use_bias, name=layer.name))
             values += [kernel, *(bias.mean(axis=0) for bias in biases)]
-        elif place == 0:
+        elif index == 0:  # (n, i) -> (n, m * o): all members' neurons in one dense layer
             units = members * layer.units
             layers.append(keras.layers.Dense(units, layer.activation, layer.use_bias, name=layer.name))
             values += [np.concatenate(kernels[0], axis=1), *(bias.ravel() for bias in biases)]
-            if len(dense) > 2:
+            if len(dense) > 2:  # -> (n, m, o)
                 layers.append(keras.layers.Reshape((members, layer.units), name="members"))
-        elif place in dense:
-            layers.append(_side_by_side(layer, members, "m", penalties=False))
-            values += weights[place]
+        elif index in dense:  # (n, m, i) -> (n, m, o)
+            layers.append(_dense_of_members(layer, members, has_members=True, penalties=False))
+            values += weights[index]
         else:
             layers.append(type(layer).from_config(layer.get_config()))
-            values += weights[place]
+            values += weights[index]
     folded = keras.Sequential(layers, name=first.name)
     folded.set_weights(values)
     return folded
+
+
+def _check(model: keras.Sequential, members: int, feature_scale: bool) -> None:
+    if members > 1 and not can_join(model):
+        kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in model.layers))
+        raise DataError(
+            f"networks of {kinds} can't be trained side by side, which needs dense layers with plain activations: "
+            "leave seeds out, or train one run per seed."
+        )
+    if feature_scale and not can_scale(model):
+        raise DataError(
+            "feature_scale needs a network whose first layer is dense, without penalty or constraint: leave it out."
+        )
 
 
 def _is_dense(layer: Any) -> bool:
     return type(layer).__name__ == "Dense"
 
 
-def _side_by_side(layer: Any, members: int, of: str, *, penalties: bool = True) -> keras.layers.EinsumDense:
-    """Return a layer of all members' dense layers; ``of`` is the members' axis where the numbers have one already."""
+def _dense_of_members(
+    layer: Any, members: int, has_members: bool, *, penalties: bool = True
+) -> keras.layers.EinsumDense:
+    """Return one layer for all members' dense layers.
+
+    Args:
+        layer: The dense layer of one member.
+        members: Number of members.
+        has_members: Whether the layer's input is (n, members, inputs) and not (n, inputs).
+        penalties: Whether to keep penalty and constraint.
+    """
     import keras
 
     options: dict[str, Any] = {}
     if penalties:
         constraint = layer.kernel_constraint
-        if constraint is not None and of and "axis" in constraint.get_config():
+        if constraint is not None and has_members and "axis" in constraint.get_config():
+            # The inputs' axis of a kernel (m, i, o) is 1, where a dense layer's own (i, o) has it at 0.
             constraint = type(constraint).from_config(constraint.get_config() | {"axis": 1})
         options = {"kernel_regularizer": layer.kernel_regularizer, "kernel_constraint": constraint}
     return keras.layers.EinsumDense(
-        f"a{of}i,{'mio' if of else 'imo'}->amo",
+        "ami,mio->amo" if has_members else "ai,imo->amo",
         (members, layer.units),
         activation=layer.activation,
         bias_axes="mo" if layer.use_bias else None,

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.builders import mlp
 from toolkit.common.errors import DataError
-from toolkit.training.members import can_join, fold, join
+from toolkit.training.side_by_side import can_join, fold, join
 
 X = np.random.default_rng(0).normal(size=(9, 5)).astype("float32")
 

@@ -1,0 +1,216 @@
+"""The loop over the epochs: train, validate, follow the metric, keep the best weights, stop."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.heads import Head
+from toolkit.training.augmentation import augmented
+from toolkit.training.epochs import Worker
+from toolkit.training.in_turns import Turns
+from toolkit.training.plan import Plan
+from toolkit.training.progress import Progress
+from toolkit.training.stopping import Best, third_cycle
+
+__all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
+
+
+@dataclass
+class Rows:
+    """The rows of a training.
+
+    Attributes:
+        x: Inputs of the training rows, shape (n, ...), before augmentation.
+        train: The tensors x, y, and weights or None.
+        validation: The same for the validation rows; None without any.
+        truth: Targets of the validation rows.
+    """
+
+    x: NDArray[Any]
+    train: list[Any]
+    validation: list[Any] | None
+    truth: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The course of a training.
+
+    Attributes:
+        history: One row per epoch.
+        best_epoch: The epoch whose weights were kept, for several networks the mean.
+        stopped: Why training ended, as a clause.
+    """
+
+    history: list[dict[str, float]]
+    best_epoch: int
+    stopped: str
+
+
+def rows_on_device(
+    plan: Plan,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None,
+    validation: tuple[Any, ...] | None,
+) -> Rows:
+    """Return the rows as tensors: one transfer per training."""
+    train = _tensors(x, y, sample_weight)
+    left_out = plan.left_out
+    if left_out is None:
+        return Rows(x, train, None, y) if validation is None else Rows(x, train, _tensors(*validation), validation[1])
+    if plan.in_turns:  # each network picks its own rows
+        return Rows(x, train, list(train), y)
+    # Side by side all networks see all rows; weights (n, networks) say who learns from which and who is validated on
+    # which. Divided by the mean of its mask, a mean over all n rows is one over the rows that count.
+    #
+    #   left_out[:, k]   1 0 0 0   ->   learns with weights  0 4/3 4/3 4/3,   is validated with  4 0 0 0
+    weights = (np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight))[:, None]
+    learned, watched = (
+        _tensor((weights * mask / mask.mean(axis=0)).astype(np.float32)) for mask in (~left_out, left_out)
+    )
+    return Rows(x, [*train[:2], learned], [*train[:2], watched], y)
+
+
+def run_epochs(
+    worker: Worker | Turns, plan: Plan, rows: Rows, head: Head, *, scale: NDArray[np.float64] | None, seed: int
+) -> Course:
+    """Train epoch after epoch until a rule stops it, and leave the best weights in the plan's learner.
+
+    Args:
+        worker: The compiled programs.
+        plan: The plan.
+        rows: Training and validation rows.
+        head: What the scores mean.
+        scale: Standard deviations of regression targets, to show the error in the user's units.
+        seed: Seed of the order of the rows.
+    """
+    import keras
+
+    options, learner = plan.options, plan.learner
+    params = {"epochs": plan.epochs, "steps": plan.steps, "batch_size": plan.batch_size, "verbose": 0}
+    callbacks = keras.callbacks.CallbackList(list(options.callbacks), model=learner, **params)
+    history: list[dict[str, float]] = []
+    cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
+    best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle)
+    stopped = f"all {plan.epochs} epochs were run"
+    learner.stop_training = False  # a callback may set it
+    callbacks.on_train_begin()
+    try:
+        with Progress(plan.epochs, options.progress) as progress:
+            for epoch in range(1, plan.epochs + 1):
+                callbacks.on_epoch_begin(epoch - 1)
+                row, losses = _run_epoch(epoch, worker, plan, rows, head, callbacks, scale, seed)
+                history.append(row)
+                if not (math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))):
+                    stopped = f"the loss was no longer finite in epoch {epoch}"
+                    _warn(stopped, round(best.epochs.mean()), plan.learning_rate)
+                    break
+                reason = best.update(epoch, losses, worker.get_weights)
+                callbacks.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
+                progress.show(row)
+                if learner.stop_training:
+                    reason = f"a callback stopped it after epoch {epoch}"
+                elif options.min_gradient_norm is not None and row["gradient_norm"] < options.min_gradient_norm:
+                    norm = f"{row['gradient_norm']:.3g}"
+                    reason = f"the norm of the gradient, {norm}, fell below {options.min_gradient_norm:g}"
+                if reason is not None:
+                    stopped = reason
+                    break
+    except KeyboardInterrupt:
+        stopped = f"interrupted by hand in epoch {len(history) + 1}"
+    worker.finish(learner)
+    learner.set_weights(best.weights)
+    callbacks.on_train_end()
+    return Course(history, round(best.epochs.mean()), stopped)
+
+
+def _run_epoch(
+    epoch: int,
+    worker: Worker | Turns,
+    plan: Plan,
+    rows: Rows,
+    head: Head,
+    callbacks: Any,
+    scale: NDArray[np.float64] | None,
+    seed: int,
+) -> tuple[dict[str, float], NDArray[np.float64] | None]:
+    """Run one epoch; return its row of the history, and the networks' validation losses or None."""
+    start = time.perf_counter()
+    options, n = plan.options, len(rows.x)
+    order = np.random.default_rng((seed, epoch)).permutation(n) if options.shuffle else np.arange(n)
+    order = order.astype(np.int32)
+    if options.shift or options.flip:
+        random = np.random.default_rng((seed, epoch, 1))
+        rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
+    if plan.by_batch:
+        total = _train_by_batch(worker, rows.train, order, plan.batch_size, callbacks)
+    else:
+        total = worker.train(rows.train, order)
+    row: dict[str, float] = {"epoch": epoch, "loss": total / n}
+    seconds = time.perf_counter() - start
+    losses = None
+    if rows.validation is not None:
+        callbacks.on_test_begin()
+        losses, scores = worker.validate(rows.validation)
+        row["val_loss"] = float(losses.mean())
+        row[f"val_{head.metric}"] = _measured(head, rows.truth, scores, plan.left_out, scale)
+        callbacks.on_test_end({"loss": row["val_loss"]})
+    row["learning_rate"] = float(worker.optimizer.learning_rate)
+    row["seconds"] = seconds
+    if options.min_gradient_norm is not None:
+        row["gradient_norm"] = worker.gradient_norm(rows.train)
+    return row, losses
+
+
+def _train_by_batch(
+    worker: Worker | Turns, data: Sequence[Any], order: NDArray[np.int32], batch: int, callbacks: Any
+) -> float:
+    """Run an epoch batch by batch, so that callbacks are called at each of them."""
+    total = 0.0
+    for index, start in enumerate(range(0, len(order), batch)):
+        callbacks.on_train_batch_begin(index)
+        total += worker.train(data, order[start : start + batch])
+        callbacks.on_train_batch_end(index, {"loss": total / min(start + batch, len(order))})
+    return total
+
+
+def _measured(
+    head: Head,
+    y: NDArray[Any],
+    scores: NDArray[Any],
+    left_out: NDArray[np.bool_] | None,
+    scale: NDArray[np.float64] | None,
+) -> float:
+    """Return the networks' mean metric, each on the rows that it leaves out; scores are (networks, n, units)."""
+    masks = [slice(None)] * len(scores) if left_out is None else left_out.T
+    return float(
+        np.mean([head.measure(y[mask], network[mask], scale) for mask, network in zip(masks, scores, strict=True)])
+    )
+
+
+def _warn(stopped: str, best_epoch: int, learning_rate: float) -> None:
+    warnings.warn(
+        f"Training stopped: {stopped}. The model has the weights of epoch {best_epoch} (0: before training). "
+        f"Try a lower learning_rate (it was {learning_rate:g}) or clip_norm=1.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
+def _tensors(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:
+    return [_tensor(x), _tensor(y), None if weights is None else _tensor(np.asarray(weights, np.float32))]
+
+
+def _tensor(values: NDArray[Any]) -> Any:
+    import tensorflow as tf
+
+    return tf.constant(values)
