@@ -1,14 +1,14 @@
-# make demo   four models trained on the samples, with a report each
-# make test   the tests, the linter, the formatter's check and the type checker
-# make format what the linter and the formatter can mend by themselves
-# make oldest the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
-# make bench  the benchmarks, beside the peers in .venv-bench, into reports/benchmarks (hours)
-# Each builds .venv from nothing where it is missing. Choose the interpreter with PYTHON=python3.12.
+# make demo    train a model for each of the four tasks on the sample tables, and write their reports
+# make test    run the tests, the linter, the formatter's check, the import contracts and the type checker
+# make format  fix what the linter and the formatter can fix
+# make oldest  run the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
+# make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
+# Each builds .venv if it is missing. PYTHON=python3.12 chooses the interpreter.
 
 PYTHON ?= python3
-# A word of the user's is obeyed or refused; only the default has others to fall back on.
+# An interpreter that the user names is used or refused; only the default may fall back on others.
 CANDIDATES := $(if $(filter file,$(origin PYTHON)),$(PYTHON) python3.13 python3.12 python3.11,$(PYTHON))
-# Asked of the interpreter itself: a pyenv shim of that name may exist and not run.
+# The interpreter itself must answer: a pyenv shim of that name may exist and not run.
 FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 
 BIN := .venv/bin
@@ -30,11 +30,11 @@ format: .venv/.tools
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Old libraries call what newer ones below them have deprecated: their affair.
+# Old libraries call functions that newer dependencies have deprecated: ignore those warnings.
 oldest: .venv-oldest/.installed
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
 
-# One after the other: they are timed. Without LOGITKIT_DATA the accuracy is measured on scikit-learn's tables.
+# One after the other, because they are timed. Without LOGITKIT_DATA, accuracy is measured on scikit-learn's tables.
 bench: export TF_CPP_MIN_LOG_LEVEL = 3
 bench: .venv/.installed .venv-bench/.installed
 	$(BIN)/python -m tests.benchmarks.loop
@@ -42,7 +42,7 @@ bench: .venv/.installed .venv-bench/.installed
 	$(BIN)/python -m tests.benchmarks.accuracy
 	$(BIN)/python -m tests.benchmarks.images
 
-# The stamps make the second time quick. --group needs pip 25.1.
+# The stamp files make the second call quick. --group needs pip 25.1.
 .venv/.installed: pyproject.toml
 	@if [ ! -x $(BIN)/python ]; then \
 	  found=; for python in $(CANDIDATES); do \
@@ -65,14 +65,14 @@ bench: .venv/.installed .venv-bench/.installed
 	$(BIN)/python -m pip install --quiet --group dev
 	@touch $@
 
-# PyTorch and TensorFlow would want different versions of what both need.
+# PyTorch and TensorFlow need different versions of shared dependencies.
 .venv-bench/.installed: pyproject.toml | .venv/.installed
 	$(BIN)/python -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	.venv-bench/bin/python -m pip install --quiet --group bench
 	@touch $@
 
-# Of the oldest versions some have no build for Python 3.13.
+# Some of the oldest versions have no build for Python 3.13.
 .venv-oldest/.installed: pyproject.toml tests/oldest.txt | .venv/.installed
 	@found=; for python in $(BIN)/python python3.12 python3.11; do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] > (3, 12))' >/dev/null 2>&1; then \
