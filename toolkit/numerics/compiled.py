@@ -15,12 +15,12 @@ __all__ = ["Finding", "Output", "name_of", "outputs_of", "snake_case"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that an audit found.
+    """One observation of an audit.
 
     Attributes:
-        kind: What it is about: ``"output"``, ``"loss"``, ``"metric"``, ``"saturation"`` or ``"rounding"``.
+        kind: Its subject: ``"output"``, ``"loss"``, ``"metric"``, ``"saturation"`` or ``"rounding"``.
         severity: ``"good"``, ``"note"``, ``"warning"`` (costs digits, or may mislead) or ``"error"`` (is wrong).
-        text: A sentence, with how to mend it where it isn't good.
+        text: A sentence; it says what to change where the severity is a warning or an error.
     """
 
     kind: str
@@ -51,13 +51,13 @@ _THRESHOLDED = {
 class Output:
     """One output of a model, with the loss and the metrics it was compiled with."""
 
-    label: str  # what to call it in a sentence
-    activation: str | None  # None: can't be told
+    label: str  # its name in a sentence
+    activation: str | None  # None: unknown
     units: int | None
-    half: bool  # computed in 16 bits
+    half: bool  # whether it is computed in 16 bits
     loss: Any
     metrics: list[Any]
-    many: bool  # the targets hold several labels a row, as far as they are known
+    many: bool  # whether the targets are known to hold several labels per row
 
     @property
     def loss_name(self) -> str:
@@ -66,11 +66,9 @@ class Output:
 
     @property
     def takes_logits(self) -> bool | None:
-        """Whether the loss takes raw scores; None where that means nothing."""
-        given = _from_logits(self.loss)
-        if given is None and "crossentropy" in self.loss_name:
-            return False
-        return given
+        """Whether the loss takes raw scores; None where the loss has no such setting."""
+        from_logits = _from_logits(self.loss)
+        return False if from_logits is None and "crossentropy" in self.loss_name else from_logits
 
     @property
     def link(self) -> str | None:
@@ -85,17 +83,17 @@ class Output:
         return self.many or (self.link == "sigmoid" and (self.units or 0) > 1)
 
     def findings(self) -> Iterator[Finding]:
-        """Say what fits and what doesn't: first the loss, then each metric."""
+        """Yield what fits and what doesn't: first for the loss, then for each metric."""
         yield from self._about_loss()
         for metric in self.metrics:
             yield from self._about_metric(metric)
 
     def _about_loss(self) -> Iterator[Finding]:
-        found = list(self._mismatches())
+        findings = list(self._mismatches())
         if self.activation is None:
-            text = f"{self.label} is of a class of your own: whether it is linear can't be seen from here."
-            found.append(Finding("output", "note", text))
-        elif self.activation == "linear" and not found:
+            text = f"{self.label} is of a custom class: the audit can't see whether it is linear."
+            findings.append(Finding("output", "note", text))
+        elif self.activation == "linear" and not findings:
             if self.loss is None:
                 text = "is linear: compile it with a loss that takes raw scores (from_logits=True)."
             elif "hinge" in self.loss_name:
@@ -103,93 +101,90 @@ class Output:
             elif self.takes_logits:
                 text = f"is linear and the loss {self.loss_name} takes raw scores (logits)."
             else:
-                text = f"is linear and the loss {self.loss_name} takes its numbers as they are."
-            found.append(Finding("output", "good", f"{self.label} {text}"))
-        yield from found
+                text = f"is linear and the loss {self.loss_name} takes its values unchanged."
+            findings.append(Finding("output", "good", f"{self.label} {text}"))
+        yield from findings
 
     def _mismatches(self) -> Iterator[Finding]:
-        """Look for a last layer and a loss, or a loss and targets, that don't fit each other."""
+        """Yield a finding for a last layer and a loss, or a loss and targets, that don't fit each other."""
         name, activation, at = self.loss_name, self.activation, self.label
         squashed = activation in _SQUASHING
         if activation == "softmax" and self.units == 1:
-            text = f"{at} is a softmax over one unit, which is always 1: take one linear unit and a binary loss."
+            text = f"{at} is a softmax over one unit, which is always 1: use one linear unit and a binary loss."
             yield Finding("output", "error", text)
         elif self.link == "softmax" and self.units == 1:
-            text = f"the loss {name} gets one score, and a softmax over one is always 1: take binary_crossentropy."
+            text = f"the loss {name} gets one score, and a softmax over one score is always 1: use binary_crossentropy."
             yield Finding("loss", "error", text)
         if self.link == "softmax" and self.many:
-            text = "rows hold several labels, and a softmax makes them share one sum of 1: take "
-            yield Finding("loss", "error", f"{text}BinaryCrossentropy(from_logits=True), one score a label.")
+            text = "rows have several labels, and with a softmax their probabilities must sum to 1: use "
+            yield Finding("loss", "error", f"{text}BinaryCrossentropy(from_logits=True), one score per label.")
         if name == "categorical_hinge":
-            text = (
-                "Keras's categorical_hinge counts the true class's own zero among the wrong classes: scores (-3, -5, "
-            )
-            text += "-5, -5) for label 0 cost 4 in place of 0. Take toolkit.losses.MulticlassHinge, with class ids."
+            text = "Keras's categorical_hinge counts the true class's zero among the wrong classes: scores (-3, -5, "
+            text += "-5, -5) for label 0 cost 4 instead of 0. Use toolkit.losses.MulticlassHinge, with class ids."
             yield Finding("loss", "error", text)
         if "hinge" in name and squashed:
-            text = f"{at} applies a {activation} and the loss {name} wants a margin, which numbers from 0 to 1 hardly "
-            yield Finding("output", "error", f"{text}reach: leave the activation out (activation=None).")
+            text = f"{at} applies a {activation} and the loss {name} needs a margin, which values from 0 to 1 hardly "
+            yield Finding("output", "error", f"{text}reach: remove the activation (activation=None).")
         elif self.takes_logits and "hinge" not in name and activation not in (None, "linear"):
-            acts = "acts twice unless Keras finds the scores behind it" if squashed else "limits the scores"
+            acts = "is applied twice unless Keras finds the scores behind it" if squashed else "limits the scores"
             text = f"{at} applies a {activation} and the loss takes raw scores (from_logits=True), so that the "
-            text += f"{activation} {acts}: leave the activation out (activation=None)."
+            text += f"{activation} {acts}: remove the activation (activation=None)."
             yield Finding("output", "error", text)
         elif self.takes_logits is False and squashed:
             text = f"{at} applies a {activation} and the loss takes its log, which saturates unless Keras finds the "
             text += "scores behind it"
-            text += ", and in 16 bits, as here, it can't: sure rows stop learning. " if self.half else ". "
+            text += ", which it can't in 16 bits, as here: confident rows stop learning. " if self.half else ". "
             yield Finding("loss", "warning", f"{text}Make the last layer linear and the loss from_logits=True.")
         elif self.takes_logits is False and activation is not None:
             text = (
                 f"{at} is {activation} and the loss {name} takes probabilities: it clips the scores to between 0 and "
             )
-            yield Finding("loss", "error", f"{text}1, and what is clipped learns nothing. Set from_logits=True.")
+            yield Finding("loss", "error", f"{text}1, and clipped scores learn nothing. Set from_logits=True.")
         elif name in ("mean_squared_error", "mean_absolute_error") and squashed:
-            text = (
-                f"{at} applies a {activation} under {name}, whose gradient vanishes where the model is surely wrong: "
-            )
-            yield Finding("loss", "warning", f"{text}take a linear layer and a cross-entropy with from_logits=True.")
+            text = f"{at} applies a {activation} under {name}, whose gradient vanishes where the model is "
+            text += "confidently wrong: use a linear layer and a cross-entropy with from_logits=True."
+            yield Finding("loss", "warning", text)
         elif name == "squared_sigmoid":
-            text = (
-                "the gradient of a squared sigmoid vanishes where the model is surely wrong: take a cross-entropy with "
-            )
-            yield Finding("loss", "warning", f"{text}from_logits=True.")
+            text = "the gradient of a squared sigmoid vanishes where the model is confidently wrong: use a "
+            yield Finding("loss", "warning", f"{text}cross-entropy with from_logits=True.")
         elif self.loss is None and squashed:
-            text = f"{at} applies a {activation}: leave it out, and take a loss of raw scores (from_logits=True)."
+            text = f"{at} applies a {activation}: remove it, and use a loss on raw scores (from_logits=True)."
             yield Finding("output", "warning", text)
 
     def _about_metric(self, metric: Any) -> Iterator[Finding]:
-        by_word = isinstance(metric, str)  # "accuracy", which Keras chooses by the shapes
+        by_word = isinstance(metric, str)  # "accuracy": Keras chooses the metric by the shapes
         name = "by_word" if by_word else snake_case(name_of(metric))
         spoken = f"the metric '{metric}'" if by_word else f"the metric {name_of(metric)}"
         raw = self.activation == "linear" and (self.link is not None or "hinge" in self.loss_name)
         largest = name in ("categorical_accuracy", "sparse_categorical_accuracy")
         largest = largest or (by_word and (self.units or 0) > 1)
         if largest and self.multilabel:
-            text = f"compares the largest of {self.units} scores (argmax), which says nothing where a row may have "
-            text += f"several labels: take {self._accuracy()}."
+            text = f"compares the largest of {self.units} scores (argmax), which says nothing where a row can have "
+            text += f"several labels: use {self._accuracy()}."
         elif name == "accuracy" and (raw or self.link is not None):
-            text = "counts outputs equal to the target to the last digit, which scores never are: take "
+            text = "counts outputs that equal the target to the last digit, which scores never do: use "
             text += f"{self._accuracy()}."
         elif name == "binary_accuracy" or (by_word and not largest):
             threshold = getattr(metric, "threshold", 0.5)
             if raw and threshold == 0.5:
-                text = f"has its threshold at 0.5, and raw scores (logits) are decided at 0: take {self._accuracy()}."
+                text = (
+                    f"has its threshold at 0.5, and the threshold of raw scores (logits) is 0: use {self._accuracy()}."
+                )
             elif self.activation == "sigmoid" and threshold <= 0:
-                text = f"has its threshold at {threshold:g}, and every probability lies above it: take 0.5."
+                text = f"has its threshold at {threshold:g}, and every probability is above it: use 0.5."
             else:
                 return
         elif raw and name_of(metric) in _THRESHOLDED and self._reads_probabilities(metric):
-            text = "has thresholds from 0 to 1, for probabilities, and gets raw scores (logits): compute it from "
+            text = "has thresholds from 0 to 1, for probabilities, but gets raw scores (logits): compute it from "
             text += "predictions, after the sigmoid."
         elif raw and _from_logits(metric) is False:
-            text = "takes raw scores (logits) for probabilities: give it from_logits=True."
+            text = "treats raw scores (logits) as probabilities: give it from_logits=True."
         else:
             return
         yield Finding("metric", "error", f"{spoken} {text}")
 
     def _reads_probabilities(self, metric: Any) -> bool:
-        # With several classes and no threshold these two take the largest score, which is right for scores too.
+        # Without a threshold these two use the largest score, which is right for raw scores too.
         if name_of(metric) in ("F1Score", "FBetaScore"):
             return getattr(metric, "threshold", None) is not None
         return True
@@ -203,9 +198,9 @@ class Output:
 
 
 def outputs_of(model: Any, y: Any, head: Head | None) -> Iterator[Output]:
-    """Take a model's outputs apart, each with its loss and metrics, whatever form they were given in.
+    """Yield each output of a model with its loss and metrics, whatever form they were compiled in.
 
-    A head brings its own, since a model saved by a run has no compile state.
+    The loss and metrics of `head` take precedence, since a model saved by a run has no compile state.
     """
     import keras
 
@@ -218,109 +213,109 @@ def outputs_of(model: Any, y: Any, head: Head | None) -> Iterator[Output]:
     if head is not None:
         losses, metrics = head.loss(), [head.keras_metrics()]
     many = y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1 and bool((np.sum(y, axis=1) != 1).any())
-    for place, (tensor, name) in enumerate(zip(tensors, names, strict=True)):
+    for index, (tensor, name) in enumerate(zip(tensors, names, strict=True)):
         units = None if tensor is None else tensor.shape[-1]
         activation, layer = _activation(tensor, model)
         policy = getattr(layer, "compute_dtype", None) or "float32"
-        given = _of_output(losses, place, name, len(tensors))
-        found = [m for group in metrics for m in _listed(_of_output(group, place, name, len(tensors)))]
+        loss = _of_output(losses, index, name, len(tensors))
+        of_output = [m for group in metrics for m in _listed(_of_output(group, index, name, len(tensors)))]
         yield Output(
             label="the last layer" if len(tensors) == 1 else f"the output '{name}'",
             activation=activation,
             units=units,
             half=policy in ("float16", "bfloat16"),
-            loss=_loss(given, units, y),
-            metrics=[_metric(m) for m in found if m is not None],
+            loss=_loss(loss, units, y),
+            metrics=[_metric(m) for m in of_output if m is not None],
             many=many,
         )
 
 
-def _of_output(given: Any, place: int, name: str, outputs: int) -> Any:
+def _of_output(argument: Any, index: int, name: str, outputs: int) -> Any:
     """Return the part of a compile argument that belongs to one output."""
-    if isinstance(given, Mapping) and "class_name" not in given:
-        return given.get(name)
-    if isinstance(given, list | tuple) and outputs > 1:
-        return given[place] if len(given) == outputs else list(given)
-    return given
+    if isinstance(argument, Mapping) and "class_name" not in argument:
+        return argument.get(name)
+    if isinstance(argument, list | tuple) and outputs > 1:
+        return argument[index] if len(argument) == outputs else list(argument)
+    return argument
 
 
-def _listed(given: Any) -> list[Any]:
-    if given is None:
+def _listed(metrics: Any) -> list[Any]:
+    if metrics is None:
         return []
-    return [part for g in given for part in _listed(g)] if isinstance(given, list | tuple) else [given]
+    return [m for part in metrics for m in _listed(part)] if isinstance(metrics, list | tuple) else [metrics]
 
 
-def _loss(given: Any, units: int | None, y: Any) -> Any:
-    """Return a loss as an object or function, from a word, a configuration, a class, a list of one, or itself."""
+def _loss(loss: Any, units: int | None, y: Any) -> Any:
+    """Return a loss as an object or function, from a name, a configuration, a class or a list of one."""
     import keras
 
-    if isinstance(given, list | tuple):
-        return _loss(given[0], units, y) if len(given) == 1 else None
-    if isinstance(given, str) and given.lower() in ("crossentropy", "ce"):
+    if isinstance(loss, list | tuple):
+        return _loss(loss[0], units, y) if len(loss) == 1 else None
+    if isinstance(loss, str) and loss.lower() in ("crossentropy", "ce"):
         sparse = y is None or np.ndim(y) == 1 or np.shape(y)[-1] == 1
-        given = "binary_crossentropy" if units == 1 else f"{'sparse_' if sparse else ''}categorical_crossentropy"
-    return keras.losses.get(given)
+        loss = "binary_crossentropy" if units == 1 else f"{'sparse_' if sparse else ''}categorical_crossentropy"
+    return keras.losses.get(loss)
 
 
-def _metric(given: Any) -> Any:
-    """Return a metric as an object or function; "accuracy" stays a word, since Keras chooses it by the shapes."""
+def _metric(metric: Any) -> Any:
+    """Return a metric as an object or function; "accuracy" stays a name, since Keras chooses it by the shapes."""
     import keras
 
-    if isinstance(given, str) and given.lower() in ("accuracy", "acc"):
-        return given
-    return keras.metrics.get("binary_crossentropy" if given in ("crossentropy", "ce") else given)
+    if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
+        return metric
+    return keras.metrics.get("binary_crossentropy" if metric in ("crossentropy", "ce") else metric)
 
 
-def name_of(given: Any) -> str:
-    """Return the name of what a loss or metric computes, behind wrappers and partial functions."""
+def name_of(function: Any) -> str:
+    """Return the name of a loss or metric, seen through wrappers and partial functions."""
     while True:
-        if isinstance(given, str):
-            return given
-        inner = getattr(given, "func", None)  # functools.partial
-        if inner is None and type(given).__name__ in ("LossFunctionWrapper", "MeanMetricWrapper"):
-            inner = getattr(given, "fn", None) or getattr(given, "_fn", None)
+        if isinstance(function, str):
+            return function
+        inner = getattr(function, "func", None)  # functools.partial
+        if inner is None and type(function).__name__ in ("LossFunctionWrapper", "MeanMetricWrapper"):
+            inner = getattr(function, "fn", None) or getattr(function, "_fn", None)
         if inner is None:
-            return given.__name__ if hasattr(given, "__name__") else type(given).__name__
-        given = inner
+            return function.__name__ if hasattr(function, "__name__") else type(function).__name__
+        function = inner
 
 
-def _from_logits(given: Any) -> bool | None:
-    """Return what a loss or metric was told about logits, or None where it has no such setting."""
-    for holder in (getattr(given, "keywords", None), getattr(given, "_fn_kwargs", None)):
+def _from_logits(function: Any) -> bool | None:
+    """Return a loss's or metric's setting `from_logits`, or None where it has none."""
+    for holder in (getattr(function, "keywords", None), getattr(function, "_fn_kwargs", None)):
         if isinstance(holder, dict) and "from_logits" in holder:
             return bool(holder["from_logits"])
     for attribute in ("from_logits", "_from_logits"):
-        if isinstance(getattr(given, attribute, None), bool):
-            return bool(getattr(given, attribute))
+        if isinstance(getattr(function, attribute, None), bool):
+            return bool(getattr(function, attribute))
     return None
 
 
 def snake_case(name: str) -> str:
-    """Return a class's name in the way of functions, such as ``binary_crossentropy``."""
+    """Return a class name in snake case, such as ``binary_crossentropy``."""
     return "".join(
         f"_{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name)
     )
 
 
 def _activation(tensor: Any, model: Any) -> tuple[str | None, Any]:
-    """Return the name of the last function that acts on an output, None where it can't be told, and its layer."""
-    if tensor is None:  # a subclassed model: its last layer is a guess, and an unnamed one is none
+    """Return the name of the last activation before an output (None where it is unknown), and its layer."""
+    if tensor is None:  # a subclassed model: its last layer is the best guess
         layers = list(getattr(model, "layers", []))
-        return (_own_activation(layers[-1])[0], layers[-1]) if layers else (None, None)
+        return (_layer_activation(layers[-1])[0], layers[-1]) if layers else (None, None)
     while True:
         operation = tensor._keras_history.operation
         if getattr(operation, "outputs", None) and hasattr(operation, "layers"):  # a model within the model
             tensor = operation.outputs[tensor._keras_history.tensor_index]
             continue
-        name, passes = _own_activation(operation)
+        name, passes = _layer_activation(operation)
         before = getattr(operation, "input", None) if passes else None
         if before is None or isinstance(before, list | tuple | dict):
             return name, operation
         tensor = before
 
 
-def _own_activation(operation: Any) -> tuple[str | None, bool]:
-    """Return the activation of a layer or operation, and whether it passes on what came before it unchanged."""
+def _layer_activation(operation: Any) -> tuple[str | None, bool]:
+    """Return the activation of a layer or operation, and whether the layer passes its input on unchanged."""
     kind = type(operation).__name__
     if kind in _PASSES_ON:
         return "linear", True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientCheck", "gradient_check", "targets_for"]
 
-# A gradient entry below this share of the largest is compared on that share: beneath it finite differences are noise.
+# Errors are relative to at least this share of the largest entry: below it, finite differences are mostly rounding.
 _FLOOR = 1e-3
 _STEPS = (1e-5, 1e-6, 1e-7)
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -30,11 +30,11 @@ class GradientCheck:
     """Automatic differentiation beside finite differences.
 
     Attributes:
-        table: A row an entry: ``weight`` (its variable), ``entry`` (its place in it, flattened), ``automatic``,
-            ``numerical`` (central difference), ``relative_error``, and ``kink`` where the entry was set aside: the
-            loss has a corner within reach of the smallest step, and so no derivative there.
-        worst: The largest relative error of the entries not set aside; NaN where all were.
-        kinks: How many entries were set aside.
+        table: One row per entry: ``weight`` (its variable), ``entry`` (its index in the flattened variable),
+            ``automatic``, ``numerical`` (central difference), ``relative_error`` and ``kink``: whether the loss has a
+            corner within the smallest step, hence no derivative there.
+        worst: The largest relative error of the entries without a kink; NaN where there are none.
+        kinks: Number of entries with a kink.
     """
 
     table: pd.DataFrame
@@ -47,24 +47,24 @@ def gradient_check(
 ) -> GradientCheck:
     """Compare the gradient that training follows with finite differences of the loss, both in float64.
 
-    A copy of the model is rebuilt in float64, where a step of 1e-5 leaves ten digits; the model itself is untouched.
-    What is differentiated is the mean loss of the rows plus the model's weight penalties, with dropout off. Each entry
-    takes four passes over the rows or more, so give it a few dozen rows.
+    The model is copied in float64, where a step of 1e-5 leaves ten digits; the model itself is not changed. The
+    objective is the mean loss of the rows plus the model's weight penalties, without dropout. Each entry takes at least
+    four passes over the rows: a few dozen rows are enough.
 
     Args:
         model: A built Keras model with a linear output, which can be rebuilt from its configuration.
         head: What its scores mean.
         x: Inputs, shape (n, ...).
         y: Encoded targets of the head, first axis n.
-        entries: How many weights to check, drawn evenly from all the variables; all of them where there are fewer.
-        seed: Seed of the draw.
+        entries: Number of weights to check, drawn at random from all variables.
+        seed: Seed of that draw.
 
     Returns:
-        The check. An error is relative to the larger of the two derivatives, or to a thousandth of the largest
-        derivative of all where that is more.
+        The check. Each error is relative to the larger of the two derivatives, or to a thousandth of the largest
+        derivative of all entries where that is larger.
 
     Raises:
-        DataError: The rows don't fit each other, or `entries` is not above 0.
+        DataError: `x` and `y` differ in length or are empty, or `entries` is below 1.
 
     Example:
         >>> from toolkit.builders import mlp
@@ -109,19 +109,17 @@ def gradient_check(
         for v, g in zip(variables, gradients, strict=True)
     ]
 
-    places = [(i, j) for i, v in enumerate(variables) for j in range(int(np.prod(v.shape)))]
-    chosen = np.random.default_rng(seed).permutation(len(places))[:entries]
-    slopes = [
-        _Slope(variables[i], j, lambda: float(objective()), float(value))
-        for i, j in (places[k] for k in sorted(chosen))
-    ]
+    # All weights are numbered through: (variable, index in the flattened variable).
+    pairs = [(i, j) for i, v in enumerate(variables) for j in range(int(np.prod(v.shape)))]
+    checked = [pairs[k] for k in sorted(np.random.default_rng(seed).permutation(len(pairs))[:entries])]
+    slopes = [_Slope(variables[i], j, lambda: float(objective()), float(value)) for i, j in checked]
     scale = max((abs(slope.central) for slope in slopes), default=0.0)
     rows = []
-    for slope, (i, j) in zip(slopes, (places[k] for k in sorted(chosen)), strict=True):
+    for slope, (i, j) in zip(slopes, checked, strict=True):
         kink = not slope.settle(1e-8 * scale)
-        mine, theirs = float(automatic[i].ravel()[j]), slope.central
-        error = abs(mine - theirs) / max(abs(mine), abs(theirs), _FLOOR * scale, 1e-12)
-        rows.append((model.trainable_variables[i].path, j, mine, theirs, error, kink))
+        exact, numerical = float(automatic[i].ravel()[j]), slope.central
+        error = abs(exact - numerical) / max(abs(exact), abs(numerical), _FLOOR * scale, 1e-12)
+        rows.append((model.trainable_variables[i].path, j, exact, numerical, error, kink))
     table = pd.DataFrame(rows, columns=["weight", "entry", "automatic", "numerical", "relative_error", "kink"])
     smooth = table.loc[~table["kink"], "relative_error"]
     return GradientCheck(table, float(smooth.max()) if len(smooth) else math.nan, int(table["kink"].sum()))
@@ -130,19 +128,19 @@ def gradient_check(
 class _Slope:
     """The central difference of an objective along one entry of a variable, and whether a kink lies within the step."""
 
-    def __init__(self, variable: Any, entry: int, objective: Callable[[], float], here: float) -> None:
-        self._variable, self._entry, self._objective, self._here = variable, entry, objective, here
+    def __init__(self, variable: Any, entry: int, objective: Callable[[], float], value: float) -> None:
+        self._variable, self._entry, self._objective, self._value = variable, entry, objective, value
         self._values = variable.numpy()
         self._measure(_STEPS[0])
 
     def settle(self, tolerance: float) -> bool:
-        """Shorten the step until two of them agree, on either side and in the middle; tell whether they ever do."""
+        """Shorten the step until the slopes of a step and of its half agree; return whether they do."""
         for step in _STEPS:
             if step != self.step:
                 self._measure(step)
-            # Curvature cancels in both; what is left besides rounding is a corner. A corner at the weight itself shows
-            # in the one-sided slopes alone, since their mean is the same for every step.
-            if self._spread <= tolerance + 64 * _EPSILON * max(1.0, abs(self._here)) / step:
+            # Curvature cancels in both differences, so what remains besides rounding is a corner. A corner exactly at
+            # the weight shows in the one-sided slopes only: their mean is the same for every step.
+            if self._spread <= tolerance + 64 * _EPSILON * max(1.0, abs(self._value)) / step:
                 return True
         return False
 
@@ -156,20 +154,21 @@ class _Slope:
         self.step = step
 
     def _sides(self, step: float) -> tuple[float, float]:
-        """Return the slopes towards the right and from the left."""
-        found = []
+        """Return the one-sided slopes to the right and to the left."""
+        slopes = []
         for signed in (step, -step):
-            moved = self._values.copy()
-            moved.ravel()[self._entry] += signed
-            self._variable.assign(moved)
-            taken = float(moved.ravel()[self._entry] - self._values.ravel()[self._entry])
-            found.append((self._objective() - self._here) / taken)
+            shifted = self._values.copy()
+            shifted.ravel()[self._entry] += signed
+            self._variable.assign(shifted)
+            # The step as it was rounded, not as it was asked for.
+            distance = float(shifted.ravel()[self._entry] - self._values.ravel()[self._entry])
+            slopes.append((self._objective() - self._value) / distance)
         self._variable.assign(self._values)
-        return found[0], found[1]
+        return slopes[0], slopes[1]
 
 
 def _in_float64(model: keras.Model) -> keras.Model:
-    """Return the model rebuilt in float64 with the same weights; Keras's ``floatx`` is float64 while it is built."""
+    """Return a copy of the model in float64; the caller has set Keras's ``floatx`` to float64."""
 
     def widened(config: Any) -> Any:
         if isinstance(config, dict):
@@ -189,7 +188,7 @@ def _in_float64(model: keras.Model) -> keras.Model:
 
 
 def targets_for(y: Any, units: int) -> NDArray[Any]:
-    """Return targets in the shape that the loss of so many scores takes: ids (n,), or (n, units)."""
+    """Return targets in the shape that a loss on `units` scores takes: class ids (n,), or (n, units)."""
     y = np.asarray(y)
     y = y[:, None] if y.ndim == 1 and units == 1 else y
     return y.astype(np.float64) if y.ndim == 2 and y.shape[1] == units else y

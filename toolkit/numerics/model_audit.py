@@ -100,7 +100,7 @@ def audit(subject: Run | keras.Model, x: Any = None, y: NDArray[Any] | None = No
         >>> model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True))
         >>> print(audit(model).findings[0])
         error: the last layer applies a sigmoid and the loss takes raw scores (from_logits=True), so that the sigmoid
-        acts twice unless Keras finds the scores behind it: leave the activation out (activation=None).
+        is applied twice unless Keras finds the scores behind it: remove the activation (activation=None).
 
     References:
         Shin, Machine Learning 07, HBNU (numerically accurate logits).
