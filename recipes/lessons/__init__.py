@@ -96,7 +96,7 @@ def again(name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         options: The arguments that differ from their defaults.
 
     Returns:
-        Both texts. Empty if the call can't be written down: the data was a DataFrame or an array.
+        Both texts. Empty if the command line can't make the call: its data is a DataFrame or an array, say.
 
     Example:
         >>> again("descent", {"seed": 7})

@@ -78,8 +78,8 @@ def show(
         name="capacity",
         title="How large a network",
         summary="A network with too few neurons can't follow the data (underfitting); one with too many also follows "
-        f"the noise (overfitting). Of widths from {WIDTHS[0]} to {WIDTHS[-1]} on {number(first)} rows, "
-        f"{_best_width(by_width, rows)}.",
+        f"the noise (overfitting). Of networks with {WIDTHS[0]} to {WIDTHS[-1]} neurons, trained on {number(first)} "
+        f"rows, {_best_width(by_width, rows)}.",
         pictures=(
             _counts_picture(),
             _waves_picture(_fit_wave(curve_epochs), curve_epochs),
@@ -115,11 +115,14 @@ def _best_width(by_width: pd.DataFrame, rows: Rows) -> str:
     """Describe which width has the lowest validation error, and how the largest one compares."""
     as_text = partial(error_text, rows.head)
     best, largest = int(by_width["validation error"].idxmin()), WIDTHS[-1]
-    text = f"{best} has the lowest validation error, {as_text(by_width['validation error'][best])}"
+    text = f"the one with {best} has the lowest validation error, {as_text(by_width['validation error'][best])}"
     if best == largest:
         return text
     train, validation = by_width.loc[largest, ["training error", "validation error"]]
-    return f"{text}; {largest} has {as_text(train)} on its training rows and {as_text(validation)} on validation rows"
+    return (
+        f"{text}; the one with {largest} has an error of {as_text(train)} on its training rows and "
+        f"{as_text(validation)} on validation rows"
+    )
 
 
 def count(sizes: Sequence[int]) -> pd.DataFrame:
@@ -203,7 +206,8 @@ def _fit_wave(epochs: int) -> _Waves:
         name: (x.astype(np.float32)[:, None], rng.normal(np.sin(4 * x), NOISE).astype(np.float32)[:, None])
         for name, x in positions.items()
     }
-    # Spread biases let each neuron bend at a different position.
+    # A ReLU neuron bends at -b / w: spread biases put the bends at different positions, and inputs from -6 to 6 cover
+    # most of them.
     networks = [Network((width,), 0.03, bias_spread=3.0) for width in CURVE_WIDTHS]
     head = get_head("regression", "squared")
     sweep = Sweep(networks, head, (POINTS, 1, 1), epochs=epochs, batch_size=POINTS)

@@ -159,6 +159,8 @@ def explained(setting: pd.Series, error: pd.Series) -> float:
     groups = [group for _, group in error.groupby(_thirds(setting))]
     total = float(np.square(error - error.mean()).sum())
     within = sum(float(np.square(group - group.mean()).sum()) for group in groups)
+    # With k groups of n errors in all: omega² = (between - (k - 1) noise) / (total + noise), where the sums of squares
+    # add up, total = between + within, and noise = within / (n - k) is the variance inside the groups.
     between, noise = total - within, within / max(1, len(error) - len(groups))
     return max(0.0, (between - (len(groups) - 1) * noise) / (total + noise)) if total else 0.0
 

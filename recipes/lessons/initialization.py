@@ -111,7 +111,7 @@ def _train(
     worker = Worker(joined, get_head("multiclass", "softmax").loss(), optimizer, 32)
     worker.start(joined)
     rows = [tf.constant(x), tf.constant(y), None]
-    losses = [worker.validate(rows)[0]]
+    losses = [worker.validate(rows)[0]]  # `validate` returns losses (networks,) and scores (networks, n, classes)
     for epoch in range(1, epochs + 1):
         worker.train(rows, np.random.default_rng((seed, epoch)).permutation(len(x)).astype(np.int32))
         losses.append(worker.validate(rows)[0])
@@ -242,6 +242,8 @@ def train_xor(hidden: int, seed: int) -> tuple[Floats, Floats]:
     w, v = rng.normal(size=(XOR_STARTS, 2, hidden)), rng.normal(size=(XOR_STARTS, hidden, 1))
     b, c = np.zeros((XOR_STARTS, 1, hidden)), np.zeros((XOR_STARTS, 1, 1))
     margin = np.zeros((XOR_STARTS, 4))
+    # Matrix products run over the last two axes, so one line trains all starts: w is (starts, 2, hidden), v is
+    # (starts, hidden, 1), and the biases b (starts, 1, hidden) and c (starts, 1, 1) are added to every point.
     for _ in range(XOR_STEPS):
         h = np.tanh(x @ w + b)  # (starts, 4, hidden)
         margin = (h @ v + c)[..., 0] * y  # (starts, 4)

@@ -186,6 +186,7 @@ def _picture_view(picture: Picture) -> dict[str, Any]:
 
 def _table_view(table: pd.DataFrame, digits: int) -> dict[str, Any]:
     """Return a table as text: of a long one evenly spaced rows, with a note of what is left out."""
+    # 0, 1, 2, ... says nothing to a reader; any other index becomes the first columns.
     is_counter = isinstance(table.index, pd.RangeIndex) and table.index.name is None
     index_names = [name or "" for name in table.index.names]
     frame = table if is_counter else table.reset_index(names=index_names, allow_duplicates=True)

@@ -78,6 +78,7 @@ def page(recordings: Sequence[Recording]) -> str:
         recordings: The trainings to choose from. Their networks have the same hidden layers.
     """
     script = resources.files("toolkit.report").joinpath("templates/playground.js").read_text(encoding="utf-8")
+    # The policy names the script by its digest: any other script, such as one in a column's name, does not run.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     data = json.dumps([_as_json(recording) for recording in recordings], allow_nan=False, separators=(",", ":"))
     return fill(

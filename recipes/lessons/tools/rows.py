@@ -102,7 +102,7 @@ def load(
         ...     (np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="multiclass", seed=0, train_rows=9
         ... )
         >>> rows.x["train"].shape, rows.description
-        ((9, 1), 'arrays, 80 rows, of which 9 drawn at random for training; seed 0')
+        ((9, 1), 'arrays, 80 rows; 9 training rows drawn at random; seed 0')
     """
     if task not in tasks:
         raise DataError(f"task={task!r}: this lesson is for {', '.join(tasks)}.{nearest(task, tasks)}")
@@ -112,10 +112,11 @@ def load(
     dataset = prepare(data, target=target, task=task, seed=seed).encode(encoding={"scaling": "standard"})
     rng = np.random.default_rng((seed, 0))
     limits = {"train": train_rows, "validation": VALIDATION_ROWS, "test": TEST_ROWS}
+    # The first of a random order are a sample; sorted, they keep the order of the table.
     positions = {part: np.sort(rng.permutation(dataset.parts[part])[:limit]) for part, limit in limits.items()}
     name = description or f"{dataset.name}, {number(dataset.rows)} rows"
     if len(positions["train"]) < len(dataset.parts["train"]):
-        name += f", of which {number(len(positions['train']))} drawn at random for training"
+        name += f"; {number(len(positions['train']))} training rows drawn at random"
     encoder = cast(Encoder, dataset.encoder)  # `prepare` refuses images
     return Rows(
         dataset,

@@ -177,8 +177,8 @@ def _joined(
         second bias       (m, b)            axis 0
     """
     widest = tuple(max(widths) for widths in zip(*(network.hidden for network in networks), strict=True))
-    wide = mlp(inputs, units, hidden=widest)
-    joined = join([wide] * len(networks))
+    template = mlp(inputs, units, hidden=widest)
+    joined = join([template] * len(networks))
     weights = list(zip(joined.weights, member_axes(joined), strict=True))
     starts = {(network.hidden, network.bias_spread, network.seed) for network in networks}
     initial = {
@@ -186,17 +186,17 @@ def _joined(
         for hidden, spread, seed in starts
     }
     per_network = [initial[network.hidden, network.bias_spread, network.seed] for network in networks]
-    for (variable, axis), wide_weight, *narrow in zip(weights, wide.get_weights(), *per_network, strict=True):
-        shape = wide_weight.shape
-        variable.assign(np.stack([_padded(weight, shape) for weight in narrow], axis=axis))
-        present = np.stack([_padded(np.ones_like(weight), shape) for weight in narrow], axis=axis)
+    for (variable, axis), weight, *narrow in zip(weights, template.get_weights(), *per_network, strict=True):
+        shape = weight.shape
+        variable.assign(np.stack([_padded(values, shape) for values in narrow], axis=axis))
+        present = np.stack([_padded(np.ones_like(values), shape) for values in narrow], axis=axis)
         _constrain(variable, axis, present, networks)
     return joined, weights
 
 
 def _padded(weight: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Return a weight with zeros added at the end of each axis."""
-    return np.pad(weight, [(0, wide - narrow) for narrow, wide in zip(weight.shape, shape, strict=True)])
+    return np.pad(weight, [(0, size - current) for current, size in zip(weight.shape, shape, strict=True)])
 
 
 def _per_network(values: Sequence[float], axis: int, dimensions: int) -> NDArray[np.float32]:

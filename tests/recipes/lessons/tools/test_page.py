@@ -14,6 +14,7 @@ import pytest
 
 from recipes import cli, lessons
 from recipes.drawing import panels
+from recipes.lessons.tools.catalog import FORMER_NAMES
 from recipes.lessons.tools.page import (
     DECKS,
     Lesson,
@@ -118,6 +119,12 @@ def test_every_lesson_takes_a_table_where_the_list_says_so(name):
     parameters = inspect.signature(importlib.import_module(f"recipes.lessons.{name}").show).parameters
     about_data = {"data", "target", "task", "seed"}
     assert about_data <= set(parameters) if name in lessons.ON_YOUR_DATA else "data" not in parameters
+
+
+def test_the_british_name_of_a_lesson_still_works(capsys, tmp_path):
+    assert _run(capsys, "initialisation", "--seed", "0", "--reports", tmp_path)[0] == 0
+    assert "Where weights start" in next(tmp_path.glob("*.html")).read_text()
+    assert set(FORMER_NAMES.values()) <= lessons.LESSONS.keys()
 
 
 def test_a_page_shows_how_to_run_its_lesson_on_your_table(tmp_path):

@@ -27,7 +27,7 @@ def table(rows: int) -> pd.DataFrame:
 def test_a_lesson_samples_the_training_rows_it_needs_and_the_description_says_so():
     rows = load(table(200), target="price", task="regression", seed=0, train_rows=50)
     assert rows.x["train"].shape == (50, 3)
-    assert rows.description == "DataFrame, 200 rows, of which 50 drawn at random for training; seed 0"
+    assert rows.description == "DataFrame, 200 rows; 50 training rows drawn at random; seed 0"
     assert set(rows.positions["train"]) < set(rows.dataset.parts["train"])
     assert rows.positions["test"].tolist() == rows.dataset.parts["test"].tolist()
     again = load(table(200), target="price", task="regression", seed=0, train_rows=50)
