@@ -1,4 +1,4 @@
-"""Three ways to look for weights: random search, random local search, and following the gradient."""
+"""Three ways to search for weights: random search, random local search, and gradient descent."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, load
 from toolkit.common.formatting import number, percent
 
-__all__ = ["GRADIENT", "STRATEGIES", "Problem", "search", "show"]
+__all__ = ["GRADIENT", "STRATEGIES", "Problem", "Search", "search", "show"]
 
 EVALUATIONS = 3_000
-GRADIENT = 3  # evaluations that a gradient counts as: one way forward, and about two back
+GRADIENT = 3  # evaluations that a gradient counts as: one forward pass, and a backward pass that costs about two
 SEEDS = 3
 STRATEGIES = ("random search", "random local search", "gradient descent")
-SPREADS = (0.001, 1.0)  # of the random weights and changes: log-uniform between, so that none is tuned
+SPREADS = (0.001, 1.0)  # of the random weights and changes: log-uniform in between, so that no strategy is tuned
 DIRECTIONS = 4_000
 
 Floats = NDArray[np.float64]
@@ -31,12 +31,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Problem:
-    """A linear model's loss as a function of its weights, in float64.
+    """The loss of a linear model as a function of its weights, in float64.
 
     Attributes:
         x: Inputs and a column of ones, shape (rows, columns + 1).
-        y: One-hot classes, or standardised numbers, shape (rows, units).
-        classes: Whether the scores are of classes: cross-entropy, otherwise half the squared error.
+        y: One-hot classes, or standardized numbers, shape (rows, units).
+        classes: True for cross-entropy of class scores; False for half the squared error.
     """
 
     x: Floats
@@ -45,7 +45,7 @@ class Problem:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Shape of the weights."""
+        """Shape of the weights: (columns + 1, units)."""
         return self.x.shape[1], self.y.shape[1]
 
     def loss(self, w: Floats) -> float:
@@ -53,34 +53,42 @@ class Problem:
         scores = self.x @ w
         if not self.classes:
             return float(np.square(scores - self.y).sum(axis=1).mean() / 2)
-        return float((_log_sum(scores)[:, 0] - (scores * self.y).sum(axis=1)).mean())
+        return float((_log_sum_exp(scores)[:, 0] - (scores * self.y).sum(axis=1)).mean())
 
     def gradient(self, w: Floats) -> tuple[float, Floats]:
-        """Return the mean loss and its derivatives by each weight."""
+        """Return the mean loss and its derivative by each weight."""
         scores = self.x @ w
         if not self.classes:
-            miss = scores - self.y
-            return float(np.square(miss).sum(axis=1).mean() / 2), self.x.T @ miss / len(self.x)
-        total = _log_sum(scores)
-        loss = float((total[:, 0] - (scores * self.y).sum(axis=1)).mean())
-        return loss, self.x.T @ (np.exp(scores - total) - self.y) / len(self.x)
+            residual = scores - self.y
+            return float(np.square(residual).sum(axis=1).mean() / 2), self.x.T @ residual / len(self.x)
+        log_sum = _log_sum_exp(scores)
+        loss = float((log_sum[:, 0] - (scores * self.y).sum(axis=1)).mean())
+        # exp(scores - log_sum) are the probabilities, (rows, units).
+        return loss, self.x.T @ (np.exp(scores - log_sum) - self.y) / len(self.x)
 
     @property
     def rate(self) -> float:
-        """One over the greatest curvature that the loss can have: a step of it never climbs."""
+        """The inverse of the largest curvature that the loss can have: a step at this rate never raises the loss."""
         largest = float(np.linalg.eigvalsh(self.x.T @ self.x / len(self.x))[-1])
         return 1 / (largest / 2 if self.classes else largest)
 
 
-def _log_sum(scores: Floats) -> Floats:
-    """Return log(sum(exp(scores))) of each row, in a third of the time that SciPy's takes on so few scores."""
+def _log_sum_exp(scores: Floats) -> Floats:
+    """Return log(sum(exp(scores))) of each row, three times as fast as SciPy's on so few scores: (n, k) -> (n, 1)."""
     top = scores.max(axis=1, keepdims=True)
     return top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What one search has found: after so many evaluations and seconds, the best loss; and the weights of it."""
+class Search:
+    """The course of one search.
+
+    Attributes:
+        evaluations: Evaluations of the loss until each step, shape (steps + 1,).
+        seconds: Seconds until each step.
+        best: The lowest loss until each step.
+        weights: The weights with the lowest loss, shape (columns + 1, units).
+    """
 
     evaluations: NDArray[np.int64]
     seconds: Floats
@@ -88,52 +96,46 @@ class _Found:
     weights: Floats
 
 
-def search(problem: Problem, strategy: str, evaluations: int, seed: int) -> _Found:
-    """Look for weights of a low loss.
-
-    All start from the same small random weights of a seed.
+def search(problem: Problem, strategy: str, evaluations: int, seed: int) -> Search:
+    """Search for weights of a low loss; with the same seed all strategies start from the same small random weights.
 
     Args:
         problem: The loss.
         strategy: One of `STRATEGIES`.
-        evaluations: How many losses may be evaluated; a gradient counts as `GRADIENT`.
-        seed: Seed of everything random.
-
-    Returns:
-        The best loss after each try, with the evaluations and the seconds until then, and the weights found.
+        evaluations: Largest number of evaluations of the loss; a gradient counts as `GRADIENT`.
+        seed: Seed of the weights and of all random steps.
     """
     rng = np.random.default_rng(seed)
     low, high = np.log(SPREADS)
     weights = SPREADS[0] * rng.normal(size=problem.shape)
-    least, step, rate = problem.loss(weights), 1, problem.rate
-    problem.gradient(weights)  # what is computed for the first time takes longer
-    used, seconds, best = [1], [0.0], [least]
-    if strategy == "gradient descent":
-        step = GRADIENT
-        used[0] = 0
-    passed, present = 0.0, weights
-    for count in range(used[0] + step, evaluations + 1, step):
-        if strategy == "gradient descent":
+    lowest, rate, descend = problem.loss(weights), problem.rate, strategy == "gradient descent"
+    problem.gradient(weights)  # the first call is slower, and would be timed
+    count = 0 if descend else 1  # gradient descent evaluates the start again, in its first gradient
+    used, seconds, best = [count], [0.0], [lowest]
+    elapsed, current = 0.0, weights
+    step = GRADIENT if descend else 1
+    for total in range(count + step, evaluations + 1, step):
+        if descend:
             started = time.perf_counter()
-            loss, slope = problem.gradient(present)
-            passed += time.perf_counter() - started
-            tried, present = present, present - rate * slope
+            loss, slope = problem.gradient(current)
+            elapsed += time.perf_counter() - started
+            candidate, current = current, current - rate * slope
         else:
             change = np.exp(rng.uniform(low, high)) * rng.normal(size=problem.shape)
-            tried = weights + change if strategy == "random local search" else change
+            candidate = weights + change if strategy == "random local search" else change
             started = time.perf_counter()
-            loss = problem.loss(tried)
-            passed += time.perf_counter() - started
-        if loss < least:
-            least, weights = loss, tried
-        used.append(count)
-        seconds.append(passed)
-        best.append(least)
-    return _Found(np.array(used), np.array(seconds), np.array(best), weights)
+            loss = problem.loss(candidate)
+            elapsed += time.perf_counter() - started
+        if loss < lowest:
+            lowest, weights = loss, candidate
+        used.append(total)
+        seconds.append(elapsed)
+        best.append(lowest)
+    return Search(np.array(used), np.array(seconds), np.array(best), weights)
 
 
 def show(data: Any = None, *, target: str | None = None, task: str = "multiclass", seed: int = 0) -> Lesson:
-    """Run the lesson: one linear model, one loss, three ways to look for its weights, on equal terms.
+    """Run the lesson: search for the weights of one linear model in three ways, with the same number of evaluations.
 
     Args:
         data: A path, a DataFrame, or an (X, y) pair; None takes scikit-learn's pictures of digits.
@@ -142,37 +144,36 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
         seed: Seed of the split and of the searches.
 
     Returns:
-        The lesson. All but its seconds is the same for the same seed.
+        The lesson. With the same seed it is the same, apart from the seconds.
 
     Raises:
-        DataError: The data or the task is not what it should be.
+        DataError: The lesson can't use the data or the task.
     """
     rows = _rows(data, target, task, seed)
     problem = _problem(rows, "train")
-    found = {
-        strategy: [search(problem, strategy, EVALUATIONS, seed + more) for more in range(SEEDS)]
+    searches = {
+        strategy: [search(problem, strategy, EVALUATIONS, seed + start) for start in range(SEEDS)]
         for strategy in STRATEGIES
     }
-    table = _table(rows, problem, found)
-    directions = _directions(problem, seed)
-    weights, sideways = (
-        directions.table.loc[0, ["weights", "typical cosine"]] if directions.table is not None else (0, 0)
-    )
-    start = found[STRATEGIES[0]][0].best[0]
-    reached = [f"{number(value, 3)} by {strategy}" for strategy, value in table["training loss"].items()]
+    table = _table(rows, problem, searches)
+    slope = problem.gradient(np.zeros(problem.shape))[1]
+    cosines = _cosines(slope, seed)
+    start = searches[STRATEGIES[0]][0].best[0]
+    losses = [f"{number(loss, 3)} ({strategy})" for strategy, loss in table["training loss"].items()]
     return Lesson(
         name="search",
         title="Searching for weights",
-        summary=f"After {number(EVALUATIONS)} evaluations the loss has come from {number(start, 3)} to "
-        f"{', '.join(reached[:-1])} and {reached[-1]}. A random step in {number(weights)} weights typically goes "
-        f"{percent(sideways)} of its length up or down the slope; the gradient goes straight down.",
+        summary=f"In {number(EVALUATIONS)} evaluations the loss falls from {number(start, 3)} to "
+        f"{', '.join(losses[:-1])} and {losses[-1]}. A random step in {number(slope.size)} weights typically goes only "
+        f"{percent(float(np.abs(cosines).mean()))} of its length up or down the slope; a step along the gradient goes "
+        "straight down.",
         pictures=(
-            _same_evaluations(found),
-            _same_seconds(found),
-            directions,
+            _same_evaluations(searches),
+            _same_seconds(searches),
+            _directions(slope.size, cosines),
             Picture(
-                "What was found",
-                "Means over the searches, after the same number of evaluations; the test rows were looked at once.",
+                "The result of each search",
+                "Means over the searches, after the same number of evaluations. The test rows are used here only.",
                 table=table,
             ),
         ),
@@ -182,14 +183,14 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
 
 
 def _rows(data: Any, target: str | None, task: str, seed: int) -> Rows:
-    said = ""
+    description = ""
     if data is None:
         from sklearn.datasets import load_digits
 
         digits: Any = load_digits()
-        data, said = (digits.data, digits.target), "scikit-learn's 1,797 pictures of digits, 8 by 8 pixels"
+        data, description = (digits.data, digits.target), "scikit-learn's 1,797 pictures of digits, 8 by 8 pixels"
     tasks = ("multiclass", "binary", "regression")
-    return load(data, target=target, task=task, seed=seed, train_rows=500, description=said, tasks=tasks)
+    return load(data, target=target, task=task, seed=seed, train_rows=500, description=description, tasks=tasks)
 
 
 def _problem(rows: Rows, part: str) -> Problem:
@@ -201,96 +202,98 @@ def _problem(rows: Rows, part: str) -> Problem:
     return Problem(x, np.eye(max(2, rows.dataset.target.units))[ids], classes=True)
 
 
-def _table(rows: Rows, problem: Problem, found: dict[str, list[_Found]]) -> pd.DataFrame:
-    tested = _problem(rows, "test")
+def _table(rows: Rows, problem: Problem, searches: dict[str, list[Search]]) -> pd.DataFrame:
+    test = _problem(rows, "test")
 
-    def measure(on: Problem, w: Floats) -> float:
-        scores = on.x @ w
-        if on.classes:
-            return float((scores.argmax(axis=1) == on.y.argmax(axis=1)).mean())
-        return float(1 - np.square(scores - on.y).sum() / np.square(on.y - on.y.mean(axis=0)).sum())
+    def measure(part: Problem, w: Floats) -> float:
+        scores = part.x @ w
+        if part.classes:
+            return float((scores.argmax(axis=1) == part.y.argmax(axis=1)).mean())
+        return float(1 - np.square(scores - part.y).sum() / np.square(part.y - part.y.mean(axis=0)).sum())
 
-    what = "share right" if problem.classes else "R²"
+    metric = "accuracy" if problem.classes else "R²"
     lines = {}
-    for strategy, runs in found.items():
+    for strategy, runs in searches.items():
         lines[strategy] = {
             "evaluations": int(runs[0].evaluations[-1]),
             "steps": len(runs[0].best) - 1,
             "training loss": float(np.mean([run.best[-1] for run in runs])),
-            f"{what}, training rows": float(np.mean([measure(problem, run.weights) for run in runs])),
-            f"{what}, test rows": float(np.mean([measure(tested, run.weights) for run in runs])),
+            f"{metric}, training rows": float(np.mean([measure(problem, run.weights) for run in runs])),
+            f"{metric}, test rows": float(np.mean([measure(test, run.weights) for run in runs])),
         }
     return pd.DataFrame(lines).T.astype({"evaluations": int, "steps": int})
 
 
-def _same_evaluations(found: dict[str, list[_Found]]) -> Picture:
-    at = np.unique(np.geomspace(GRADIENT, EVALUATIONS, 60).astype(int))
+def _same_evaluations(searches: dict[str, list[Search]]) -> Picture:
+    counts = np.unique(np.geomspace(GRADIENT, EVALUATIONS, 60).astype(int))
+    # Strategy -> the best loss at these counts, shape (SEEDS, counts).
     lines = {
-        strategy: np.array([np.interp(at, run.evaluations, run.best) for run in runs])
-        for strategy, runs in found.items()
+        strategy: np.array([np.interp(counts, run.evaluations, run.best) for run in runs])
+        for strategy, runs in searches.items()
     }
-    middle = {strategy: values.mean(axis=0) for strategy, values in lines.items()}
     _, local, gradient = (
         np.mean([np.interp(np.arange(1, EVALUATIONS + 1), run.evaluations, run.best) for run in runs], axis=0)
-        for runs in found.values()
+        for runs in searches.values()
     )
-    past = int(np.argmax(gradient <= local[-1])) + 1 if (gradient <= local[-1]).any() else None
-    overtaken = (
-        f"{past} evaluations of it are worth {number(EVALUATIONS)} of random local search"
-        if past
-        else "random local search, whose steps may be longer, gets lower here"
+    reached = gradient <= local[-1]
+    comparison = (
+        f"Gradient descent still needs only {int(np.argmax(reached)) + 1} of them for the loss that random local "
+        f"search reaches with {number(EVALUATIONS)}."
+        if reached.any()
+        else "Random local search, whose steps may be longer, reaches a lower loss here."
     )
     return Picture(
         "The same number of evaluations",
-        f"A gradient is counted as {GRADIENT} evaluations of the loss, and still {overtaken}. Bands hold all {SEEDS} "
-        "searches.",
-        _lines(at, list(lines.values()), "evaluations of the loss"),
-        "Best loss so far against the number of evaluations, one line a strategy.",
-        pd.DataFrame({"evaluations": at} | middle),
+        f"A gradient counts as {GRADIENT} evaluations of the loss. {comparison} The bands cover all {SEEDS} searches.",
+        _lines(counts, list(lines.values()), "evaluations of the loss"),
+        "Lowest loss so far against the number of evaluations, one line per strategy.",
+        pd.DataFrame({"evaluations": counts} | {name: losses.mean(axis=0) for name, losses in lines.items()}),
     )
 
 
-def _same_seconds(found: dict[str, list[_Found]]) -> Picture:
-    """Cut all where the first of them ends, and compare what was found by then."""
-    shortest = min(run.seconds[-1] for runs in found.values() for run in runs)
-    at = np.geomspace(shortest / 300, shortest, 40)
+def _same_seconds(searches: dict[str, list[Search]]) -> Picture:
+    """Compare the searches up to the moment at which the fastest of them ends."""
+    shortest = min(run.seconds[-1] for runs in searches.values() for run in runs)
+    seconds = np.geomspace(shortest / 300, shortest, 40)
     lines = {
-        strategy: np.array([run.best[np.searchsorted(run.seconds, at, side="right") - 1] for run in runs])
-        for strategy, runs in found.items()
+        strategy: np.array([run.best[np.searchsorted(run.seconds, seconds, side="right") - 1] for run in runs])
+        for strategy, runs in searches.items()
     }
     first = min(lines, key=lambda strategy: lines[strategy][:, -1].mean())
     return Picture(
         "The same seconds",
-        f"By the clock of this machine, until the quickest search had ended; {first} is lowest then."
-        + (" What counts is not how cheap a step is but where it points." if first == STRATEGIES[-1] else ""),
-        _lines(at * 1_000, list(lines.values()), "milliseconds"),
-        "Best loss so far against the time, one line a strategy.",
-        pd.DataFrame({"milliseconds": at * 1_000} | {s: values.mean(axis=0) for s, values in lines.items()}),
+        f"Seconds on this machine, up to the end of the fastest search; {first} then has the lowest loss."
+        + (" The direction of a step matters more than its price." if first == STRATEGIES[-1] else ""),
+        _lines(seconds * 1_000, list(lines.values()), "milliseconds"),
+        "Lowest loss so far against the time, one line per strategy.",
+        pd.DataFrame({"milliseconds": seconds * 1_000} | {name: losses.mean(axis=0) for name, losses in lines.items()}),
     )
 
 
-def _lines(at: NDArray[Any], lines: Sequence[Floats], along: str) -> Figure:
+def _lines(x: NDArray[Any], lines: Sequence[Floats], label: str) -> Figure:
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
-        for values, (color, dash) in zip(lines, STYLES, strict=False):
-            panel.plot(at, values.mean(axis=0), color=color, linestyle=dash)
-            panel.fill_between(at, values.min(axis=0), values.max(axis=0), color=color, alpha=0.13, linewidth=0)
+        for losses, (color, dash) in zip(lines, STYLES, strict=False):
+            panel.plot(x, losses.mean(axis=0), color=color, linestyle=dash)
+            panel.fill_between(x, losses.min(axis=0), losses.max(axis=0), color=color, alpha=0.13, linewidth=0)
         log_scale(panel, "x")
         panel.set_ylim(bottom=0)
-        panel.set_xlabel(along)
-        panel.set_title("best training loss so far")
+        panel.set_xlabel(label)
+        panel.set_title("lowest training loss so far")
         panel.grid(visible=False, axis="x")
         label_lines(panel, ["random", "random,\nlocal", "gradient"], gap=0.1)
     return figure
 
 
-def _directions(problem: Problem, seed: int) -> Picture:
-    """Measure how far random directions point down at the start."""
+def _cosines(slope: Floats, seed: int) -> Floats:
+    """Return the cosine between each of `DIRECTIONS` random directions and the steepest descent at the start."""
     rng = np.random.default_rng((seed, 1))
-    slope = problem.gradient(np.zeros(problem.shape))[1]
-    drawn = rng.normal(size=(DIRECTIONS, slope.size))
+    random = rng.normal(size=(DIRECTIONS, slope.size))
     length = np.linalg.norm(slope) or 1.0  # a gradient of 0 has no direction
-    cosines = -(drawn @ slope.ravel()) / np.linalg.norm(drawn, axis=1) / length
+    return -(random @ slope.ravel()) / np.linalg.norm(random, axis=1) / length
+
+
+def _directions(weights: int, cosines: Floats) -> Picture:
     counts, edges = np.histogram(cosines, np.linspace(-1, 1, 81))
     with panels(width=4.4, height=2.6) as (figure, axes):
         panel = axes[0, 0]
@@ -305,15 +308,15 @@ def _directions(problem: Problem, seed: int) -> Picture:
         panel.grid(visible=False, axis="x")
     down = float((cosines > 0).mean())
     return Picture(
-        "Where a random step points",
-        f"{percent(down)} of random directions go down at all, and the best of {number(DIRECTIONS)} takes "
-        f"{percent(float(cosines.max()))} of its length straight down. The more weights, the closer they crowd to "
-        "sideways.",
+        "The direction of a random step",
+        f"Only {percent(down)} of the random directions go down at all, and the best of {number(DIRECTIONS)} goes "
+        f"{percent(float(cosines.max()))} of its length straight down. The more weights there are, the closer random "
+        "directions are to sideways.",
         figure,
-        "Histogram of the cosine between random directions and the way straight down, with the gradient at 1.",
+        "Histogram of the cosine between random directions and the steepest descent, with the gradient at 1.",
         pd.DataFrame(
             {
-                "weights": [slope.size],
+                "weights": [weights],
                 "directions": [DIRECTIONS],
                 "share that goes down": [down],
                 "typical cosine": [float(np.abs(cosines).mean())],
