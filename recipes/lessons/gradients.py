@@ -177,8 +177,8 @@ def _gate_pictures() -> tuple[Picture, Picture]:
     hinge = Picture(
         "The hinge as gates",
         "The loss of the picture of a cat with the scores 5.1 for car, 3.2 for cat and −1.7 for frog. A maximum passes "
-        "the derivative on if its input is above 0 and stops it otherwise; the frog keeps its margin, so its "
-        "derivative is 0.",
+        "the derivative on if its input is above 0 and stops it otherwise; the margin to the frog is kept, so the "
+        "frog's derivative is 0.",
         draw(hinge_of_a_cat(*(variable(*item) for item in HINGE.items()))),
         "A graph of two maxima of 0 and a margin, added up, with a value and a derivative at each gate.",
         table(hinge_of_a_cat, HINGE),
