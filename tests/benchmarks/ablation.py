@@ -1,9 +1,9 @@
-"""What each part of the default network brings: the same trainings without it, on the same splits.
+"""What each part of the default network brings: the same trainings without that part, on the same splits.
 
     python -m tests.benchmarks.ablation --sets penguins wine --seeds 0 1
 
-What is left out is all tables and three seeds. One network each (``effort="quick"``), so that no part is hidden by the
-others' mean; the last line is what four bring.
+By default it runs all tables with three seeds. Each line trains one network (``effort="quick"``), so that the mean of
+several does not hide a part; only the line "four networks" trains four.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from tests.benchmarks import datasets
 from tests.benchmarks.measuring import REPORTS, circumstances, geometric_mean, markdown, write
 
-#: What is changed, by what the table calls it.
+#: The changed options by the label of their line in the table.
 PARTS: dict[str, dict[str, Any]] = {
     "the default network": {},
     "without the columns' learned scale": {"feature_scale": False},
@@ -28,7 +28,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "with standard scaling": {"scaling": "standard"},
     "four networks": {"seeds": 4},
 }
-#: What belongs to the network itself: its other parts are then given again, since a named network has none unasked.
+#: Options of the network itself. The recipes leave all defaults out once one of these is given, so they are given too.
 NETWORK: dict[str, dict[str, Any]] = {
     "without dropout": {"dropout": 0.0},
     "with biases that start at 0": {"bias_spread": 0.0},
@@ -37,26 +37,26 @@ NETWORK: dict[str, dict[str, Any]] = {
 
 
 def options(change: dict[str, Any], network: dict[str, Any], task: str, rows: int, numbers: int) -> dict[str, Any]:
-    """Return the options of one line of the table."""
+    """Return the options of a line of the table: the changes, with the defaults beside changes of the network."""
     from recipes.workflow import defaults
     from toolkit.heads import DEFAULT_HEADS, get_head
 
     if not network:
         return change
-    nothing: dict[str, dict[str, Any]] = {"model": {}, "training": {}, "ensemble": {}, "encoding": {}}
-    usual = defaults.choose(get_head(task, DEFAULT_HEADS[task]), "quick", nothing, rows)
-    return usual["model"] | usual["training"] | defaults.encoding(nothing, rows, numbers) | network
+    empty: dict[str, dict[str, Any]] = {"model": {}, "training": {}, "ensemble": {}, "encoding": {}}
+    chosen = defaults.choose(get_head(task, DEFAULT_HEADS[task]), "quick", empty, rows)
+    return chosen["model"] | chosen["training"] | defaults.encoding(empty, rows, numbers) | network
 
 
 def error(name: str, seed: int, change: dict[str, Any], network: dict[str, Any]) -> tuple[float, float]:
-    """Train on one table; return the error on its test rows (as in the bench of accuracy) and the seconds."""
-    from toolkit.data import prepare as preparing
+    """Train on one table; return the error on its test rows (as in the accuracy benchmark) and the seconds."""
+    from toolkit.data.prepare import prepare
 
     rows = datasets.load(name)
     recipe = importlib.import_module(f"recipes.{rows.task}")
     target = rows.target if rows.task == "multilabel" else rows.target[0]
-    table = preparing.prepare(rows.frame, rows.target, task=rows.task, test=rows.test_pair, seed=seed)
-    numbers = sum(column.kind == "number" for column in table.features.columns)
+    dataset = prepare(rows.frame, rows.target, task=rows.task, test=rows.test_pair, seed=seed)
+    numbers = sum(column.kind == "number" for column in dataset.features.columns)
     run = recipe.train(
         rows.frame,
         target=target,
@@ -65,47 +65,51 @@ def error(name: str, seed: int, change: dict[str, Any], network: dict[str, Any])
         seed=seed,
         baselines=False,
         progress=False,
-        **options(change, network, rows.task, len(table.parts["train"]), numbers),
+        **options(change, network, rows.task, len(dataset.parts["train"]), numbers),
     )
-    found = run.metrics
-    wrong = {"regression": found.get("rmse"), "multilabel": found.get("hamming_loss")}
-    return wrong.get(rows.task) or 1 - found["accuracy"], run.seconds["train"]
+    metrics = run.metrics
+    errors = {"regression": metrics.get("rmse"), "multilabel": metrics.get("hamming_loss")}
+    return errors.get(rows.task) or 1 - metrics["accuracy"], run.seconds["train"]
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure everything and write the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.ablation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--sets", nargs="+", default=datasets.available(), choices=datasets.available())
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     parts = {label: (change, {}) for label, change in PARTS.items()}
     parts |= {label: ({}, change) for label, change in NETWORK.items()}
-    found: dict[str, dict[str, tuple[float, float]]] = {label: {} for label in parts}
-    for name in asked.sets:
+    results: dict[str, dict[str, tuple[float, float]]] = {label: {} for label in parts}
+    for name in arguments.sets:
         regression = datasets.load(name).task == "regression"
         for label, (change, network) in parts.items():
             if regression and "label_smoothing" in change:
                 continue
-            each = [error(name, seed, change, network) for seed in asked.seeds]
-            found[label][name] = (float(np.mean([e for e, _ in each])), float(np.sum([s for _, s in each])))
-            print(name, label, *(f"{value:.5g}" for value in found[label][name]), sep="  ", flush=True)
-    usual = found["the default network"]
+            errors = [error(name, seed, change, network) for seed in arguments.seeds]
+            results[label][name] = (
+                float(np.mean([value for value, _ in errors])),
+                float(np.sum([seconds for _, seconds in errors])),
+            )
+            print(name, label, *(f"{value:.5g}" for value in results[label][name]), sep="  ", flush=True)
+    default = results["the default network"]
     lines = []
-    for label, own in found.items():
-        ratios = {name: value / usual[name][0] for name, (value, _) in own.items() if value and usual[name][0]}
-        times = [seconds / usual[name][1] for name, (_, seconds) in own.items()]
-        cells = [f"{ratios[name]:.3f}" if name in ratios else "" for name in asked.sets]
+    for label, by_table in results.items():
+        ratios = {name: value / default[name][0] for name, (value, _) in by_table.items() if value and default[name][0]}
+        times = [seconds / default[name][1] for name, (_, seconds) in by_table.items()]
+        cells = [f"{ratios[name]:.3f}" if name in ratios else "" for name in arguments.sets]
         mean = f"{geometric_mean(list(ratios.values())):.3f}" if ratios else ""
         lines.append([label, mean, *cells, f"{geometric_mean(times):.2f}"])
+    seeds = f"{len(arguments.seeds)} seed{'s' if len(arguments.seeds) > 1 else ''}"
     text = f"""# What each part of the default network brings
 
-Test error without a part over that with all: above 1, the part helps. 1 - accuracy, RMSE or Hamming loss, means over
-{len(asked.seeds)} seed{"s" if len(asked.seeds) > 1 else ""} before the ratio is taken; the mean over the tables is
-geometric. A cell is empty where there is nothing to divide or to leave out. Small tables are noise: a ratio of a few
-hundredths on some hundred test rows is one row.
+Test error without a part divided by the test error of the default network: above 1, the part helps. The error is
+1 - accuracy, the RMSE or the Hamming loss, averaged over {seeds} before the ratio is
+taken; the mean over the tables is geometric. A cell is empty if there is nothing to divide or to leave out. Small
+tables are noisy: on a few hundred test rows, a few hundredths are a single row.
 """
-    head = ["one network", "mean", *asked.sets, "seconds"]
+    head = ["one network", "mean", *arguments.sets, "seconds"]
     write(REPORTS / "ablation.md", "\n".join([text, *markdown(head, lines), "", *circumstances({})]))
 
 

@@ -1,4 +1,4 @@
-"""Calls: predicting, a whole quick training, and what baselines and report cost.
+"""Calls: prediction, a complete quick training, and the cost of baselines and report.
 
 python -m tests.benchmarks.calls [--rounds 5]
 """
@@ -17,28 +17,28 @@ OURS = "tests.benchmarks.ours"
 
 
 def predicting(count: int) -> tuple[list[Line], dict[str, Any]]:
-    """Measure one row given as an array, and a million."""
+    """Measure the prediction of one row given as an array, and of a million rows."""
     worker = Worker(OURS)
     worker("one_row", times=10)
-    found = [worker("one_row", times=50) for _ in range(count)]
-    rows = {way: [one[way] for one in found] for way in found[0]}
-    many = [worker("million_rows") for _ in range(count)]
+    rounds = [worker("one_row", times=50) for _ in range(count)]
+    rows = {way: [seconds[way] for seconds in rounds] for way in rounds[0]}
+    rounds = [worker("million_rows") for _ in range(count)]
     worker.close()
-    million = {name: [one[name] for one in many] for name in many[0]}
+    million = {name: [figures[name] for figures in rounds] for name in rounds[0]}
     lines = [
         Line.ratio(f"one row: {way} / run.predict", rows[way], rows["run.predict"], "s")
         for way in ("model.predict", "model(x)")
     ]
     lines += [
         Line.value("a million rows x 30: seconds", million["seconds"], "s"),
-        Line.value("a million rows x 30: needed meanwhile, beside the rows", million["more"], "MiB"),
-        Line.value("a million rows x 30: kept afterwards", million["kept"], "MiB"),
+        Line.value("a million rows x 30: memory needed besides the rows", million["more"], "MiB"),
+        Line.value("a million rows x 30: memory kept afterwards", million["kept"], "MiB"),
     ]
     return lines, {"one row": rows, "a million rows": million}
 
 
 def quick(count: int) -> tuple[list[Line], dict[str, Any]]:
-    """Measure a whole quick call on adult, baselines and all, beside the bare fit of scikit-learn's MLP."""
+    """Measure a complete quick call on adult, baselines included, and the bare fit of scikit-learn's MLP."""
     imports, first, again, fits = [], [], [], []
     peer = Worker()
     with tempfile.TemporaryDirectory() as folder:
@@ -52,31 +52,31 @@ def quick(count: int) -> tuple[list[Line], dict[str, Any]]:
             fits.append(peer("mlp_fit", encoded=encoded))
     peer.close()
     lines = [
-        Line.ratio("adult: quick call, first of a process / scikit-learn's MLP", first, fits, "s"),
-        Line.ratio("adult: quick call, again / scikit-learn's MLP", again, fits, "s"),
+        Line.ratio("adult: first quick call of a process / scikit-learn's MLP", first, fits, "s"),
+        Line.ratio("adult: second quick call / scikit-learn's MLP", again, fits, "s"),
         Line.value("importing TensorFlow and the recipe", imports, "s"),
     ]
     return lines, {"import": imports, "first": first, "again": again, "scikit-learn": fits}
 
 
 def extras(count: int) -> tuple[list[Line], dict[str, Any]]:
-    """Measure what stands beside the training of the default network on adult."""
-    found = []
+    """Measure baselines and report beside the training of the default network on adult."""
+    calls = []
     for _ in range(count):
         worker = Worker(OURS)
-        found.append(worker("adult", effort="default"))
+        calls.append(worker("adult", effort="default"))
         worker.close()
-    beside = [one["stages"]["baselines"] + one["report"] for one in found]
-    trained = [one["stages"]["train"] for one in found]
-    lines = [Line.ratio("adult: baselines and report / training", beside, trained, "s")]
-    return lines, {"calls": found}
+    extra = [call["stages"]["baselines"] + call["report"] for call in calls]
+    training = [call["stages"]["train"] for call in calls]
+    lines = [Line.ratio("adult: baselines and report / training", extra, training, "s")]
+    return lines, {"calls": calls}
 
 
 def main() -> None:
-    """Measure, and write the table, the picture and the raw figures."""
+    """Measure, and write the table, the plot and the raw figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.calls", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--rounds", type=int, default=5, help="of each comparison")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison")
     count = parser.parse_args().rounds
     lines, raw = predicting(count)
     measuring.show(lines)

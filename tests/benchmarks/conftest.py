@@ -1,3 +1,3 @@
-"""The benchmarks are programs, not tests: their doctests are not looked for either."""
+"""The benchmarks are programs, not tests: pytest does not collect their doctests either."""
 
 collect_ignore_glob = ["*.py"]

@@ -1,4 +1,4 @@
-"""The tables of the accuracy benchmark: scikit-learn's, and those of the directory that LOGITKIT_DATA names."""
+"""The tables of the accuracy benchmark: from scikit-learn, and from the directory that LOGITKIT_DATA names."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Parts", "Rows", "available", "load"]
 
 
 class Source(NamedTuple):
-    """Where a table stands in the directory, and what is predicted from it."""
+    """The file of a table in the directory, and the target to predict."""
 
     task: str
-    target: str | Path  # a column, or a file that lists the label columns
+    target: str | Path  # a column, or the file that lists the label columns
     file: str
-    test: str | None = None  # the official test rows
+    test: str | None = None  # the file of official test rows
     drop: tuple[str, ...] = ()  # identifiers and names
 
 
@@ -54,19 +54,19 @@ BUNDLED = {
 
 
 class Parts(NamedTuple):
-    """The rows of a peer: train and validation, one below the other, and test; targets are numbers or class ids."""
+    """The rows that a peer gets: train and validation in one frame, and test; targets are numbers or class ids."""
 
     task: str
     x: pd.DataFrame
     y: np.ndarray
-    train: int  # how many of them are the train part
+    train: int  # the number of rows of x that are the train part
     x_test: pd.DataFrame
     y_test: np.ndarray
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table as it came.
+    """A table as it was read.
 
     Attributes:
         task: One of the four tasks.
@@ -82,15 +82,15 @@ class Rows:
 
     @property
     def test_pair(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-        """The official test rows as the recipes take them, features and target."""
+        """The official test rows as the recipes take them: features and target."""
         return None if self.test is None else (self.test.drop(columns=self.target), self.test[self.target])
 
     def parts(self, positions: Mapping[str, Sequence[int]]) -> Parts:
-        """Return the rows of a split, given by their positions; test positions count in the official test rows."""
+        """Return the rows at these positions; test positions index the official test rows if there are any."""
         fitted = self.frame.iloc[[*positions["train"], *positions["validation"]]].reset_index(drop=True)
-        held = (self.frame if self.test is None else self.test).iloc[list(positions["test"])].reset_index(drop=True)
-        x, x_test = (part.drop(columns=self.target) for part in (fitted, held))
-        return Parts(self.task, x, self._coded(fitted), len(positions["train"]), x_test, self._coded(held))
+        tested = (self.frame if self.test is None else self.test).iloc[list(positions["test"])].reset_index(drop=True)
+        x, x_test = (part.drop(columns=self.target) for part in (fitted, tested))
+        return Parts(self.task, x, self._coded(fitted), len(positions["train"]), x_test, self._coded(tested))
 
     def _coded(self, part: pd.DataFrame) -> np.ndarray:
         if self.task == "regression":
@@ -101,7 +101,7 @@ class Rows:
         return np.searchsorted(classes, part[self.target[0]].to_numpy())
 
     def mark(self, positions: Mapping[str, Sequence[int]]) -> str:
-        """Return a short text that is another for other rows, other values or another split."""
+        """Return a short hash of the rows, their values and their split."""
         digest = hashlib.sha256()
         for frame in (self.frame, self.test):
             if frame is not None:
@@ -112,10 +112,10 @@ class Rows:
 
 
 def available() -> list[str]:
-    """Return the names of the tables that are there, small ones first."""
-    named = os.environ.get("LOGITKIT_DATA")
-    there = [name for name, source in TABLES.items() if named and (Path(named) / source.file).exists()]
-    return sorted([*BUNDLED, *there], key=lambda name: len(load(name).frame))
+    """Return the names of the tables that can be read, small ones first."""
+    folder = os.environ.get("LOGITKIT_DATA")
+    names = [name for name, source in TABLES.items() if folder and (Path(folder) / source.file).exists()]
+    return sorted([*BUNDLED, *names], key=lambda name: len(load(name).frame))
 
 
 @cache

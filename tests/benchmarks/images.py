@@ -1,10 +1,10 @@
-"""Images: accuracy of each builder, time beside keras.io's example, accuracy over training rows, heads compared.
+"""Images: accuracy of each builder, time beside keras.io's example, accuracy over training rows, heads.
 
     LOGITKIT_DATA=... python -m tests.benchmarks.images --parts accuracy rows heads epochs --seeds 0
 
-What is left out is all. MNIST and Fashion-MNIST are read from the directory that LOGITKIT_DATA names (folders mnist and
-fashion-mnist with their idx files), digits from scikit-learn. Every fit is a line of the results file as soon as it is
-done, and is not done again (heads and epochs are); the table and the picture are written beside that file.
+An option that is left out means all. MNIST and Fashion-MNIST are read from the directory that LOGITKIT_DATA names (its
+folders mnist and fashion-mnist with idx files), digits from scikit-learn. Every fit becomes a line of the results file
+as soon as it is done, and is not repeated (heads and epochs are); the table and the plot are written beside that file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.benchmarks.measuring import REPORTS, Line, Spread, markdown
 Record = dict[str, Any]
 Pair = tuple[np.ndarray, np.ndarray]
 
-#: What is trained, by what the tables call it; anything but keras.io's example is one call of a recipe.
+#: The options of each network, by its label in the tables. Each is one call of a recipe; keras.io's example is not.
 OURS: dict[str, dict[str, Any]] = {
     "linear": {"build": "linear"},
     "25-15-10": {"build": "mlp", "hidden": (25, 15)},
@@ -36,22 +36,22 @@ OURS: dict[str, dict[str, Any]] = {
     "cnn, best": {"effort": "best"},
 }
 PEER = "keras.io's example by model.fit"
-#: The accuracies: who is trained on what.
+#: The networks that are trained on each set.
 FITS = {
     "digits": ("linear", "25-15-10", "cnn, quick", "cnn"),
     "mnist": ("linear", "25-15-10", "cnn, quick", "cnn", PEER),
     "fashion-mnist": ("linear", "25-15-10", "cnn, quick", "cnn"),
 }
-#: The training rows of the curve, which are dealt to train and validation; the test part is the official one.
+#: The training rows of the curve, split into train and validation; the test part is the official one.
 ROWS = (100, 300, 1_000, 3_000, 10_000, 30_000, 60_000)
 CURVE = ("linear", "mlp", "cnn")
-REACHED = 0.992  # keras.io's own figure, to which the times belong
+REACHED = 0.992  # the accuracy that keras.io publishes; times are measured up to it
 EPOCH_ROWS, EPOCH_BATCH = 6_400, 128
 
 
 @cache
 def load(name: str) -> dict[str, Pair]:
-    """Return the images and classes of "train" and, where it is official, "test"."""
+    """Return the images and classes of "train" and, if the set has an official test part, "test"."""
     if name == "digits":
         from sklearn.datasets import load_digits
 
@@ -62,14 +62,14 @@ def load(name: str) -> dict[str, Pair]:
     return read_idx_set(Path(os.environ["LOGITKIT_DATA"]) / name)
 
 
-def there() -> list[str]:
-    """Return the sets that can be read here."""
+def available() -> list[str]:
+    """Return the names of the sets that can be read."""
     folder = Path(os.environ.get("LOGITKIT_DATA", "/nowhere"))
     return [name for name in FITS if name == "digits" or (folder / name).is_dir()]
 
 
 def ours(name: str, who: str, rows: int | None, seed: int) -> Record:
-    """Train by one call of the recipe; seconds are of the whole call, without baselines."""
+    """Train by one call of the recipe; the seconds are those of the complete call, without baselines."""
     from recipes import multiclass
 
     parts = load(name)
@@ -92,7 +92,7 @@ def ours(name: str, who: str, rows: int | None, seed: int) -> Record:
 
 
 def peer(name: str, seed: int) -> Record:
-    """Train keras.io's example for MNIST as its page does; what its accuracy is after each epoch costs no time here.
+    """Train keras.io's example for MNIST as its page does; computing its accuracy after each epoch is not timed.
 
     References:
         F. Chollet, Simple MNIST convnet, https://keras.io/examples/vision/mnist_convnet/.
@@ -116,34 +116,34 @@ def peer(name: str, seed: int) -> Record:
             layers.Dense(classes, activation="softmax"),
         ]
     )
-    aside, found = 0.0, []
+    untimed, accuracies = 0.0, []
 
     class Watch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            nonlocal aside
-            begun = time.perf_counter()
-            said = self.model.predict(new, batch_size=1_000, verbose=0)
-            found.append((float((said.argmax(axis=1) == truth).mean()), begun - started - aside))
-            aside += time.perf_counter() - begun
+            nonlocal untimed
+            now = time.perf_counter()
+            probabilities = self.model.predict(new, batch_size=1_000, verbose=0)
+            accuracies.append((float((probabilities.argmax(axis=1) == truth).mean()), now - started - untimed))
+            untimed += time.perf_counter() - now
 
     started = time.perf_counter()
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-    told = keras.utils.to_categorical(y, classes)
-    model.fit(x, told, batch_size=128, epochs=15, validation_split=0.1, verbose=0, callbacks=[Watch()])
-    seconds = time.perf_counter() - started - aside
+    one_hot = keras.utils.to_categorical(y, classes)
+    model.fit(x, one_hot, batch_size=128, epochs=15, validation_split=0.1, verbose=0, callbacks=[Watch()])
+    seconds = time.perf_counter() - started - untimed
     return {
-        "accuracy": found[-1][0],
+        "accuracy": accuracies[-1][0],
         "tested": len(truth),
         "seconds": seconds,
-        # Looked up on the test rows, in its favour.
-        "reached": next((at for accuracy, at in found if accuracy >= REACHED), None),
-        "epochs": len(found),
+        # Measured on the test rows, in its favor.
+        "reached": next((at for accuracy, at in accuracies if accuracy >= REACHED), None),
+        "epochs": len(accuracies),
         "parameters": model.count_params(),
     }
 
 
 def epochs(count: int) -> list[Line]:
-    """Measure seconds an epoch of the same network in our loop and in `model.fit`, round by round."""
+    """Measure seconds per epoch of the same network in our loop and in `model.fit`, round by round."""
     import keras
 
     from toolkit import builders, training
@@ -157,8 +157,8 @@ def epochs(count: int) -> list[Line]:
     models[1].compile("adam", head.loss())
 
     def loop(shift: int = 0) -> float:
-        found = training.fit(models[0], head, x, y, epochs=2, batch_size=EPOCH_BATCH, shift=shift, progress=False)
-        return float(found.history["seconds"][1])
+        fitted = training.fit(models[0], head, x, y, epochs=2, batch_size=EPOCH_BATCH, shift=shift, progress=False)
+        return float(fitted.history["seconds"][1])
 
     def fit() -> float:
         models[1].fit(x, y, batch_size=EPOCH_BATCH, verbose=0)
@@ -168,23 +168,24 @@ def epochs(count: int) -> list[Line]:
 
     jobs: dict[str, Callable[[], float]] = {"model.fit": fit, "ours": loop, "ours, shifted": lambda: loop(2)}
     for job in jobs.values():
-        job()  # what is compiled is compiled then
-    found = measuring.rounds(count, jobs)
+        job()  # compiles
+    seconds = measuring.rounds(count, jobs)
     keras.backend.clear_session()
+    pairs = {"the cnn, batch 128": "ours", "the same, with images shifted": "ours, shifted"}
     return [
-        Line.ratio("the cnn, batch 128: model.fit / ours", found["model.fit"], found["ours"], "s"),
-        Line.ratio("the same, with images shifted: model.fit / ours", found["model.fit"], found["ours, shifted"], "s"),
+        Line.ratio(f"{label}: model.fit / ours", seconds["model.fit"], seconds[name], "s")
+        for label, name in pairs.items()
     ]
 
 
 def heads(seeds: Sequence[int], page: Path) -> list[Record]:
-    """Compare the heads on Fashion-MNIST, the same quick network under each; the whole report goes to a page."""
+    """Compare the heads on Fashion-MNIST with the same quick network, and write the report to a page."""
     from recipes import multiclass
 
     parts = load("fashion-mnist")
     options = {"heads": ("softmax", "hinge", "squared_hinge"), "seeds": list(seeds), "effort": "quick"}
-    found = multiclass.compare(parts["train"], test=parts["test"], report=page, progress=False, **options)
-    row = found.table.loc["accuracy"]
+    comparison = multiclass.compare(parts["train"], test=parts["test"], report=page, progress=False, **options)
+    row = comparison.table.loc["accuracy"]
     names = ("difference", "difference_low", "difference_high")
     return [
         {"head": head, "accuracy": row[head], **{n: row.get(f"{head}_{n}") for n in names}, "seeds": len(seeds)}
@@ -195,18 +196,16 @@ def heads(seeds: Sequence[int], page: Path) -> list[Record]:
 # --------------------------------------------------------------------------------------------------------- measuring
 
 
-def wanted(parts: Sequence[str], sets: Sequence[str], who: Sequence[str], seeds: Sequence[int]) -> Iterator[Record]:
-    """Yield what is to be fitted, a record each without its figures."""
+def planned(parts: Sequence[str], sets: Sequence[str], who: Sequence[str], seeds: Sequence[int]) -> Iterator[Record]:
+    """Yield one record, still without figures, for each network to be fitted."""
     for seed in seeds:
         if "accuracy" in parts:
             for name in sets:
                 yield from ({"set": name, "who": w, "rows": None, "seed": seed} for w in FITS[name] if w in who)
         if "rows" in parts and "mnist" in sets:
             for rows in ROWS:
-                whole = rows == ROWS[-1]
-                yield from (
-                    {"set": "mnist", "who": w, "rows": None if whole else rows, "seed": seed} for w in CURVE if w in who
-                )
+                count = None if rows == ROWS[-1] else rows
+                yield from ({"set": "mnist", "who": w, "rows": count, "seed": seed} for w in CURVE if w in who)
 
 
 def read(path: Path) -> list[Record]:
@@ -219,19 +218,22 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def report(records: Sequence[Record], into: Path) -> None:
-    """Write the table and the picture beside the results file."""
+    """Write the table and the plot beside the results file."""
     text = ["# Images", "", *measuring.circumstances({}), "", *_accuracies(records), "", *_times(records)]
     text += ["", *_curve(records)]
     peaks = [r["peak"] for name in ("mnist", "fashion-mnist") for r in _of(records, name, "cnn")]
     if peaks:
-        text += ["", f"At most {max(peaks):,.0f} MiB were resident while a cnn learned from 60,000 images of 28 x 28."]
+        text += [
+            "",
+            f"The process used at most {max(peaks):,.0f} MiB while a cnn learned 60,000 images of 28 x 28.",
+        ]
     compared = list({record["head"]: record for record in records if "head" in record}.values())
     if compared:
         text += ["", *_heads(compared)]
     measured = list({record["epoch"]: record for record in records if "epoch" in record}.values())  # the latest
     if measured:
         lines = [Line(r["epoch"], *(Spread(*r[part]) for part in ("ratio", "above", "below")), "s") for r in measured]
-        text += ["", "## Seconds an epoch", "", f"{EPOCH_ROWS:,} images of 28 x 28. Above 1, ours is quicker.", ""]
+        text += ["", "## Seconds per epoch", "", f"{EPOCH_ROWS:,} images of 28 x 28. Above 1, ours is faster.", ""]
         text += measuring.lines_table(lines)
     measuring.write(into.with_suffix(".md"), "\n".join(text))
     if any(r.get("rows") for r in records):
@@ -246,16 +248,18 @@ def _accuracies(records: Sequence[Record]) -> list[str]:
     lines = []
     for name, fits in FITS.items():
         for who in fits:
-            found = _of(records, name, who)
-            if found:
-                accuracy = [100 * r["accuracy"] for r in found]
-                seconds = measuring.spread([r["seconds"] for r in found])
+            fitted = _of(records, name, who)
+            if fitted:
+                accuracy = [100 * r["accuracy"] for r in fitted]
+                seconds = measuring.spread([r["seconds"] for r in fitted])
                 middle = f"{np.mean(accuracy):.2f} ({min(accuracy):.2f} to {max(accuracy):.2f})"
-                numbers = [f"{found[0]['parameters']:,}", str(found[0]["epochs"]), str(len(found))]
+                numbers = [f"{fitted[0]['parameters']:,}", str(fitted[0]["epochs"]), str(len(fitted))]
                 lines.append([name, who, middle, str(seconds), *numbers])
     head = ["set", "network", "accuracy, %", "seconds of the call", "parameters", "epochs", "seeds"]
-    said = "Test rows are the official ones, of digits the recipes' own split. Mean, lowest and highest over the seeds;"
-    return ["## Accuracy", "", said, "seconds are medians.", "", *markdown(head, lines)]
+    text = (
+        "Test rows are the official ones; digits has none and is split by the recipes. Mean, lowest and highest value"
+    )
+    return ["## Accuracy", "", text, "over the seeds; seconds are medians.", "", *markdown(head, lines)]
 
 
 def _times(records: Sequence[Record]) -> list[str]:
@@ -269,9 +273,9 @@ def _times(records: Sequence[Record]) -> list[str]:
             lines.append([who, str(measuring.spread(ratios)), f"{reached} of {len(pairs)}"])
     if not lines:
         return []
-    said = f"Seconds of our whole call over those until {PEER} first has {REACHED:.1%} of the test rows right (all its"
-    said = f"{said}\n15 epochs where it never has)."
-    return ["## Time to keras.io's accuracy", "", said, "", *markdown(["network", "ratio", "reached"], lines)]
+    text = f"Seconds of our complete call, divided by the seconds until {PEER} first predicts {REACHED:.1%}"
+    text = f"{text}\nof the test rows correctly (all its 15 epochs if it never does)."
+    return ["## Time to keras.io's accuracy", "", text, "", *markdown(["network", "ratio", "reached"], lines)]
 
 
 def _curve(records: Sequence[Record]) -> list[str]:
@@ -279,15 +283,15 @@ def _curve(records: Sequence[Record]) -> list[str]:
     for rows in ROWS:
         cells = []
         for who in CURVE:
-            found = _of(records, "mnist", who, None if rows == ROWS[-1] else rows)
-            accuracy = [100 * r["accuracy"] for r in found]
-            cells.append(f"{np.mean(accuracy):.2f} ({min(accuracy):.2f} to {max(accuracy):.2f})" if found else "–")
+            fitted = _of(records, "mnist", who, None if rows == ROWS[-1] else rows)
+            accuracy = [100 * r["accuracy"] for r in fitted]
+            cells.append(f"{np.mean(accuracy):.2f} ({min(accuracy):.2f} to {max(accuracy):.2f})" if fitted else "–")
         lines.append([f"{rows:,}", *cells])
     return [
         "## Accuracy over training rows",
         "",
-        "MNIST: so many images brought, validation rows among them; all 10,000 test rows. Mean, lowest and highest of",
-        f"the accuracy in %. Parameters: {', '.join(f'{who} {n}' for who, n in _parameters(records).items())}.",
+        "MNIST: accuracy in % on all 10,000 test rows for each number of images, validation rows included. Mean,",
+        f"lowest and highest value. Parameters: {', '.join(f'{who} {n}' for who, n in _parameters(records).items())}.",
         "",
         *markdown(["images", *CURVE], lines),
     ]
@@ -297,25 +301,25 @@ def _heads(records: Sequence[Record]) -> list[str]:
     lines = []
     for r in records:
         difference, low, high = (100 * (r[f"difference{end}"] or 0.0) for end in ("", "_low", "_high"))
-        said = "the reference" if r["difference"] is None else f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
-        lines.append([r["head"], f"{100 * r['accuracy']:.2f}", said])
+        text = "the reference" if r["difference"] is None else f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
+        lines.append([r["head"], f"{100 * r['accuracy']:.2f}", text])
     return [
         "## Heads",
         "",
-        f"Fashion-MNIST, `multiclass.compare` with effort quick and {records[0]['seeds']} seeds, no labels smoothed:",
-        "accuracy in % on the official test rows, and the difference to softmax in points with its 95 % interval.",
+        f"Fashion-MNIST, `multiclass.compare` with effort quick, {records[0]['seeds']} seeds and no label smoothing:",
+        "accuracy in % on the official test rows, and the difference from softmax in points with its 95 % interval.",
         "",
         *markdown(["head", "accuracy", "difference"], lines),
     ]
 
 
 def _parameters(records: Sequence[Record]) -> dict[str, str]:
-    found = {who: [r for r in records if r.get("set") == "mnist" and r["who"] == who] for who in CURVE}
-    return {who: f"{some[0]['parameters']:,}" for who, some in found.items() if some}
+    fitted = {who: [r for r in records if r.get("set") == "mnist" and r["who"] == who] for who in CURVE}
+    return {who: f"{fits[0]['parameters']:,}" for who, fits in fitted.items() if fits}
 
 
 def _picture(records: Sequence[Record]) -> str:
-    """Draw the error over training rows, a line a builder."""
+    """Draw the error over training rows, one line per builder."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -323,24 +327,24 @@ def _picture(records: Sequence[Record]) -> str:
     axes: Any = figure.subplots()
     parameters = _parameters(records)
     for who, color, mark in zip(CURVE, ("#8a4f00", "#3b5b92", "#0b6e4f"), ("s", "^", "o"), strict=True):
-        found = [(rows, _of(records, "mnist", who, None if rows == ROWS[-1] else rows)) for rows in ROWS]
-        found = [(rows, [100 * (1 - r["accuracy"]) for r in some]) for rows, some in found if some]
+        fitted = [(rows, _of(records, "mnist", who, None if rows == ROWS[-1] else rows)) for rows in ROWS]
+        curve = [(rows, [100 * (1 - r["accuracy"]) for r in fits]) for rows, fits in fitted if fits]
         label = f"{who}: {parameters.get(who, '')} parameters"
         axes.plot(
-            [rows for rows, _ in found],
-            [np.mean(errors) for _, errors in found],
+            [rows for rows, _ in curve],
+            [np.mean(errors) for _, errors in curve],
             marker=mark,
             color=color,
             label=label,
         )
-        for rows, errors in found:
+        for rows, errors in curve:
             axes.plot([rows, rows], [min(errors), max(errors)], color=color, linewidth=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("training images, validation rows among them (log scale)")
+    axes.set_xlabel("training images, validation rows included (log scale)")
     axes.set_ylabel("wrong test rows, % (log scale)")
     axes.set_title("MNIST: error over training images, mean and range over the seeds")
     axes.legend()
@@ -348,41 +352,41 @@ def _picture(records: Sequence[Record]) -> str:
 
 
 def main() -> None:
-    """Measure, keep every record, and write the table and the picture."""
-    known = ("accuracy", "rows", "heads", "epochs")
-    names = [*OURS, PEER]
+    """Measure, write every record, and write the table and the plot."""
+    parts = ("accuracy", "rows", "heads", "epochs")
+    names, sets = [*OURS, PEER], available()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.images", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--parts", nargs="+", choices=known, default=known)
-    parser.add_argument("--sets", nargs="+", choices=there(), default=there(), metavar="SET", help=", ".join(there()))
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--sets", nargs="+", choices=sets, default=sets, metavar="SET", help=", ".join(sets))
     parser.add_argument("--who", nargs="+", choices=names, default=names, metavar="NETWORK", help=", ".join(names))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED")
-    parser.add_argument("--rounds", type=int, default=5, help="of seconds an epoch")
-    parser.add_argument("--results", type=Path, default=REPORTS / "images.jsonl", help="a line of JSON a fit")
-    asked = parser.parse_args()
-    records = read(asked.results)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the part epochs")
+    parser.add_argument("--results", type=Path, default=REPORTS / "images.jsonl", help="one line of JSON per fit")
+    arguments = parser.parse_args()
+    records = read(arguments.results)
     done = {_key(record) for record in records if "set" in record}
-    asked.results.parent.mkdir(parents=True, exist_ok=True)
-    with asked.results.open("a", encoding="utf-8") as file:
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    with arguments.results.open("a", encoding="utf-8") as file:
 
         def keep(record: Record) -> None:
             records.append(record)
             print(json.dumps(record), file=file, flush=True)
             print(json.dumps(record), flush=True)
 
-        for record in wanted(asked.parts, asked.sets, asked.who, asked.seeds):
+        for record in planned(arguments.parts, arguments.sets, arguments.who, arguments.seeds):
             if _key(record) not in done:
                 done.add(_key(record))
                 name, who = record["set"], record["who"]
-                found = peer(name, record["seed"]) if who == PEER else ours(name, who, record["rows"], record["seed"])
-                keep(record | found)
-        if "heads" in asked.parts and "fashion-mnist" in asked.sets:
-            for record in heads(asked.seeds, REPORTS.parent / "heads_on_fashion_mnist.html"):
+                seed = record["seed"]
+                keep(record | (peer(name, seed) if who == PEER else ours(name, who, record["rows"], seed)))
+        if "heads" in arguments.parts and "fashion-mnist" in arguments.sets:
+            for record in heads(arguments.seeds, REPORTS.parent / "heads_on_fashion_mnist.html"):
                 keep(record)
-        if "epochs" in asked.parts:
-            for line in epochs(asked.rounds):
+        if "epochs" in arguments.parts:
+            for line in epochs(arguments.rounds):
                 keep({"epoch": line.label, "ratio": line.ratio_, "above": line.above, "below": line.below})
-    report(records, asked.results)
+    report(records, arguments.results)
 
 
 if __name__ == "__main__":

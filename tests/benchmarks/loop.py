@@ -1,4 +1,4 @@
-"""The training loop: seconds an epoch of ours, of Keras by hand, of PyTorch and of scikit-learn, and memory.
+"""The training loop: seconds per epoch of our loop, of Keras by hand, of PyTorch and of scikit-learn, and memory.
 
 python -m tests.benchmarks.loop [--rounds 5]
 """
@@ -13,10 +13,10 @@ from typing import Any
 from tests.benchmarks import measuring
 from tests.benchmarks.measuring import Line, Shape, Worker
 
-EPOCHS = 4  # a job; the first one is not counted
+EPOCHS = 4  # per job; the first one is not counted
 OURS, PEERS = "tests.benchmarks.ours", "tests.benchmarks.peers"
 
-# Each competitor: its module, its job there, and the options of that.
+# Each competitor: its module, its job in that module, and the options of the job.
 LOOPS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ours": (OURS, "ours", {}),
     "model.fit": (OURS, "keras", {}),
@@ -34,7 +34,7 @@ DIGITS = Shape(rows=60_000, columns=784, hidden=(25, 15), classes=10, batch=32)
 WIDE = Shape(rows=16_384, columns=64, hidden=(256, 256, 256), classes=10, batch=32)
 PICTURES = Shape(rows=2_048, columns=784, hidden=(), classes=10, batch=128, image=28)
 
-# What is measured together, and which of them is set above which.
+# The competitors that are measured together, as pairs (numerator, denominator) of ratios.
 SHAPES: dict[str, tuple[Shape, list[tuple[str, str]]]] = {
     "25-15-10 on 60000 x 784, batch 32": (
         DIGITS,
@@ -72,11 +72,11 @@ MEMORY = {
 
 
 def epochs_of(name: str, count: int) -> tuple[list[Line], dict[str, Any]]:
-    """Measure the competitors of a shape round by round.
+    """Measure all competitors of a shape, round by round.
 
     Args:
         name: A key of `SHAPES`.
-        count: How many rounds.
+        count: Number of rounds.
 
     Returns:
         A line for each pair, and the raw figures.
@@ -86,33 +86,33 @@ def epochs_of(name: str, count: int) -> tuple[list[Line], dict[str, Any]]:
     workers = {who: Worker(LOOPS[who][0]) for who in competitors}
 
     def job(who: str) -> Callable[[], dict[str, float]]:
-        _, what, options = LOOPS[who]
-        return partial(workers[who], what, **({"shape": shape._asdict(), "epochs": EPOCHS} | options))
+        _, name, options = LOOPS[who]
+        return partial(workers[who], name, **({"shape": shape._asdict(), "epochs": EPOCHS} | options))
 
     jobs = {who: job(who) for who in competitors}
-    # Once before it counts: what is compiled is compiled then.
+    # Once without counting: this compiles.
     first = {who: do()["first"] for who, do in jobs.items()}
-    found = measuring.rounds(count, jobs)
+    rounds = measuring.rounds(count, jobs)
     for worker in workers.values():
         worker.close()
-    seconds = {who: [result["seconds"] for result in results] for who, results in found.items()}
+    seconds = {who: [result["seconds"] for result in results] for who, results in rounds.items()}
     lines = [Line.ratio(f"{name}: {above} / {below}", seconds[above], seconds[below], "s") for above, below in pairs]
     return lines, {"seconds": seconds, "first epoch": first}
 
 
 def memory_of(kind: str) -> list[float]:
-    """Return the MiB that a training leaves behind, of five blocks in a fresh process."""
+    """Return the MiB that a training leaves behind, for five blocks of trainings in a fresh process."""
     worker = Worker(OURS)
-    found = worker("memory", kind=kind, times=10)
+    mib = worker("memory", kind=kind, times=10)
     worker.close()
-    return found
+    return mib
 
 
 def main() -> None:
-    """Measure, and write the table, the picture and the raw figures."""
+    """Measure, and write the table, the plot and the raw figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.loop", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--rounds", type=int, default=5, help="of each comparison")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison")
     count = parser.parse_args().rounds
     lines: list[Line] = []
     raw: dict[str, Any] = {}
@@ -125,12 +125,12 @@ def main() -> None:
             compiled.append(f"| {name} | {who} | {first:.3g} | {measuring.spread(seconds)} |")
         measuring.show(more)
     raw["memory"] = {label: memory_of(kind) for label, kind in MEMORY.items()}
-    kept = [Line.value(f"left behind by {label}", values, "MiB") for label, values in raw["memory"].items()]
-    measuring.show(kept)
-    text = ["A ratio above 1 over ours says that ours is quicker.", "", *measuring.lines_table(lines)]
-    text += ["", "## First epoch and later ones", "", "The first epoch includes the compilation.", "", *compiled]
+    memory = [Line.value(f"left behind by {label}", values, "MiB") for label, values in raw["memory"].items()]
+    measuring.show(memory)
+    text = ["A ratio x / ours above 1 means that ours is faster.", "", *measuring.lines_table(lines)]
+    text += ["", "## First and later epochs", "", "The first epoch includes the compilation.", "", *compiled]
     text += ["", "## Memory", "", "More resident memory after each training of a new model.", ""]
-    text += measuring.lines_table(kept)
+    text += measuring.lines_table(memory)
     measuring.report("loop", "Training loop", text, lines, raw)
 
 

@@ -28,28 +28,28 @@ UNITS = (2, 5)
 
 
 def squared_sigmoid_truth(s: Sequence[Any], y: Sequence[int]) -> oracles.Truth:
-    """Value, gradient, and no kink."""
+    """Return what the squared error of a sigmoid should be, which has no kink."""
     p = [1 / (1 + mpmath.exp(-a)) for a in s]
-    slopes = [2 * (one - label) * one * (1 - one) / len(s) for one, label in zip(p, y, strict=True)]
-    return sum((one - label) ** 2 for one, label in zip(p, y, strict=True)) / len(s), slopes, False
+    slopes = [2 * (q - label) * q * (1 - q) / len(s) for q, label in zip(p, y, strict=True)]
+    return sum((q - label) ** 2 for q, label in zip(p, y, strict=True)) / len(s), slopes, False
 
 
 def categorical_hinge_truth(s: Sequence[Any], y: int) -> oracles.Truth:
-    """Keras's own definition, in which the true class's 0 competes with the scores of the wrong ones."""
-    others = [mpmath.mpf(0) if j == y else a for j, a in enumerate(s)]
-    top = max(range(len(s)), key=others.__getitem__)
-    margin = others[top] - s[y] + 1
+    """Return what Keras defines as categorical hinge: a 0 for the true class competes with the wrong scores."""
+    wrong = [mpmath.mpf(0) if j == y else a for j, a in enumerate(s)]
+    top = max(range(len(s)), key=wrong.__getitem__)
+    margin = wrong[top] - s[y] + 1
     gradient = [mpmath.mpf(0)] * len(s)
     if margin > 0:
         gradient[y] -= 1
         gradient[top] += top != y
     rounding = 2.0**-22 * max(*map(abs, s), 1)
-    tied = any(j != top and others[top] - other <= rounding for j, other in enumerate(others))
+    tied = any(j != top and wrong[top] - score <= rounding for j, score in enumerate(wrong))
     return max(margin, mpmath.mpf(0)), gradient, tied or abs(margin) <= rounding
 
 
 class Case(NamedTuple):
-    """A loss, what it should give, and its targets: ``"ids"``, ``"one-hot"``, ``"0, 1"`` or ``"-1, +1"``."""
+    """A loss, its oracle, and the form of its targets: ``"ids"``, ``"one-hot"``, ``"0, 1"`` or ``"-1, +1"``."""
 
     name: str
     loss: Any
@@ -91,23 +91,23 @@ CASES = (
 
 
 @dataclass
-class Found:
-    """The worst errors of a loss and of its gradient's entries, and how many rows or numbers were out of order."""
+class Errors:
+    """The worst errors of a loss and of the entries of its gradient, and counts of rows or numbers that are special."""
 
     loss: float = 0.0
     gradient: float = 0.0
-    aside: int = 0
+    at_kinks: int = 0
     nan: int = 0
     infinite: int = 0
 
     def add(self, true: Sequence[oracles.Truth], values: np.ndarray, gradients: np.ndarray) -> None:
-        """Count what a loss gave, beside what is true."""
+        """Add the values and gradients of a loss, compared with the true ones."""
         self.nan += int(np.isnan(values).sum() + np.isnan(gradients).sum())
-        for value, slopes, (wanted, gradient, near) in zip(values, gradients, true, strict=True):
-            self.loss = self._worse(self.loss, value, wanted)
+        for value, slopes, (expected, gradient, near) in zip(values, gradients, true, strict=True):
+            self.loss = self._worse(self.loss, value, expected)
             if near:
-                # Either slope is right: rounding decides on which side of the kink a row lies.
-                self.aside += 1
+                # Either slope is right: rounding decides on which side of the kink the row is.
+                self.at_kinks += 1
                 continue
             for got, slope in zip(slopes, gradient, strict=True):
                 self.gradient = self._worse(self.gradient, got, slope)
@@ -122,9 +122,9 @@ class Found:
         return max(worst, error)
 
 
-def measure(case: Case, rows: int) -> dict[str, Found]:
-    """Return what eager and compiled gave, all numbers of units together."""
-    found = {"eager": Found(), "XLA": Found()}
+def measure(case: Case, rows: int) -> dict[str, Errors]:
+    """Return the errors of the eager and of the compiled loss, over all numbers of units."""
+    errors = {"eager": Errors(), "XLA": Errors()}
     for units in UNITS:
         random = np.random.default_rng(units)
         scores = oracles.scores_of_every_size(random, rows, units)
@@ -139,39 +139,39 @@ def measure(case: Case, rows: int) -> dict[str, Found]:
             true = [
                 case.truth([mpmath.mpf(float(a)) for a in row], label) for row, label in zip(scores, y, strict=True)
             ]
-            for mode, one in found.items():
-                one.add(true, *oracles.rows(case.loss, targets, scores, compiled=mode == "XLA"))
-    return found
+            for mode, worst in errors.items():
+                worst.add(true, *oracles.rows(case.loss, targets, scores, compiled=mode == "XLA"))
+    return errors
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure everything and write the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.loss_errors", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "--rows", type=int, default=400, help="of each of the five kinds of scores and each number of units"
+        "--rows", type=int, default=400, help="rows of each of the five kinds of scores and each number of units"
     )
     rows = parser.parse_args().rows
     lines = []
     for case in CASES:
-        for mode, found in measure(case, rows).items():
-            lines.append([case.name, mode, f"{found.loss:.1e}", f"{found.gradient:.1e}"])
-            lines[-1] += map(str, (found.aside, found.nan, found.infinite))
+        for mode, worst in measure(case, rows).items():
+            lines.append([case.name, mode, f"{worst.loss:.1e}", f"{worst.gradient:.1e}"])
+            lines[-1] += map(str, (worst.at_kinks, worst.nan, worst.infinite))
             print(*lines[-1], sep="  ", flush=True)
     units = " and ".join(map(str, UNITS))
     text = f"""# Errors of the losses
 
 Against mpmath at 50 digits, on {5 * rows * len(UNITS):,} rows of {units} float32 scores from 1e-8 to 1e30: the largest
-error of a loss and of an entry of its gradient, divided by max(1, |true|). Rows that lie at a hinge's kink within
-rounding are set aside for the gradient, where either slope is right. An infinity is needless where the true value fits
-float32. Keras's CategoricalHinge is held against its own definition, which punishes a met margin.
+error of a loss and of an entry of its gradient, divided by max(1, |true|). The gradient of a row at the kink of a
+hinge, within rounding, is not counted, because either slope is right. An infinity is needless if the true value fits
+float32. Keras's CategoricalHinge is compared with its own definition, which punishes a margin that is met.
 """
     head = [
         "loss",
         "mode",
         "worst error of the loss",
-        "of its gradient",
-        "rows set aside",
+        "worst error of the gradient",
+        "rows at a kink",
         "NaN",
         "needless infinities",
     ]

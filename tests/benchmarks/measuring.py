@@ -1,4 +1,4 @@
-"""What the benchmarks share: workers, errors, pairing, spread, circumstances, and the files they write."""
+"""Shared by the benchmarks: workers, errors, paired rounds, spread, circumstances, and the written files."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ PACKAGES += ("torch", "fastai", "pytabkit", "lightgbm", "catboost")
 
 
 class Worker:
-    """A process of its own that does one job at a time, so that frameworks neither meet nor share memory.
+    """A separate process that does one job at a time, so that frameworks share neither memory nor threads.
 
     Args:
-        module: A module that ends in `serve`; the peers' runs in the bench environment.
+        module: A module that ends with `serve`. The peers' module runs in the bench environment.
     """
 
     def __init__(self, module: str = "tests.benchmarks.peers") -> None:
         python = BENCH_PYTHON if module.endswith("peers") else Path(sys.executable)
         if not python.exists():
             raise SystemExit(f"{python} is missing: `make bench` builds it.")
-        # Libraries talk; it is of interest when the process dies.
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
+        # What libraries print is needed only if the process dies.
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._output}
         self._process = subprocess.Popen([str(python), "-m", module], cwd=ROOT, text=True, **pipes)
 
     def __call__(self, job: str, **options: Any) -> Any:
-        """Have a job done.
+        """Let the process do a job, and return its result.
 
         Raises:
-            RuntimeError: The process died; with the end of what it said.
+            RuntimeError: The process died; the message ends with its last output.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -59,81 +59,81 @@ class Worker:
         answer = self._process.stdout.readline()
         if answer:
             return json.loads(answer)
-        self._said.seek(0)
-        raise RuntimeError(f"the worker died at {job}: {self._said.read()[-2000:]}")
+        self._output.seek(0)
+        raise RuntimeError(f"the worker died at {job}: {self._output.read()[-2000:]}")
 
     def close(self) -> None:
         """End the process."""
         with suppress(BrokenPipeError):
             cast(Any, self._process.stdin).close()
         self._process.wait()
-        self._said.close()
+        self._output.close()
 
 
 def serve(jobs: Mapping[str, Callable[..., Any]]) -> None:
-    """Do the jobs that come in, a line of JSON each, until there are no more."""
-    # Libraries print: only answers may stand among the answers.
+    """Do the jobs that come in, one line of JSON each, until there are no more."""
+    # Libraries print, but standard output must contain only answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     for line in sys.stdin:
-        asked = json.loads(line)
-        print(json.dumps(jobs[asked["job"]](**asked["options"])), file=answers, flush=True)
+        request = json.loads(line)
+        print(json.dumps(jobs[request["job"]](**request["options"])), file=answers, flush=True)
 
 
 # ------------------------------------------------------------------------------------------------------------- loops
 
 
 class Shape(NamedTuple):
-    """What a training loop works on: data and network."""
+    """The data and the network of a training loop."""
 
     rows: int
     columns: int
     hidden: Sequence[int]
     classes: int
     batch: int
-    image: int = 0  # the width of square pictures, for a convolutional network
+    image: int = 0  # the width of square images, for a convolutional network
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return generated inputs (rows, columns) and class ids: the same in every process."""
+        """Return generated inputs of shape (rows, columns) and class ids, the same in every process."""
         rng = np.random.default_rng(0)
         x = rng.standard_normal((self.rows, self.columns), np.float32)
         return x, (x @ rng.standard_normal((self.columns, self.classes), np.float32)).argmax(axis=1)
 
 
 def rounds(count: int, jobs: Mapping[str, Callable[[], Any]]) -> dict[str, list[Any]]:
-    """Do each job once a round, so that what else the machine does meets them all; one goes first in turn.
+    """Do each job once per round, so that other load on the machine hits all of them; another job starts each round.
 
     Args:
-        count: How many rounds.
-        jobs: What to do, by name.
+        count: Number of rounds.
+        jobs: The functions to call, by name.
 
     Returns:
         The results of each job, in the order of the rounds.
     """
-    found: dict[str, list[Any]] = {name: [] for name in jobs}
+    results: dict[str, list[Any]] = {name: [] for name in jobs}
     names = list(jobs)
     for number in range(count):
-        at = number % len(names)
-        for name in names[at:] + names[:at]:
-            found[name].append(jobs[name]())
-    return found
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            results[name].append(jobs[name]())
+    return results
 
 
 # ----------------------------------------------------------------------------------------------------------- memory
 
 
 def resident() -> float:
-    """Return the MiB that this process holds in memory (Linux)."""
+    """Return the MiB that this process has in memory (Linux)."""
     return _status("VmRSS")
 
 
 def peak() -> float:
-    """Return the most MiB that this process has held since `forget_peak` (Linux)."""
+    """Return the maximum of `resident` since `forget_peak` (Linux)."""
     return _status("VmHWM")
 
 
 def forget_peak() -> None:
-    """Begin to look for the peak anew (Linux)."""
+    """Start a new measurement of the peak (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -145,45 +145,45 @@ def _status(field: str) -> float:
 # ----------------------------------------------------------------------------------------------------------- errors
 
 
-def errors(task: str, y: np.ndarray, said: np.ndarray, decided: np.ndarray | None = None) -> dict[str, float]:
-    """Return the errors of what was said of test rows, less is better; the first is the main one.
+def errors(task: str, y: np.ndarray, predicted: np.ndarray, decided: np.ndarray | None = None) -> dict[str, float]:
+    """Return the errors of predictions for test rows, less is better; the first is the main one.
 
     Args:
         task: One of the four tasks.
         y: Numbers, class ids, or labels of shape (rows, labels).
-        said: Numbers, probabilities of shape (rows, classes), or of (rows, labels).
+        predicted: Numbers, or probabilities of shape (rows, classes) or (rows, labels).
         decided: Class ids or labels; None takes the most probable.
     """
     if task == "regression":
-        return {"rmse": float(metrics.root_mean_squared_error(y, said))}
+        return {"rmse": float(metrics.root_mean_squared_error(y, predicted))}
     if task == "multilabel":
-        return {"hamming_loss": float(metrics.hamming_loss(y, said > 0.5 if decided is None else decided))}
-    wrong = float(((said.argmax(axis=1) if decided is None else decided) != y).mean())
-    # In 32 bits, as some give them, they add up to 1 less exactly than scikit-learn demands.
-    said = said / said.sum(axis=1, keepdims=True)
-    return {"error": wrong, "log_loss": float(metrics.log_loss(y, said, labels=list(range(said.shape[1]))))}
+        return {"hamming_loss": float(metrics.hamming_loss(y, predicted > 0.5 if decided is None else decided))}
+    wrong = float(((predicted.argmax(axis=1) if decided is None else decided) != y).mean())
+    # Probabilities in 32 bits add up to 1 less exactly than scikit-learn demands.
+    predicted = predicted / predicted.sum(axis=1, keepdims=True)
+    return {"error": wrong, "log_loss": float(metrics.log_loss(y, predicted, labels=list(range(predicted.shape[1]))))}
 
 
 # ---------------------------------------------------------------------------------------------------- circumstances
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what is installed here."""
-    found = {"python": platform.python_version()}
+    """Return the versions of the installed packages."""
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def versions_of_bench() -> dict[str, str]:
     """Return the versions of the bench environment."""
     worker = Worker()
-    found = worker("versions")
+    installed = worker("versions")
     worker.close()
-    return found
+    return installed
 
 
 def circumstances(bench: Mapping[str, str]) -> list[str]:
@@ -195,8 +195,8 @@ def circumstances(bench: Mapping[str, str]) -> list[str]:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        named = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        model = named[0] if named else model
+        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
     load = f"; load before this run {os.getloadavg()[2]:.1f}" if hasattr(os, "getloadavg") else ""
     listed = ", ".join(f"{name} {text}" for name, text in (dict(bench) | versions()).items())
     return [f"{date.today()}; {platform.system()}, {model}, {os.cpu_count()} cores{load}.", "", f"Versions: {listed}."]
@@ -206,7 +206,7 @@ def circumstances(bench: Mapping[str, str]) -> list[str]:
 
 
 class Spread(NamedTuple):
-    """A figure in the middle, the lowest and the highest of several."""
+    """The middle, the lowest and the highest of several figures."""
 
     middle: float
     low: float
@@ -220,17 +220,17 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median, the lowest and the highest."""
+    """Return the median, the lowest and the highest value."""
     return Spread(float(np.median(values)), float(min(values)), float(max(values)), len(values))
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Return the geometric mean; NaN of none."""
+    """Return the geometric mean; NaN if there are no values."""
     return float(np.exp(np.mean(np.log(values)))) if len(values) else float("nan")
 
 
 class Line(NamedTuple):
-    """A line of a table: a ratio of paired figures, one figure, or a word why there is none."""
+    """A line of a table: a ratio of paired figures, one figure, or the reason why there is none."""
 
     label: str
     ratio_: Spread | None = None
@@ -241,13 +241,13 @@ class Line(NamedTuple):
 
     @classmethod
     def ratio(cls, label: str, above: Sequence[float], below: Sequence[float], unit: str) -> Line:
-        """Return the median of the ratios of each round."""
-        each = [a / b for a, b in zip(above, below, strict=True)]
-        return cls(label, spread(each), spread(above), spread(below), unit)
+        """Return a line for the median of the ratios of the rounds."""
+        ratios = [a / b for a, b in zip(above, below, strict=True)]
+        return cls(label, spread(ratios), spread(above), spread(below), unit)
 
     @classmethod
     def value(cls, label: str, values: Sequence[float], unit: str) -> Line:
-        """Return a line of one figure."""
+        """Return a line for one figure."""
         return cls(label, above=spread(values), unit=unit)
 
     @classmethod
@@ -256,18 +256,18 @@ class Line(NamedTuple):
         return cls(label, why=why)
 
     def cells(self) -> list[str]:
-        """Return what stands in the table."""
+        """Return the cells of the line."""
         parts = [f"{part} {self.unit}" if part else "" for part in (self.above, self.below)]
         return [self.label, str(self.ratio_) if self.ratio_ else self.why and f"left out: {self.why}", *parts]
 
 
 def lines_table(lines: Sequence[Line]) -> list[str]:
-    """Return the lines of a table: medians, with the lowest and the highest."""
+    """Return the lines of a table of medians, each with the lowest and the highest value."""
     return markdown(["", "ratio", "above", "below"], [line.cells() for line in lines])
 
 
 def show(lines: Sequence[Line]) -> None:
-    """Print lines as they come."""
+    """Print the lines."""
     for line in lines:
         print(" | ".join(cell for cell in line.cells() if cell), flush=True)
 
@@ -276,18 +276,20 @@ def show(lines: Sequence[Line]) -> None:
 
 
 def report(name: str, title: str, text: Sequence[str], lines: Sequence[Line], raw: Mapping[str, Any]) -> None:
-    """Write a benchmark's table, picture and raw figures.
+    """Write the table, the plot and the raw figures of a benchmark.
 
     Args:
-        name: Of the files, without an ending.
-        title: Of the page.
-        text: The lines below title and circumstances.
-        lines: Whose ratios are drawn.
+        name: Name of the files, without an ending.
+        title: Title of the page.
+        text: The lines below the title and the circumstances.
+        lines: The lines whose ratios are drawn.
         raw: The figures of every round.
     """
     about = circumstances(versions_of_bench())
-    said = "Medians of the rounds, with the lowest and the highest; ratios are of one round each."
-    write(REPORTS / f"{name}.md", "\n".join([f"# {title}", "", *about, "", said, "", *text]))
+    legend = (
+        "Medians over the rounds, with the lowest and the highest value; a ratio compares figures of the same round."
+    )
+    write(REPORTS / f"{name}.md", "\n".join([f"# {title}", "", *about, "", legend, "", *text]))
     write(REPORTS / f"{name}.json", json.dumps({"circumstances": about} | dict(raw), indent=1))
     write(REPORTS / f"{name}.svg", svg(ratios_figure(title, lines)))
 
@@ -297,18 +299,18 @@ def ratios_figure(title: str, lines: Sequence[Line]) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-    drawn = [(line.label, line.ratio_) for line in lines if line.ratio_]
-    figure = Figure(figsize=(9, 1.6 + 0.45 * len(drawn)), layout="constrained")
+    ratios = [(line.label, line.ratio_) for line in lines if line.ratio_]
+    figure = Figure(figsize=(9, 1.6 + 0.45 * len(ratios)), layout="constrained")
     axes: Any = figure.subplots()
-    for place, (_, found) in enumerate(drawn):
-        axes.plot([found.low, found.high], [place, place], color="#0b6e4f", linewidth=2)
-        axes.plot(found.middle, place, "o", color="#0b6e4f")
-        axes.annotate(f"{found.middle:.3g}", (found.middle, place), (0, 6), textcoords="offset points", ha="center")
+    for y, (_, ratio) in enumerate(ratios):
+        axes.plot([ratio.low, ratio.high], [y, y], color="#0b6e4f", linewidth=2)
+        axes.plot(ratio.middle, y, "o", color="#0b6e4f")
+        axes.annotate(f"{ratio.middle:.3g}", (ratio.middle, y), (0, 6), textcoords="offset points", ha="center")
     axes.axvline(1, color="0.7", zorder=0)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks(range(len(drawn)), [label for label, _ in drawn])
+    axes.set_yticks(range(len(ratios)), [label for label, _ in ratios])
     axes.invert_yaxis()
     axes.margins(0.08, 0.12)
     axes.set_xlabel("ratio of times (log scale): median, lowest and highest")
@@ -317,7 +319,7 @@ def ratios_figure(title: str, lines: Sequence[Line]) -> Any:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table."""
+    """Return the lines of a Markdown table."""
     return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
 
 
@@ -331,8 +333,8 @@ def svg(figure: Any) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,6 +1,6 @@
-"""Ours and Keras at work, in processes of their own: the jobs of the training loop and of the calls.
+"""Our loop and Keras in separate processes: the jobs of the benchmarks `loop` and `calls`.
 
-`measuring.Worker` is the other end. Nothing is imported before a job wants it, so that a process holds one framework.
+`measuring.Worker` sends the jobs. A job imports what it needs, so that a process loads one framework.
 """
 
 from __future__ import annotations
@@ -19,54 +19,54 @@ import numpy as np
 from tests.benchmarks import datasets, measuring
 from tests.benchmarks.measuring import Shape
 
-# -------------------------------------------------------------------------------------------------- seconds an epoch
+# ------------------------------------------------------------------------------------------------- seconds per epoch
 
 
 def ours(
     shape: dict[str, Any], epochs: int, members: int = 1, side_by_side: bool = False, xla: bool = False
 ) -> dict[str, float]:
-    """Train with our loop; the first epoch, which may compile, apart.
+    """Train with our loop; the first epoch, which may compile, is returned separately.
 
     Args:
-        shape: Of the data and the network.
-        epochs: How many.
-        members: How many networks.
-        side_by_side: Train them so, where the loop itself would train them in turns.
-        xla: Have XLA compile convolutions too, which the loop itself would not.
+        shape: The fields of a `Shape`.
+        epochs: Number of epochs.
+        members: Number of networks.
+        side_by_side: Whether to train them side by side although the loop would train them in turns.
+        xla: Whether XLA compiles convolutions too, which the loop would not do.
     """
     from toolkit import training
     from toolkit.heads import get_head
     from toolkit.training.scoring import gains_from_xla
 
-    given = Shape(**shape)
-    x, y = given.data()
-    models = [_network(given) for _ in range(members)]
+    loop = Shape(**shape)
+    x, y = loop.data()
+    models = [_network(loop) for _ in range(members)]
     model = models if members > 1 else models[0]
     head = get_head("multiclass", "softmax")
     ways = {"xla": xla or gains_from_xla(models[0])}  # as in a training of the usual length
     ways |= {"in_turns": False} if side_by_side else {}
-    trained = training.fit(model, head, x, y, epochs=epochs, batch_size=given.batch, progress=False, **ways)
-    first, *others = trained.history["seconds"]
-    return {"seconds": median(others), "first": first}
+    trained = training.fit(model, head, x, y, epochs=epochs, batch_size=loop.batch, progress=False, **ways)
+    first, *later = trained.history["seconds"]
+    return {"seconds": median(later), "first": first}
 
 
 _COMPILED: dict[tuple[str, bool], Any] = {}
 
 
 def keras(shape: dict[str, Any], epochs: int, tuned: bool = False) -> dict[str, float]:
-    """Train with `model.fit`, by hand; the model stays compiled from one time to the next.
+    """Train with `model.fit`, by hand; the model stays compiled between calls.
 
     Args:
-        shape: Of the data and the network.
-        epochs: How many.
-        tuned: With ``steps_per_execution`` and ``jit_compile``.
+        shape: The fields of a `Shape`.
+        epochs: Number of epochs.
+        tuned: Whether to use ``steps_per_execution`` and ``jit_compile``.
     """
     import keras
 
-    given = Shape(**shape)
-    x, y = given.data()
-    if (str(given), tuned) not in _COMPILED:
-        model = _COMPILED[str(given), tuned] = _network(given)
+    loop = Shape(**shape)
+    x, y = loop.data()
+    if (str(loop), tuned) not in _COMPILED:
+        model = _COMPILED[str(loop), tuned] = _network(loop)
         options = {"steps_per_execution": 64, "jit_compile": True} if tuned else {}
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
 
@@ -83,44 +83,44 @@ def keras(shape: dict[str, Any], epochs: int, tuned: bool = False) -> dict[str, 
             self.seconds.append(time.perf_counter() - self.started)
 
     watch = Watch()
-    _COMPILED[str(given), tuned].fit(x, y, batch_size=given.batch, epochs=epochs, verbose=0, callbacks=[watch])
-    first, *others = watch.seconds
-    return {"seconds": median(others), "first": first}
+    _COMPILED[str(loop), tuned].fit(x, y, batch_size=loop.batch, epochs=epochs, verbose=0, callbacks=[watch])
+    first, *later = watch.seconds
+    return {"seconds": median(later), "first": first}
 
 
 def products(shape: dict[str, Any], epochs: int) -> dict[str, float]:
-    """Do an epoch's matrix products in NumPy and nothing else, on one thread or on all, whichever is quicker."""
+    """Compute only the matrix products of an epoch, in NumPy, on one thread or on all, whichever is faster."""
     from threadpoolctl import threadpool_limits
 
-    given = Shape(**shape)
-    x, _ = given.data()
-    sizes = [given.columns, *given.hidden, given.classes]
+    loop = Shape(**shape)
+    x, _ = loop.data()
+    sizes = [loop.columns, *loop.hidden, loop.classes]
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=size).astype(np.float32) for size in pairwise(sizes)]
-    # The sizes are what counts: activations stand for the gradients of the same shape.
-    values = [rng.normal(size=(given.batch, size)).astype(np.float32) for size in sizes]
+    # Only the sizes matter: activations replace gradients of the same shape.
+    values = [rng.normal(size=(loop.batch, size)).astype(np.float32) for size in sizes]
 
     def epoch() -> float:
         start = time.perf_counter()
-        for at in range(0, len(x) - given.batch + 1, given.batch):
-            inputs = [x[at : at + given.batch], *values[1:-1]]
-            for given_in, weight in zip(inputs, weights, strict=True):
-                np.matmul(given_in, weight)
+        for at in range(0, len(x) - loop.batch + 1, loop.batch):
+            inputs = [x[at : at + loop.batch], *values[1:-1]]
+            for rows, weight in zip(inputs, weights, strict=True):
+                np.matmul(rows, weight)
             for layer in reversed(range(len(weights))):
                 np.matmul(inputs[layer].T, values[layer + 1])
                 if layer:
                     np.matmul(values[layer + 1], weights[layer].T)
         return time.perf_counter() - start
 
-    taken = []
+    runs = []
     for threads in (1, None):
         with threadpool_limits(threads):
-            taken.append([epoch() for _ in range(epochs)])
-    return {"seconds": min(median(seconds[1:]) for seconds in taken), "first": taken[0][0]}
+            runs.append([epoch() for _ in range(epochs)])
+    return {"seconds": min(median(seconds[1:]) for seconds in runs), "first": runs[0][0]}
 
 
 def _network(shape: Shape) -> Any:
-    """A plain network with a linear output; images get the small convolutional one of keras.io."""
+    """Build a plain network with a linear output; for images the small convolutional one of keras.io."""
     import keras
     from keras import layers
 
@@ -143,20 +143,20 @@ def _network(shape: Shape) -> Any:
 
 
 def memory(kind: str, times: int, blocks: int = 5) -> list[float]:
-    """Return how many MiB more the process holds after each training of a new model, the mean of each block of them.
+    """Return how many MiB memory grows with each training of a new model: the mean of each block of trainings.
 
     Args:
-        kind: ``"fit"`` (`toolkit.training.fit` on one shape), ``"train"`` (a recipe's whole call) or ``"keras"``.
-        times: Trainings of a block; one block comes first, uncounted.
-        blocks: How many are counted.
+        kind: ``"fit"`` (`toolkit.training.fit` on one shape), ``"train"`` (a complete call of a recipe) or ``"keras"``.
+        times: Trainings per block; the first block is not counted.
+        blocks: Number of blocks that are counted.
     """
-    held = []
+    resident = []
     for _ in range(1 + blocks):
         for _ in range(times):
             _TRAININGS[kind]()
         gc.collect()
-        held.append(measuring.resident())
-    return [(after - before) / times for before, after in pairwise(held)]
+        resident.append(measuring.resident())
+    return [(after - before) / times for before, after in pairwise(resident)]
 
 
 _SMALL = Shape(rows=2_000, columns=64, hidden=(256, 256, 256), classes=10, batch=32)._asdict()
@@ -193,7 +193,7 @@ def _run_on_arrays() -> Any:
 
 
 def one_row(times: int) -> dict[str, float]:
-    """Return the median seconds to predict one row given as an array: by the run, and two ways by its Keras model."""
+    """Return the median seconds to predict one row given as an array: by the run, and by its Keras model."""
     run = _run_on_arrays()
     raw = datasets.load("breast_cancer").frame.drop(columns="target").to_numpy()[:1]
     encoded = np.zeros((1, run.model.input_shape[-1]), np.float32)
@@ -202,17 +202,17 @@ def one_row(times: int) -> dict[str, float]:
         "model.predict": lambda: run.model.predict(encoded, verbose=0),
         "model(x)": lambda: run.model(encoded),
     }
-    found: dict[str, list[float]] = {way: [] for way in ways}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(times):
         for way, call in ways.items():
             start = time.perf_counter()
             call()
-            found[way].append(time.perf_counter() - start)
-    return {way: median(seconds) for way, seconds in found.items()}
+            seconds[way].append(time.perf_counter() - start)
+    return {way: median(times) for way, times in seconds.items()}
 
 
 def million_rows() -> dict[str, float]:
-    """Return the seconds to predict a million rows, the MiB needed meanwhile, and those kept afterwards."""
+    """Return the seconds to predict a million rows, the MiB needed besides the rows, and those kept afterwards."""
     run = _run_on_arrays()
     x = np.random.default_rng(0).normal(size=(1_000_000, len(run.encoder.source_columns)))
     run.predict(x[:10_000])
@@ -220,42 +220,42 @@ def million_rows() -> dict[str, float]:
     before = measuring.resident()
     measuring.forget_peak()
     start = time.perf_counter()
-    said = run.predict(x)
+    predicted = run.predict(x)
     seconds = time.perf_counter() - start
     peak = measuring.peak() - before
-    del said
+    del predicted
     gc.collect()
     return {"seconds": seconds, "more": peak, "kept": measuring.resident() - before}
 
 
 def start() -> float:
     """Import what a call of a recipe needs, and return the seconds."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     import keras  # noqa: F401
     import tensorflow  # noqa: F401
 
     import recipes.binary  # noqa: F401
 
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def adult(effort: str, encoded: str | None = None) -> dict[str, Any]:
-    """Train on adult as a user does, baselines and all, then write the report.
+    """Train on adult as a user does, with baselines, then write the report.
 
     Args:
         effort: How much time to spend.
-        encoded: Where to write the encoded rows of train and validation.
+        encoded: Path for the encoded rows of train and validation; None writes none.
     """
     from recipes import binary
 
     rows = datasets.load("adult")
-    began = time.perf_counter()
+    start = time.perf_counter()
     run = binary.train(rows.frame, target=rows.target[0], test=rows.test_pair, effort=effort, progress=False)
-    call = time.perf_counter() - began
+    call = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
+        start = time.perf_counter()
         run.report(Path(folder) / "report.html")
-        report = time.perf_counter() - began
+        report = time.perf_counter() - start
     if encoded is not None:
         table: Any = run.data
         at = np.concatenate([table.parts["train"], table.parts["validation"]])
