@@ -14,7 +14,7 @@ import pytest
 
 from recipes import samples
 from tests.helpers.commands import commands_in, mistake_in, texts_in
-from tests.helpers.house_map import table
+from tests.helpers.toolkit_map import table
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -69,7 +69,7 @@ def test_the_readme_shows_python_and_the_command_line():
 
 
 def test_the_map_of_the_toolkit_says_what_the_docstrings_of_the_folders_say():
-    assert table() in read("toolkit/README.md"), f"replace the table of toolkit/README.md by this one:\n{table()}"
+    assert table() in read("toolkit/README.md"), "write the table again: python -m tests.helpers.toolkit_map"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -1,4 +1,4 @@
-"""The table of `toolkit/README.md`, read from the folders themselves."""
+"""The table of `toolkit/README.md`, read from the folders themselves. Running this module writes it into the file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "toolkit" / "README.md"
 # From the top floor down, as in the contract of pyproject.toml.
 FLOORS = ("runs", "report", "numerics", "evaluation", "training", "builders", "heads", "data", "losses", "common")
 
@@ -28,3 +29,8 @@ def table() -> str:
             name = package.parent.relative_to(ROOT / "toolkit").as_posix()
             lines.append(f"| `{name}/` | {first_line(package)} | {', '.join(modules)} |")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    above, rest = README.read_text(encoding="utf-8").split("| where |", maxsplit=1)
+    README.write_text(f"{above}{table()}\n\n{rest.split(chr(10) * 2, maxsplit=1)[1]}", encoding="utf-8")
