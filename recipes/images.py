@@ -88,7 +88,9 @@ def train(
     images, tested, validated = _read(source, task, target, test, files, size, options)
     seconds = time.perf_counter() - seconds
     chosen = DEFAULT_HEADS[task] if head is None else head
-    run = workflow.train(
+    given = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
+    given |= {"report": report, "files": files, "size": size}
+    return workflow.train(
         task,
         images,
         target=None,
@@ -96,16 +98,11 @@ def train(
         head=chosen,
         effort=effort,
         seed=seed,
-        report=None,
+        report=report,
         options=dict(options) | validated,
+        call=settings.calls("images", "train", source, given, options),
+        seconds_before={"files": seconds},
     )
-    run.seconds = {"files": seconds} | run.seconds
-    given = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
-    given |= {"report": report, "files": files, "size": size}
-    run.settings |= settings.calls("images", "train", source, given, options)
-    if report is not None:
-        run.report(report)
-    return run
 
 
 def compare(
@@ -152,7 +149,9 @@ def compare(
     """
     workflow.read_options(effort, options, images=True)
     images, tested, validated = _read(source, task, target, test, files, size, options)
-    comparison = comparing.compare(
+    given = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
+    given |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}
+    return comparing.compare(
         task,
         images,
         target=None,
@@ -160,15 +159,10 @@ def compare(
         heads=defaults.COMPARED[task] if heads is None else heads,
         seeds=seeds,
         effort=effort,
-        report=None,
+        report=report,
         options=dict(options) | validated,
+        call=settings.calls("images", "compare", source, given, options),
     )
-    given = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
-    given |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}
-    comparison.settings |= settings.calls("images", "compare", source, given, options)
-    if report is not None:
-        comparison.report(report)
-    return comparison
 
 
 def _read(

@@ -41,6 +41,12 @@ def runs() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def results(runs) -> dict[str, Any]:
+    """The results that these runs hold."""
+    return {task: run.result for task, run in runs.items()}
+
+
+@pytest.fixture(scope="session")
 def shapes(tmp_path_factory) -> Path:
     """A folder of small pictures, a sub-folder a class: a bright disc, a cross or a square on noise, of mixed sizes."""
     import numpy as np
@@ -68,3 +74,9 @@ def image_run(shapes) -> Any:
     from recipes import images
 
     return images.train(shapes, epochs=4, learning_rate=0.003, progress=False)
+
+
+@pytest.fixture(scope="session")
+def image_result(image_run) -> Any:
+    """The result that this run holds."""
+    return image_run.result

@@ -446,7 +446,7 @@ def _show(run: Run) -> None:
         click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {between:>22}{others}")
     for sentence in run.verdict:
         click.echo(f"  {sentence}")
-    _show_notes(run.data)
+    _show_notes(run.dataset)
 
 
 def _show_notes(table: SplitData | None) -> None:

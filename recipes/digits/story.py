@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Story:
     def summary(self) -> dict[str, Any]:
         """Return what the page says, as a dictionary that JSON can hold."""
         first = next(iter(self.runs.values()))
-        tested = 0 if first.data is None else len(first.data.parts["test"])
+        tested = 0 if first.dataset is None else len(first.dataset.parts["test"])
         models = {}
         for name, run in self.runs.items():
             right = share(round(run.metrics["accuracy"] * tested), tested)
@@ -95,7 +95,7 @@ class Story:
             "schema": 1,
             "kind": "digits",
             "name": plain(self.name),
-            "rows": 0 if first.data is None else first.data.rows,
+            "rows": 0 if first.dataset is None else first.dataset.rows,
             "test_rows": tested,
             "classes": len(first.classes),
             "created": first.settings.get("created"),
@@ -220,8 +220,8 @@ def tell(
         said(f"{name}: {number(len(known))} images")
         # The baselines are the same for all of them: once is enough.
         once = bare | {"baselines": name == "cnn" and options.get("baselines", True)}
-        runs[name] = images.train(known, test=tested, seed=seed, **once, **own)
-        runs[name].settings |= call
+        result = images.train(known, test=tested, seed=seed, **once, **own).result
+        runs[name] = Run(replace(result, settings=result.settings | call))
     said(f"heads: {', '.join(heads)}")
     comparison = images.compare(known, test=tested, heads=heads, seeds=seeds, **bare)
     comparison.settings |= call

@@ -83,8 +83,8 @@ def _answers(comparison: Comparison) -> dict[tuple[int, ...], list[float]]:
 
 
 def _networks(comparison: Comparison, weights: Mapping[str, int]) -> Picture:
-    run = comparison.trials["logistic", comparison.seeds[0]].run
-    inputs = run.model.input_shape[1] if run is not None else 0
+    result = comparison.trials["logistic", comparison.seeds[0]].result
+    inputs = result.model.input_shape[1] if result is not None else 0
     with panels(2, width=8.4, height=3.4, share=True) as (figure, axes):
         for panel, (kind, (name, color)) in zip(axes[0], CONTENDERS.items(), strict=True):
             panel.axis("off")

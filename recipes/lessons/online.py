@@ -22,6 +22,7 @@ from toolkit.data import prepare as preparing
 from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
 from toolkit.data.target import Target, labels_of
+from toolkit.evaluation.result import Result
 from toolkit.heads import DEFAULT_HEADS, get_head
 from toolkit.runs.run import Run
 from toolkit.training.scoring import Scorer
@@ -218,15 +219,17 @@ class _Path:
 def _row_by_row(stream: _Stream, begun: keras.Sequential, rate: float) -> _Path:
     start = begun.get_weights()
     run = Run(
-        task=stream.table.task,
-        head=stream.head,
-        model=begun,
-        encoder=stream.encoder,
-        target=stream.target,
-        history=pd.DataFrame(),
-        best_epoch=0,
-        stopped="",
-        seconds={},
+        Result(
+            task=stream.table.task,
+            head=stream.head,
+            model=begun,
+            encoder=stream.encoder,
+            target=stream.target,
+            history=pd.DataFrame(),
+            best_epoch=0,
+            stopped="",
+            seconds={},
+        )
     )
     errors, weights = [stream.errors(begun)], []
     for place in range(PARTS):

@@ -67,7 +67,7 @@ def show(data: Any = None, *, target: str | list[str] | None = None, task: str =
             f"the scores of '{run.head.name}' ({run.task}) are no logits and give no probability to round: take a head "
             "of cross-entropy, logistic or softmax."
         )
-    if run.data is None or run.outcome is None or run.outcome.scores is None:
+    if run.dataset is None or run.outcome is None or run.outcome.scores is None:
         raise DataError("a loaded run has no test rows: give the table it was trained on, with target and task.")
     scores, rows = run.outcome.scores, len(run.outcome.scores)
     leads = _leads(scores, run.head)
@@ -128,7 +128,7 @@ def show(data: Any = None, *, target: str | list[str] | None = None, task: str =
             "for the sigmoid and what comes out. HBNU has it right.",
         ),
         decks=("HB", "NN", "MB"),
-        data=f"{run.data.name}, {number(run.data.rows)} rows, of which {number(rows)} are test rows"
+        data=f"{run.dataset.name}, {number(run.dataset.rows)} rows, of which {number(rows)} are test rows"
         + ("" if run is data else f"; seed {seed}"),
     )
 

@@ -31,6 +31,9 @@ __all__ = ["compare"]
 #: The contender that is one network a label.
 SEPARATE = "separate"
 
+# A contender stands for itself: baselines and intervals are those of the comparison.
+ALONE: dict[str, Any] = {"baselines": False, "intervals": False}
+
 
 def compare(
     task: str,
@@ -43,6 +46,7 @@ def compare(
     effort: str,
     report: str | Path | None,
     options: Mapping[str, Any],
+    call: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Compare heads on one table; the recipes' `compare` functions say the rest."""
     # A margin has no smoothed labels: on equal terms, no head has.
@@ -60,9 +64,10 @@ def compare(
             if label == SEPARATE:
                 trials[label, seed] = _separate(dataset, head, asked, seed, seconds[seed])
             else:
-                trials[label, seed] = trial_of(label, seed, fit(dataset, head, asked, seed, seconds[seed]))
-    first = next(run for trial in trials.values() if (run := trial.run) is not None)
+                trials[label, seed] = trial_of(label, seed, fit(dataset, head, asked, seed, seconds[seed], **ALONE))
+    first = next(result for trial in trials.values() if (result := trial.result) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
+    call = call or settings.calls(task, "compare", data, given, options)
     comparison = Comparison(
         task,
         list(contenders),
@@ -71,9 +76,7 @@ def compare(
         dict(datasets),
         datasets[drawn[0]].target,
         baseline_outcomes=_baselines(datasets) if asked.places["evaluation"].get("baselines", True) else {},
-        settings=settings.calls(task, "compare", data, given, options)
-        | first.settings
-        | {"head": list(contenders), "seed": drawn},
+        settings={**call, **first.settings, "head": list(contenders), "seed": drawn},
     )
     if report is not None:
         comparison.report(report)
@@ -132,15 +135,15 @@ def _baselines(datasets: Mapping[int, Dataset]) -> dict[int, dict[str, Outcome]]
 
 def _separate(dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_before: Mapping[str, float]) -> Trial:
     """Train one network a label, and put them together as one contender."""
-    runs = []
+    results = []
     for name in dataset.target_frame.columns:
         labels = dataset.target_frame[[name]]
         target = Target.fit(labels, dataset.fit_parts["train"], dataset.task, dataset.source_rows)
         one_label = dataclasses.replace(dataset, target_frame=labels, target=target)
-        runs.append(fit(one_label, head, asked, seed, seconds_before))
-    outcomes = [run.outcome for run in runs if run.outcome is not None]
+        results.append(fit(one_label, head, asked, seed, seconds_before, **ALONE))
+    outcomes = [result.outcome for result in results if result.outcome is not None]
     scores = np.concatenate([np.asarray(outcome.scores) for outcome in outcomes], axis=1)
-    seconds = sum(run.seconds["train"] for run in runs)
+    seconds = sum(result.seconds["train"] for result in results)
     outcome = Outcome(
         dataset.task,
         np.concatenate([outcome.y_true for outcome in outcomes], axis=1),
@@ -149,7 +152,7 @@ def _separate(dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_bef
         scores,
         seconds,
     )
-    history = pd.concat([run.history for run in runs]).groupby("epoch", as_index=False).mean()
+    history = pd.concat([result.history for result in results]).groupby("epoch", as_index=False).mean()
     return Trial(
         SEPARATE,
         seed,
@@ -158,7 +161,7 @@ def _separate(dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_bef
         head.probabilities(scores),
         None,
         history,
-        round(float(np.mean([run.best_epoch for run in runs]))),
-        sum(run.model.count_params() for run in runs),
+        round(float(np.mean([result.best_epoch for result in results]))),
+        sum(result.model.count_params() for result in results),
         seconds,
     )

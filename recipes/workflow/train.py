@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import all_options, route
@@ -23,11 +17,9 @@ from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.encoding import Encoder
 from toolkit.data.images.stack import ImageEncoder, Images, holds_images
 from toolkit.data.target import Target
-from toolkit.evaluation import baselines, calibration, metrics
-from toolkit.evaluation.verdicts import read_baselines
+from toolkit.evaluation.result import Result, evaluate, timed
 from toolkit.heads import Head, get_head
 from toolkit.runs.run import Run
-from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:
     import keras
@@ -77,20 +69,17 @@ def train(
     seed: int,
     report: str | Path | None,
     options: Mapping[str, Any],
+    call: Mapping[str, Any] | None = None,
+    seconds_before: Mapping[str, float] | None = None,
 ) -> Run:
     """Train one network on a table or on images; the recipes' `train` functions say the rest."""
     asked = read_options(effort, options, images=holds_images(data))
     chosen = get_head(task, head)
     dataset, seconds = prepare(task, data, target, test, seed, asked)
-    run = fit(dataset, chosen, asked, seed, seconds)
-    if asked.places["evaluation"].get("baselines", True):
-        with _timed(run.seconds, "baselines"):
-            run.baselines = baselines.fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
-            run.verdict = baselines.said_of_images(dataset)
-    with _timed(run.seconds, "intervals"):
-        _judge(run, len(dataset.fit_parts["train"]), seed)
+    result = fit(dataset, chosen, asked, seed, {**(seconds_before or {}), **seconds})
     given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
-    run.settings = settings.calls(task, "train", data, given, options) | run.settings
+    call = call or settings.calls(task, "train", data, given, options)
+    run = Run(replace(result, settings={**call, **result.settings}))
     if report is not None:
         run.report(report)
     return run
@@ -130,9 +119,9 @@ def prepare(
 ) -> tuple[Dataset, dict[str, float]]:
     """Read, split and encode a table or images; return the dataset and the seconds of each step."""
     seconds: dict[str, float] = {}
-    with _timed(seconds, "read"):
+    with timed(seconds, "read"):
         split = preparing.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
-    with _timed(seconds, "encode"):
+    with timed(seconds, "encode"):
         dataset = split.encode(
             networks=asked.networks(split),
             encoding=asked.encoding(split),
@@ -143,23 +132,17 @@ def prepare(
 
 
 def fit(
-    dataset: Dataset,
-    head: Head,
-    asked: Asked,
-    seed: int,
-    seconds: Mapping[str, float],
-    *,
-    progress: bool | None = None,
-) -> Run:
+    dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_before: Mapping[str, float], **evaluation: Any
+) -> Result:
     """Train networks with one head on a dataset, calibrate on validation and evaluate on test rows.
 
     Args:
         dataset: The data, split and encoded.
         head: What the scores mean.
         asked: The options.
-        seed: Of the initial weights, dropout and the order of the rows; of several networks, the first one's.
-        seconds: The time of the steps before.
-        progress: Overrides the option.
+        seed: Seed of the initial weights, dropout and the order of the rows; for several networks, the first one's.
+        seconds_before: The time of the steps before.
+        evaluation: Options of `toolkit.evaluation.result.evaluate`, in place of those asked.
     """
     suited, seeds = asked.suited(head, dataset), asked.networks(dataset)
     own = options_of(asked.build)
@@ -172,18 +155,15 @@ def fit(
         _build(asked.build, *size, model_options | ({"seed": seed + more} if "seed" in own else {}))
         for more in range(seeds)
     ]
-    training_options = suited["training"] | asked.places["training"]
-    if progress is not None:
-        training_options["progress"] = progress
-    seconds = dict(seconds)
-    with _timed(seconds, "encode"):
+    seconds = dict(seconds_before)
+    with timed(seconds, "encode"):
         x = {part: dataset.x(part) for part in ("train", "validation")}
     watched: dict[str, Any] = (
         {"validation": (x["validation"], dataset.y("validation"), dataset.weights("validation"))}
         if dataset.folds is None
         else {"folds": dataset.folds_of("train")}
     )
-    with _timed(seconds, "train"):
+    with timed(seconds, "train"):
         trained = training.fit(
             models if seeds > 1 else models[0],
             head,
@@ -193,31 +173,9 @@ def fit(
             sample_weight=dataset.weights("train"),
             scale=dataset.target.scale,
             seed=seed,
-            **training_options,
+            **suited["training"] | asked.places["training"],
         )
-    run = Run(
-        task=dataset.task,
-        head=head,
-        model=trained.model,
-        encoder=encoder,
-        target=dataset.target,
-        history=trained.history,
-        best_epoch=trained.best_epoch,
-        stopped=trained.stopped,
-        seconds=seconds,
-        data=dataset,
-    )
-    with _timed(seconds, "calibrate"):
-        scores = _unseen_scores(dataset, trained, x["validation"])
-        _calibrate(run, dataset, scores, asked.places["evaluation"].get("threshold"), seed)
-    with _timed(seconds, "evaluate"):
-        tested = dataset.target_frame.iloc[dataset.parts["test"]]
-        test_x = dataset.x("test")
-        run.outcome = run.outcome_of(run.raw_scores(test_x), tested, seconds["train"])
-        run.metrics = metrics.evaluate(run.outcome)
-        if trained.members is not None:
-            run.members = _each(run, trained.members, test_x, tested)
-    run.settings = {
+    resolved = {
         "effort": asked.effort,
         "head": head.name,
         "seed": seed,
@@ -232,48 +190,10 @@ def fit(
         "seeds": seeds,
         "model": {"builder": getattr(asked.build, "__name__", type(asked.build).__name__)}
         | settings.resolved(asked.build, model_options),
-        "training": trained.settings,
         **settings.circumstances(),
     }
-    return run
-
-
-def _each(run: Run, members: keras.Sequential, x: NDArray[Any], tested: pd.DataFrame) -> pd.DataFrame:
-    """Return each network's own metrics on the test part."""
-    scores = np.moveaxis(Scorer(members)(x), 1, 0)
-    return pd.DataFrame([metrics.evaluate(run.outcome_of(own, tested)) for own in scores])
-
-
-def _unseen_scores(dataset: Dataset, trained: training.Training, x: NDArray[Any]) -> NDArray[np.float32]:
-    """Return raw scores of the validation rows, by networks that have not learned from them."""
-    folds = dataset.folds_of("validation")
-    if folds is None or trained.members is None:
-        return Scorer(trained.model)(x)
-    scores = Scorer(trained.members)(x)  # (rows, networks, units)
-    out = training.held_out(folds, scores.shape[1])
-    return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _calibrate(
-    run: Run, dataset: Dataset, scores: NDArray[np.float32], threshold: str | float | None, seed: int
-) -> None:
-    """Fit on the validation rows what turns scores into probabilities, decisions or intervals."""
-    if threshold is not None and run.task != "binary":
-        raise DataError(f"threshold is for binary, and this is {run.task}.")
-    y = dataset.y("validation")
-    if run.task == "regression":
-        true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
-        run.residuals = np.sort(np.abs(run.target.decode(scores).reshape(true.shape) - true), axis=0)
-        return
-    truth = y.astype(np.int64)[:, 0] if run.task == "binary" else y.astype(np.int64)
-    weights = dataset.weights("validation")
-    run.calibration = calibration.fit(run.task, run.head.link, scores, truth, seed=seed, sample_weight=weights)
-    if isinstance(threshold, str):
-        run.threshold = calibration.choose_threshold(scores, truth, threshold, sample_weight=weights)
-    elif threshold is not None:
-        run.threshold = float(threshold)
-        if not np.isfinite(run.threshold):
-            raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
+    options = asked.places["evaluation"] | evaluation
+    return evaluate(trained, dataset, head, **options, seed=seed, settings=resolved, seconds=seconds)
 
 
 def _build(
@@ -305,24 +225,3 @@ def _build(
             f"build={name} ends in {type(last).__name__}; the last layer must be a dense one without activation."
         )
     return model
-
-
-def _judge(run: Run, rows: int, seed: int) -> None:
-    """Put the metrics with their intervals beside the baselines', and say what that means."""
-    if run.outcome is None:
-        return
-    frame = metrics.intervals(run.outcome, seed=seed)
-    for name, other in run.baselines.items():
-        theirs = metrics.intervals(other, seed=seed).reindex(frame.index)
-        frame[[name, f"{name}_low", f"{name}_high"]] = theirs[["value", "low", "high"]]
-    run.table = frame
-    learnable = sum(int(np.prod(variable.shape)) for variable in run.model.trainable_variables)
-    known = {"parameters": learnable, "images": run.is_image}
-    run.verdict = read_baselines(run.outcome, run.baselines, rows, len(run.classes), **known) + run.verdict
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start

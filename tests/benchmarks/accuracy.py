@@ -60,7 +60,7 @@ def train(rows: datasets.Rows, effort: str, seed: int, positions: Mapping[str, S
     run = recipe.train(
         rows.frame, target=target, test=rows.test_pair, effort=effort, seed=seed, baselines=False, progress=False
     )
-    if any((run.data.source_rows[at] - 1).tolist() != positions[part] for part, at in run.data.parts.items()):
+    if any((run.dataset.source_rows[at] - 1).tolist() != positions[part] for part, at in run.dataset.parts.items()):
         raise RuntimeError(f"ours, {effort}, was trained on other rows than the peers")
     y, decided, predicted = run.outcome.y_true, run.outcome.y_pred, run.outcome.probabilities
     if rows.task == "regression":

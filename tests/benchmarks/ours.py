@@ -257,7 +257,7 @@ def adult(effort: str, encoded: str | None = None) -> dict[str, Any]:
         run.report(Path(folder) / "report.html")
         report = time.perf_counter() - start
     if encoded is not None:
-        table: Any = run.data
+        table: Any = run.dataset
         at = np.concatenate([table.parts["train"], table.parts["validation"]])
         x, y = run.encoder.transform(table.features.frame.iloc[at]), run.target.encode(table.target_frame.iloc[at])
         np.savez(encoded, x=x, y=np.asarray(y).ravel().astype(np.int64))

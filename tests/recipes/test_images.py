@@ -89,17 +89,19 @@ def test_parts_of_their_own_are_used(tmp_path):
                 pixels = drawn.integers(0, 40, (8, 8)) + shade
                 Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / part / name / f"{place}.png")
     run = images.train(tmp_path, build="linear", **QUICK)
-    assert {part: len(rows) for part, rows in run.data.parts.items()} == {"train": 40, "validation": 10, "test": 14}
+    assert {part: len(rows) for part, rows in run.dataset.parts.items()} == {"train": 40, "validation": 10, "test": 14}
     for part, rows in (("test", 14), ("validation", 10)):
         with pytest.raises(DataError, match=f"{part}=0.2: .* has a {part} part of its own, {rows} images"):
             images.train(tmp_path, build="linear", **{part: 0.2}, **QUICK)
     drawn = images.train(tmp_path / "train", test=0.2, build="linear", **QUICK)
-    assert len(drawn.data.parts["test"]) == 8
+    assert len(drawn.dataset.parts["test"]) == 8
     apart = images.train(tmp_path / "train", test=tmp_path / "test", build="linear", **QUICK)
-    assert len(apart.data.parts["test"]) == 14
+    assert len(apart.dataset.parts["test"]) == 14
     other = images.train(tmp_path, test=others, build="linear", **QUICK)
-    assert len(other.data.parts["test"]) == 6
-    assert any(note.startswith("The test part of ") and "14 images, is not used" in note for note in other.data.notes)
+    assert len(other.dataset.parts["test"]) == 6
+    assert any(
+        note.startswith("The test part of ") and "14 images, is not used" in note for note in other.dataset.notes
+    )
 
 
 def test_heads_are_compared_on_a_folder(shapes):

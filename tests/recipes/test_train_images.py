@@ -71,7 +71,7 @@ def test_a_few_passes_tell_the_digits_apart(run):
     assert run.metrics["accuracy"] > 0.95
     assert run.model.layers[0].name == "rescaled"
     assert run.model.input_shape == (None, 8, 8, 1)
-    assert run.data.features.pixels.dtype == np.uint8
+    assert run.dataset.features.pixels.dtype == np.uint8
     assert run.settings["encoding"]["shape"] == [8, 8, 1]
     assert run.settings["model"]["pixels"] == [run.encoder.mean, run.encoder.deviation]
 
@@ -152,7 +152,7 @@ def test_heads_are_compared_on_images_on_equal_terms(tmp_path):
     page = comparison.report(tmp_path / "compared.html").read_text(encoding="utf-8")
     assert "Images of 8 × 8 × 1 pixels" in page
     two = multiclass.compare((X, Y), heads=("softmax", "hinge"), seeds=2, **QUICK)
-    stacks = [run.data.features.pixels for trial in two.trials.values() if (run := trial.run) and run.data]
+    stacks = [run.dataset.features.pixels for trial in two.trials.values() if (run := trial.result) and run.dataset]
     assert len(stacks) == 4
     assert all(stack is two.tables[0].features.pixels is two.tables[1].features.pixels for stack in stacks)
     assert not np.array_equal(two.tables[0].parts["test"], two.tables[1].parts["test"])

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number, percent
+from toolkit.data.inputs import batches
+from toolkit.evaluation.result import Result
 from toolkit.numerics.compiled import (
     Finding,
     name_of,
@@ -28,8 +30,6 @@ from toolkit.numerics.gradients import GradientCheck, gradient_check, targets_fo
 
 if TYPE_CHECKING:
     import keras
-
-    from toolkit.runs.run import Run
 
 __all__ = ["Audit", "Finding", "GradientCheck", "audit", "gradient_check"]
 
@@ -79,14 +79,14 @@ class Audit:
         }
 
 
-def audit(subject: Run | keras.Model, x: Any = None, y: NDArray[Any] | None = None) -> Audit:
+def audit(subject: Result | keras.Model | Any, x: Any = None, y: NDArray[Any] | None = None) -> Audit:
     """Find where a model's output, loss and metrics don't fit each other, and what probabilities would cost it.
 
     Args:
-        subject: A run, or any Keras model, compiled or not. A run brings the scores of its test part, unless it was
-            loaded from a file.
-        x: Rows to score. For a run, what `Run.decision_function` takes; for a model, its inputs.
-        y: Their targets as the loss takes them: class ids, 0 and 1, or numbers (of a run: encoded); with `x` only.
+        subject: A run or its result, or any Keras model, compiled or not. A result has the scores of its test part,
+            unless it was loaded from a file.
+        x: Rows to score. For a run, what ``run.predict`` takes; for a model, its inputs.
+        y: Their targets as the loss takes them: class ids, 0 and 1, or numbers (for a run: encoded); with `x` only.
 
     Returns:
         The audit. Without rows it holds findings alone.
@@ -110,21 +110,23 @@ def audit(subject: Run | keras.Model, x: Any = None, y: NDArray[Any] | None = No
         raise DataError(
             f"y has {len(y)} rows and x {'is missing' if x is None else f'has {len(x)}'}: give both, of one length."
         )
-    is_run = hasattr(subject, "decision_function")
-    model: Any = subject.model if is_run else subject  # pyright: ignore[reportAttributeAccessIssue]
-    outputs = list(outputs_of(model, y, subject.head if is_run else None))  # pyright: ignore[reportAttributeAccessIssue]
+    subject = getattr(subject, "result", subject)  # a run holds its result
+    result = subject if isinstance(subject, Result) else None
+    model: Any = subject if result is None else result.model
+    outputs = list(outputs_of(model, y, None if result is None else result.head))
     findings = [finding for output in outputs for finding in output.findings()]
 
-    if is_run:
-        run: Any = subject
-        loss, link = run.head.loss(), run.head.link
-        scores = None if x is None else run.decision_function(x)
-        if x is None and run.outcome is not None:
-            most, rows = max(1, _CELLS // run.target.units), len(run.outcome.scores)
+    if result is not None:
+        loss, link = result.head.loss(), result.head.link
+        scores = None
+        if x is not None:
+            scores = np.concatenate([result.raw_scores(batch) for batch in batches(result.encoder, x)])
+        elif result.outcome is not None and result.outcome.scores is not None:
+            most, rows = max(1, _CELLS // result.target.units), len(result.outcome.scores)
             some = np.linspace(0, rows - 1, min(most, rows)).round().astype(int)
-            scores, y = run.outcome.scores[some], _encoded(run)[some]
+            scores, y = result.outcome.scores[some], _encoded(result, result.outcome.y_true)[some]
         activation = "linear"
-        none = run.head.meaning if link is None else None
+        none = result.head.meaning if link is None else None
     else:
         output = outputs[0]
         loss, link, activation = output.loss, output.link, output.activation
@@ -150,12 +152,11 @@ def audit(subject: Run | keras.Model, x: Any = None, y: NDArray[Any] | None = No
     return Audit(findings, table, saturation, 0 if scores is None else len(scores))
 
 
-def _encoded(run: Any) -> NDArray[Any]:
-    """Return the true answers of a run's test part, as its loss takes them."""
-    truth = run.outcome.y_true
-    if run.task == "regression":
-        return run.target.encode(pd.DataFrame(truth, columns=run.target.columns))
-    return truth[:, None] if run.task == "binary" else truth
+def _encoded(result: Result, truth: NDArray[Any]) -> NDArray[Any]:
+    """Return the true answers of a result's test part, as its loss takes them."""
+    if result.task == "regression":
+        return result.target.encode(pd.DataFrame(truth, columns=pd.Index(result.target.columns)))
+    return truth[:, None] if result.task == "binary" else truth
 
 
 def _saturation(scores: NDArray[Any], link: str | None) -> pd.DataFrame:

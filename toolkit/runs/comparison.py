@@ -19,13 +19,13 @@ from toolkit.evaluation import differences as significance
 from toolkit.evaluation import metric_names, metrics
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.metrics import LOWER_IS_BETTER, PRIMARY, Outcome
+from toolkit.evaluation.result import Result
 from toolkit.evaluation.verdicts import _NAMES, _label
 from toolkit.heads import Head
 from toolkit.report import page as report
 from toolkit.report.summary import comparison as comparison_summary
-from toolkit.runs.run import Run
 
-__all__ = ["Comparison", "Trial", "compare_runs", "trial_of"]
+__all__ = ["Comparison", "Trial", "trial_of"]
 
 # For metrics beside the primary one: their intervals are read less closely than they cost.
 _RESAMPLES = 200
@@ -46,7 +46,7 @@ class Trial:
         best_epoch: The epoch whose weights were kept; of several networks, the mean.
         parameters: Learnable numbers.
         seconds: Of the training.
-        run: The run; None where the contender is several networks.
+        result: The result; None where the contender is several networks.
     """
 
     label: str
@@ -59,7 +59,7 @@ class Trial:
     best_epoch: int
     parameters: int
     seconds: float
-    run: Run | None = None
+    result: Result | None = None
 
 
 @dataclass
@@ -194,63 +194,32 @@ class Comparison:
         return f"Comparison({self.task}; {', '.join(self.labels)}; {len(self.seeds)} seeds)"
 
 
-def trial_of(label: str, seed: int, run: Run) -> Trial:
-    """Return a run as a contender's trial.
+def trial_of(label: str, seed: int, result: Result) -> Trial:
+    """Return a result as a contender's trial.
 
     Args:
         label: The contender's name.
         seed: The seed it stands for.
-        run: A run that was trained in this process.
+        result: A result that was not loaded from a file.
 
     Raises:
-        DataError: The run was loaded: its test rows are gone.
+        DataError: The result was loaded: its test rows are gone.
     """
-    if run.outcome is None or run.data is None:
+    if result.outcome is None or result.dataset is None:
         raise DataError(f"'{label}' is a loaded run, which has no test rows to compare on: train it again.")
-    plain = None if run.outcome.scores is None else run.head.probabilities(run.outcome.scores)
+    plain = None if result.outcome.scores is None else result.head.probabilities(result.outcome.scores)
     return Trial(
         label,
         seed,
-        run.head,
-        run.outcome,
+        result.head,
+        result.outcome,
         plain,
-        run.calibration,
-        run.history,
-        run.best_epoch,
-        run.model.count_params(),
-        run.seconds["train"],
-        run,
-    )
-
-
-def compare_runs(runs: Mapping[str, Run | Sequence[Run]]) -> Comparison:
-    """Compare runs of one's own, each trained on the same rows.
-
-    Args:
-        runs: A run, or a list of runs with different seeds, a name. The first is the one the others are set against.
-
-    Returns:
-        The comparison.
-
-    Raises:
-        DataError: Fewer than two names; runs of different tasks, on different test rows, or loaded ones.
-    """
-    listed = {name: [given] if isinstance(given, Run) else list(given) for name, given in runs.items()}
-    counts = {len(some) for some in listed.values()}
-    if len(listed) < 2 or len(counts) != 1 or counts == {0}:
-        raise DataError("a comparison needs two names or more, each with the same number of runs.")
-    trials = {(name, i): trial_of(name, i, run) for name, some in listed.items() for i, run in enumerate(some)}
-    first = next(iter(listed.values()))
-    tables = {i: run.data for i, run in enumerate(first) if run.data is not None}
-    return Comparison(
-        first[0].task,
-        list(listed),
-        list(tables),
-        trials,
-        tables,
-        first[0].target,
-        dict(first[0].settings),
-        baseline_outcomes={i: run.baselines for i, run in enumerate(first)},
+        result.calibration,
+        result.history,
+        result.best_epoch,
+        result.model.count_params(),
+        result.seconds["train"],
+        result,
     )
 
 
@@ -269,8 +238,8 @@ def _check_equal_terms(comparison: Comparison) -> None:
     for (label, seed), trial in comparison.trials.items():
         reference = comparison.trials[comparison.labels[0], seed]
         same = trial.outcome.task == comparison.task and np.array_equal(trial.outcome.y_true, reference.outcome.y_true)
-        if same and trial.run is not None and trial.run.data is not None:
-            own, other = trial.run.data, comparison.tables[seed]
+        if same and trial.result is not None and trial.result.dataset is not None:
+            own, other = trial.result.dataset, comparison.tables[seed]
             same = own is other or (
                 np.array_equal(_test_rows(own), _test_rows(other))
                 and list(own.features.frame) == list(other.features.frame)

@@ -26,7 +26,7 @@ def story():
 
 def test_every_model_is_tested_on_the_same_digits(story):
     assert list(story.runs) == list(digits.MODELS) == ["linear", "25-15-10", "cnn"]
-    tests = [run.data.target_frame.iloc[run.data.parts["test"], 0].tolist() for run in story.runs.values()]
+    tests = [run.dataset.target_frame.iloc[run.dataset.parts["test"], 0].tolist() for run in story.runs.values()]
     assert tests[0] == tests[1] == tests[2]
     assert len(tests[0]) == 449
     counts = np.bincount(tests[0])
@@ -48,7 +48,7 @@ def test_each_report_names_the_call_that_tells_the_story_again(story):
 
 def test_the_heads_are_compared_on_the_convolutional_network(story):
     assert story.comparison.labels == ["softmax", "hinge"]
-    assert {type(layer).__name__ for layer in story.comparison.trials["hinge", 0].run.model.layers} >= {"Conv2D"}
+    assert {type(layer).__name__ for layer in story.comparison.trials["hinge", 0].result.model.layers} >= {"Conv2D"}
 
 
 def test_the_curve_has_every_model_and_size(story):

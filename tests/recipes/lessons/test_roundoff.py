@@ -12,6 +12,7 @@ from scipy.special import expit
 from recipes.lessons import roundoff
 from toolkit.common.errors import DataError
 from toolkit.numerics.model_audit import audit
+from toolkit.runs.run import Run
 
 SUM = "The sum that should be 2/10,000"
 ROW = "One wrong row, surer and surer"
@@ -105,4 +106,4 @@ def test_what_has_no_probability_is_refused(runs):
     with pytest.raises(DataError, match="task='regression'"):
         roundoff.show("wine.csv", task="regression")
     with pytest.raises(DataError, match="no test rows"):
-        roundoff.show(dataclasses.replace(runs["binary"], outcome=None))
+        roundoff.show(Run(dataclasses.replace(runs["binary"].result, outcome=None)))

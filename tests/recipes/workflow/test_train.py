@@ -22,6 +22,7 @@ from recipes.workflow import train as workflow
 from toolkit import training
 from toolkit.common.errors import DataError
 from toolkit.data.split import FOLDS
+from toolkit.evaluation.result import unseen_scores
 from toolkit.heads import get_head
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
@@ -54,7 +55,7 @@ def test_two_trainings_with_the_same_inputs_give_the_same_weights_metrics_and_re
     )
     assert all(np.array_equal(a, b) for a, b in zip(first.model.get_weights(), again.model.get_weights(), strict=True))
     assert first.metrics == again.metrics
-    assert not np.array_equal(first.data.parts["test"], other.data.parts["test"])
+    assert not np.array_equal(first.dataset.parts["test"], other.dataset.parts["test"])
 
     def without_times(value):
         if isinstance(value, dict):
@@ -104,7 +105,7 @@ def test_sample_weights_of_a_column_take_rows_out_of_the_training(frame):
         wrong[["a", "b", "two", "weight"]], target="two", sample_weight="weight", baselines=False, progress=False,
         hidden=(), epochs=200, learning_rate=0.05,
     )  # fmt: skip
-    assert "weight" in run.data.set_aside
+    assert "weight" in run.dataset.set_aside
     assert run.evaluate(frame)["accuracy"] > 0.9, "only the rows with a right label count"
 
 
@@ -113,7 +114,7 @@ def test_a_test_file_of_its_own_is_the_test_part(tmp_path, frame):
     data[:90].to_csv(tmp_path / "train.csv", index=False)
     data[90:].to_csv(tmp_path / "test.csv", index=False)
     run = binary.train(tmp_path / "train.csv", target="two", test=tmp_path / "test.csv", **QUICK)
-    assert len(run.data.parts["test"]) == 30
+    assert len(run.dataset.parts["test"]) == 30
     assert run.metrics == pytest.approx(run.evaluate(data[90:]))
 
 
@@ -169,7 +170,7 @@ def test_one_hot_targets_are_classes_and_indicators_are_labels():
 def test_test_rows_come_as_a_table_too(frame):
     data = frame[["a", "b", "two"]]
     run = binary.train(data.head(90), target="two", test=data.tail(30), **QUICK)
-    assert len(run.data.parts["test"]) == 30
+    assert len(run.dataset.parts["test"]) == 30
 
 
 LOGISTIC = get_head("binary", "logistic")
@@ -240,14 +241,14 @@ def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame,
 def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from_all_but_the_test_rows(frame, tmp_path):
     data, options = frame[["a", "b", "number"]], QUICK | {"target": "number", "scaling": "standard"}
     run = regression.train(data, seeds=3, **options)
-    folds, tested = run.data.folds, run.data.parts["test"]
+    folds, tested = run.dataset.folds, run.dataset.parts["test"]
     assert folds is not None
     assert run.residuals is not None
     known = np.setdiff1d(np.arange(len(data)), tested)
     assert run.settings["training"]["folds"] == FOLDS
     left_out = np.flatnonzero((folds >= 0) & (folds < 3))
     assert len(run.residuals) == len(left_out) < len(known)
-    encoded = run.encoder.transform(run.data.features.frame.iloc[known])
+    encoded = run.encoder.transform(run.dataset.features.frame.iloc[known])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
     assert f"dealt into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
     alone = regression.train(data, **options)
@@ -266,7 +267,7 @@ def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(fram
     folds = dataset.folds_of("validation")
     assert set(folds) == {0, 1, 2, 3}
     trained = training.Training(members, members, pd.DataFrame(), 1, "", {})
-    scores = workflow._unseen_scores(dataset, trained, dataset.x("validation"))
+    scores = unseen_scores(trained, dataset)
     np.testing.assert_allclose(scores[:, 0], np.array([(0 + 4) / 2, (1 + 5) / 2, 2, 3])[folds])
 
 

@@ -469,7 +469,7 @@ def test_a_loaded_run_has_findings_and_no_scores_until_it_is_given_rows(runs, tm
     found = audit(loaded)
     assert found.problems == []
     assert (found.rows, len(found.table), len(found.saturation)) == (0, 0, 0)
-    rows = runs["binary"].data.features.frame.iloc[:7]
+    rows = runs["binary"].dataset.features.frame.iloc[:7]
     assert len(audit(loaded, rows).saturation) == 3
 
 

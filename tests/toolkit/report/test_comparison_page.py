@@ -83,20 +83,20 @@ def contender(run, name, seed, *, scores=None):
         best_epoch=5 + seed,
         parameters=run.model.count_params() * (3 if separate else 1),
         seconds=1.5 + seed,
-        run=None if separate else dataclasses.replace(run, head=head),
+        result=None if separate else dataclasses.replace(run, head=head),
     )
 
 
 def compare(run, names, seeds=(0, 1), **options):
     trials = {(name, seed): contender(run, name, seed) for name in names for seed in seeds}
-    tables = dict.fromkeys(seeds, run.data)
+    tables = dict.fromkeys(seeds, run.dataset)
     options = {"baseline_outcomes": dict.fromkeys(seeds, run.baselines)} | options
     return Comparison(run.task, list(names), list(seeds), trials, tables, run.target, run.settings, **options)
 
 
 @pytest.fixture(scope="module")
-def comparisons(runs):
-    return {task: compare(runs[task], HEADS[task]) for task in TASKS}
+def comparisons(results):
+    return {task: compare(results[task], HEADS[task]) for task in TASKS}
 
 
 @pytest.fixture(scope="module")
@@ -236,8 +236,8 @@ def test_margins_count_each_test_row_of_each_seed(comparisons, summaries):
                 assert entry["wrong"] + entry["inside"] + entry["met"] == pytest.approx(1)
 
 
-def test_a_multiclass_margin_is_the_lead_over_the_best_other_class(runs):
-    run = runs["multiclass"]
+def test_a_multiclass_margin_is_the_lead_over_the_best_other_class(results):
+    run = results["multiclass"]
     scores = np.array([LECTURE[truth] for truth in run.outcome.y_true], dtype=np.float32)
     one = compare(run, ("softmax", "hinge"), seeds=(0,))
     one.trials["hinge", 0] = contender(run, "hinge", 0, scores=scores)
@@ -294,8 +294,8 @@ def test_faultless_probabilities_show_about_the_error_that_the_page_says():
     assert _honest(np.zeros(400, dtype=int), chance) == pytest.approx(np.mean(drawn), rel=0.1)
 
 
-def test_margins_say_by_which_method_each_seed_was_calibrated(runs):
-    one = compare(runs["binary"], ("logistic", "hinge"), seeds=(0, 1, 2))
+def test_margins_say_by_which_method_each_seed_was_calibrated(results):
+    one = compare(results["binary"], ("logistic", "hinge"), seeds=(0, 1, 2))
     calibrated = one.trials["hinge", 2].calibration
     lines = calibrated.parameters | {"knots": [{"scores": [-1.0, 1.0], "chances": [0.1, 0.9]}]}
     steps = dataclasses.replace(calibrated, method="isotonic", parameters=lines, tried={"platt": 0.3, "isotonic": 0.2})
@@ -307,11 +307,11 @@ def test_margins_say_by_which_method_each_seed_was_calibrated(runs):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_baselines_stand_beside_the_contenders_and_in_no_difference(task, runs, comparisons, summaries, pages):
+def test_the_baselines_stand_beside_the_contenders_and_in_no_difference(task, results, comparisons, summaries, pages):
     one, found = comparisons[task], summaries[task]["results"]["metrics"]
     assert list(one.baselines.index) == list(one.table.index)
     assert not any("tree" in column or "linear" in column for column in one.table)
-    for name, outcome in runs[task].baselines.items():
+    for name, outcome in results[task].baselines.items():
         for metric, value in metrics.evaluate(outcome).items():
             assert one.baselines.loc[metric, name] == pytest.approx(value, nan_ok=True)
             entry = found[metric]["baselines"][name]
@@ -319,13 +319,13 @@ def test_the_baselines_stand_beside_the_contenders_and_in_no_difference(task, ru
     section = Page(pages[task]).section("metrics")
     assert "Gradient-boosted trees" in section
     assert "not part of the differences" in section
-    without = Page(report.render(summarise_comparison(compare(runs[task], HEADS[task], baseline_outcomes={}))))
+    without = Page(report.render(summarise_comparison(compare(results[task], HEADS[task], baseline_outcomes={}))))
     assert "baseline" not in without.section("metrics")
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_baseline_that_is_ahead_of_all_contenders_is_named_once(task, runs):
-    run, names = runs[task], HEADS[task][:2]
+def test_a_baseline_that_is_ahead_of_all_contenders_is_named_once(task, results):
+    run, names = results[task], HEADS[task][:2]
     truth = run.outcome.y_true
     sure = None if task == "regression" else np.eye(3)[truth] if task == "multiclass" else truth.astype(float)
     right = {"dummy": run.baselines["dummy"], "tree": Outcome(task, truth, truth, sure)}
@@ -400,9 +400,9 @@ def test_each_label_and_separate_networks_are_set_side_by_side(comparisons, summ
 
 
 @pytest.fixture(scope="module")
-def lecture(runs):
+def lecture(results):
     """The lecture's rows under three heads."""
-    run, names = runs["multiclass"], ("softmax", "hinge", "squared_hinge")
+    run, names = results["multiclass"], ("softmax", "hinge", "squared_hinge")
     scores = np.array([LECTURE[truth] for truth in run.outcome.y_true], dtype=np.float32)
     one = compare(run, names, seeds=(0,))
     one.trials.update({(name, 0): contender(run, name, 0, scores=scores) for name in names})
@@ -457,7 +457,7 @@ def test_one_score_is_moved_towards_the_truth(comparisons, summaries):
 
 def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, summaries):
     one, found = comparisons["multiclass"], summaries["multiclass"]["regions"]
-    run, table = one.trials["softmax", 0].run, one.tables[0]
+    run, table = one.trials["softmax", 0].result, one.tables[0]
     inputs = run.encoder.transform(table.features.frame.iloc[table.parts["test"]])
     fitted = PCA(2).fit(inputs)
     assert found["share"] == pytest.approx(fitted.explained_variance_ratio_.sum(), rel=1e-4)
@@ -472,7 +472,7 @@ def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, su
     assert len(found["points"]["x"]) <= len(outcome.y_true) == found["points"]["of"]
 
 
-def test_with_two_inputs_the_plane_is_all_there_is(runs):
+def test_with_two_inputs_the_plane_is_all_there_is(results):
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(120, 2)), columns=["left", "up"])
     truth = (frame["left"] + frame["up"] > 0).to_numpy().astype(int)
@@ -481,7 +481,7 @@ def test_with_two_inputs_the_plane_is_all_there_is(runs):
     small = SimpleNamespace(
         encoder=encoder, head=head, task="binary", threshold=0.0, raw_scores=lambda x: x.sum(axis=1, keepdims=True)
     )
-    trial = SimpleNamespace(run=small, outcome=Outcome("binary", truth, truth))
+    trial = SimpleNamespace(result=small, outcome=Outcome("binary", truth, truth))
     from toolkit.report.summary.contrasts import regions
 
     table = SimpleNamespace(features=SimpleNamespace(frame=frame), parts={"test": np.arange(120)})
@@ -503,7 +503,7 @@ def test_regions_are_left_out_where_there_are_many_classes_and_capped_at_three(c
     from toolkit.report.summary.contrasts import regions
 
     assert regions(SimpleNamespace(**{**vars(one), "target": many, "classes": list(many.classes)})) is None
-    run = one.trials["softmax", 0].run
+    run = one.trials["softmax", 0].result
     four = compare(run, ("softmax", "hinge", "squared_hinge"), seeds=(0,))
     four.labels.append("again")
     four.trials["again", 0] = dataclasses.replace(four.trials["hinge", 0], label="again")
@@ -652,8 +652,8 @@ def test_what_is_not_defined_is_said_so(summaries):
     assert "No interval" in page.section("verdict")
 
 
-def test_one_seed_has_no_spread_to_tell_of(runs):
-    content = summarise_comparison(compare(runs["multiclass"], ("softmax", "hinge"), seeds=(3,)))
+def test_one_seed_has_no_spread_to_tell_of(results):
+    content = summarise_comparison(compare(results["multiclass"], ("softmax", "hinge"), seeds=(3,)))
     page = Page(report.render(content))
     assert "seed 3" not in page.section("verdict")
     assert "Mean over" not in page.section("training")

@@ -36,8 +36,8 @@ HOSTILE = "</style><script>alert(1)</script>\"'& \u202e😀 العربية " + "
 
 
 @pytest.fixture(scope="module")
-def summaries(runs):
-    return {task: summary.summarise(run) for task, run in runs.items()}
+def summaries(results):
+    return {task: summary.summarise(run) for task, run in results.items()}
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +53,23 @@ def wide():
     labels = [f"Class{i}" for i in range(14)]
     for i, label in enumerate(labels):
         frame[label] = (frame[f"Att{i}"] + random.normal(size=240) > 0).astype(int)
-    return multilabel.train(frame, target=labels, hidden=(4,), epochs=2, baselines=False, progress=False)
+    return multilabel.train(frame, target=labels, hidden=(4,), epochs=2, baselines=False, progress=False).result
 
 
 # The summary
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_summary_is_strict_json_and_the_same_again(task, runs, summaries):
+def test_a_summary_is_strict_json_and_the_same_again(task, results, summaries):
     text = json.dumps(summaries[task], allow_nan=False)
     assert json.loads(text) == summaries[task]
-    assert json.dumps(summary.summarise(runs[task]), allow_nan=False) == text
+    assert json.dumps(summary.summarise(results[task]), allow_nan=False) == text
     assert {type(leaf) for leaf in everything(summaries[task])} <= {str, int, float, bool, type(None)}
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_metrics_and_their_intervals_are_the_runs(task, runs, summaries):
-    table = runs[task].table
+def test_the_metrics_and_their_intervals_are_the_runs(task, results, summaries):
+    table = results[task].table
     found = summaries[task]["results"]["metrics"]
     assert list(found) == list(table.index)
     for name, entry in found.items():
@@ -81,8 +81,8 @@ def test_the_metrics_and_their_intervals_are_the_runs(task, runs, summaries):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_data_and_split_count_every_row(task, runs, summaries):
-    content, table = summaries[task], runs[task].data
+def test_data_and_split_count_every_row(task, results, summaries):
+    content, table = summaries[task], results[task].dataset
     assert sum(content["split"]["parts"].values()) == content["data"]["rows"] == table.rows
     for entry in content["data"]["columns"] + content["data"]["target"]:
         assert set(entry["parts"]) == {"all", "train", "validation", "test"}
@@ -93,18 +93,18 @@ def test_data_and_split_count_every_row(task, runs, summaries):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_model_is_counted_as_keras_counts_it(task, runs, summaries):
+def test_the_model_is_counted_as_keras_counts_it(task, results, summaries):
     model = summaries[task]["model"]
-    assert model["parameters"] == runs[task].model.count_params()
+    assert model["parameters"] == results[task].model.count_params()
     dense = [layer for layer in model["layers"] if layer["type"] == "Dense"]
-    assert [layer["neurons"] for layer in dense] == [16, runs[task].target.units]
+    assert [layer["neurons"] for layer in dense] == [16, results[task].target.units]
     assert dense[0]["counted"] == f"{model['inputs']} × 16 weights + 16 biases"
-    assert model["inputs"] == len(runs[task].encoder.names)
+    assert model["inputs"] == len(results[task].encoder.names)
 
 
-def test_the_confusion_matrix_and_each_class_are_those_of_scikit_learn(runs, summaries):
+def test_the_confusion_matrix_and_each_class_are_those_of_scikit_learn(results, summaries):
     for task in ("binary", "multiclass"):
-        outcome, found = runs[task].outcome, summaries[task]["results"]
+        outcome, found = results[task].outcome, summaries[task]["results"]
         assert found["confusion"]["counts"] == sk.confusion_matrix(outcome.y_true, outcome.y_pred).tolist()
         expected = sk.precision_recall_fscore_support(outcome.y_true, outcome.y_pred, zero_division=np.nan)
         for key, values in zip(("precision", "recall", "f1", "rows"), expected, strict=True):
@@ -113,8 +113,8 @@ def test_the_confusion_matrix_and_each_class_are_those_of_scikit_learn(runs, sum
                 assert got == pytest.approx(value, nan_ok=True)
 
 
-def test_each_label_is_that_of_scikit_learn(runs, summaries):
-    outcome = runs["multilabel"].outcome
+def test_each_label_is_that_of_scikit_learn(results, summaries):
+    outcome = results["multilabel"].outcome
     for place, entry in enumerate(summaries["multilabel"]["results"]["labels"]["shown"]):
         truth, said = outcome.y_true[:, place], outcome.y_pred[:, place]
         assert entry["rows"] == truth.sum()
@@ -129,11 +129,11 @@ def test_intervals_of_shares_are_wilsons(part, whole):
     assert share(part, whole) == pytest.approx({"value": part / whole, "low": expected.low, "high": expected.high})
 
 
-def test_the_drawn_curves_keep_their_area(runs, summaries):
-    outcome, curves = runs["binary"].outcome, summaries["binary"]["results"]["curves"]
+def test_the_drawn_curves_keep_their_area(results, summaries):
+    outcome, curves = results["binary"].outcome, summaries["binary"]["results"]["curves"]
     assert set(curves["roc"]) == {"network", "linear", "tree"}
     x, y = curves["roc"]["network"]
-    assert sk.auc(x, y) == pytest.approx(runs["binary"].metrics["roc_auc"], abs=0.005)
+    assert sk.auc(x, y) == pytest.approx(results["binary"].metrics["roc_auc"], abs=0.005)
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
     assert curves["at"]["recall"] == pytest.approx(sk.recall_score(outcome.y_true, outcome.y_pred))
     assert curves["at"]["precision"] == pytest.approx(sk.precision_score(outcome.y_true, outcome.y_pred))
@@ -149,8 +149,8 @@ def tempered(run, temperature, kept=True, **changes):
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
-def test_reliability_is_shown_before_a_temperature_that_was_kept_and_after(task, runs):
-    run = runs[task]
+def test_reliability_is_shown_before_a_temperature_that_was_kept_and_after(task, results):
+    run = results[task]
     changed = tempered(run, 3.0, log_loss_before=0.5, log_loss_after=0.4)
     content = summary.summarise(changed)
     found, scores = content["results"]["reliability"], run.outcome.scores.astype(float)
@@ -172,8 +172,8 @@ def test_reliability_is_shown_before_a_temperature_that_was_kept_and_after(task,
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
-def test_reliability_has_no_before_where_no_temperature_was_kept_and_for_margins(task, runs):
-    run = runs[task]
+def test_reliability_has_no_before_where_no_temperature_was_kept_and_for_margins(task, results):
+    run = results[task]
     idle = tempered(run, 1.0, kept=False, log_loss_before=0.4, log_loss_after=0.5)
     fitted = calibration.fit(task, None, run.outcome.scores, run.outcome.y_true)
     margins = dataclasses.replace(run, head=get_head(task, "hinge"), calibration=fitted)
@@ -183,8 +183,8 @@ def test_reliability_has_no_before_where_no_temperature_was_kept_and_for_margins
         assert "Dashed and hollow" not in report.render(content)
 
 
-def test_regression_bands_hold_nine_tenths_of_the_errors_and_the_histogram_all(runs, summaries):
-    outcome = runs["regression"].outcome
+def test_regression_bands_hold_nine_tenths_of_the_errors_and_the_histogram_all(results, summaries):
+    outcome = results["regression"].outcome
     target = summaries["regression"]["results"]["targets"][0]
     errors = (outcome.y_true - outcome.y_pred)[:, 0]
     assert sum(target["histogram"]["counts"]) == sum(target["bands"]["rows"]) == len(errors)
@@ -226,8 +226,8 @@ def test_mistakes_are_rows_of_the_file_that_were_predicted_wrong_most_confident_
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_without_rows_no_row_is_left(task, runs, summaries):
-    bare = summary.summarise(runs[task], rows=False)
+def test_without_rows_no_row_is_left(task, results, summaries):
+    bare = summary.summarise(results[task], rows=False)
     assert bare == summary.without_rows(summaries[task])
     assert bare["mistakes"] is None
     assert not bare["rows_included"]
@@ -237,8 +237,8 @@ def test_without_rows_no_row_is_left(task, runs, summaries):
     assert "rows of your data" not in page
 
 
-def test_the_headline_says_where_the_network_stands(runs):
-    run = runs["multiclass"]
+def test_the_headline_says_where_the_network_stands(results):
+    run = results["multiclass"]
     outcome = run.outcome
     right = dataclasses.replace(outcome, y_pred=outcome.y_true)
     wrong = dataclasses.replace(outcome, y_pred=(outcome.y_true + 1) % 3)
@@ -260,16 +260,16 @@ def test_the_headline_says_where_the_network_stands(runs):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_differences_are_paired_and_the_interval_decides(task, runs, summaries):
+def test_differences_are_paired_and_the_interval_decides(task, results, summaries):
     told = summaries[task]["verdict"]
     for name, entry in told["against"].items():
-        value, low, high = difference(runs[task].outcome, runs[task].baselines[name], told["metric"])
+        value, low, high = difference(results[task].outcome, results[task].baselines[name], told["metric"])
         assert (entry["difference"], entry["low"], entry["high"]) == pytest.approx((value, low, high))
         assert (entry["standing"] == "level") == (low <= 0 <= high)
 
 
-def test_an_interval_without_width_is_not_trusted(runs):
-    run = runs["multiclass"]
+def test_an_interval_without_width_is_not_trusted(results):
+    run = results["multiclass"]
     row = {"value": 1.0, "low": 1.0, "high": 1.0}
     table = run.table.copy()
     table.loc["accuracy", list(row)] = list(row.values())
@@ -278,19 +278,19 @@ def test_an_interval_without_width_is_not_trusted(runs):
     assert f"{100 * lowest:.1f}" in told
 
 
-def test_a_suspected_leak_comes_first(runs, summaries):
-    run = runs["binary"]
-    table = copy.copy(run.data)
-    vars(table)["_description"] = {**run.data.describe(), "leaks": ["duration"]}
-    content = summary.summarise(dataclasses.replace(run, data=table))
+def test_a_suspected_leak_comes_first(results, summaries):
+    run = results["binary"]
+    table = copy.copy(run.dataset)
+    vars(table)["_description"] = {**run.dataset.describe(), "leaks": ["duration"]}
+    content = summary.summarise(dataclasses.replace(run, dataset=table))
     assert "duration" in content["verdict"]["next"][0]
     page = report.render(content)
     assert "Suspected leak" in page
     assert "Suspected leak" not in report.render(summaries["binary"])
 
 
-def test_many_classes_are_capped_and_what_is_left_out_is_counted(runs):
-    run, random = runs["multiclass"], np.random.default_rng(0)
+def test_many_classes_are_capped_and_what_is_left_out_is_counted(results):
+    run, random = results["multiclass"], np.random.default_rng(0)
     size = 50
     labels = [f"class {i}" for i in range(size)]
     target = dataclasses.replace(run.target, classes=np.array(labels, dtype=object))
@@ -310,7 +310,7 @@ def test_many_classes_are_capped_and_what_is_left_out_is_counted(runs):
     mistakes = content["mistakes"]
     assert mistakes["total"] == wrong
     for entry in mistakes["rows"]:
-        place = np.flatnonzero(run.data.source_rows[run.data.parts["test"]] == entry["row"])[0]
+        place = np.flatnonzero(run.dataset.source_rows[run.dataset.parts["test"]] == entry["row"])[0]
         assert entry["said"][:2] == [labels[outcome.y_true[place]], labels[outcome.y_pred[place]]]
         assert entry["said"][2] == f"{100 * outcome.probabilities[place].max():.1f}\u202f%"
     assert found["confusion"]["counts"] is None
@@ -385,9 +385,9 @@ def test_the_page_asks_for_nothing(task, pages):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_metric_stands_on_the_page_as_people_write_it(task, runs, pages):
+def test_every_metric_stands_on_the_page_as_people_write_it(task, results, pages):
     text = words(Page(pages[task]).all("main")[0]["text"])
-    for name, value in runs[task].metrics.items():
+    for name, value in results[task].metrics.items():
         shown = report.metric_names.metric_value(name, value)
         assert words(shown) in text, name
     assert not re.search(r"\b(nan|None|inf)\b", text)
@@ -413,10 +413,10 @@ def test_the_same_summary_gives_the_same_bytes_also_when_read_back_from_json(tas
 
 
 def test_a_wide_table_stays_under_a_megabyte_and_says_what_is_left_out(wide):
-    content = wide.summary()
+    content = summary.summarise(wide)
     assert len(content["data"]["columns"]) == 40
     assert content["data"]["left_out"] == 77
-    telling = sorted(wide.data.describe()["columns"], key=lambda entry: -entry["alone"])[:40]
+    telling = sorted(wide.dataset.describe()["columns"], key=lambda entry: -entry["alone"])[:40]
     assert {entry["name"] for entry in content["data"]["columns"]} == {entry["name"] for entry in telling}
     page = report.render(content)
     assert "77 more columns are not shown" in page
@@ -425,7 +425,7 @@ def test_a_wide_table_stays_under_a_megabyte_and_says_what_is_left_out(wide):
 
 
 def test_without_baselines_the_page_has_none(wide):
-    page = Page(report.render(wide.summary(rows=False)))
+    page = Page(report.render(summary.summarise(wide, rows=False)))
     assert "Linear model" not in page.all("main")[0]["text"]
     assert "Trained without baselines" in page.all("main")[0]["text"]
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ from recipes import (
 )
 from recipes.samples import SAMPLES, path
 from toolkit.common.errors import DataError
+from toolkit.data.inputs import batches
 from toolkit.heads import Head
 from toolkit.runs import archive
 
@@ -35,7 +37,7 @@ TASKS = list(BY_TASK)
 def _test_rows(run):
     """The test part, as rows of the user's own file."""
     frame = pd.read_csv(path(BY_TASK[run.task][0]), keep_default_na=True)
-    return frame.iloc[run.data.source_rows[run.data.parts["test"]] - 1]
+    return frame.iloc[run.dataset.source_rows[run.dataset.parts["test"]] - 1]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -82,7 +84,7 @@ def test_the_metrics_are_those_of_scikit_learn_on_the_test_rows(runs, task):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_scores_are_the_plain_outputs_of_the_keras_model(runs, task):
     run, rows = runs[task], _test_rows(runs[task])
-    x = run.encoder.transform(run.data.features.frame.iloc[run.data.parts["test"]])
+    x = run.encoder.transform(run.dataset.features.frame.iloc[run.dataset.parts["test"]])
     np.testing.assert_allclose(run.decision_function(rows), run.model(x), rtol=1e-4, atol=1e-5)
     assert run.model.layers[-1].activation is keras.activations.linear
 
@@ -98,10 +100,10 @@ def test_probabilities_of_a_row_sum_to_one_and_the_likeliest_class_is_predicted(
 
 def test_the_model_is_compiled_with_the_heads_loss_and_metrics(runs):
     run = runs["multiclass"]
-    part = run.data.parts["test"]
+    part = run.dataset.parts["test"]
     x, y = (
-        run.encoder.transform(run.data.features.frame.iloc[part]),
-        run.target.encode(run.data.target_frame.iloc[part]),
+        run.encoder.transform(run.dataset.features.frame.iloc[part]),
+        run.target.encode(run.dataset.target_frame.iloc[part]),
     )
     loss, accuracy = run.model.evaluate(x, y, verbose=0)
     plain = run.head.probabilities(run.outcome.scores)
@@ -157,7 +159,7 @@ def test_the_saved_file_is_a_plain_keras_model_that_needs_nothing_of_this_projec
 
 
 def test_the_saved_file_holds_no_row_of_the_data(runs, tmp_path):
-    rows = runs["multilabel"].data.features.frame["date"].astype(str)
+    rows = runs["multilabel"].dataset.features.frame["date"].astype(str)
     with zipfile.ZipFile(runs["multilabel"].save(tmp_path / "run.keras")) as archived:
         text = archived.read(archive.MEMBER).decode()
     assert sum(day in text for day in rows.unique()) < 0.1 * rows.nunique(), "the edges of its histogram are summaries"
@@ -253,23 +255,23 @@ def test_evaluating_without_the_target_says_so(runs):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_rows_are_scored_some_at_a_time_as_all_at_once(runs, task, monkeypatch):
-    run = runs[task]
-    frame = _test_rows(run)
-    expected = run.decision_function(frame)
-    monkeypatch.setattr(toolkit.runs.run, "_ROWS", 7)
-    np.testing.assert_allclose(run.decision_function(frame), expected, rtol=1e-5, atol=1e-6)
+def test_batches_hold_the_rows_that_are_encoded_at_once(runs, task):
+    encoder, frame = runs[task].encoder, _test_rows(runs[task])
+    (whole,) = batches(encoder, frame)
+    parts = list(batches(encoder, frame, rows=7))
+    assert {len(part) for part in parts[:-1]} == {7}
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_a_number_that_is_infinite_is_named_by_its_row_in_any_piece(monkeypatch):
+def test_a_number_that_is_infinite_is_named_by_its_row_in_any_batch():
     x, y = load_iris(return_X_y=True)
     run = multiclass.train((x, y), hidden=(), epochs=1, progress=False, baselines=False)
-    expected = run.decision_function(x)
-    monkeypatch.setattr(toolkit.runs.run, "_ROWS", 64)
-    np.testing.assert_allclose(run.decision_function(x), expected, rtol=1e-5, atol=1e-6)
+    (whole,) = batches(run.encoder, x)
+    np.testing.assert_array_equal(np.concatenate(list(batches(run.encoder, x, rows=64))), whole)
     x[140, 2] = np.inf
-    with pytest.raises(DataError, match="row 141"):
-        run.decision_function(x)
+    for rows in (64, 1_000):
+        with pytest.raises(DataError, match="row 141"):
+            list(batches(run.encoder, x, rows=rows))
 
 
 def test_arrays_go_in_and_come_out():
@@ -348,7 +350,7 @@ def test_classes_have_no_interval_and_numbers_no_probability(runs):
 def test_calibration_changes_no_decision(runs):
     for task in ("multiclass", "multilabel"):
         scores = runs[task].outcome.scores
-        chances = runs[task].probabilities(scores)
+        chances = runs[task].result.probabilities(scores)
         if task == "multiclass":
             assert (chances.argmax(axis=1) == runs[task].outcome.y_pred).all()
         else:
@@ -398,9 +400,9 @@ def test_the_model_can_be_frozen_or_replaced_afterwards():
     before = run.decision_function(x)
     run.model.layers[0].trainable = False
     np.testing.assert_allclose(run.decision_function(x), before, rtol=1e-5)
-    run.model = keras.models.clone_model(run.model)
-    inputs = run.encoder.transform(run.data.features.frame)
-    np.testing.assert_allclose(run.raw_scores(inputs), run.model(inputs), rtol=1e-4, atol=1e-5)
+    cloned = replace(run.result, model=keras.models.clone_model(run.model))
+    inputs = run.encoder.transform(run.dataset.features.frame)
+    np.testing.assert_allclose(cloned.raw_scores(inputs), cloned.model(inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_updates_go_on_with_the_random_state_of_dropout():
@@ -413,7 +415,7 @@ def test_updates_go_on_with_the_random_state_of_dropout():
     normed = regression.train(
         frame, target="y", hidden=(8,), epochs=1, batch_norm=True, baselines=False, progress=False
     )
-    with pytest.raises(DataError, match="batch normalisation needs several rows"):
+    with pytest.raises(DataError, match="batch normalization needs several rows"):
         normed.update(frame.head(1))
 
 

@@ -149,7 +149,7 @@ def _contender(comparison: Comparison, label: str) -> dict[str, Any]:
         "decision": first.head.decision,
         "link": first.head.link,
         "margin": first.head.margin,
-        "networks": len(comparison.target.columns) if first.run is None and comparison.task == "multilabel" else 1,
+        "networks": len(comparison.target.columns) if first.result is None and comparison.task == "multilabel" else 1,
         "probabilities": _probabilities(first),
         "parameters": first.parameters,
         "epochs": _over(epochs),
@@ -496,10 +496,10 @@ def _labels(comparison: Comparison) -> dict[str, Any]:
 def _separate(comparison: Comparison) -> dict[str, Any] | None:
     """Set one network with all labels beside one network a label, of the same head."""
     trials = first_trials(comparison)
-    several = next((i for i, trial in enumerate(trials) if trial.run is None), None)
+    several = next((i for i, trial in enumerate(trials) if trial.result is None), None)
     if several is None:
         return None
-    same = [i for i, t in enumerate(trials) if t.run is not None and t.head.name == trials[several].head.name]
+    same = [i for i, t in enumerate(trials) if t.result is not None and t.head.name == trials[several].head.name]
     if not same:
         return None
     one, labels = same[0], comparison.labels

@@ -93,7 +93,7 @@ def disagreement(comparison: Comparison) -> dict[str, Any]:
         }
         for place, words in zip(where, said, strict=True)
     ]
-    first, image = trials[0].run, None
+    first, image = trials[0].result, None
     if table.features.pixels is not None and first is not None:
         height, width = shrunk(np.zeros((1, *table.features.pixels.shape[1:3], 1), np.uint8)).shape[1:3]
         image = {"height": height, "width": width, "scale": scale_of(height, width)}
@@ -241,14 +241,14 @@ def _moved(head: Head, scores: NDArray[Any], truth: int, moves: _Reals) -> list[
 def regions(comparison: Comparison) -> dict[str, Any] | None:
     """Take the decisions of the first seed's networks on a plane through their encoded test rows."""
     labels, classes = comparison.labels, len(comparison.classes)
-    drawn = [(i, trial) for i, trial in enumerate(first_trials(comparison)) if trial.run is not None][:REGIONS]
+    drawn = [(i, trial) for i, trial in enumerate(first_trials(comparison)) if trial.result is not None][:REGIONS]
     if not drawn or classes > CLASSES:
         return None
-    run, table = drawn[0][1].run, comparison.tables[comparison.seeds[0]]
+    run, table = drawn[0][1].result, comparison.tables[comparison.seeds[0]]
     if run is None or isinstance(run.encoder, ImageEncoder):  # a plane through pixels shows no images
         return None
     names = run.encoder.names
-    if any(getattr(trial.run and trial.run.encoder, "names", None) != names for _, trial in drawn):
+    if any(getattr(trial.result and trial.result.encoder, "names", None) != names for _, trial in drawn):
         return None
     inputs = run.encoder.transform(table.features.frame.iloc[table.parts["test"]]).astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
@@ -312,7 +312,7 @@ def regions(comparison: Comparison) -> dict[str, Any] | None:
 
 
 def _decided(trial: Trial, inputs: _Reals) -> NDArray[Any]:
-    run = trial.run
+    run = trial.result
     if run is None:
         raise ValueError("a contender without a network has no decisions on a plane")
     scores = run.raw_scores(inputs.astype(np.float32))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.data.dataset import SplitData
     from toolkit.data.images.stack import ImageEncoder
     from toolkit.evaluation.metrics import Outcome
-    from toolkit.runs.run import Run
+    from toolkit.evaluation.result import Result
 
 __all__ = ["describe_images", "examples", "filters", "hidden_places", "occlusion", "without_pictures"]
 
@@ -37,7 +37,7 @@ EXAMPLE_BYTES, FILTER_BYTES = 400_000, 160_000
 GRID = 7  # places of the hidden patch along a side, about
 
 
-def describe_images(run: Run, table: SplitData, outcome: Outcome) -> dict[str, Any]:
+def describe_images(run: Result, table: SplitData, outcome: Outcome) -> dict[str, Any]:
     """Return what the page of a run on images shows beside what every page shows.
 
     Args:
@@ -80,7 +80,7 @@ def _on_screen(encoder: ImageEncoder, pixels: NDArray[Any]) -> NDArray[np.uint8]
     return shrunk(displayed(pixels, encoder.low, encoder.high))
 
 
-def examples(run: Run, table: SplitData) -> dict[str, Any]:
+def examples(run: Result, table: SplitData) -> dict[str, Any]:
     """Return training images of each class or label, or of each band of a regression target.
 
     Args:
@@ -112,7 +112,7 @@ def examples(run: Run, table: SplitData) -> dict[str, Any]:
     }
 
 
-def _groups(run: Run, table: SplitData, train: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(run: Result, table: SplitData, train: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64]]]:
     """Name groups of training rows, in order."""
     names = names_of(run)
     if run.task == "regression":
@@ -131,7 +131,7 @@ def _groups(run: Run, table: SplitData, train: NDArray[np.int64]) -> list[tuple[
 # ------------------------------------------------------------------------------------------------------ the first layer
 
 
-def filters(run: Run) -> dict[str, Any] | None:
+def filters(run: Result) -> dict[str, Any] | None:
     """Return the weights of the first layer that has any, a picture a unit.
 
     Args:
@@ -171,7 +171,7 @@ def filters(run: Run) -> dict[str, Any] | None:
     }
 
 
-def _kernel(run: Run) -> tuple[Any, str, NDArray[Any], int | None] | None:
+def _kernel(run: Result) -> tuple[Any, str, NDArray[Any], int | None] | None:
     """Return the first layer with weights, what it is, and its weights as (height, width, channels, units)."""
     encoder: Any = run.encoder
     for layer in run.model.layers:
@@ -215,7 +215,7 @@ def hidden_places(height: int, width: int) -> tuple[tuple[int, int], NDArray[np.
     return patch, np.array([(top, left) for top in along[0] for left in along[1]])
 
 
-def occlusion(run: Run, table: SplitData, outcome: Outcome) -> dict[str, Any] | None:
+def occlusion(run: Result, table: SplitData, outcome: Outcome) -> dict[str, Any] | None:
     """Return where some test images can't be hidden without changing the decision: what it rests on.
 
     A patch of the training images' mean color is put on each place; the map is the mean fall of the score that the
@@ -272,7 +272,7 @@ def occlusion(run: Run, table: SplitData, outcome: Outcome) -> dict[str, Any] | 
     return {"patch": list(patch), "places": len(corners), "shown": shown}
 
 
-def _explained(run: Run, outcome: Outcome) -> list[tuple[int, list[Any], int]]:
+def _explained(run: Result, outcome: Outcome) -> list[tuple[int, list[Any], int]]:
     """Choose test rows, the worst mistakes and some that went well: place, what is said, which score decided."""
     places, said, _ = ranked(run, outcome, EXPLAINED)
     chosen = []
@@ -300,12 +300,12 @@ def _explained(run: Run, outcome: Outcome) -> list[tuple[int, list[Any], int]]:
     return chosen
 
 
-def _is_named(run: Run) -> bool:
+def _is_named(run: Result) -> bool:
     """Tell whether what is said of a mistake begins with the label or target that it is about."""
     return run.task == "multilabel" or (run.task == "regression" and len(run.target.columns) > 1)
 
 
-def _decided(run: Run, scores: NDArray[np.float64], which: int) -> NDArray[np.float64]:
+def _decided(run: Result, scores: NDArray[np.float64], which: int) -> NDArray[np.float64]:
     """Return how clearly each row of scores speaks for the first one's decision."""
     if run.task == "regression":
         return run.target.decode(scores.astype(np.float32)).reshape(len(scores), -1)[:, which].astype(np.float64)

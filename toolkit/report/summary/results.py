@@ -17,7 +17,7 @@ from toolkit.report.pixels import data_uri, displayed, shrunk
 if TYPE_CHECKING:
     from toolkit.data.dataset import SplitData
     from toolkit.evaluation.metrics import Outcome
-    from toolkit.runs.run import Run
+    from toolkit.evaluation.result import Result
 
 __all__ = ["mistakes", "names_of", "pictured", "ranked", "results", "share", "short"]
 
@@ -32,7 +32,7 @@ PICTURED = 20  # of images, which are taken in at a glance
 CELL = 120  # letters kept of a cell of text
 
 
-def names_of(run: Run) -> list[str]:
+def names_of(run: Result) -> list[str]:
     """Return the classes, labels or targets as the texts that the whole report uses for them.
 
     Args:
@@ -62,7 +62,7 @@ def short(values: Any) -> list[float]:
     return [float(f"{value:.5g}") for value in np.asarray(values, dtype=float).ravel()]
 
 
-def results(run: Run, outcome: Outcome) -> dict[str, Any]:
+def results(run: Result, outcome: Outcome) -> dict[str, Any]:
     """Return the metrics beside the baselines', and the numbers behind each picture and table of results.
 
     Args:
@@ -121,7 +121,7 @@ def _reliability(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any
     }
 
 
-def _targets(run: Run, outcome: Outcome) -> list[dict[str, Any]]:
+def _targets(run: Result, outcome: Outcome) -> list[dict[str, Any]]:
     names = names_of(run)
     shown, drawn = [], np.random.default_rng(0)
     for place, name in enumerate(names):
@@ -160,7 +160,7 @@ def _bands(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     return bands
 
 
-def _confusion(run: Run, outcome: Outcome) -> dict[str, Any]:
+def _confusion(run: Result, outcome: Outcome) -> dict[str, Any]:
     size = len(names_of(run))
     if size <= MATRIX:
         counts = np.zeros((size, size), dtype=int)
@@ -222,11 +222,11 @@ def _worst(entries: list[dict[str, Any]]) -> dict[str, Any]:
     return {"shown": [entries[i] for i in kept], "left_out": len(entries) - len(kept)}
 
 
-def _classes(run: Run, outcome: Outcome) -> dict[str, Any]:
+def _classes(run: Result, outcome: Outcome) -> dict[str, Any]:
     return _worst([_found(label, outcome.y_true == i, outcome.y_pred == i) for i, label in enumerate(names_of(run))])
 
 
-def _labels(run: Run, outcome: Outcome) -> dict[str, Any]:
+def _labels(run: Result, outcome: Outcome) -> dict[str, Any]:
     ranking = outcome.probabilities if outcome.probabilities is not None else outcome.scores
     entries = []
     for i, label in enumerate(names_of(run)):
@@ -253,7 +253,7 @@ def _thin(x: np.ndarray, y: np.ndarray) -> tuple[list[float], list[float]]:
     return short(x), short(y)
 
 
-def _curves(run: Run, outcome: Outcome) -> dict[str, Any] | None:
+def _curves(run: Result, outcome: Outcome) -> dict[str, Any] | None:
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     true = outcome.y_true
@@ -280,7 +280,7 @@ def _curves(run: Run, outcome: Outcome) -> dict[str, Any] | None:
     return drawn
 
 
-def mistakes(run: Run, table: SplitData, outcome: Outcome, columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def mistakes(run: Result, table: SplitData, outcome: Outcome, columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the test rows on which the network was most sure, and wrong; for regression, those it missed by most.
 
     Args:
@@ -312,7 +312,7 @@ def mistakes(run: Run, table: SplitData, outcome: Outcome, columns: Sequence[Map
     }
 
 
-def pictured(run: Run, table: SplitData, rows: np.ndarray) -> list[dict[str, Any]]:
+def pictured(run: Result, table: SplitData, rows: np.ndarray) -> list[dict[str, Any]]:
     """Return images of a table as a page shows them.
 
     Args:
@@ -332,7 +332,7 @@ def pictured(run: Run, table: SplitData, rows: np.ndarray) -> list[dict[str, Any
     ]
 
 
-def ranked(run: Run, outcome: Outcome, most: int) -> tuple[np.ndarray, list[list[Any]], int]:
+def ranked(run: Result, outcome: Outcome, most: int) -> tuple[np.ndarray, list[list[Any]], int]:
     """Return the test rows that were missed by most, or on which the network was most sure, and wrong.
 
     Args:
@@ -381,7 +381,7 @@ _Found = tuple[
 ]  # places in the test part, what is said of each, how many there are in all
 
 
-def _largest_errors(run: Run, outcome: Outcome, most: int) -> _Found:
+def _largest_errors(run: Result, outcome: Outcome, most: int) -> _Found:
     # Errors of several targets are compared in their own standard deviations.
     size = np.abs(outcome.y_true - outcome.y_pred) / run.target.scale
     order = np.argsort(-size, axis=None, kind="stable")[:most]
@@ -407,7 +407,7 @@ def _sure(probability: float) -> str:
     return text if probability == 1 or not text.startswith("100") else f"over {percent(0.999)}"
 
 
-def _wrong_classes(run: Run, outcome: Outcome, most: int) -> _Found:
+def _wrong_classes(run: Result, outcome: Outcome, most: int) -> _Found:
     wrong = np.flatnonzero(outcome.y_true != outcome.y_pred)
     said, true = outcome.y_pred[wrong], outcome.y_true[wrong]
     scores, chance, margin = outcome.scores, outcome.probabilities, np.zeros(len(wrong))
@@ -423,7 +423,7 @@ def _wrong_classes(run: Run, outcome: Outcome, most: int) -> _Found:
     return wrong[order], [[names[true[i]], names[said[i]], words[i]] for i in order], len(wrong)
 
 
-def _wrong_labels(run: Run, outcome: Outcome, most: int) -> _Found:
+def _wrong_labels(run: Result, outcome: Outcome, most: int) -> _Found:
     rows, labels = np.nonzero(outcome.y_true != outcome.y_pred)
     said = outcome.y_pred[rows, labels]
     chance = None if outcome.probabilities is None else outcome.probabilities[rows, labels]

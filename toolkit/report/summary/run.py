@@ -36,7 +36,7 @@ from toolkit.report.summary.results import (
 if TYPE_CHECKING:
     from toolkit.data.dataset import SplitData
     from toolkit.evaluation.metrics import Outcome
-    from toolkit.runs.run import Run
+    from toolkit.evaluation.result import Result
 
 __all__ = ["summarise", "without_rows"]
 
@@ -46,7 +46,7 @@ CELLS = 8  # columns shown beside a mistake
 COVERAGE = 0.9  # of the intervals around predicted numbers
 
 
-def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
+def summarise(run: Result, rows: bool = True) -> dict[str, Any]:
     """Return everything that a report says about a run.
 
     Args:
@@ -69,9 +69,9 @@ def summarise(run: Run, rows: bool = True) -> dict[str, Any]:
         ...
         toolkit.DataError: a loaded run has no data to summarise; run.summary() has what was saved with it.
     """
-    if run.data is None or run.outcome is None:
+    if run.dataset is None or run.outcome is None:
         raise DataError("a loaded run has no data to summarise; run.summary() has what was saved with it.")
-    table, outcome, described = run.data, run.outcome, run.data.describe()
+    table, outcome, described = run.dataset, run.outcome, run.dataset.describe()
     columns = described["columns"]
     data, training = _data(run, table, described), _training(run)
     found = {**results(run, outcome), "interval": _interval(run, outcome)}
@@ -146,14 +146,14 @@ def _clean(value: Any) -> Any:
     return plain(value)
 
 
-def _title(run: Run) -> str:
+def _title(run: Result) -> str:
     names = [plain(name) for name in run.target.columns]
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"Predicting {listed}"
 
 
 def _verdict(
-    run: Run, outcome: Outcome, data: dict[str, Any], training: dict[str, Any], found: dict[str, Any]
+    run: Result, outcome: Outcome, data: dict[str, Any], training: dict[str, Any], found: dict[str, Any]
 ) -> dict[str, Any]:
     # The task's own metric, or the first that these rows define.
     names = [metrics.PRIMARY[run.task], *found["metrics"]]
@@ -270,7 +270,7 @@ def _next_steps(
     return steps[:4] or ["Nothing here speaks against using it: save it (run.save) and predict new rows (run.predict)."]
 
 
-def _data(run: Run, table: SplitData, described: Mapping[str, Any]) -> dict[str, Any]:
+def _data(run: Result, table: SplitData, described: Mapping[str, Any]) -> dict[str, Any]:
     columns = described["columns"]
     parts = ["all", *table.parts]
     return {
@@ -289,7 +289,7 @@ def _data(run: Run, table: SplitData, described: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _updated(run: Run) -> list[str]:
+def _updated(run: Result) -> list[str]:
     rows = run.settings.get("updated", 0)
     return (
         [f"After this training the model learnt from {number(rows)} more rows; this report is of the time before."]
@@ -327,7 +327,7 @@ def _column(entry: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _model(run: Run) -> dict[str, Any]:
+def _model(run: Result) -> dict[str, Any]:
     from toolkit.builders import architecture
 
     width = run.encoder.width
@@ -353,7 +353,7 @@ def _model(run: Run) -> dict[str, Any]:
     }
 
 
-def _interval(run: Run, outcome: Outcome) -> dict[str, Any] | None:
+def _interval(run: Result, outcome: Outcome) -> dict[str, Any] | None:
     """Return how often the interval around a prediction holds the truth on the test rows."""
     if run.residuals is None:
         return None
@@ -365,7 +365,7 @@ def _interval(run: Run, outcome: Outcome) -> dict[str, Any] | None:
     return {"coverage": COVERAGE, "reach": reach, "held": inside.mean(axis=0), "rows": len(inside)}
 
 
-def _numerics(run: Run) -> dict[str, Any]:
+def _numerics(run: Result) -> dict[str, Any]:
     from toolkit.numerics.model_audit import audit
 
     return audit(run).to_dict()
@@ -398,7 +398,7 @@ def _counted(layer: Mapping[str, Any], inputs: int) -> str:
     return ""
 
 
-def _guess(run: Run) -> float | None:
+def _guess(run: Result) -> float | None:
     """Return the loss of one constant answer for every row, where it is known: where the curves should start from."""
     if run.settings.get("weights") or run.settings.get("training", {}).get("label_smoothing"):
         return None
@@ -410,7 +410,7 @@ def _guess(run: Run) -> float | None:
     return None
 
 
-def _members(run: Run) -> dict[str, Any] | None:
+def _members(run: Result) -> dict[str, Any] | None:
     """Return what each of several networks reaches alone, beside what their mean score does."""
     if run.members.empty:
         return None
@@ -421,7 +421,7 @@ def _members(run: Run) -> dict[str, Any] | None:
     return {"count": len(run.members), "folds": run.settings["training"].get("folds"), "metrics": figures}
 
 
-def _training(run: Run) -> dict[str, Any]:
+def _training(run: Result) -> dict[str, Any]:
     found = reading.read_curves(run.history, run.best_epoch, run.stopped, guess=_guess(run), images=run.is_image)
     return {
         "history": {

@@ -32,8 +32,8 @@ from toolkit.report.summary.images import hidden_places
 
 
 @pytest.fixture(scope="module")
-def content(image_run):
-    return summary.summarise(image_run)
+def content(image_result):
+    return summary.summarise(image_result)
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,15 @@ def page(content):
     return report.render(content)
 
 
-def test_the_summary_is_strict_json_and_the_same_again(image_run, content):
+def test_the_summary_is_strict_json_and_the_same_again(image_result, content):
     text = json.dumps(content, allow_nan=False)
     assert json.loads(text) == content
-    assert summary.summarise(image_run) == content
+    assert summary.summarise(image_result) == content
     assert report.render(json.loads(text)) == report.render(content)
 
 
-def test_the_images_are_described(image_run, content):
-    found, train = content["images"], image_run.data.features.pixels[image_run.data.parts["train"]]
+def test_the_images_are_described(image_result, content):
+    found, train = content["images"], image_result.dataset.features.pixels[image_result.dataset.parts["train"]]
     assert (found["height"], found["width"], found["channels"], found["dtype"]) == (16, 12, 3, "uint8")
     assert (found["low"], found["high"]) == (train.min(), train.max())
     assert found["mean"] == pytest.approx(train.mean(), rel=1e-4)
@@ -59,17 +59,17 @@ def test_the_images_are_described(image_run, content):
     assert "broken.jpg" in content["data"]["notes"][0]
 
 
-def test_many_images_are_not_said_to_have_columns(image_run, monkeypatch):
+def test_many_images_are_not_said_to_have_columns(image_result, monkeypatch):
     monkeypatch.setattr("toolkit.data.describe._ALONE_ROWS", 10)
-    many = dataclasses.replace(image_run, data=dataclasses.replace(image_run.data))
-    assert many.data.describe()["left_out"]
-    assert summary.summarise(many)["data"]["notes"] == image_run.data.notes
+    many = dataclasses.replace(image_result, dataset=dataclasses.replace(image_result.dataset))
+    assert many.dataset.describe()["left_out"]
+    assert summary.summarise(many)["data"]["notes"] == image_result.dataset.notes
 
 
-def test_examples_are_training_images_of_their_class(image_run, content):
-    table, found = image_run.data, content["images"]["examples"]
+def test_examples_are_training_images_of_their_class(image_result, content):
+    table, found = image_result.dataset, content["images"]["examples"]
     assert (found["by"], found["left_out"]) == ("class", 0)
-    assert [entry["name"] for entry in found["shown"]] == image_run.classes
+    assert [entry["name"] for entry in found["shown"]] == image_result.classes
     for entry in found["shown"]:
         rows = [row for row in table.parts["train"] if table.target_frame["class"][row] == entry["name"]]
         assert entry["rows"] == len(rows)
@@ -80,18 +80,18 @@ def test_examples_are_training_images_of_their_class(image_run, content):
             assert np.ascontiguousarray(sheet[:, 13 * place : 13 * place + 12, :3]).tobytes() in known
 
 
-def test_the_filters_are_the_first_layers_weights(image_run, content):
-    found, layer = content["images"]["filters"], image_run.model.get_layer("convolution_1")
+def test_the_filters_are_the_first_layers_weights(image_result, content):
+    found, layer = content["images"]["filters"], image_result.model.get_layer("convolution_1")
     kernel = np.asarray(layer.kernel)
-    assert (found["layer"], found["kind"], found["color"]) == ("convolution_1", "convolution", True)
+    assert (found["layer"], found["kind"], found["colour"]) == ("convolution_1", "convolution", True)
     assert len(found["shown"]) + found["left_out"] == kernel.shape[-1]
     for place, tile in enumerate(found["shown"]):
         assert np.array_equal(pixels_of(tile["picture"]), signed(kernel[..., place]))
         assert (tile["low"], tile["high"]) == pytest.approx((kernel[..., place].min(), kernel[..., place].max()), 1e-4)
 
 
-def test_mistakes_are_pictures_of_test_rows_that_were_predicted_wrong(image_run, content):
-    table, outcome, found = image_run.data, image_run.outcome, content["mistakes"]
+def test_mistakes_are_pictures_of_test_rows_that_were_predicted_wrong(image_result, content):
+    table, outcome, found = image_result.dataset, image_result.outcome, content["mistakes"]
     wrong = table.parts["test"][outcome.y_true != outcome.y_pred]
     assert found["total"] == len(wrong) == len(found["rows"]) > 0
     for entry in found["rows"]:
@@ -102,7 +102,7 @@ def test_mistakes_are_pictures_of_test_rows_that_were_predicted_wrong(image_run,
         assert entry["said"][0] == entry["file"].split("/")[0] != entry["said"][1]
 
 
-def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_run, content):
+def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_result, content):
     found = content["images"]["occlusion"]
     wrong = [entry["file"] for entry in content["mistakes"]["rows"][:4]]
     assert [entry["file"] for entry in found["shown"]][: len(wrong)] == wrong
@@ -111,18 +111,18 @@ def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_run, c
     )
     assert (found["patch"], found["places"]) == ([4, 3], 49)
     for entry in found["shown"]:
-        row = image_run.data.features.names.index(entry["file"])
-        image = image_run.data.features.pixels[row]
+        row = image_result.dataset.features.names.index(entry["file"])
+        image = image_result.dataset.features.pixels[row]
         assert np.array_equal(pixels_of(entry["picture"]), image)
         assert pixels_of(entry["map"]).shape == (16, 12, 3)
-        scores = np.sort(image_run.raw_scores(image[None])[0])
+        scores = np.sort(image_result.raw_scores(image[None])[0])
         assert entry["score"] == pytest.approx(scores[-1] - scores[-2], rel=1e-3)
         assert len(entry["drops"]) == 49
         # The patch in the upper left corner, put there by hand.
         hidden = image[None].copy()
-        hidden[0, :4, :3] = round(image_run.encoder.mean)
-        own = image_run.raw_scores(hidden)[0]
-        decided = image_run.raw_scores(image[None])[0].argmax()
+        hidden[0, :4, :3] = round(image_result.encoder.mean)
+        own = image_result.raw_scores(hidden)[0]
+        decided = image_result.raw_scores(image[None])[0].argmax()
         fall = entry["score"] - (own[decided] - np.delete(own, decided).max())
         assert entry["drops"][0] == pytest.approx(fall, abs=1e-3)
 
@@ -144,7 +144,7 @@ def by_hand(weights, task="binary", classes=2, threshold=0.0):
         return (np.asarray(x, np.float64).reshape(len(x), -1) @ weights.reshape(16, -1)).astype(np.float32)
 
     return SimpleNamespace(
-        task=task, encoder=ImageEncoder((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), target=coded, data=table,
+        task=task, encoder=ImageEncoder((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), target=coded, dataset=table,
         raw_scores=raw_scores, threshold=threshold,
     )  # fmt: skip
 
@@ -154,8 +154,8 @@ def test_the_map_of_a_linear_model_shows_its_weights():
     weights[0, 0], weights[3, 3] = 1.0, -2.0
     run = by_hand(weights)
     truth = np.array([1, 1, 1, 0, 0, 0])
-    outcome = Outcome("binary", truth, truth, None, run.raw_scores(run.data.features.pixels))
-    found: Any = image_results.occlusion(run, run.data, outcome)
+    outcome = Outcome("binary", truth, truth, None, run.raw_scores(run.dataset.features.pixels))
+    found: Any = image_results.occlusion(run, run.dataset, outcome)
     assert (found["patch"], found["places"]) == ([1, 1], 16)
     assert [entry["row"] for entry in found["shown"]] == [1, 4, 2, 3]  # one of each class, then others
     assert all(entry["right"] for entry in found["shown"])
@@ -171,14 +171,14 @@ def test_of_a_regression_the_map_is_in_the_targets_unit():
     weights = np.zeros((4, 4))
     weights[0, 0] = 0.5
     run = by_hand(weights, "regression")
-    true = run.data.target_frame.to_numpy()
-    scores = run.raw_scores(run.data.features.pixels)
+    true = run.dataset.target_frame.to_numpy()
+    scores = run.raw_scores(run.dataset.features.pixels)
     predicted = run.target.decode(scores).reshape(-1, 1)
-    found: Any = image_results.occlusion(run, run.data, Outcome("regression", true, predicted, None, scores))
+    found: Any = image_results.occlusion(run, run.dataset, Outcome("regression", true, predicted, None, scores))
     unit = true.std()  # scores are standardised
     assert found["shown"][0]["drops"][0] == pytest.approx(2.0 * unit, rel=1e-3)
     assert {entry["right"] for entry in found["shown"]} == {None}
-    shown = image_results.examples(run, run.data)
+    shown = image_results.examples(run, run.dataset)
     assert (shown["by"], shown["target"]) == ("band", "value")
     assert [entry["name"] for entry in shown["shown"]] == ["1 to 2", "3", "4", "5", "6"]
 
@@ -221,7 +221,7 @@ def test_every_task_has_its_page_of_images(task):
     y, names = TARGETS[task]
     pixels = drawn.random((90, 6, 5)) + y.reshape(90, -1)[:, :1, None] / 100
     train = importlib.import_module(f"recipes.{task}").train
-    run = train((pixels, y), build="linear", epochs=1, progress=False, baselines=False)
+    run = train((pixels, y), build="linear", epochs=1, progress=False, baselines=False).result
     content = summary.summarise(run)
     found = content["images"]
     shown = [entry["name"] for entry in found["examples"]["shown"]]
@@ -232,7 +232,7 @@ def test_every_task_has_its_page_of_images(task):
     assert found["filters"]["shown"][0]["low"] == pytest.approx(kernel[:, 0].min(), rel=1e-4)
     assert len(found["occlusion"]["shown"]) > 1
     for entry in found["occlusion"]["shown"]:
-        place = list(run.data.source_rows[run.data.parts["test"]]).index(entry["row"])
+        place = list(run.dataset.source_rows[run.dataset.parts["test"]]).index(entry["row"])
         if task == "multilabel":
             label = names.index(entry["said"][0])
             assert entry["said"][1:3] == [bool(v[place, label]) for v in (run.outcome.y_true, run.outcome.y_pred)]
@@ -285,8 +285,8 @@ def test_the_numbers_behind_the_pictures_stand_in_tables(content, page):
     assert number(max(entry["drops"])) in words(page)
 
 
-def test_without_rows_no_image_is_left_and_the_filters_stay(image_run, content):
-    bare = summary.summarise(image_run, rows=False)
+def test_without_rows_no_image_is_left_and_the_filters_stay(image_result, content):
+    bare = summary.summarise(image_result, rows=False)
     assert bare["images"]["examples"] is bare["images"]["occlusion"] is bare["mistakes"] is None
     page = Page(report.render(bare))
     shown = [tile["picture"] for tile in content["images"]["filters"]["shown"]]
@@ -297,25 +297,25 @@ def test_without_rows_no_image_is_left_and_the_filters_stay(image_run, content):
         assert name not in json.dumps(bare["images"])
 
 
-def test_a_saved_run_shows_the_same_page_without_images(image_run, tmp_path):
+def test_a_saved_run_shows_the_same_page_without_images(image_run, image_result, tmp_path):
     import toolkit
 
     loaded = toolkit.load(image_run.save(tmp_path / "shapes.keras"))
-    assert loaded.summary() == summary.summarise(image_run, rows=False)
+    assert loaded.summary() == summary.summarise(image_result, rows=False)
 
 
-def test_a_summary_saved_before_there_were_images_is_still_shown(runs):
-    old = summary.summarise(runs["multiclass"])
+def test_a_summary_saved_before_there_were_images_is_still_shown(results):
+    old = summary.summarise(results["multiclass"])
     known = report.render(old)
     del old["images"]
     assert report.render(old) == known
 
 
-def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_run):
-    images = Images(image_run.data.features.pixels.astype(np.float32) / 229)
-    floats = dataclasses.replace(image_run.data, features=images)
+def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_result):
+    images = Images(image_result.dataset.features.pixels.astype(np.float32) / 229)
+    floats = dataclasses.replace(image_result.dataset, features=images)
     encoder = ImageEncoder.fit(images.pixels[floats.parts["train"]])
-    changed = dataclasses.replace(image_run, encoder=encoder)
+    changed = dataclasses.replace(image_result, encoder=encoder)
     sheet = pixels_of(image_results.examples(changed, floats)["shown"][0]["sheet"])
     expected = shrunk(displayed(images.pixels[:1], encoder.low, encoder.high))
     assert expected.dtype == np.uint8

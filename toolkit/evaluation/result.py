@@ -1,0 +1,258 @@
+"""Result: what one training gave, with its metrics, baselines and verdict. Plain data, made once by `evaluate`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from toolkit.common.errors import DataError
+from toolkit.data.dataset import Dataset
+from toolkit.data.encoding import Encoder
+from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.target import Target
+from toolkit.evaluation import calibration, metrics
+from toolkit.evaluation.baselines import fit_baselines, said_of_images
+from toolkit.evaluation.calibration import Calibration
+from toolkit.evaluation.metrics import Outcome
+from toolkit.evaluation.verdicts import read_baselines
+from toolkit.heads import Head
+from toolkit.training.fitting import Training, held_out
+from toolkit.training.scoring import Scorer
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Result", "evaluate", "timed", "unseen_scores"]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one training gave: the model, what turns rows into its inputs and scores into answers, and its worth.
+
+    Attributes:
+        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
+        head: What the scores mean.
+        model: The ``keras.Sequential``; its last layer is linear, and it is compiled with the head's loss and metrics.
+        encoder: Turns columns, or images, into the model's inputs.
+        target: Turns labels into what the loss takes, and decisions back into labels.
+        history: One row per epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
+        best_epoch: The epoch whose weights the model holds.
+        stopped: Why training ended.
+        seconds: Time of each stage.
+        metrics: The metrics on the test part, by scikit-learn's names.
+        members: For an ensemble: one row per network with its metrics, its probabilities by the calibration of the
+            mean score; empty for a single network.
+        table: One row per metric: value, low, high (95 %), and the same for the dummy, linear and tree baselines.
+        settings: Every option, as given and as resolved.
+        dataset: The rows it was trained on; None after `toolkit.load`.
+        outcome: Truth, decisions and probabilities on the test part; None after `toolkit.load`.
+        baselines: The same for each baseline; empty after `toolkit.load`.
+        calibration: How scores become probabilities, fitted on validation scores; None for regression.
+        threshold: For binary: the score above which a row is of the second class.
+        residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets).
+        verdict: Sentences that compare the network with the baselines.
+        summary: For a loaded result: the content of the report, as it was saved.
+    """
+
+    task: str
+    head: Head
+    model: keras.Sequential
+    encoder: Encoder | ImageEncoder
+    target: Target
+    history: pd.DataFrame
+    best_epoch: int
+    stopped: str
+    seconds: dict[str, float]
+    metrics: dict[str, float] = field(default_factory=dict)
+    members: pd.DataFrame = field(default_factory=pd.DataFrame)
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    settings: dict[str, Any] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    outcome: Outcome | None = None
+    baselines: dict[str, Outcome] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    threshold: float = 0.0
+    residuals: NDArray[np.float64] | None = None
+    verdict: list[str] = field(default_factory=list)
+    summary: dict[str, Any] | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the model takes images."""
+        return isinstance(self.encoder, ImageEncoder)
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes (binary, multiclass), labels (multilabel) or targets (regression), as text, in column order."""
+        names = self.target.classes if self.task in ("binary", "multiclass") else self.target.columns
+        return [str(name) for name in names]
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.model)
+
+    def raw_scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Return raw scores, shape (n, units), of encoded rows, shape (n, ...)."""
+        return self._scorer(x)
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        """Turn raw scores (n, units) into calibrated probabilities.
+
+        Returns:
+            Binary: (n,), of the second class. Multiclass: (n, classes). Multilabel: (n, labels).
+
+        Raises:
+            DataError: The task is regression, which has none.
+        """
+        if self.calibration is not None:
+            return self.calibration.probabilities(scores)
+        uncalibrated = self.head.probabilities(scores)
+        if uncalibrated is None:
+            raise DataError(f"a {self.task} run with the {self.head.name} head has no probabilities.")
+        return uncalibrated
+
+    def outcome_of(self, scores: NDArray[np.float32], y: pd.DataFrame, seconds: float = 0.0) -> Outcome:
+        """Return truth, decisions and probabilities of labeled rows.
+
+        Args:
+            scores: Raw scores, shape (n, units).
+            y: The true target columns, in the user's labels.
+            seconds: Time of the training.
+        """
+        if self.task == "regression":
+            decoded = self.target.decode(scores).reshape(len(y), -1)
+            return Outcome(self.task, y.to_numpy(np.float64), decoded, None, scores, seconds)
+        y_true = np.asarray(self.target.encode(y)).astype(np.int64)
+        y_true = y_true[:, 0] if self.task == "binary" else y_true
+        decided = self.head.decide(scores, self.threshold)
+        return Outcome(self.task, y_true, decided, self.probabilities(scores), scores, seconds)
+
+
+def evaluate(
+    training: Training,
+    dataset: Dataset,
+    head: Head,
+    *,
+    threshold: str | float | None = None,
+    baselines: bool = True,
+    intervals: bool = True,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> Result:
+    """Calibrate a training on the validation rows, score it on the test rows, and compare it with the baselines.
+
+    Args:
+        training: What `toolkit.training.fit` returned.
+        dataset: The rows, split and encoded.
+        head: What the scores mean.
+        threshold: For binary: the score above which a row is of the second class; a number, or the metric for which it
+            is chosen on the validation rows: accuracy, balanced_accuracy or f1. None is 0.
+        baselines: Fit a dummy, a linear and a gradient-boosted tree model on the same rows, to compare with.
+        intervals: Whether `Result.table` and `Result.verdict` are made.
+        seed: Seed of the calibration's folds, the baselines and the resampling.
+        settings: Every option, as given and as resolved; those of the training are added.
+        seconds: Time of the earlier stages, among them ``train``.
+
+    Raises:
+        DataError: The threshold is for another task, is not finite, or names an unknown metric.
+    """
+    times = dict(seconds or {})
+    with timed(times, "calibrate"):
+        fitted = _calibrated(training, dataset, head, threshold, seed)
+    result = Result(
+        task=dataset.task,
+        head=head,
+        model=training.model,
+        encoder=dataset.encoder,
+        target=dataset.target,
+        history=training.history,
+        best_epoch=training.best_epoch,
+        stopped=training.stopped,
+        seconds=times,
+        settings={**(settings or {}), "training": training.settings},
+        dataset=dataset,
+        **fitted,
+    )
+    with timed(times, "evaluate"):
+        x, y = dataset.x("test"), dataset.target_frame.iloc[dataset.parts["test"]]
+        outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0))
+        members = pd.DataFrame()
+        if training.members is not None:
+            # (rows, networks, units) -> one (rows, units) per network
+            each = np.moveaxis(Scorer(training.members)(x), 1, 0)
+            members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in each])
+    result = replace(result, outcome=outcome, metrics=metrics.evaluate(outcome), members=members)
+    notes: list[str] = []
+    if baselines:
+        with timed(times, "baselines"):
+            fits = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
+            result, notes = replace(result, baselines=fits), said_of_images(dataset)
+    if not intervals:
+        return result
+    with timed(times, "intervals"):
+        parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
+        known = {"parameters": parameters, "images": result.is_image}
+        rows = len(dataset.fit_parts["train"])
+        verdict = read_baselines(outcome, result.baselines, rows, len(result.classes), **known)
+        return replace(result, table=_table(outcome, result.baselines, seed), verdict=verdict + notes)
+
+
+def _calibrated(
+    training: Training, dataset: Dataset, head: Head, threshold: str | float | None, seed: int
+) -> dict[str, Any]:
+    """Fit on the validation rows what turns scores into probabilities, decisions or intervals."""
+    task = dataset.task
+    if threshold is not None and task != "binary":
+        raise DataError(f"threshold is for binary, and this is {task}.")
+    scores = unseen_scores(training, dataset)
+    if task == "regression":
+        true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
+        errors = np.abs(dataset.target.decode(scores).reshape(true.shape) - true)
+        return {"residuals": np.sort(errors, axis=0)}
+    y = dataset.y("validation").astype(np.int64)
+    y = y[:, 0] if task == "binary" else y
+    weights = dataset.weights("validation")
+    fitted = calibration.fit(task, head.link, scores, y, seed=seed, sample_weight=weights)
+    if isinstance(threshold, str):
+        threshold = calibration.choose_threshold(scores, y, threshold, sample_weight=weights)
+    elif threshold is not None and not np.isfinite(threshold):
+        raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
+    return {"calibration": fitted, "threshold": float(threshold or 0.0)}
+
+
+def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:
+    """Return raw scores of the validation rows, by networks that have not learned from them."""
+    x = dataset.x("validation")
+    folds = dataset.folds_of("validation")
+    if folds is None or training.members is None:
+        return Scorer(training.model)(x)
+    scores = Scorer(training.members)(x)  # (rows, networks, units)
+    out = held_out(folds, scores.shape[1])  # (rows, networks)
+    # The mean over the networks that left the row out.
+    return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _table(outcome: Outcome, baselines: Mapping[str, Outcome], seed: int) -> pd.DataFrame:
+    """Return the metrics with their intervals, and beside them those of the baselines."""
+    table = metrics.intervals(outcome, seed=seed)
+    for name, baseline in baselines.items():
+        columns = metrics.intervals(baseline, seed=seed).reindex(table.index)
+        table[[name, f"{name}_low", f"{name}_high"]] = columns[["value", "low", "high"]]
+    return table
+
+
+@contextmanager
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the time of a stage to ``seconds``."""
+    start = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
