@@ -1,4 +1,4 @@
-"""What a loss loses by way of probabilities."""
+"""What a loss loses when it is computed from probabilities."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from toolkit.numerics.model_audit import audit
 from toolkit.runs.run import Run
 
 SUM = "The sum that should be 2/10,000"
-ROW = "One wrong row, surer and surer"
-SURE = "Where this network’s probabilities become exactly 1"
-TYPES = "The loss of this network’s own test rows"
+ROW = "One wrong row, more and more confident"
+SATURATED = "Where this network’s probabilities become exactly 1"
+TYPES = "The loss of this network’s test rows"
 LOGITS, BOOK = "logits", "probability, then log"
 
 
@@ -36,28 +36,28 @@ def test_the_lectures_sum_loses_digits_in_every_type(lesson):
     assert [float(table.loc[kind, second]) for kind in ("float16", "bfloat16")] == [0, 0]
 
 
-def test_a_row_that_is_wrong_and_sure_keeps_its_loss_from_logits_alone(lesson):
+def test_only_logits_keep_the_loss_of_a_confident_wrong_row(lesson):
     table = lesson.tables[ROW].set_index("score")
     exact = np.logaddexp(0, table.index)
     assert table["loss: logits, float32"].to_numpy() == pytest.approx(exact, rel=1e-6)
     assert table["gradient: logits, float32"].to_numpy() == pytest.approx(expit(table.index), rel=1e-6)
-    for kind, end in (("float32", 17.33), ("float16", 8.32), ("bfloat16", 6.24)):
+    for kind, limit in (("float32", 17.33), ("float16", 8.32), ("bfloat16", 6.24)):
         loss, gradient = table[f"loss: probability, {kind}"], table[f"gradient: probability, {kind}"]
-        assert np.isinf(loss[table.index > end]).all()
-        assert np.isnan(gradient[table.index > end]).all()
-        assert np.isfinite(loss[table.index < end - 1]).all()
-    sure = table[table.index > 17]
-    assert sure["loss: clipped, float32"].between(15.5, 16.2).all()
-    assert (sure["gradient: clipped, float32"] == 0).all()
+        assert np.isinf(loss[table.index > limit]).all()
+        assert np.isnan(gradient[table.index > limit]).all()
+        assert np.isfinite(loss[table.index < limit - 1]).all()
+    confident = table[table.index > 17]
+    assert confident["loss: clipped, float32"].between(15.5, 16.2).all()
+    assert (confident["gradient: clipped, float32"] == 0).all()
 
 
-def test_the_lost_rows_are_those_that_round_to_1(lesson, runs):
+def test_the_counted_rows_are_those_whose_probability_rounds_to_1(lesson, runs):
     scores = runs["binary"].outcome.scores.astype(np.float64)
-    table = lesson.tables[SURE]
+    table = lesson.tables[SATURATED]
     assert table["exactly 1 from a lead of"].round(2).tolist() == [17.33, 8.32, 6.24]
-    sure = expit(np.abs(scores))
-    assert table.loc["float16", "rows"] == (sure.astype(np.float16) == 1).sum()
-    assert table.loc["float32", "rows"] == (sure.astype(np.float32) == 1).sum()
+    probabilities = expit(np.abs(scores))
+    assert table.loc["float16", "rows"] == (probabilities.astype(np.float16) == 1).sum()
+    assert table.loc["float32", "rows"] == (probabilities.astype(np.float32) == 1).sum()
 
 
 def test_the_loss_of_a_run_agrees_with_the_audit_and_with_float64(lesson, runs):
@@ -71,24 +71,24 @@ def test_the_loss_of_a_run_agrees_with_the_audit_and_with_float64(lesson, runs):
     assert (table.loc[LOGITS, "rows without a finite loss"] == 0).all()
 
 
-def test_scores_that_are_too_sure_break_the_book_way_alone():
+def test_very_confident_scores_break_only_the_loss_from_probabilities():
     from toolkit.heads import get_head
 
     head = get_head("multiclass", "softmax")
     scores, y = np.array([[0.0, 120.0, 3.0], [5.0, 1.0, 0.0]]), np.array([0, 0])
-    table = roundoff._types(scores, y, head)
+    table = roundoff.losses_by_type(scores, y, head)
     assert table.loc[(BOOK, "float32"), "rows without a finite loss"] == 1  # e to the -120 is 0 in float32
     assert table.loc[(LOGITS, "float32"), "mean loss"] == pytest.approx((120 + np.log1p(np.exp(-4) + np.exp(-5))) / 2)
-    assert roundoff._leads(scores, head)[1] == pytest.approx(-np.log(np.exp(-4) + np.exp(-5)))
+    assert roundoff.leads_of(scores, head)[1] == pytest.approx(-np.log(np.exp(-4) + np.exp(-5)))
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
-def test_a_run_of_another_task_is_shown_too(runs, task):
+def test_a_run_of_another_task_is_accepted(runs, task):
     table = roundoff.show(runs[task]).tables[TYPES]
     assert table.loc[(LOGITS, "float32"), "largest error"] < 1e-5
 
 
-def test_a_table_of_ones_own_is_learnt_by_the_lectures_network(tmp_path):
+def test_an_own_table_is_learned_by_the_lectures_network(tmp_path):
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(120, 3)), columns=list("abc"))
     frame["y"] = np.where(frame["a"] + frame["b"] > 0, "yes", "no")
@@ -97,11 +97,11 @@ def test_a_table_of_ones_own_is_learnt_by_the_lectures_network(tmp_path):
     assert "seed 1" in lesson.data
     assert len(lesson.tables[TYPES]) == 7
     pages = (lesson, roundoff.show(frame, target="y", task="binary", seed=1))
-    assert len({made.report(tmp_path / "page").read_bytes() for made in pages}) == 1
+    assert len({page.report(tmp_path / "page").read_bytes() for page in pages}) == 1
 
 
-def test_what_has_no_probability_is_refused(runs):
-    with pytest.raises(DataError, match="logistic or softmax"):
+def test_a_run_or_task_without_probabilities_is_refused(runs):
+    with pytest.raises(DataError, match="'logistic' or 'softmax'"):
         roundoff.show(runs["regression"])
     with pytest.raises(DataError, match="task='regression'"):
         roundoff.show("wine.csv", task="regression")
