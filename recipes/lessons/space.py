@@ -1,8 +1,8 @@
-"""What a network makes of a plane: its decision regions, its hidden units, and the plane after each hidden layer."""
+"""What a network does to a plane: its decision regions, its hidden neurons, and the plane after each hidden layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,28 +14,31 @@ from numpy.typing import NDArray
 from recipes.drawing import INK, MUTED, dots, field, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.playground import Recording, forward, page
-from recipes.lessons.tools.rows import load
+from recipes.lessons.tools.rows import Rows, load
 from recipes.lessons.tools.shapes import SHAPES, points
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import percent, plain
 
-__all__ = ["show"]
+__all__ = ["Trainer", "generated_plane", "show", "table_plane"]
 
 ROWS = 300
-MOST_CLASSES = 6
+MAX_CLASSES = 6
 WIDE = (100,)  # of the case study
-STEPS, CALL = 300, 20  # of the linear and the wide model, and how many of them one compiled call takes
-SMALL = (8, 2)  # of the recorded network: its last hidden layer is a plane again
+STEPS, STEPS_PER_CALL = 300, 20  # of the linear and the wide model, and how many of them one compiled call takes
+SMALL = (8, 2)  # of the recorded network: the outputs of its last hidden layer are points of a plane again
 EPOCHS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46, 54, 64, 75, 88, 104, 122, 144, 170, 200)
-STAGES = (0, 5, 20, 46, 104, 200)  # of those, the ones in the picture
-GRID = 70
+STAGES = (0, 5, 20, 46, 104, 200)  # the epochs in the picture
+GRID = 70  # points of a map along each axis
+NEURON_GRID = 36
+COLOR_NAMES = ("blue", "orange", "green", "purple", "gray", "black")
 
 Floats = NDArray[np.float32]
+Fits = dict[tuple[str, tuple[int, ...]], list[Floats]]  # name of a plane and hidden layers -> trained weights
 
 
 @dataclass(frozen=True)
-class _Plane:
-    """Points of several classes in a plane, and further points of the same kind."""
+class Plane:
+    """Points of several classes in a plane, shape (n, 2), and new points of the same kind."""
 
     name: str
     labels: list[str]
@@ -47,9 +50,9 @@ class _Plane:
 
     @property
     def window(self) -> tuple[float, float]:
-        """Both ends of what is drawn: nearly all points, and never less than the shapes need."""
-        reach = float(np.quantile(np.abs(self.x), 0.99))
-        end = round(max(1.2, 1.1 * reach), 2)
+        """Both ends of the maps: they show nearly all points, and at least -1.2 to 1.2."""
+        limit = float(np.quantile(np.abs(self.x), 0.99))
+        end = round(max(1.2, 1.1 * limit), 2)
         return -end, end
 
 
@@ -61,140 +64,141 @@ def show(
     columns: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Lesson:
-    """Run the lesson: a line against a network, the training step by step, each hidden layer and its units.
+    """Run the lesson: compare a linear model with a network, record a training, and draw each layer and its neurons.
 
     Args:
         data: A path, a DataFrame, or an (X, y) pair; None takes four shapes: clouds, a disc in a ring, xor, a spiral.
         target: The column to predict.
         task: "multiclass" (two classes too) or "binary".
-        columns: The two columns of numbers to look at; None takes those that predict the target best by themselves.
+        columns: The two columns of numbers to draw; None takes the two with the highest predictive power.
         seed: Seed of the points, the initial weights and the order of the rows.
 
     Returns:
-        The lesson; its `report` writes the playground beside its page.
+        The lesson; its `report` writes the playground next to its page.
 
     Raises:
-        DataError: The data, the task or the columns are not what they should be.
+        DataError: The lesson can't use the data, the task or the columns.
     """
     if data is None:
-        planes = [_shape(name, seed) for name in SHAPES]
-        said = f"four generated shapes of {ROWS} points, and as many new points; seed {seed}"
+        planes = [generated_plane(name, seed) for name in SHAPES]
+        description = f"four generated shapes of {ROWS} points, and as many new points; seed {seed}"
     else:
-        plane, said = _own(data, target, task, columns, seed)
+        plane, description = table_plane(data, target, task, columns, seed)
         planes = [plane]
-    trainer = _Trainer(seed)
+    trainer = Trainer(seed)
     fits = {(plane.name, hidden): trainer.fit(plane, hidden) for plane in planes for hidden in ((), WIDE)}
     recordings = [trainer.record(plane) for plane in planes]
-    last = recordings[-1]  # the hardest
+    hardest = recordings[-1]
     table = _table(planes, fits, recordings)
-    row = table.loc[last.name]
+    row = table.loc[hardest.name]
     return Lesson(
         name="space",
         title="What a layer does to the plane",
-        summary=f"A linear model cuts the plane with straight lines and gets {percent(row['linear'])} of "
-        f"the points that it learned from ({last.name}) right; one hidden layer of {WIDE[0]} neurons gets "
-        f"{percent(row['100 hidden'])}. Hidden layers bend the plane: "
-        "straight lines on the bent plane are curves on the plane itself.",
+        summary=f"A linear model divides the plane with straight lines, and classifies {percent(row['linear'])} of the "
+        f"training points correctly ({hardest.name}); one hidden layer of {WIDE[0]} neurons gets "
+        f"{percent(row['100 hidden'])}. Hidden layers bend the plane: a straight line on the bent plane is a curve on "
+        "the original plane.",
         pictures=(
-            _lines_or_not(planes, fits, table),
-            _while_it_learns(last),
-            _layers(recordings if len(recordings) == 1 else [recordings[1], last]),
-            _units(last),
+            _lines_and_curves(planes, fits, table),
+            _training(hardest),
+            _layers(recordings if len(recordings) == 1 else [recordings[1], hardest]),
+            _neurons(hardest),
         ),
         decks=("NN",),
-        data=said,
+        data=description,
         extra_pages={"playground": page(recordings)},
     )
 
 
-def _shape(name: str, seed: int) -> _Plane:
-    # New points have a seed of their own, as far away as a user's next seeds are not; there are 2 ** 32 of them.
+def generated_plane(name: str, seed: int) -> Plane:
+    """Return the points of one of `SHAPES`, and as many new points."""
     labels = [f"class {k + 1}" for k in range(SHAPES[name])]
-    return _Plane(name, labels, ("x", "y"), *points(name, ROWS, seed), *points(name, ROWS, (seed + 1_000_000) % 2**32))
+    # The seed of the new points is far from the seeds that a user is likely to try next.
+    new = points(name, ROWS, (seed + 1_000_000) % 2**32)
+    return Plane(name, labels, ("x", "y"), *points(name, ROWS, seed), *new)
 
 
-def _the(name: str) -> str:
-    return f"the {name}" if name in SHAPES else name
-
-
-def _own(data: Any, target: str | None, task: str, columns: Sequence[str] | None, seed: int) -> tuple[_Plane, str]:
-    """Return two columns of a user's table, scaled."""
+def table_plane(
+    data: Any, target: str | None, task: str, columns: Sequence[str] | None, seed: int
+) -> tuple[Plane, str]:
+    """Return two columns of a table, scaled, and a description of the data; the arguments are those of `show`."""
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS, tasks=("multiclass", "binary"))
-    numbers = [column.name for column in rows.dataset.features.columns if column.kind == "number"]
-    if columns is None:
-        alone = {entry["name"]: entry["alone"] or 0.0 for entry in rows.dataset.describe()["columns"]}
-        columns = sorted(numbers, key=lambda name: -alone.get(name, 0.0))[:2]
-    if isinstance(columns, str) or not isinstance(columns, Sequence):
-        raise DataError(f"columns={columns!r}: expected two columns of numbers, as columns=[one, another].")
-    if len(columns) != 2 or columns[0] == columns[1]:
-        raise DataError(
-            f"this lesson draws two columns of numbers, and has {len(columns)}: give columns=[one, another]."
-        )
-    for name in columns:
-        if name not in numbers:
-            raise DataError(f"'{name}' is not one of the columns of numbers.{nearest(name, numbers)}")
-    places = [rows.columns.index(name) for name in columns]
+    columns = _two_columns(rows, columns)
+    indices = [rows.columns.index(name) for name in columns]
     ids = {part: rows.y[part].astype(np.int32).ravel() for part in ("train", "validation")}
     counts = np.bincount(ids["train"], minlength=2)
     if (counts > 0).sum() < 2:
         raise DataError(
-            f"the {len(ids['train'])} training rows drawn hold one class only, and a border needs two: take the rare "
-            "class's rows and fewer of the others, or another target."
+            f"the {len(ids['train'])} training rows drawn at random hold one class only, and a decision border needs "
+            "two: give the rare class's rows and fewer of the others, or another target."
         )
-    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
-    of = np.full(len(counts) + MOST_CLASSES, -1)
-    of[kept] = np.arange(len(kept))
+    # The most frequent classes get the ids 0, 1, ...; the others get -1 and are left out.
+    frequent = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES])
+    new_ids = np.full(len(counts) + MAX_CLASSES, -1)
+    new_ids[frequent] = np.arange(len(frequent))
     parts = []
-    for part, own in ids.items():
-        inside = np.isin(own, kept)
-        parts += [np.ascontiguousarray(rows.x[part][inside][:, places]), of[own[inside]].astype(np.int32)]
-    labels = [plain(str(rows.dataset.target.classes[k])) for k in kept]
+    for part, part_ids in ids.items():
+        mask = np.isin(part_ids, frequent)
+        parts += [np.ascontiguousarray(rows.x[part][mask][:, indices]), new_ids[part_ids[mask]].astype(np.int32)]
+    labels = [plain(str(rows.dataset.target.classes[k])) for k in frequent]
     axes = plain(columns[0]), plain(columns[1])
-    said = f"{rows.description}; of its columns {axes[0]} and {axes[1]}, scaled; the dots are rows of this data"
-    if len(kept) < len(counts):
-        said += f"; its {MOST_CLASSES} most frequent classes"
-    return _Plane("these rows", labels, axes, *parts), said
+    description = f"{rows.description}; its columns {axes[0]} and {axes[1]}, scaled; each dot is a row of this data"
+    if len(frequent) < len(counts):
+        description += f"; its {MAX_CLASSES} most frequent classes"
+    return Plane("these rows", labels, axes, *parts), description
 
 
-class _Trainer:
-    """Trains networks one after another; those of one structure share a compiled epoch."""
+def _two_columns(rows: Rows, columns: Sequence[str] | None) -> Sequence[str]:
+    """Check the two columns to draw; by default return those with the highest predictive power."""
+    numbers = [column.name for column in rows.dataset.features.columns if column.kind == "number"]
+    if columns is None:
+        power = {entry["name"]: entry["alone"] or 0.0 for entry in rows.dataset.describe()["columns"]}
+        columns = sorted(numbers, key=lambda name: -power.get(name, 0.0))[:2]
+    if isinstance(columns, str) or not isinstance(columns, Sequence):
+        raise DataError(f"columns={columns!r}: expected two columns of numbers, as columns=['height', 'width'].")
+    if len(columns) != 2 or columns[0] == columns[1]:
+        raise DataError(
+            f"this lesson draws two different columns of numbers, and got {list(columns)!r}: give them as "
+            "columns=['height', 'width']."
+        )
+    for name in columns:
+        if name not in numbers:
+            raise DataError(f"'{name}' is not one of the columns of numbers.{nearest(name, numbers)}")
+    return columns
+
+
+class Trainer:
+    """Trains networks one after another; networks of one structure share a compiled epoch."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._workers: dict[Any, Any] = {}
 
-    def fit(self, plane: _Plane, hidden: tuple[int, ...]) -> list[Floats]:
-        """Return the weights of a linear model or a network of ReLU, trained on all points a step."""
-        states = self._run(plane, hidden, "relu", 0.1 if not hidden else 0.02, len(plane.x), (STEPS // CALL,), CALL)
+    def fit(self, plane: Plane, hidden: tuple[int, ...]) -> list[Floats]:
+        """Return the weights of a linear model, or of a ReLU network, trained on all points at each step."""
+        rate = 0.02 if hidden else 0.1
+        states = self._run(plane, hidden, "relu", rate, len(plane.x), (STEPS // STEPS_PER_CALL,), STEPS_PER_CALL)
         return states[-1][0]
 
-    def record(self, plane: _Plane) -> Recording:
-        """Train the small network and keep its states."""
+    def record(self, plane: Plane) -> Recording:
+        """Train the small network, and record its states after `EPOCHS`."""
         states = self._run(plane, SMALL, "tanh", 0.02, 50, EPOCHS)
+        weights, losses, accuracies = map(list, zip(*states, strict=True))
         return Recording(
-            plane.name,
-            plane.labels,
-            plane.axes,
-            plane.x,
-            plane.y,
-            plane.window,
-            EPOCHS,
-            [weights for weights, _, _ in states],
-            [loss for _, loss, _ in states],
-            [right for _, _, right in states],
+            plane.name, plane.labels, plane.axes, plane.x, plane.y, plane.window, EPOCHS, weights, losses, accuracies
         )
 
     def _run(
         self,
-        plane: _Plane,
+        plane: Plane,
         hidden: tuple[int, ...],
         activation: str,
         rate: float,
         batch: int,
-        kept: Sequence[int],
+        epochs: Sequence[int],
         passes: int = 1,
     ) -> list[tuple[list[Floats], float, float]]:
-        """Train; return weights, loss and share right after each of the epochs to keep, each of so many passes."""
+        """Train, and return weights, loss and accuracy after each of `epochs`; an epoch takes this many passes."""
         import keras
         import tensorflow as tf
 
@@ -212,176 +216,187 @@ class _Trainer:
         worker.start(model)
         rows = [tf.constant(plane.x), tf.constant(plane.y), None]
         states = []
-        for epoch in range(max(kept) + 1):
+        for epoch in range(max(epochs) + 1):
             if epoch:
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(plane.x))
                 worker.train(rows, np.tile(order, passes).astype(np.int32))
-            if epoch in kept:
+            if epoch in epochs:
                 losses, scores = worker.validate(rows)
                 states.append((worker.model.get_weights(), float(losses[0]), head.measure(plane.y, scores[0])))
         return states
 
 
-def _right(weights: Sequence[Floats], x: Floats, y: NDArray[Any]) -> float:
-    return float((_scores(weights, x).argmax(axis=1) == y).mean())
-
-
 def _scores(weights: Sequence[Floats], x: Floats) -> Floats:
-    """Return the scores of a linear model or of a network with one layer of ReLU."""
+    """Return the scores, (n, units), of a linear model or of a network with one layer of ReLU."""
     if len(weights) == 2:
         return x @ weights[0] + weights[1]
     return np.maximum(x @ weights[0] + weights[1], 0) @ weights[2] + weights[3]
 
 
+def _accuracy(scores: NDArray[Any], y: NDArray[Any]) -> float:
+    return float((scores.argmax(axis=1) == y).mean())
+
+
 def _grid(window: tuple[float, float], steps: int = GRID) -> Floats:
+    """Return the points of an even grid, (steps * steps, 2), the lowest row first."""
     across, up = np.meshgrid(np.linspace(*window, steps), np.linspace(*window, steps))
     return np.stack([across.ravel(), up.ravel()], axis=1).astype(np.float32)
 
 
-def _table(planes: Sequence[_Plane], fits: dict[Any, list[Floats]], recordings: Sequence[Recording]) -> pd.DataFrame:
+def _map(panel: Axes, scores: Callable[[Floats], Floats], plane: Plane | Recording, size: float) -> None:
+    """Color a map by what a model decides, and draw the points of the plane, mistakes as crosses."""
+    regions(panel, scores(_grid(plane.window)).argmax(axis=1).reshape(GRID, GRID), plane.window)
+    dots(panel, plane.x, plane.y, scores(plane.x).argmax(axis=1) != plane.y, size=size)
+
+
+def _table(planes: Sequence[Plane], fits: Fits, recordings: Sequence[Recording]) -> pd.DataFrame:
     lines = {}
     for plane, recording in zip(planes, recordings, strict=True):
-        linear, wide, small = fits[plane.name, ()], fits[plane.name, WIDE], recording.weights[-1]
+        linear, wide = fits[plane.name, ()], fits[plane.name, WIDE]
         lines[plane.name] = {
-            "linear": _right(linear, plane.x, plane.y),
-            "100 hidden": _right(wide, plane.x, plane.y),
+            "linear": _accuracy(_scores(linear, plane.x), plane.y),
+            "100 hidden": _accuracy(_scores(wide, plane.x), plane.y),
             "8 and 2 hidden": recording.right[-1],
-            "linear, new points": _right(linear, plane.new_x, plane.new_y),
-            "100 hidden, new points": _right(wide, plane.new_x, plane.new_y),
-            "8 and 2 hidden, new points": float((forward(small, plane.new_x)[-1].argmax(axis=1) == plane.new_y).mean()),
+            "linear, new points": _accuracy(_scores(linear, plane.new_x), plane.new_y),
+            "100 hidden, new points": _accuracy(_scores(wide, plane.new_x), plane.new_y),
+            "8 and 2 hidden, new points": _accuracy(forward(recording.weights[-1], plane.new_x)[-1], plane.new_y),
         }
     return pd.DataFrame(lines).T
 
 
-def _lines_or_not(planes: Sequence[_Plane], fits: dict[Any, list[Floats]], table: pd.DataFrame) -> Picture:
-    # Several planes stand beside each other, both models below each other; of one plane, both models side by side.
-    columns, rows, width, height = (len(planes), 2, 1.9 * len(planes), 4.2) if len(planes) > 1 else (2, 1, 6.0, 3.2)
+def _lines_and_curves(planes: Sequence[Plane], fits: Fits, table: pd.DataFrame) -> Picture:
+    models = (((), "linear"), (WIDE, "100 hidden"))
+    several = len(planes) > 1
+    # Several planes: one column per plane, one row per model. One plane: both models side by side.
+    columns, rows, width, height = (len(planes), 2, 1.9 * len(planes), 4.2) if several else (2, 1, 6.0, 3.2)
     with panels(columns, rows, width=width, height=height) as (figure, axes):
-        for place, plane in enumerate(planes):
-            for row, (hidden, what) in enumerate((((), "linear"), (WIDE, "100 hidden"))):
-                panel = axes[row, place] if rows > 1 else axes[0, row]
-                weights = fits[plane.name, hidden]
-                decided = _scores(weights, _grid(plane.window)).argmax(axis=1).reshape(GRID, GRID)
-                regions(panel, decided, plane.window)
-                wrong = _scores(weights, plane.x).argmax(axis=1) != plane.y
-                dots(panel, plane.x, plane.y, wrong, size=2.0)
-                name = f"{plane.name}, {what}" if rows > 1 else what
-                panel.set_title(f"{name}: {percent(table.loc[plane.name, what], 0)}", color=INK)
-    names = "; ".join(f"{label} is {color}" for label, color in zip(planes[-1].labels, _COLORS, strict=False))
+        for column, plane in enumerate(planes):
+            for row, (hidden, model) in enumerate(models):
+                panel = axes[row, column] if several else axes[0, row]
+                _map(panel, lambda x, w=fits[plane.name, hidden]: _scores(w, x), plane, 2.0)
+                name = f"{plane.name}, {model}" if several else model
+                panel.set_title(f"{name}: {percent(table.loc[plane.name, model], 0)}", color=INK)
+    colors = "; ".join(f"{label} is {color}" for label, color in zip(planes[-1].labels, COLOR_NAMES, strict=False))
     return Picture(
         "Lines and curves",
-        "Colors are what the model decides, dots the points it learned from, crosses those it gets wrong: a linear "
-        "model has straight borders only, a hidden layer bends them."
-        + ("" if len(planes) > 1 else f" Of your classes, {names}."),
+        "The color is the decision of the model, dots are its training points, and crosses those that it gets wrong. "
+        "The borders of a linear model are straight; a hidden layer bends them."
+        + ("" if several else f" The classes: {colors}."),
         figure,
         "Maps of the plane colored by decision, for a linear model and for a network with 100 hidden neurons.",
         table,
     )
 
 
-_COLORS = ("blue", "orange", "green", "purple", "gray", "black")
-
-
-def _while_it_learns(recording: Recording) -> Picture:
-    places = [recording.epochs.index(epoch) for epoch in STAGES]
+def _training(recording: Recording) -> Picture:
     with panels(3, 2, width=6.0, height=4.3) as (figure, axes):
-        for panel, place in zip(axes.flat, places, strict=True):
-            decided = forward(recording.weights[place], _grid(recording.window))[-1].argmax(axis=1)
-            wrong = forward(recording.weights[place], recording.x)[-1].argmax(axis=1) != recording.y
-            regions(panel, decided.reshape(GRID, GRID), recording.window)
-            dots(panel, recording.x, recording.y, wrong, size=1.9)
-            panel.set_title(f"epoch {recording.epochs[place]}: {percent(recording.right[place], 0)}", color=INK)
+        for panel, epoch in zip(axes.flat, STAGES, strict=True):
+            state = recording.epochs.index(epoch)
+            _map(panel, lambda x, w=recording.weights[state]: forward(w, x)[-1], recording, 1.9)
+            panel.set_title(f"epoch {epoch}: {percent(recording.right[state], 0)}", color=INK)
     return Picture(
         "While it learns",
         f"A small network of {SMALL[0]} and {SMALL[1]} hidden neurons on {_the(recording.name)}, after more and more "
-        "passes over the points. The playground beside this page goes through every recorded epoch.",
+        "passes over the points. The playground next to this page shows every recorded epoch.",
         figure,
         "Six maps of the plane colored by decision, from before training to the last epoch.",
-        pd.DataFrame({"epoch": recording.epochs, "loss": recording.losses, "share right": recording.right}),
+        pd.DataFrame({"epoch": recording.epochs, "loss": recording.losses, "accuracy": recording.right}),
     )
 
 
+def _the(name: str) -> str:
+    return f"the {name}" if name in SHAPES else name
+
+
 def _layers(recordings: Sequence[Recording]) -> Picture:
-    """Draw the plane, and what the first and the second hidden layer make of it."""
+    """Draw the plane, and its points after the first and after the second hidden layer."""
     lines = {}
+    inside = (-1.05, 1.05)  # tanh lies between -1 and 1
     with panels(3, len(recordings), width=7.0, height=2.45 * len(recordings)) as (figure, axes):
         for row, recording in zip(axes, recordings, strict=True):
             weights = recording.weights[-1]
-            one, two, _ = forward(weights, recording.x)
-            centre = one.mean(axis=0)
-            turn = np.linalg.svd(one - centre, full_matrices=False)[2][:2].T
-            turn *= np.sign(turn[np.abs(turn).argmax(axis=0), [0, 1]])  # which way round is nobody's choice
-
-            def flat(x: Floats, at: Any = centre, onto: Any = turn, of: Any = weights) -> Floats:
-                return (forward(of, x)[0] - at) @ onto
-
-            views = (
-                ("the plane as it is", lambda x: x),
-                (f"after layer 1 ({SMALL[0]} neurons)", flat),
-                (f"after layer 2 ({SMALL[1]} neurons)", lambda x, of=weights: forward(of, x)[1]),
+            first, second, _ = forward(weights, recording.x)  # (n, 8), (n, 2)
+            flatten, share = _widest_side(first)
+            views: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
+                ("the original plane", lambda x: x),
+                (f"after layer 1 ({SMALL[0]} neurons)", lambda x, w=weights, f=flatten: f(forward(w, x)[0])),
+                (f"after layer 2 ({SMALL[1]} neurons)", lambda x, w=weights: forward(w, x)[1]),
             )
             for panel, (title, view) in zip(row, views, strict=True):
-                _bent(panel, recording.window, view)
+                _bent_net(panel, recording.window, view)
                 dots(panel, view(recording.x), recording.y, size=2.0)
                 panel.set_title(title, color=INK)
-            inside = _grid((-1.05, 1.05))
-            straight = (inside @ weights[-2] + weights[-1]).argmax(axis=1).reshape(GRID, GRID)
-            regions(row[2], straight, (-1.05, 1.05), alpha=0.2)
-            spread = np.square(one - centre).sum()
+            # The last layer is linear: its borders on the plane of layer 2 are straight.
+            decided = (_grid(inside) @ weights[-2] + weights[-1]).argmax(axis=1).reshape(GRID, GRID)
+            regions(row[2], decided, inside, alpha=0.2)
             lines[recording.name] = {
-                "share right with lines on the plane": _best_lines(recording.x, recording.y),
-                "share right with lines after layer 1": _best_lines(one, recording.y),
-                "share right with lines after layer 2": _best_lines(two, recording.y),
-                "share of layer 1 that the picture shows": float(np.square(flat(recording.x)).sum() / spread),
+                "accuracy of straight lines on the plane": _linear_accuracy(recording.x, recording.y),
+                "accuracy of straight lines after layer 1": _linear_accuracy(first, recording.y),
+                "accuracy of straight lines after layer 2": _linear_accuracy(second, recording.y),
+                "share of layer 1 that the picture shows": share,
             }
     hardest = lines[recordings[-1].name]
-    first, last = (hardest[f"share right with lines {where}"] for where in ("on the plane", "after layer 2"))
+    before, after = (hardest[f"accuracy of straight lines {stage}"] for stage in ("on the plane", "after layer 2"))
     return Picture(
         "The plane after each layer",
-        "The same points on the same square net: as they are, after the first hidden layer (from its widest side) and "
-        f"after the second. Straight borders, all that the last layer can draw, get {percent(first)} of "
-        f"{_the(recordings[-1].name)} right on the plane, and {percent(last)} after layer 2.",
+        "The same points on the same square net: on the original plane, after the first hidden layer (seen from its "
+        "widest side), and after the second. The last layer can draw straight borders only. Such borders classify "
+        f"{percent(before)} of {_the(recordings[-1].name)} correctly on the original plane, and {percent(after)} after "
+        "layer 2.",
         figure,
         "For each data set three pictures of a net with the points on it: flat, bent by one layer, bent by two.",
         pd.DataFrame(lines).T,
     )
 
 
-def _best_lines(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """Return the share right of logistic regression, which has straight borders."""
+def _widest_side(outputs: NDArray[Any]) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], float]:
+    """Return the projection of outputs, (n, units), on their first two principal components, and its share of variance.
+
+    The signs of the components are arbitrary: the largest entry of each is made positive.
+    """
+    center = outputs.mean(axis=0)
+    components = np.linalg.svd(outputs - center, full_matrices=False)[2][:2].T  # (units, 2)
+    components *= np.sign(components[np.abs(components).argmax(axis=0), [0, 1]])
+
+    def project(x: NDArray[Any]) -> NDArray[Any]:
+        return (x - center) @ components
+
+    return project, float(np.square(project(outputs)).sum() / np.square(outputs - center).sum())
+
+
+def _linear_accuracy(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Return the training accuracy of logistic regression, whose borders are straight."""
     from sklearn.linear_model import LogisticRegression
 
     return float(LogisticRegression(C=100.0, max_iter=2_000).fit(x, y).score(x, y))
 
 
-def _bent(panel: Axes, window: tuple[float, float], view: Any) -> None:
+def _bent_net(panel: Axes, window: tuple[float, float], view: Callable[[Floats], Floats]) -> None:
     """Draw a square net of the plane as a layer bends it."""
     along = np.linspace(*window, 40)
-    for at in np.linspace(*window, 11):
-        for line in (np.stack([along, np.full(40, at)], axis=1), np.stack([np.full(40, at), along], axis=1)):
-            seen = view(line.astype(np.float32))
-            panel.plot(seen[:, 0], seen[:, 1], color=MUTED, linewidth=0.4, alpha=0.6)
+    for level in np.linspace(*window, 11):
+        across = np.full(40, level)
+        for line in (np.stack([along, across], axis=1), np.stack([across, along], axis=1)):
+            bent = view(line.astype(np.float32))
+            panel.plot(bent[:, 0], bent[:, 1], color=MUTED, linewidth=0.4, alpha=0.6)
     panel.set_box_aspect(1)
     panel.grid(visible=False)
     panel.set_xticks([])
     panel.set_yticks([])
 
 
-def _units(recording: Recording) -> Picture:
-    """Draw what each hidden unit says over the plane."""
-    states = forward(recording.weights[-1], _grid(recording.window, 36))
-    own = forward(recording.weights[-1], recording.x)
+def _neurons(recording: Recording) -> Picture:
+    on_grid = forward(recording.weights[-1], _grid(recording.window, NEURON_GRID))
+    on_points = forward(recording.weights[-1], recording.x)
     lines = []
     with panels(5, 2, width=7.4, height=3.3) as (figure, axes):
-        order = [*axes[:, :4].flat, *axes[:, 4]]
-        names = [f"layer 1, neuron {k + 1}" for k in range(SMALL[0])] + [
-            f"layer 2, neuron {k + 1}" for k in range(SMALL[1])
-        ]
-        for place, (panel, name) in enumerate(zip(order, names, strict=True)):
-            layer, unit = divmod(place, SMALL[0])
-            field(panel, states[layer][:, unit].reshape(36, 36), recording.window)
+        order = [*axes[:, :4].flat, *axes[:, 4]]  # layer 1 in the first four columns, layer 2 in the last
+        neurons = [(layer, unit) for layer, units in enumerate(SMALL) for unit in range(units)]
+        for panel, (layer, unit) in zip(order, neurons, strict=True):
+            name = f"layer {layer + 1}, neuron {unit + 1}"
+            field(panel, on_grid[layer][:, unit].reshape(NEURON_GRID, NEURON_GRID), recording.window)
             panel.set_title(name, color=INK)
-            output = own[layer][:, unit]
+            output = on_points[layer][:, unit]
             lines.append(
                 {
                     "neuron": name,
@@ -391,9 +406,9 @@ def _units(recording: Recording) -> Picture:
                 }
             )
     return Picture(
-        "What each hidden neuron says",
-        "Blue is an output near 1, orange near −1. A neuron of the first layer divides the plane by a straight line; "
-        "one of the second joins the eight into a curved region.",
+        "The output of each hidden neuron",
+        "Blue is an output near 1, orange near −1. A neuron of the first layer divides the plane along a straight "
+        "line; a neuron of the second layer combines the eight outputs into a curved region.",
         figure,
         "Ten small maps of the plane: eight neurons of the first layer with straight borders, two of the second with "
         "curved ones.",

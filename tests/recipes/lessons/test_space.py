@@ -1,4 +1,4 @@
-"""What a layer does to the plane, and the playground that steps through its training."""
+"""What a layer does to the plane, and the playground that shows a training epoch by epoch."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def lesson():
 
 @pytest.fixture(scope="module")
 def own():
-    """Two columns that matter among three, with a category besides."""
+    """A table of two columns that matter, one that does not, and a category."""
     x = np.random.default_rng(0).normal(size=(200, 3))
     ring = np.where(np.hypot(x[:, 0], x[:, 2]) < 1.1, "in </script>", "out")
     return pd.DataFrame(x, columns=["a", "b", "c"]).assign(color=["red", "blue"] * 100, where=ring)
 
 
 def only(pattern, content):
-    """What stands in the one place that a pattern fits."""
-    (found,) = re.findall(pattern, content, re.S)
-    return found
+    """Return the only match of a pattern."""
+    (match,) = re.findall(pattern, content, re.S)
+    return match
 
 
 def recorded(content):
@@ -45,42 +45,42 @@ def recorded(content):
 # The lesson
 
 
-def test_a_line_gets_49_per_cent_of_the_spiral_and_a_hidden_layer_98_or_more(lesson):
+def test_a_line_classifies_49_percent_of_the_spiral_and_a_hidden_layer_98_or_more(lesson):
     row = lesson.table.loc["spiral"]
-    assert round(row["linear"], 2) == 0.49  # the case study's own number, on its own points
+    assert round(row["linear"], 2) == 0.49  # the number of the case study, on its points
     assert row["100 hidden"] >= 0.98
     assert row["100 hidden, new points"] > 0.95
 
 
-def test_straight_lines_are_enough_for_clouds_alone(lesson):
+def test_straight_lines_are_enough_for_the_two_clouds_only(lesson):
     table = lesson.table
     assert table.loc["gaussians", "linear"] > 0.99
     assert table.loc[["circle", "xor"], "linear"].max() < 0.6
     assert table[["100 hidden", "8 and 2 hidden"]].to_numpy().min() >= 0.98
 
 
-def test_the_last_hidden_layer_makes_straight_lines_enough(lesson):
+def test_after_the_last_hidden_layer_straight_lines_are_enough(lesson):
     table = lesson.tables["The plane after each layer"]
-    assert table["share right with lines on the plane"].max() < 0.6
-    assert table["share right with lines after layer 2"].min() > 0.98
+    assert table["accuracy of straight lines on the plane"].max() < 0.6
+    assert table["accuracy of straight lines after layer 2"].min() > 0.98
 
 
-def test_learning_is_recorded_from_the_start_to_the_end(lesson):
+def test_the_training_is_recorded_from_start_to_end(lesson):
     table = lesson.tables["While it learns"]
     assert table["epoch"].iloc[[0, -1]].tolist() == [0, 200]
     assert table["loss"].iloc[0] > 0.9 > 0.1 > table["loss"].iloc[-1]
-    assert table["share right"].iloc[-1] == lesson.table.loc["spiral", "8 and 2 hidden"]
+    assert table["accuracy"].iloc[-1] == lesson.table.loc["spiral", "8 and 2 hidden"]
 
 
-def test_a_neuron_of_the_first_layer_is_listed_with_its_saturation(lesson):
-    table = lesson.tables["What each hidden neuron says"]
+def test_each_neuron_is_listed_with_its_saturation(lesson):
+    table = lesson.tables["The output of each hidden neuron"]
     assert len(table) == 10
     assert table.select_dtypes("number").iloc[:, 1:].to_numpy().min() >= 0
 
 
-def test_two_columns_of_ones_own_are_chosen_by_what_they_tell_alone(own, tmp_path):
+def test_the_two_columns_with_the_highest_predictive_power_are_drawn(own, tmp_path):
     lesson = space.show(own, target="where", task="binary", seed=2)
-    assert "of its columns a and c" in lesson.data or "of its columns c and a" in lesson.data
+    assert "its columns a and c" in lesson.data or "its columns c and a" in lesson.data
     assert lesson.table.loc["these rows", "100 hidden, new points"] > 0.85
     path = lesson.report(tmp_path / "page.html")
     assert path.stat().st_size < 1_000_000
@@ -89,23 +89,23 @@ def test_two_columns_of_ones_own_are_chosen_by_what_they_tell_alone(own, tmp_pat
 
 
 def test_the_same_seed_records_the_same_training_and_writes_the_same_page(lesson, tmp_path):
-    again = space._Trainer(0).record(space._shape("xor", 0))
-    kept = recorded(lesson.extra_pages["playground"])[2]
-    assert recorded(page([again]))[0] == kept
+    recording = space.Trainer(0).record(space.generated_plane("xor", 0))
+    first = recorded(lesson.extra_pages["playground"])[2]
+    assert recorded(page([recording]))[0] == first
     pages = [lesson.report(tmp_path / folder / "space.html").read_bytes() for folder in "ab"]
     assert pages[0] == pages[1]
 
 
 @pytest.mark.parametrize(
     ("columns", "message"),
-    [(["a", "color"], "'color' is not one"), (["a"], "two columns"), (["a", "A"], "Did you mean 'a'")],
+    [(["a", "color"], "'color' is not one"), (["a"], "two different columns"), (["a", "A"], "Did you mean 'a'")],
 )
-def test_columns_that_are_no_two_numbers_are_refused(own, columns, message):
+def test_columns_other_than_two_numbers_are_refused(own, columns, message):
     with pytest.raises(DataError, match=message):
         space.show(own, target="where", columns=columns)
 
 
-def test_numbers_have_no_regions(own):
+def test_regression_is_refused(own):
     with pytest.raises(DataError, match="multiclass, binary"):
         space.show(own, target="a", task="regression")
 
@@ -113,7 +113,7 @@ def test_numbers_have_no_regions(own):
 # The playground
 
 
-def test_the_policy_admits_the_pages_own_script_by_its_hash_and_nothing_else(lesson):
+def test_the_policy_allows_only_the_script_of_the_page_by_its_hash(lesson):
     content = lesson.extra_pages["playground"]
     policy = only(r'http-equiv="Content-Security-Policy" content="([^"]*)"', content)
     script = only(r"<script>(.*?)</script>", content)
@@ -125,7 +125,7 @@ def test_the_policy_admits_the_pages_own_script_by_its_hash_and_nothing_else(les
     assert "http" not in script
 
 
-def test_the_lessons_own_page_has_no_script_and_leads_to_the_playground(lesson, tmp_path):
+def test_the_page_of_the_lesson_has_no_script_and_links_to_the_playground(lesson, tmp_path):
     content = lesson.report(tmp_path / "space.html").read_text()
     assert "<script" not in content
     assert "script-src" not in content
@@ -135,67 +135,67 @@ def test_the_lessons_own_page_has_no_script_and_leads_to_the_playground(lesson, 
 
 
 def test_two_reports_in_a_folder_have_a_playground_each(tmp_path):
-    for name in ("one", "of my own"):
+    for name in ("one", "my lesson"):
         lesson = Lesson("space", "T", "S.", (), extra_pages={"playground": name})
         assert f'href="{name.replace(" ", "%20")}-playground.html"' in lesson.report(tmp_path / name).read_text()
-    assert {(tmp_path / f"{name}-playground.html").read_text() for name in ("one", "of my own")} == {"one", "of my own"}
+    assert {(tmp_path / f"{name}-playground.html").read_text() for name in ("one", "my lesson")} == {"one", "my lesson"}
     index = write_index([lesson], tmp_path).read_text()
     assert 'href="space-playground.html"' in index
 
 
-def test_the_recorded_numbers_are_the_models(lesson):
-    """A network built anew from the recorded weights has the recorded loss and share right."""
+def test_the_recorded_numbers_are_those_of_the_model(lesson):
+    """A new network with the recorded weights has the recorded loss and accuracy."""
     from sklearn.metrics import accuracy_score, log_loss
 
     from toolkit.builders import mlp
 
-    for one in recorded(lesson.extra_pages["playground"]):
-        x, y = np.array(one["x"], np.float32), np.array(one["y"])
-        model = mlp(2, len(one["labels"]), hidden=(8, 2), activation="tanh")
-        for state in (0, 10, len(one["epochs"]) - 1):
-            model.set_weights([np.array(weight, np.float32) for weight in one["weights"][state]])
+    for recording in recorded(lesson.extra_pages["playground"]):
+        x, y = np.array(recording["x"], np.float32), np.array(recording["y"])
+        model = mlp(2, len(recording["labels"]), hidden=(8, 2), activation="tanh")
+        for state in (0, 10, len(recording["epochs"]) - 1):
+            model.set_weights([np.array(weight, np.float32) for weight in recording["weights"][state]])
             scores = np.asarray(model(x), np.float64)
-            raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-            shares = raised / raised.sum(axis=1, keepdims=True)
-            assert log_loss(y, shares) == pytest.approx(one["losses"][state], abs=1e-5)
-            assert accuracy_score(y, scores.argmax(axis=1)) == pytest.approx(one["right"][state])
-            assert forward([np.array(w) for w in one["weights"][state]], x)[-1] == pytest.approx(scores, abs=1e-4)
+            odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+            probabilities = odds / odds.sum(axis=1, keepdims=True)
+            assert log_loss(y, probabilities) == pytest.approx(recording["losses"][state], abs=1e-5)
+            assert accuracy_score(y, scores.argmax(axis=1)) == pytest.approx(recording["right"][state])
+            assert forward([np.array(w) for w in recording["weights"][state]], x)[-1] == pytest.approx(scores, abs=1e-4)
 
 
-def test_recorded_weights_lose_no_digit():
+def test_recorded_weights_keep_every_digit():
     weights = [np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((2, 3), (3,), (3, 2), (2,))]
     x, y = np.zeros((2, 2), np.float32), np.array([0, 1], np.int32)
     content = page([Recording("p", ["a", "b"], ("x", "y"), x, y, (-1, 1), [0], [weights], [0.5], [0.5])])
-    for kept, given in zip(recorded(content)[0]["weights"][0], weights, strict=True):
-        assert (np.array(kept, np.float32) == given).all()
+    for saved, weight in zip(recorded(content)[0]["weights"][0], weights, strict=True):
+        assert (np.array(saved, np.float32) == weight).all()
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="there is no browser")
-def test_a_browser_moves_through_the_states_and_computes_the_same(lesson, tmp_path):
+def test_a_browser_shows_the_states_and_computes_the_same(lesson, tmp_path):
     path = lesson.report(tmp_path / "space.html").with_name("space-playground.html")
     for points, state in ((3, 12), (1, 26)):
-        one = recorded(lesson.extra_pages["playground"])[points]
+        recording = recorded(lesson.extra_pages["playground"])[points]
         done = subprocess.run(
             ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000",
              f"--user-data-dir={tmp_path}/c", "--dump-dom", f"{path.as_uri()}#{points}/{state}"],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
-        said = only(r'<p id="state"[^>]*>([^<]*)</p>', done.stdout)
-        right = round(one["right"][state] * 300)
-        assert said.startswith(f"After {one['epochs'][state]} epochs: loss ")
-        assert said.endswith(f"{right} of 300 points right")
-        assert float(only(r"loss ([\d.]+)", said)) == pytest.approx(one["losses"][state], rel=0.01)
+        state_text = only(r'<p id="state"[^>]*>([^<]*)</p>', done.stdout)
+        right = round(recording["right"][state] * 300)
+        assert state_text.startswith(f"After {recording['epochs'][state]} epochs: loss ")
+        assert state_text.endswith(f"{right} of 300 points right")
+        assert float(only(r"loss ([\d.]+)", state_text)) == pytest.approx(recording["losses"][state], rel=0.01)
 
 
 @pytest.mark.parametrize("columns", [3, "ab"])
-def test_columns_that_are_no_two_names_are_refused(columns):
+def test_columns_that_are_not_a_list_are_refused(columns):
     frame = pd.DataFrame({"a": np.arange(80.0), "b": np.arange(80.0)[::-1], "y": np.arange(80) % 2})
     with pytest.raises(DataError, match="expected two columns"):
-        space._own(frame, "y", "binary", columns, 0)
+        space.table_plane(frame, "y", "binary", columns, 0)
 
 
-def test_drawn_rows_of_one_class_are_refused():
+def test_training_rows_of_one_class_are_refused():
     x = np.random.default_rng(0).normal(size=(9_000, 2))
     frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": np.arange(9_000) < 5})
     with pytest.raises(DataError, match="one class only"):
-        space._own(frame, "y", "binary", None, 0)
+        space.table_plane(frame, "y", "binary", None, 0)
