@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from toolkit.report.style import COLORS, look, tick
+from toolkit.report.style import COLORS, LINES, few_ticks, fix_layout, log_scale, look, stroke
 
 # fmt: off
 __all__ = [
@@ -26,14 +25,7 @@ __all__ = [
 INK, MUTED, LINE, PAPER = (COLORS[name][0] for name in ("ink", "muted", "line", "paper"))
 BLUE, ORANGE, GREEN, PURPLE, GRAY = (COLORS[name][0] for name in ("network", "second", "linear", "tree", "dummy"))
 #: Color and dash of the first, second, ... of several lines.
-STYLES: tuple[tuple[str, Any], ...] = (
-    (BLUE, "solid"),
-    (ORANGE, (0, (5, 1.5))),
-    (GREEN, (0, (1.3, 1.3))),
-    (PURPLE, (0, (5, 1.4, 1.2, 1.4))),
-    (GRAY, (0, (2.5, 2))),
-    (INK, (0, (8, 2))),
-)
+STYLES: tuple[tuple[str, Any], ...] = tuple((stroke(line)["color"], stroke(line)["linestyle"]) for line in LINES)
 
 
 class _NotebookFigure(Figure):
@@ -72,23 +64,9 @@ def panels(
         figure = _NotebookFigure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
         for panel in axes.flat:
-            for axis in (panel.xaxis, panel.yaxis):
-                axis.set_major_locator(MaxNLocator(5))
-                axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+            few_ticks(panel)
         yield figure, axes
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.execute(figure)
-            figure.set_layout_engine("none")
-
-
-def log_scale(axes: Axes, axis: str = "y") -> None:
-    """Make the "x" or the "y" axis of a panel logarithmic, with few and plain numbers beside it."""
-    chosen = axes.xaxis if axis == "x" else axes.yaxis
-    (axes.set_xscale if axis == "x" else axes.set_yscale)("log")
-    chosen.set_major_locator(LogLocator(numticks=6))
-    chosen.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-    chosen.set_minor_formatter(NullFormatter())
+        fix_layout(figure)
 
 
 def label_lines(axes: Axes, names: Sequence[str], *, gap: float = 0.075) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator
 
@@ -23,12 +22,9 @@ from toolkit.common.files import write_whole
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data.images.files import read_images
 from toolkit.data.images.stack import ImageSet
-from toolkit.evaluation.metric_names import METRICS
 from toolkit.heads import get_head
-from toolkit.report.figures import Picture
-from toolkit.report.page import fill
+from toolkit.report import Picture, fill
 from toolkit.report.summary.results import share
-from toolkit.report.svg import svg
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
 
@@ -368,13 +364,6 @@ def _page(summary: Mapping[str, Any]) -> str:
         "A part of the training images is held back to choose the epoch."
     )
     title = "Wrong answers by the number of training images"
-    figure = Picture(
-        Markup(svg(_drawn(summary), title=title, description=caption)),
-        title,
-        caption,
-        head,
-        rows,
-        "Accuracy (parameters)",
-    )
+    figure = Picture.draw(_drawn(summary), title, caption, head, rows, "Accuracy (parameters)")
     sections = [("verdict", "Verdict"), ("models", "Models"), ("heads", "Heads"), ("rows", "How many images")]
-    return fill("digits.html", s=summary, figure=figure, sections=sections, metrics=METRICS)
+    return fill("digits.html", s=summary, figure=figure, sections=sections)

@@ -16,7 +16,7 @@ from recipes import images
 from tests.helpers.cli import run_command
 from tests.helpers.pages import Page, pixels_of
 from toolkit.common.errors import DataError
-from toolkit.report.page import render
+from toolkit.report import render
 from toolkit.report.summary.comparison import summarise_comparison
 
 QUICK = {"epochs": 1, "baselines": False, "progress": False}

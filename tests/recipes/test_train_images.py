@@ -19,7 +19,7 @@ from recipes.workflow import defaults
 from toolkit.common.errors import DataError
 from toolkit.evaluation import baselines
 from toolkit.heads import get_head
-from toolkit.report.page import render
+from toolkit.report import render
 
 QUICK = {"epochs": 2, "progress": False, "baselines": False, "filters": 4, "batch_size": 32}
 ROWS = 240

@@ -3,55 +3,71 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from toolkit.common import formatting
 from toolkit.common.errors import DataError
 from toolkit.common.files import write_whole
 from toolkit.evaluation import metric_names
-from toolkit.report import comparison_figures
-from toolkit.report.figures import (
-    distribution,
-    falls,
-    pictures,
-    weights,
-)
+from toolkit.report import cells
+from toolkit.report.figures import pictures
+from toolkit.report.figures.distributions import distribution
+from toolkit.report.pixels import scale_of
 from toolkit.report.style import COLORS
-from toolkit.report.summary.run import summarise
 
-__all__ = ["fill", "frame", "notebook", "page_path", "render", "summarise", "write"]
+__all__ = ["fill", "frame", "notebook", "page_path", "render", "write"]
 
-HEIGHT = 720  # of the frame in a notebook, in CSS pixels
-WHOLE = 22  # letters of a name that may stand on one line
+SCHEMA = 1
+"""The version of summaries that this version can show."""
+
 SECTIONS = {
-    "verdict": "Verdict",
-    "data": "Data",
-    "split": "Split",
-    "model": "Model",
-    "training": "Training",
-    "results": "Results",
-    "numerics": "Numerics",
-    "mistakes": "Mistakes",
-    "occlusion": "Occlusion",
-    "settings": "Settings",
+    "run": "verdict data split model training results numerics mistakes occlusion settings",
+    "comparison": (
+        "verdict metrics contenders training margins probabilities errors labels disagreement jiggle regions settings"
+    ),
 }
-PARTS = {"all": "all rows", "train": "train", "validation": "validation", "test": "test"}
+"""Kind of summary -> its sections, in order.
+
+The template of a section is `sections/<name>.html`, or `sections/<kind>_<name>.html` where both kinds have one.
+"""
+
+HEADINGS = {"labels": "Each label", "jiggle": "Moving a score", "regions": "Decision regions"}
+"""Section -> its heading in the contents, where that is not its name."""
+
+OPTIONAL: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "occlusion": lambda summary: (summary.get("images") or {}).get("occlusion"),
+    "margins": lambda summary: any(summary["margins"] or []),
+    "probabilities": lambda summary: any(summary["reliability"] or []),
+    "errors": lambda summary: summary["errors"],
+    "labels": lambda summary: summary["labels"],
+    "jiggle": lambda summary: summary["jiggle"] and summary["jiggle"]["rows"],
+    "regions": lambda summary: summary["regions"],
+}
+"""Section -> what it shows; without that, the page leaves the section out."""
+
+KINDS = {"run": "Training", "comparison": "Comparison"}
+TASKS = {
+    "regression": "Regression",
+    "binary": "Binary classification",
+    "multiclass": "Multiclass classification",
+    "multilabel": "Multi-label classification",
+}
 
 
-def render(summary: Mapping[str, Any]) -> str:
+def render(summary: Mapping[str, Any], *, embedded: bool = False) -> str:
     """Return the page of a summary.
 
     Args:
-        summary: What `summarise` returned, as it is or read back from its JSON.
+        summary: The summary of a run or of a comparison, as it is or read back from its JSON.
+        embedded: Whether the page is shown in a frame: then it has no contents.
 
     Returns:
-        One HTML document that asks for nothing else.
+        One HTML document that loads nothing else.
 
     Raises:
         DataError: The summary is of another kind or of a later version.
@@ -60,33 +76,40 @@ def render(summary: Mapping[str, Any]) -> str:
         >>> render({"schema": 99, "kind": "run"})
         Traceback (most recent call last):
         ...
-        toolkit.DataError: a summary of schema 99 can't be shown: this version knows 1. Update logitkit.
+        toolkit.DataError: can't show a summary of kind 'run', schema 99: expected run or comparison, schema 1. Update
+        logitkit.
     """
-    return _page(summary, embedded=False)
+    kind, schema = summary.get("kind"), summary.get("schema")
+    if schema != SCHEMA or kind not in SECTIONS:
+        raise DataError(
+            f"can't show a summary of kind {kind!r}, schema {schema!r}: expected run or comparison, schema {SCHEMA}. "
+            "Update logitkit."
+        )
+    return fill(
+        "report.html",
+        embedded=embedded,
+        s={"images": None, **summary},  # summaries of 0.1.0 may lack the key
+        sections=[
+            (name, HEADINGS.get(name, name.capitalize()))
+            for name in SECTIONS[kind].split()
+            if name not in OPTIONAL or OPTIONAL[name](summary)
+        ],
+        kind=KINDS[kind],
+        pictures=pictures(summary),
+    )
 
 
 def notebook(summary: Mapping[str, Any]) -> str:
-    """Return the page of a summary for a notebook's cell, in a frame of its own: its style can't reach the notebook.
-
-    Args:
-        summary: What `summarise` returned.
-
-    Returns:
-        An `<iframe>` that holds the whole page, without its list of contents.
-
-    Raises:
-        DataError: As for `render`.
-    """
-    title = "Training report" if summary["kind"] == "run" else "Comparison report"
-    return frame(_page(summary, embedded=True), title)
+    """Return the page of a summary in a frame for a notebook's cell."""
+    return frame(render(summary, embedded=True), f"{KINDS[summary['kind']]} report")
 
 
 def frame(page: str, title: str) -> str:
-    """Return a whole page in a frame for a notebook's cell.
+    """Return a page in a frame for a notebook's cell: its style can't reach the notebook.
 
     Args:
         page: The HTML document.
-        title: What a reader who can't see the frame is told; plain letters.
+        title: What a screen reader says about the frame; plain letters.
 
     Returns:
         One `<iframe>`, which needs nothing else.
@@ -96,30 +119,22 @@ def frame(page: str, title: str) -> str:
         '<iframe sandbox="" title="Lesson" srcdoc="<p>a &amp; b</p>" style="w'
     """
     page = page.replace("&", "&amp;").replace('"', "&quot;")
-    return (
-        f'<iframe sandbox="" title="{title}" srcdoc="{page}" '
-        f'style="width:100%;height:{HEIGHT}px;border:0;border-radius:8px"></iframe>'
-    )
+    style = "width:100%;height:720px;border:0;border-radius:8px"
+    return f'<iframe sandbox="" title="{title}" srcdoc="{page}" style="{style}"></iframe>'
 
 
 def write(summary: Mapping[str, Any], path: str | Path) -> Path:
-    """Write the page of a summary, and the summary itself as JSON beside it; each file whole or not at all.
+    """Write the page of a summary, and the summary as JSON beside it; each file whole or not at all.
 
     Args:
-        summary: What `summarise` returned.
-        path: Where the page goes. Its ending is `.html`; without one, it is added. Folders are made.
+        summary: The summary of a run or of a comparison.
+        path: Where the page goes, as for `page_path`. Folders are made.
 
     Returns:
-        The path of the page; the JSON stands beside it, ending in `.json`.
+        The path of the page; the JSON file has the same name, ending in `.json`.
 
     Raises:
         DataError: Another ending, or the files can't be written.
-
-    Example:
-        >>> write({"schema": 1, "kind": "run"}, "report.pdf")
-        Traceback (most recent call last):
-        ...
-        toolkit.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
     """
     path = page_path(path)
     page = render(summary)
@@ -128,17 +143,18 @@ def write(summary: Mapping[str, Any], path: str | Path) -> Path:
 
 
 def page_path(path: str | Path) -> Path:
-    """Return where a page goes.
-
-    Args:
-        path: What the user gave. Without an ending, `.html` is added.
+    """Return where a page goes: without an ending, `.html` is added.
 
     Raises:
-        DataError: Another ending.
+        DataError: The path has another ending.
 
     Example:
         >>> page_path("reports/wine").as_posix()
         'reports/wine.html'
+        >>> page_path("report.pdf")
+        Traceback (most recent call last):
+        ...
+        toolkit.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
     """
     path = Path(path)
     if not path.suffix:
@@ -152,38 +168,14 @@ def fill(template: str, *, embedded: bool = False, **content: Any) -> str:
     """Return a page made from one of the templates.
 
     Args:
-        template: Its file name in `toolkit/templates`.
-        embedded: Whether it stands in a frame: then it has no list of contents.
+        template: Its file name in `toolkit/report/templates`.
+        embedded: Whether the page is shown in a frame: then it has no contents.
         **content: What the template asks for. Text is escaped; an SVG is given as `markupsafe.Markup`.
 
     Returns:
-        One HTML document that asks for nothing else.
+        One HTML document that loads nothing else.
     """
-    return _templates().get_template(template).render(embedded=embedded, colors=COLORS, **content)
-
-
-def _page(summary: Mapping[str, Any], *, embedded: bool) -> str:
-    if summary.get("schema") != 1 or summary.get("kind") not in ("run", "comparison"):
-        raise DataError(
-            f"a summary of schema {summary.get('schema')!r} can't be shown: this version knows 1. Update logitkit."
-        )
-    of_run = summary["kind"] == "run"
-    return fill(
-        "run.html" if of_run else "comparison.html",
-        embedded=embedded,
-        s=summary,
-        parts=PARTS,
-        baselines=metric_names.BASELINES,
-        metrics=metric_names.METRICS,
-        pictures=pictures(summary) if of_run else comparison_figures.pictures(summary),
-        sections=_sections(summary) if of_run else comparison_figures.sections(summary),
-    )
-
-
-def _sections(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the sections of a run's page; only images have maps of what decisions rest on."""
-    has_maps = (summary.get("images") or {}).get("occlusion") is not None
-    return [entry for entry in SECTIONS.items() if has_maps or entry[0] != "occlusion"]
+    return _templates().get_template(template).render(embedded=embedded, **content)
 
 
 @cache
@@ -199,97 +191,22 @@ def _templates() -> jinja2.Environment:
         num=formatting.number,
         pct=formatting.percent,
         time=formatting.duration,
-        cut=_cut,
-        soft=_soft,
+        cut=cells.shorten,
+        user=cells.user_text,
+        setting=cells.setting,
         words=lambda key: str(key).replace("_", " "),
-        setting=_setting,
+        label=lambda name: metric_names.METRICS[name].label if name in metric_names.METRICS else name.replace("_", " "),
         metric=lambda value, name: metric_names.metric_value(name, value),
         span=lambda entry, name: metric_names.interval(name, entry["low"], entry["high"]),
-        apart=_apart,
     )
     environment.globals.update(
-        whole=WHOLE, whiskers=_whiskers, distribution=distribution, beside=_beside, one_by_one=_one_by_one
-    )
-    environment.globals.update(weights=weights, falls=falls)
-    environment.globals.update(
-        apart=comparison_figures.apart,
-        amount=comparison_figures.amount,
-        legend=comparison_figures.legend,
-        on_one_axis=comparison_figures.on_one_axis,
+        {name: getattr(cells, name) for name in cells.__all__},
+        distribution=distribution,
+        scale_of=scale_of,
+        colors=COLORS,
+        metrics=metric_names.METRICS,
+        tasks=TASKS,
+        part_names={"all": "all rows"},
+        model_names={"network": "Network", **metric_names.BASELINES},
     )
     return environment
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
-
-
-def _soft(text: str) -> Markup:
-    """Let a long name break after its underscores."""
-    return escape(text).replace("_", Markup("_<wbr>")) if len(text) > WHOLE else escape(text)
-
-
-def _setting(value: Any) -> str:
-    """Say a setting's value: never a Python literal."""
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return formatting.number(value, 6)
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {_setting(item)}" for key, item in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(_setting(item) for item in value) or "none"
-    return str(value)
-
-
-def _apart(entry: Mapping[str, Any], name: str) -> str:
-    """Say how far the network is from a baseline: which is better, by how much, and how sure that is."""
-    share = name in metric_names.METRICS and metric_names.METRICS[name].share
-    low, high = (
-        sorted((entry["low"], entry["high"]))
-        if entry["low"] is not None and entry["high"] is not None
-        else (None, None)
-    )
-    if low is None or high is None or entry["difference"] is None:
-        return "not defined"
-    unit = " points" if share else ""
-    if low == high == 0:
-        return "no difference on these rows"
-    if entry["standing"] == "level":
-        return f"no clear difference ({_plain_interval(name, low, high)}{unit})"
-    if high <= 0:
-        low, high = -high, -low
-    size = metric_names.metric_value(name, abs(entry["difference"])).removesuffix(f"{formatting.NARROW}%")
-    return f"network {entry['standing']} by {size}{unit} ({_plain_interval(name, low, high)})"
-
-
-def _plain_interval(name: str, low: float, high: float) -> str:
-    return metric_names.interval(name, low, high).removesuffix(f"{formatting.NARROW}%")
-
-
-def _beside(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Set the network first, then the baselines from the strongest kind to the weakest."""
-    others = row["baselines"]
-    return {"network": row, **{name: others[name] for name in ("tree", "linear", "dummy") if name in others}, **others}
-
-
-def _one_by_one(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that stand alone and are not shown elsewhere on the page."""
-    elsewhere = ("call", "command", "created")
-    return {key: value for key, value in settings.items() if not isinstance(value, Mapping) and key not in elsewhere}
-
-
-def _whiskers(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[float, float, float] | None]:
-    """Place intervals on one axis from 3 to 97 per cent: key -> (low, value, high), or None where it is not defined."""
-    known = {
-        key: (entry["low"], entry["value"], entry["high"])
-        for key, entry in entries.items()
-        if None not in (entry["low"], entry["value"], entry["high"])
-    }
-    ends = [end for triple in known.values() for end in triple]
-    least, most = min(ends, default=0.0), max(ends, default=1.0)
-    scale = 94 / ((most - least) or 1)
-    placed = {key: tuple(round(3 + (end - least) * scale, 2) for end in triple) for key, triple in known.items()}
-    return {key: placed.get(key) for key in entries}

@@ -1,4 +1,4 @@
-"""Pixels as pictures for a page: small PNG data URIs, the same bytes each time."""
+"""Arrays of pixels as pictures for a page: small PNG data URIs, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from PIL import Image
 
 __all__ = ["data_uri", "displayed", "heat", "scale_of", "shrunk", "signed", "strip"]
 
-SIDE = 64  # pixels of a side up to which an image is shown as it is
-DRAWN = 48  # CSS pixels that a small image is enlarged to, or a little more
-# Seen on white as well as on black; what has no weight is clear.
-_MORE, _LESS = (63, 134, 217), (221, 110, 38)
+SIDE = 64
+"""Pixels of a side up to which an image is shown as it is."""
+
+# Two colors that can be seen on white as well as on black.
+_BLUE, _ORANGE = (63, 134, 217), (221, 110, 38)
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def displayed(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Return images as a screen can show them.
+    """Return images as bytes: black at the smallest pixel of the training images, white at the largest.
 
     Args:
-        pixels: Shape (n, height, width, channels).
-        low: What is shown black: the least pixel of the training images.
-        high: What is shown white: their greatest. Bytes that use more than half of their range are left as they are.
-
-    Returns:
-        uint8 of the same shape.
+        pixels: Shape (n, height, width, channels). Bytes are left as they are where more than half of their range is
+            used.
+        low: The smallest pixel.
+        high: The largest pixel.
 
     Example:
         >>> displayed(np.array([[[[0.0]]], [[[16.0]]]]), 0, 16).ravel().tolist()
@@ -40,41 +39,39 @@ def displayed(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8
     return np.rint(255 * share.clip(0, 1)).astype(np.uint8)
 
 
-def shrunk(pixels: NDArray[np.uint8], most: int = SIDE) -> NDArray[np.uint8]:
-    """Return images whose sides are at most so many pixels: means of squares, where they are larger.
+def shrunk(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+    """Return images whose sides are at most `side` pixels; larger ones become means of squares.
 
     Example:
         >>> shrunk(np.zeros((2, 128, 96, 3), np.uint8)).shape
         (2, 64, 48, 3)
     """
-    square = -(-max(pixels.shape[1:3]) // most)
+    square = -(-max(pixels.shape[1:3]) // side)
     if square <= 1:
         return pixels
     tall, wide = (min(square, size) for size in pixels.shape[1:3])
     height, width = pixels.shape[1] // tall, pixels.shape[2] // wide
     cut = pixels[:, : height * tall, : width * wide].astype(np.float64)
+    # (n, height * tall, width * wide, channels) -> (n, height, tall, width, wide, channels): a mean over tall and wide
     means = cut.reshape(len(pixels), height, tall, width, wide, -1).mean(axis=(2, 4))
     return np.rint(means).astype(np.uint8)
 
 
-def scale_of(height: int, width: int) -> int:
-    """Return how many CSS pixels a side of a pixel is shown with: whole, so that pixels stay sharp.
+def scale_of(height: int, width: int, side: int = 48) -> int:
+    """Return by what whole number to enlarge an image to a side of about `side` CSS pixels: its pixels stay sharp.
 
     Example:
         >>> scale_of(8, 8), scale_of(28, 28), scale_of(64, 48)
         (6, 2, 1)
     """
-    return max(1, round(DRAWN / max(height, width)))
+    return max(1, round(side / max(height, width)))
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """Return one picture as a PNG in a data URI.
+    """Return one image as a PNG in a data URI.
 
     Args:
-        pixels: Shape (height, width, channels), with 1 channel (gray) or 3 (color), and one more for transparency.
-
-    Returns:
-        `data:image/png;base64,...`.
+        pixels: Shape (height, width, channels): 1 channel (gray) or 3 (color), and one more for opacity.
 
     Example:
         >>> data_uri(np.zeros((2, 2, 1), np.uint8))[:30]
@@ -83,14 +80,14 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     channels = pixels.shape[2]
     image = Image.fromarray(np.ascontiguousarray(pixels if channels > 1 else pixels[..., 0]))
     if image.mode != _MODES[channels]:
-        raise ValueError(f"a picture of {channels} channels became {image.mode}")
+        raise ValueError(f"an image of {channels} channels became {image.mode}, expected {_MODES[channels]}")
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def strip(pixels: NDArray[np.uint8], gap: int = 1) -> NDArray[np.uint8]:
-    """Return images side by side in one, with clear gaps.
+    """Return images side by side in one, with clear gaps of `gap` pixels.
 
     Args:
         pixels: Shape (n, height, width, channels), 1 or 3 channels.
@@ -103,19 +100,14 @@ def strip(pixels: NDArray[np.uint8], gap: int = 1) -> NDArray[np.uint8]:
         >>> strip(np.zeros((3, 4, 5, 1), np.uint8)).shape
         (4, 17, 2)
     """
-    images, height, width, channels = pixels.shape
-    made = np.zeros((height, images * (width + gap) - gap, channels + 1), np.uint8)
-    for place, image in enumerate(pixels):
-        start = place * (width + gap)
-        made[:, start : start + width, :-1] = image
-        made[:, start : start + width, -1] = 255
-    return made
+    opaque = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=3)
+    padded = np.pad(opaque, ((0, 0), (0, 0), (0, gap), (0, 0)))  # a clear gap to the right of each image
+    joined = padded.transpose(1, 0, 2, 3).reshape(pixels.shape[1], -1, pixels.shape[3] + 1)
+    return joined[:, : joined.shape[1] - gap]
 
 
 def signed(weights: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return weights as a picture: blue above 0, orange below, clear at 0.
-
-    Weights of three channels are shown as colors instead, gray at 0.
+    """Return weights as an image: blue above 0, orange below, clear at 0; those of three channels as colors, gray at 0.
 
     Args:
         weights: Shape (height, width, 1) or (height, width, 3).
@@ -130,7 +122,7 @@ def signed(weights: NDArray[Any]) -> NDArray[np.uint8]:
     share = weights.astype(np.float64) / (np.abs(weights).max(initial=0.0) or 1.0)
     if weights.shape[2] == 3:
         return np.rint(127.5 + 127.5 * share).astype(np.uint8)
-    color = np.where(share >= 0, _MORE, _LESS)
+    color = np.where(share >= 0, _BLUE, _ORANGE)
     return np.concatenate([color, np.rint(255 * np.abs(share))], axis=2).astype(np.uint8)
 
 
@@ -146,6 +138,5 @@ def heat(image: NDArray[np.uint8], drop: NDArray[Any]) -> NDArray[np.uint8]:
     """
     share = (drop / (np.abs(drop).max(initial=0.0) or 1.0))[..., None]
     gray = 45 + 0.5 * image.astype(np.float64).mean(axis=2, keepdims=True)
-    color = np.where(share >= 0, _LESS, _MORE)
     cover = 0.85 * np.abs(share)
-    return np.rint(gray * (1 - cover) + color * cover).astype(np.uint8)
+    return np.rint(gray * (1 - cover) + np.where(share >= 0, _ORANGE, _BLUE) * cover).astype(np.uint8)

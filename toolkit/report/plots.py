@@ -1,308 +1,309 @@
-"""Pictures: arrays in, a matplotlib Figure out.
+"""Pictures made from arrays alone, each a matplotlib Figure, drawn without pyplot and without any text of the user's.
 
-No pyplot: nothing here keeps state or opens a window. No text of the user's stands inside a picture, so that a name in
-a script that the measuring font lacks, or one of 300 letters, can't spoil it; the page around it names things.
+A name in a script that the measuring font lacks, or one of 300 letters, can't spoil a picture: the page around it
+writes the names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from toolkit.report.style import (
     COLORS,
+    LINES,
+    SERIES,
     Curve,
+    LineStyle,
     Numbers,
     as_numbers,
-    calibrated_from,
     canvas,
     finish,
+    log_scale,
     look,
-    square,
-    tick,
+    stroke,
 )
 
-__all__ = [
-    "learning_curve",
-    "precision_recall",
-    "predicted_against_true",
-    "reliability",
-    "residuals",
-    "roc",
-]
+__all__ = ["Line", "against_predicted", "decision_regions", "histogram", "line_chart", "ranking", "reliability"]
 
-SERIES = {  # what a line stands for -> its color and dash, the same in every picture
-    "training": ("network", (0, (4, 2))),
-    "validation": ("second", "solid"),
-    "rate": ("muted", "solid"),
-    "network": ("network", "solid"),
-    "linear": ("linear", (0, (4, 2))),
-    "tree": ("tree", (0, (1.2, 1.6))),
-    "dummy": ("dummy", (0, (1, 3))),
-}
+NICE_STEPS = [1, 2, 2.5, 5, 10]
+"""Distances between the numbers of an axis, times a power of ten."""
+
+CLASSES = ("linear", "second", "network", "tree", "dummy")
+"""Colors of the first, second, ... class; they start over."""
 
 
-def learning_curve(
-    epochs: Numbers,
-    lines: Mapping[str, Numbers],
+@dataclass(frozen=True)
+class Line:
+    """One line of a picture.
+
+    Attributes:
+        x: Where its points lie.
+        y: Their heights; missing values leave a gap.
+        style: Color and dashes, one of `LINES` or of `SERIES`.
+        name: Its name in the legend; empty leaves it out.
+        band: (low, high) at each x, filled with the line's color; None draws no band.
+    """
+
+    x: Numbers
+    y: Numbers
+    style: LineStyle
+    name: str = ""
+    band: Curve | None = None
+
+
+def line_chart(
+    lines: Sequence[Line],
     *,
     name: str,
-    best_epoch: int | None = None,
+    along: str = "epoch",
+    marks: Mapping[float, str] | None = None,
+    width: float = 3.6,
     height: float = 2.5,
 ) -> Figure:
-    """Draw one quantity over the epochs, with the kept epoch marked.
+    """Draw lines over the epochs or over another quantity.
 
-    Values that are missing or not finite leave a gap. The scale is logarithmic where half of the (positive) values
-    would lie in the lowest hundredth of the picture.
+    Over epochs, the scale is logarithmic where half of the (positive) values would lie in the lowest hundredth of the
+    picture.
 
     Args:
-        epochs: Epoch numbers, from 1.
-        lines: "training" and/or "validation" -> a value an epoch.
-        name: What is drawn, set above the axis ("loss").
-        best_epoch: The epoch whose weights were kept; None marks nothing.
-        height: Height in inches; the width is 3.6.
+        lines: The lines.
+        name: What y shows.
+        along: What x shows.
+        marks: Value of x, marked by an upright line -> its name in the legend, or an empty text.
+        width: Width in inches.
+        height: Height in inches.
 
     Returns:
-        The Figure; its first axes hold the lines, in the order given, then the mark.
+        The Figure; its first axes hold the lines in order, then the marks; the bands are its collections.
 
     Example:
-        >>> figure = learning_curve(
-        ...     [1, 2, 3], {"training": [3.0, 2.0, 1.5], "validation": [3.0, 2.5, 2.6]}, name="loss", best_epoch=2
-        ... )
-        >>> [line.get_label() for line in figure.axes[0].lines][:2]
-        ['training', 'validation']
+        >>> figure = line_chart([Line([1, 2, 3], [3.0, 2.5, 2.6], ("second", ()))], name="loss", marks={2: "best"})
+        >>> [line.get_xdata().tolist() for line in figure.axes[0].lines[:1]]
+        [[1.0, 2.0, 3.0]]
     """
     with look():
-        figure, axes = canvas(height=height)
-        x = np.asarray(epochs, dtype=float)
-        kept = [(kind, as_numbers(values)) for kind, values in lines.items()]
-        for kind, y in kept:
-            axes.plot(x, y, color=COLORS[SERIES[kind][0]][0], linestyle=SERIES[kind][1], label=kind)
-            if np.isfinite(y).sum() == 1:  # one epoch alone draws no line
-                axes.plot(x, y, "o", markersize=3, color=COLORS[SERIES[kind][0]][0])
-        finite = np.concatenate([y[np.isfinite(y)] for _, y in kept] or [np.empty(0)])
-        if len(finite) and finite.min() > 0 and finite.max() > 100 * np.median(finite):
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-            axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        figure, axes = canvas(width, height)
+        for line in lines:
+            x, y, color = as_numbers(line.x), as_numbers(line.y), COLORS[line.style[0]][0]
+            if line.band is not None:
+                low, high = map(as_numbers, line.band)
+                axes.fill_between(x, low, high, color=color, alpha=0.13, linewidth=0)
+            axes.plot(x, y, label=line.name or "_line", **stroke(line.style))
+            if np.isfinite(y).sum() == 1:  # a single point draws no line
+                axes.plot(x, y, "o", markersize=3, color=color, label="_point")
+        for value, text in (marks or {}).items():
+            _mark(axes, value, text)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
+        if along == "epoch":
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            values = np.concatenate([as_numbers(line.y) for line in lines])
+            values = values[np.isfinite(values)]
+            if len(values) and values.min() > 0 and values.max() > 100 * np.median(values):
+                log_scale(axes)
         axes.grid(visible=False, axis="x")
-        axes.set_title(name)
-        axes.set_xlabel("epoch")
-        if best_epoch is not None and len(x):
-            axes.axvline(
-                best_epoch,
-                color=COLORS["muted"][0],
-                linewidth=0.8,
-                linestyle=(0, (2, 2)),
-                label=f"best epoch {best_epoch}",
-            )
-        finish(figure, axes)
-    return figure
+        return finish(figure, axes, name, along)
 
 
-def roc(curves: Mapping[str, Curve], *, at: tuple[float, float] | None = None) -> Figure:
-    """Draw receiver operating characteristics over the diagonal of guessing.
+def _mark(axes: Axes, value: float, name: str = "") -> None:
+    """Mark a value of x by an upright line, with a name in the legend unless it is empty."""
+    axes.axvline(value, linewidth=0.8, label=name or "_mark", **stroke(SERIES["mark"]))
+
+
+def histogram(
+    edges: Numbers,
+    right: Numbers,
+    wrong: Numbers | None = None,
+    *,
+    style: LineStyle,
+    along: str,
+    name: str = "test rows",
+    marks: Sequence[float] = (),
+    top: float | None = None,
+    limits: tuple[float, float] | None = None,
+    width: float = 3.6,
+) -> Figure:
+    """Draw a histogram of one contender.
 
     Args:
-        curves: "network", "linear", "tree" -> (false positive rates, true positive rates), each from 0 to 1.
-        at: The (false positive rate, true positive rate) of the network's decision, marked by a dot.
+        edges: Bin edges.
+        right: Rows decided rightly in each bin, one fewer than edges.
+        wrong: Rows decided wrongly, stacked on the right ones in another color; None where a value is neither.
+        style: The color is that of the contender's line style.
+        along: What x shows.
+        name: What is counted.
+        marks: Values of x, each marked by an upright line.
+        top: Upper end of the counting axis, so that several pictures share it. None fits it to this picture.
+        limits: Both ends of x. None takes the edges.
+        width: Width in inches.
 
     Returns:
-        The Figure; its first axes hold the diagonal, then a line a curve, in the order given.
+        The Figure; the patches of its first axes are the right bars, then the wrong ones.
 
     Example:
-        >>> figure = roc({"network": ([0, 0.1, 1], [0, 0.9, 1])}, at=(0.1, 0.9))
+        >>> figure = histogram([-1, 0, 1], [0, 5], [2, 0], style=("network", ()), along="margin")
+        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
+        [0.0, 5.0, 2.0, 0.0]
+    """
+    with look():
+        figure, axes = canvas(width, 2.3)
+        bins, below = as_numbers(edges), as_numbers(right)
+        above = np.zeros_like(below) if wrong is None else as_numbers(wrong)
+        middles, widths = (bins[:-1] + bins[1:]) / 2, np.diff(bins) * 0.92
+        axes.bar(middles, below, width=widths, color=COLORS[style[0]][0], alpha=0.6)
+        axes.bar(middles, above, bottom=below, width=widths, color=COLORS["ink"][0], alpha=0.75)
+        for value in marks:
+            _mark(axes, value)
+        axes.set_xlim(*(limits or (bins[0], bins[-1])))
+        if top is not None:
+            axes.set_ylim(0, top * 1.05 or 1)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
+        axes.grid(visible=False, axis="x")
+        return finish(figure, axes, name, along)
+
+
+def ranking(
+    curves: Mapping[str, Curve],
+    chance: tuple[float, float],
+    at: tuple[float, float] | None = None,
+    *,
+    name: str,
+    along: str,
+) -> Figure:
+    """Draw ROC or precision-recall curves over the line of guessing.
+
+    Args:
+        curves: "network", "linear", "tree" -> (x, y).
+        chance: Height of the line of guessing at the left and at the right.
+        at: Where the network's decision lies, marked by a dot.
+        name: What y shows.
+        along: What x shows.
+
+    Returns:
+        The Figure; its first axes hold the line of guessing, then the curves in order, then the dot.
+
+    Example:
+        >>> figure = ranking({"network": ([0, 0.1, 1], [0, 0.9, 1])}, (0, 1), (0.1, 0.9), name="found", along="false")
         >>> figure.axes[0].lines[1].get_ydata().tolist()
         [0.0, 0.9, 1.0]
     """
     with look():
         figure, axes = canvas(height=3.3)
-        axes.plot([0, 1], [0, 1], color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing")
+        axes.plot([0, 1], chance, linewidth=0.9, label="_chance", **stroke(SERIES["chance"]))
         for kind, (x, y) in curves.items():
-            _line(axes, as_numbers(x), as_numbers(y), kind)
-        _chosen(axes, at)
-        square(axes)
-        axes.set_title("true positive rate")
-        axes.set_xlabel("false positive rate")
-        finish(figure, axes)
-    return figure
-
-
-def precision_recall(curves: Mapping[str, Curve], *, share: float, at: tuple[float, float] | None = None) -> Figure:
-    """Draw precision against recall, over the share of positive rows, which guessing reaches.
-
-    Args:
-        curves: "network", "linear", "tree" -> (recalls, precisions), each 0 to 1.
-        share: Share of positive rows, 0 to 1.
-        at: The (recall, precision) of the network's decision, marked by a dot.
-
-    Returns:
-        The Figure; its first axes hold the level of guessing, then a line a curve, in the order given.
-
-    Example:
-        >>> figure = precision_recall({"network": ([1, 0.5, 0], [0.5, 0.9, 1])}, share=0.5)
-        >>> figure.axes[0].lines[1].get_xdata().tolist()
-        [1.0, 0.5, 0.0]
-    """
-    with look():
-        figure, axes = canvas(height=3.3)
-        axes.plot(
-            [0, 1], [share, share], color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_guessing"
-        )
-        for kind, (x, y) in curves.items():
-            _line(axes, as_numbers(x), as_numbers(y), kind)
-        _chosen(axes, at)
-        square(axes)
-        axes.set_title("precision")
-        axes.set_xlabel("recall")
-        finish(figure, axes)
-    return figure
+            axes.plot(as_numbers(x), as_numbers(y), label=kind, **stroke(SERIES[kind]))
+        if at is not None:
+            edge = COLORS["paper"][0]
+            axes.plot(*np.reshape(at, (2, 1)), "o", c=COLORS["network"][0], ms=5, mec=edge, label="_decision")
+        _square(axes)
+        return finish(figure, axes, name, along)
 
 
 def reliability(
-    predicted: Numbers, observed: Numbers, low: Numbers, high: Numbers, *, before: Curve | None = None
+    after: Curve,
+    *,
+    before: Curve | None = None,
+    interval: Curve | None = None,
+    style: LineStyle = LINES[0],
+    width: float = 3.6,
 ) -> Figure:
-    """Draw observed shares against predicted probabilities; on the diagonal a probability means what it says.
+    """Draw observed shares against predicted probabilities; on the diagonal they agree.
 
     Args:
-        predicted: Mean predicted probability of each group of rows, 0 to 1.
-        observed: Observed share in each group, 0 to 1.
-        low: Lower ends of the intervals of the observed shares.
-        high: Upper ends.
-        before: (mean predicted probabilities, observed shares) before calibration; drawn hollow and thin.
+        after: (mean predicted probabilities, observed shares) of groups of rows.
+        before: The same before calibration, drawn hollow and thin; None where there is no before.
+        interval: (low, high) of each observed share, drawn as bars.
+        style: The color is that of this line style.
+        width: Width in inches.
 
     Returns:
-        The Figure; its first axes hold the diagonal, before (if any), then the points; the intervals are its
-        collection.
+        The Figure; its first axes hold the diagonal, before (if any), then after; the bars are its collection.
 
     Example:
-        >>> figure = reliability([0.1, 0.9], [0.2, 0.8], [0.1, 0.7], [0.3, 0.9])
+        >>> figure = reliability(([0.1, 0.9], [0.2, 0.8]), interval=([0.1, 0.7], [0.3, 0.9]))
         >>> figure.axes[0].lines[1].get_ydata().tolist()
         [0.2, 0.8]
     """
     with look():
-        figure, axes = canvas(height=3.1)
-        color = COLORS["network"][0]
-        x, y = as_numbers(predicted), as_numbers(observed)
-        calibrated_from(axes, before)
-        axes.vlines(x, as_numbers(low), as_numbers(high), color=color, linewidth=0.9)
-        axes.plot(x, y, "-o", color=color, markersize=3, linewidth=0.8, label="network")
-        square(axes)
-        axes.set_title("observed share")
-        axes.set_xlabel("predicted probability")
-        finish(figure, axes)
-    return figure
+        figure, axes = canvas(width, 3.1 * width / 3.6)
+        color = COLORS[style[0]][0]
+        axes.plot([0, 1], [0, 1], linewidth=0.9, label="_diagonal", **stroke(SERIES["chance"]))
+        if before is not None:
+            hollow = {"marker": "o", "markersize": 3, "markerfacecolor": COLORS["paper"][0], "label": "_before"}
+            axes.plot(*map(as_numbers, before), linewidth=0.9, **hollow, **stroke(("muted", (3, 2))))
+        x, y = map(as_numbers, after)
+        if interval is not None:
+            low, high = map(as_numbers, interval)
+            axes.vlines(x, low, high, color=color, linewidth=0.9)
+        axes.plot(x, y, "-o", color=color, markersize=3, linewidth=1.0, label="_after")
+        _square(axes)
+        return finish(figure, axes, "observed share", "predicted probability")
 
 
-def predicted_against_true(true: Numbers, predicted: Numbers, bands: Mapping[str, Numbers]) -> Figure:
-    """Draw predictions against the truth; a perfect one lies on the diagonal.
+def _square(axes: Axes) -> None:
+    axes.set(box_aspect=1, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
+
+
+def against_predicted(
+    predicted: Numbers, values: Numbers, bands: Mapping[str, Numbers], *, errors: Curve | None = None
+) -> Figure:
+    """Draw true values, or errors (true minus predicted), against predictions.
 
     Args:
-        true: True values of the rows to draw, in the target's unit; empty draws the bands alone.
-        predicted: Their predictions.
-        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median truth, "low" and "high" its 5 %
+        predicted: Predictions of the rows to draw, in the target's unit; empty draws the bands alone.
+        values: Their true values, or their errors.
+        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median value, "low" and "high" its 5 %
             and 95 % quantiles.
+        errors: (bin edges, rows in each bin) of all errors, drawn at the side; None where the values are true ones.
 
     Returns:
-        The Figure; predictions run along x. Its axes hold the diagonal, the points (if any), then the bands' middles.
+        The Figure; its first axes hold the line of no error, the points (if any), then the middles of the bands; the
+        bars are patches of their inset.
 
     Example:
         >>> bands = {"x": [1.5], "middle": [1.6], "low": [1.0], "high": [2.0]}
-        >>> predicted_against_true([1.0, 2.0], [1.2, 1.8], bands).axes[0].lines[1].get_xdata().tolist()
+        >>> against_predicted([1.2, 1.8], [1.0, 2.0], bands).axes[0].lines[1].get_xdata().tolist()
         [1.2, 1.8]
     """
     with look():
         figure, axes = canvas(height=3.3)
-        x, y = as_numbers(predicted), as_numbers(true)
-        limits = _limits(x, y, as_numbers(bands["x"]), as_numbers(bands["low"]), as_numbers(bands["high"]))
-        axes.plot(limits, limits, color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_perfect")
-        _points(axes, x, y)
-        _bands(axes, bands)
-        axes.set_xlim(*limits)
-        axes.set_ylim(*limits)
-        axes.set_box_aspect(1)
-        axes.set_title("true value")
-        axes.set_xlabel("predicted value")
-        finish(figure, axes)
-    return figure
+        side = None if errors is None else axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
+        no_error = {"linewidth": 0.9, "label": "_no error", **stroke(SERIES["chance"])}
+        if errors is None:
+            both = _limits(predicted, values, bands["x"], bands["low"], bands["high"])
+            axes.plot(both, both, **no_error)
+            axes.set(xlim=both, ylim=both, box_aspect=1)
+        else:
+            axes.axhline(0, **no_error)
+            axes.set(xlim=_limits(predicted, bands["x"]), ylim=_limits(values, bands["low"], bands["high"], errors[0]))
+        if len(predicted):
+            dots = {"linestyle": "none", "marker": "o", "markersize": 2.6, "markeredgewidth": 0, "alpha": 0.4}
+            axes.plot(as_numbers(predicted), as_numbers(values), color=COLORS["network"][0], label="rows", **dots)
+        x, color = as_numbers(bands["x"]), COLORS["second"][0]
+        axes.vlines(x, as_numbers(bands["low"]), as_numbers(bands["high"]), color=color, linewidth=1.0)
+        axes.plot(x, as_numbers(bands["middle"]), "o", markersize=3.4, color=color, label="median, 5–95 % of rows")
+        if errors is not None and side is not None:
+            edges, counts = map(as_numbers, errors)
+            middles, heights = (edges[:-1] + edges[1:]) / 2, np.diff(edges) * 0.9
+            side.barh(middles, counts, height=heights, color=COLORS["network"][0], alpha=0.55)
+            side.axis("off")
+        return finish(figure, axes, "true value" if errors is None else "error (true − predicted)", "predicted value")
 
 
-def residuals(
-    predicted: Numbers,
-    residual: Numbers,
-    bands: Mapping[str, Numbers],
-    *,
-    edges: Numbers,
-    counts: Numbers,
-) -> Figure:
-    """Draw errors (true minus predicted) against the prediction, with their histogram at the side.
-
-    Args:
-        predicted: Predictions of the rows to draw; empty draws the bands alone.
-        residual: Their errors, in the target's unit.
-        bands: Groups of rows by their prediction: "x" mean prediction, "middle" median error, "low" and "high" its 5 %
-            and 95 % quantiles.
-        edges: Bin edges of the histogram over all rows.
-        counts: Rows in each bin, one fewer than edges.
-
-    Returns:
-        The Figure; first axes: the line of no error, the points (if any), the bands' middles; its inset: the bars.
-
-    Example:
-        >>> bands = {"x": [1.5], "middle": [0.1], "low": [-1.0], "high": [1.0]}
-        >>> figure = residuals([1.2], [0.3], bands, edges=[-1, 0, 1], counts=[1, 2])
-        >>> [float(bar.get_width()) for bar in figure.axes[0].child_axes[0].patches]
-        [1.0, 2.0]
-    """
-    with look():
-        figure, axes = canvas(height=3.3)
-        side = axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
-        axes.axhline(0, color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_none")
-        x, y = as_numbers(predicted), as_numbers(residual)
-        _points(axes, x, y)
-        _bands(axes, bands)
-        axes.set_xlim(*_limits(x, as_numbers(bands["x"])))
-        axes.set_ylim(*_limits(y, as_numbers(bands["low"]), as_numbers(bands["high"]), as_numbers(edges)))
-        axes.set_title("error (true − predicted)")
-        axes.set_xlabel("predicted value")
-        bins = as_numbers(edges)
-        side.barh(
-            (bins[:-1] + bins[1:]) / 2,
-            as_numbers(counts),
-            height=np.diff(bins) * 0.9,
-            color=COLORS["network"][0],
-            alpha=0.55,
-        )
-        side.axis("off")
-        finish(figure, axes)
-    return figure
-
-
-def _line(axes: Axes, x: np.ndarray, y: np.ndarray, kind: str, label: str | None = None) -> None:
-    color, dash = SERIES[kind]
-    axes.plot(x, y, color=COLORS[color][0], linestyle=dash, label=label or kind)
-
-
-def _chosen(axes: Axes, at: tuple[float, float] | None) -> None:
-    if at is not None:
-        axes.plot(
-            [at[0]],
-            [at[1]],
-            "o",
-            markersize=5,
-            color=COLORS["network"][0],
-            markeredgecolor=COLORS["paper"][0],
-            label="_chosen",
-        )
-
-
-def _limits(*arrays: np.ndarray) -> tuple[float, float]:
-    values = np.concatenate([a[np.isfinite(a)] for a in arrays] or [np.empty(0)])
+def _limits(*arrays: Numbers) -> tuple[float, float]:
+    """Return the ends of an axis that shows all of these values, with a little room."""
+    values = np.concatenate([as_numbers(array) for array in arrays])
+    values = values[np.isfinite(values)]
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
@@ -310,24 +311,77 @@ def _limits(*arrays: np.ndarray) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    if len(x):
-        axes.plot(
-            x,
-            y,
-            linestyle="none",
-            marker="o",
-            markersize=2.6,
-            markeredgewidth=0,
-            alpha=0.4,
-            color=COLORS["network"][0],
-            label="rows",
-        )
+def decision_regions(
+    decided: NDArray[Any],
+    x: tuple[float, float],
+    y: tuple[float, float],
+    *,
+    classes: int,
+    points: Curve | None = None,
+    true: Numbers = (),
+    wrong: Sequence[bool] = (),
+    along: tuple[str, str] = ("first component", "second component"),
+    width: float = 3.6,
+) -> Figure:
+    """Draw the region of each class, with the class's number, from 1, in it.
+
+    Args:
+        decided: Class ids on an even grid, shape (rows, columns), the lowest row first.
+        x: The ends of the grid from left to right.
+        y: Its ends from bottom to top.
+        classes: How many classes there are.
+        points: (x, y) of rows to draw, if any.
+        true: Their true class ids, for their color.
+        wrong: Whether each was decided wrongly: drawn as a cross.
+        along: What x and y show.
+        width: Width in inches.
+
+    Returns:
+        The Figure; its first axes hold a line of points for each class and kind (right, wrong) that occurs; the
+        regions are its collections, their numbers its texts.
+
+    Example:
+        >>> figure = decision_regions(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1]]), (0, 1), (0, 1), classes=2)
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['1', '2']
+    """
+    with look():
+        figure, axes = canvas(width, 3.3 * width / 3.6)
+        grid = np.linspace(*x, decided.shape[1]), np.linspace(*y, decided.shape[0])
+        for k in range(classes):
+            _region(axes, grid, decided == k, k)
+        if points is not None:
+            _points(axes, points, np.asarray(true), np.asarray(wrong, dtype=bool), classes)
+        axes.set(xlim=x, ylim=y)
+        axes.grid(visible=False)
+        return finish(figure, axes, along[1], along[0])
 
 
-def _bands(axes: Axes, bands: Mapping[str, Numbers]) -> None:
-    x = as_numbers(bands["x"])
-    axes.vlines(x, as_numbers(bands["low"]), as_numbers(bands["high"]), color=COLORS["second"][0], linewidth=1.0)
-    axes.plot(
-        x, as_numbers(bands["middle"]), "o", markersize=3.4, color=COLORS["second"][0], label="median, 5–95 % of rows"
-    )
+def _region(axes: Axes, grid: tuple[NDArray[Any], NDArray[Any]], inside: NDArray[np.bool_], k: int) -> None:
+    """Fill the region of class k, and write its number where it is farthest from the region's border."""
+    from scipy.ndimage import distance_transform_edt
+
+    if not inside.any():
+        return
+    shade = 0.3 if k < len(CLASSES) else 0.14  # lighter where the colors start over
+    axes.contourf(*grid, inside.astype(float), levels=[0.5, 1.5], colors=[_color(k)], alpha=shade)
+    # Padded by a frame of False, so that the edge of the picture counts as border too.
+    depth = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    look = {"color": COLORS["ink"][0], "fontsize": 11, "fontweight": "bold", "ha": "center", "va": "center"}
+    axes.text(grid[0][column], grid[1][row], str(k + 1), **look)
+
+
+def _points(axes: Axes, points: Curve, true: NDArray[Any], wrong: NDArray[np.bool_], classes: int) -> None:
+    x, y = map(as_numbers, points)
+    for k in range(classes):
+        for marker, size, is_wrong in (("o", 3.6, False), ("X", 5.6, True)):
+            rows = (true == k) & (wrong == is_wrong)
+            if rows.any():
+                edge = {"markeredgewidth": 0.4, "markeredgecolor": COLORS["paper"][0]}
+                label = f"_{k}{' wrong' if is_wrong else ''}"
+                axes.plot(x[rows], y[rows], marker, markersize=size, color=_color(k), label=label, **edge)
+
+
+def _color(k: int) -> str:
+    return COLORS[CLASSES[k % len(CLASSES)]][0]

@@ -1,4 +1,4 @@
-"""The look of every picture: colors, settings of matplotlib, and the frame that a figure begins and ends with."""
+"""The look of every picture: colors, line styles, settings of matplotlib, and how a figure begins and ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,29 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from toolkit.common.formatting import number
 
-__all__ = ["COLORS", "Curve", "Numbers", "as_numbers", "calibrated_from", "canvas", "finish", "look", "square", "tick"]
+__all__ = [
+    "COLORS",
+    "LINES",
+    "SERIES",
+    "Curve",
+    "LineStyle",
+    "Numbers",
+    "as_numbers",
+    "canvas",
+    "few_ticks",
+    "finish",
+    "fix_layout",
+    "line_style",
+    "log_scale",
+    "look",
+    "stroke",
+    "tick",
+]
 
 COLORS: dict[str, tuple[str, str]] = {
     "ink": ("#20242b", "#e7e9ec"),
@@ -30,44 +47,52 @@ COLORS: dict[str, tuple[str, str]] = {
 }
 """Name -> (light, dark). Figures are drawn in the light one; `svg` turns each into the CSS variable of that name."""
 
-SMALL = 7.5
+LineStyle = tuple[str, tuple[float, ...]]
+
+LINES: tuple[LineStyle, ...] = (
+    ("network", ()),
+    ("second", (5, 1.5)),
+    ("linear", (1.3, 1.3)),
+    ("tree", (5, 1.4, 1.2, 1.4)),
+    ("dummy", (2.5, 2)),
+    ("ink", (8, 2)),
+)
+"""Color and dashes of the first, second, ... of several lines of one kind, as contenders are; they start over."""
+
+SERIES: dict[str, LineStyle] = {
+    "training": ("network", (4, 2)),
+    "validation": ("second", ()),
+    "rate": ("muted", ()),
+    "network": ("network", ()),
+    "linear": ("linear", (4, 2)),
+    "tree": ("tree", (1.2, 1.6)),
+    "chance": ("dummy", (1, 3)),
+    "mark": ("muted", (2, 2)),
+}
+"""What a line stands for -> its color and dashes, the same in every picture."""
+
 RC = {
     "font.family": "DejaVu Sans",
-    "font.size": SMALL,
     "svg.fonttype": "none",
     "svg.hashsalt": "logitkit",
     "text.parse_math": False,
     "axes.unicode_minus": True,
-    "text.color": COLORS["ink"][0],
-    "axes.edgecolor": COLORS["line"][0],
-    "axes.labelcolor": COLORS["muted"][0],
-    "axes.titlecolor": COLORS["muted"][0],
     "axes.titlelocation": "left",
-    "axes.titlesize": SMALL,
-    "axes.labelsize": SMALL,
     "axes.titlepad": 7.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": COLORS["line"][0],
     "grid.linewidth": 0.6,
-    "xtick.color": COLORS["muted"][0],
-    "ytick.color": COLORS["muted"][0],
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "xtick.major.size": 0.0,
-    "ytick.major.size": 0.0,
-    "xtick.minor.size": 0.0,
-    "ytick.minor.size": 0.0,
     "legend.frameon": False,
-    "legend.fontsize": SMALL,
     "legend.handlelength": 2.2,
     "lines.linewidth": 1.4,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    "text.color": COLORS["ink"][0],
+    **dict.fromkeys(["axes.edgecolor", "grid.color"], COLORS["line"][0]),
+    **dict.fromkeys(["axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"], COLORS["muted"][0]),
+    **dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "none"),
+    **dict.fromkeys(["axes.spines.top", "axes.spines.right", "axes.spines.left"], False),
+    **{f"{axis}tick.{kind}.size": 0.0 for axis in "xy" for kind in ("major", "minor")},
+    **{f"{text}size": 7.5 for text in ("font.", "axes.title", "axes.label", "xtick.label", "ytick.label")},
+    "legend.fontsize": 7.5,
 }
 
 Numbers = Sequence[float | None] | NDArray[Any]
@@ -81,15 +106,31 @@ def look() -> Iterator[None]:
         yield
 
 
+def line_style(place: int) -> LineStyle:
+    """Return the line style of the first (0), second, ... contender."""
+    return LINES[place % len(LINES)]
+
+
+def stroke(style: LineStyle) -> dict[str, Any]:
+    """Return a line style as matplotlib's keywords.
+
+    Example:
+        >>> stroke(LINES[1])
+        {'color': '#b0501c', 'linestyle': (0, (5, 1.5))}
+    """
+    color, dashes = style
+    return {"color": COLORS[color][0], "linestyle": (0, dashes) if dashes else "solid"}
+
+
 def as_numbers(values: Numbers) -> NDArray[np.float64]:
-    """Return numbers as an array, NaN in place of None and of what is not finite."""
+    """Return numbers as an array, with NaN for None and for infinities."""
     array = np.array([np.nan if v is None else v for v in values], dtype=float)
     array[~np.isfinite(array)] = np.nan
     return array
 
 
 def tick(value: float) -> str:
-    """Say a number beside an axis: short, with k, M or G where it is large.
+    """Format a number beside an axis: short, with k, M or G where it is large.
 
     Example:
         >>> tick(2500), tick(25_000)
@@ -101,50 +142,53 @@ def tick(value: float) -> str:
     return number(value)
 
 
-def canvas(width: float = 3.6, height: float = 2.7) -> tuple[Figure, Axes]:
-    """Open a figure of a size in inches, with few and short numbers beside its axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
+def few_ticks(axes: Axes) -> None:
+    """Give both axes few and short numbers."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+
+
+def log_scale(axes: Axes, along: str = "y") -> None:
+    """Make the "x" or the "y" axis logarithmic, with few and short numbers."""
+    axes.set(**{f"{along}scale": "log"})
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def canvas(width: float = 3.6, height: float = 2.7) -> tuple[Figure, Axes]:
+    """Open a figure of this size in inches, with few and short numbers beside its axes."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    few_ticks(axes)
     return figure, axes
 
 
-def finish(figure: Figure, axes: Axes) -> None:
-    """Set the legend above the picture, where it covers no line, and fix the layout: drawn again, it stays as it is."""
-    handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
-        figure.legend(
-            handles, labels, loc="outside upper right", ncols=len(labels), labelcolor="linecolor", columnspacing=1.2
-        )
+def fix_layout(figure: Figure) -> None:
+    """Lay a figure out once and for all: drawn again, it stays as it is."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
 
 
-def square(axes: Axes) -> None:
-    """Make a square of shares, from 0 to 1 both ways."""
-    axes.set_box_aspect(1)
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
+def finish(figure: Figure, axes: Axes, title: str, along: str) -> Figure:
+    """Name both axes, put the legend above the picture, where it covers no line, and fix the layout.
 
-
-def calibrated_from(axes: Axes, before: Curve | None) -> None:
-    """Draw the diagonal, on which a probability means what it says, and the shares before calibration, if any."""
-    axes.plot([0, 1], [0, 1], color=COLORS["dummy"][0], linewidth=0.9, linestyle=(0, (1, 3)), label="_honest")
-    if before is not None:
-        axes.plot(
-            as_numbers(before[0]),
-            as_numbers(before[1]),
-            color=COLORS["muted"][0],
-            linestyle=(0, (3, 2)),
-            linewidth=0.9,
-            marker="o",
-            markersize=3,
-            markerfacecolor=COLORS["paper"][0],
-            label="_before",
+    Args:
+        figure: The figure.
+        axes: Its axes; lines whose label begins with "_" are not in the legend.
+        title: What y shows, written above the axes.
+        along: What x shows.
+    """
+    axes.set_title(title)
+    axes.set_xlabel(along)
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(
+            handles, labels, loc="outside upper right", ncols=len(labels), labelcolor="linecolor", columnspacing=1.2
         )
+    fix_layout(figure)
+    return figure

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from recipes.lessons.tools.catalog import LESSONS, ON_YOUR_DATA
 from toolkit.common.files import write_whole
 from toolkit.common.formatting import number, plain
-from toolkit.report.page import fill, frame, page_path
+from toolkit.report import fill, frame, page_path
 from toolkit.report.svg import svg
 
 __all__ = ["DECKS", "Lesson", "Picture", "write_index"]

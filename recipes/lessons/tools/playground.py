@@ -14,7 +14,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from toolkit.report.page import fill
+from toolkit.report import fill
 
 __all__ = ["Recording", "forward", "page"]
 

@@ -24,14 +24,8 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import get_head
-from toolkit.report import (
-    comparison_figures,
-    comparison_plots,
-    style,
-)
-from toolkit.report import (
-    page as report,
-)
+from toolkit.report import cells, plots, style
+from toolkit.report import page as report
 from toolkit.report.summary.comparison import summarise_comparison, without_rows
 from toolkit.report.svg import svg
 from toolkit.runs.comparison import Comparison, Trial
@@ -605,7 +599,7 @@ def test_the_page_tells_the_verdict_every_metric_the_method_and_what_is_not_rank
         for entry in row["contenders"]:
             assert words(report.metric_names.metric_value(name, entry["value"])) in text
         for entry in row["differences"][1:]:
-            assert words(comparison_figures.apart(name, entry)["value"]) in page.section("metrics")
+            assert words(cells.difference(name, entry["value"], entry)["value"]) in page.section("metrics")
     assert "Never ranked by loss." in text
     assert "different scales" in text
     assert "paired bootstrap of the test rows" in page.section("metrics")
@@ -694,24 +688,28 @@ def test_another_kind_of_summary_is_refused(summaries):
 )
 def test_a_difference_is_said_with_its_sign_its_interval_and_what_it_means(metric, entry, expected):
     given = dict(zip(("value", "low", "high", "standing"), entry, strict=True))
-    said = comparison_figures.apart(metric, given)
-    assert tuple(said[key] for key in ("value", "interval", "means")) == expected
+    texts = cells.difference(metric, given["value"], given)
+    assert tuple(texts[key] for key in ("value", "interval", "meaning")) == expected
 
 
 def test_intervals_seeds_and_zero_lie_on_one_axis():
     entry = {"value": 0.02, "low": -0.01, "high": 0.05, "seeds": [0.0, 0.04]}
-    drawn = comparison_figures.on_one_axis([None, entry], "accuracy")
+    drawn = cells.on_axis([None, entry], "accuracy")
     at = {text: place for place, text in drawn["ticks"]}
-    assert at["0"] == drawn["zero"]
-    assert drawn["entries"][1]["span"] == (3.0, pytest.approx(50), 97.0)
-    assert drawn["entries"][1]["dots"][0] == drawn["zero"]
+    assert at["0"] == drawn["reference"]
+    assert drawn["entries"][1]["span"] == (3.0, 97.0)
+    assert drawn["entries"][1]["value"] == pytest.approx(50)
+    assert drawn["entries"][1]["dots"][0] == drawn["reference"]
     step = (at["+4"] - at["0"]) / 4  # in points
     assert drawn["entries"][1]["dots"][1] == pytest.approx(at["0"] + 4 * step)
 
 
 def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_bands():
-    lines = [([1, 2, 3], [0.1, 0.2, 0.3]), None, ([1, 2], [0.5, None])]
-    figure = comparison_plots.contender_lines(lines, name="a", along="b", bands=[([0, 0, 0], [1, 1, 1])], marks=[2])
+    lines = [
+        plots.Line([1, 2, 3], [0.1, 0.2, 0.3], style.line_style(0), band=([0, 0, 0], [1, 1, 1])),
+        plots.Line([1, 2], [0.5, None], style.line_style(2)),
+    ]
+    figure = plots.line_chart(lines, name="a", along="b", marks={2: ""})
     first, second, point, mark = figure.axes[0].lines
     assert list(np.asarray(first.get_ydata())) == [0.1, 0.2, 0.3]
     assert second.get_color() == point.get_color() == style.COLORS["linear"][0]
@@ -720,7 +718,7 @@ def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_band
 
 
 def test_bars_are_right_below_and_wrong_on_top():
-    figure = comparison_plots.contender_bars([0, 1, 2], [3, 0], [1, 2], place=1, along="x", most=10)
+    figure = plots.histogram([0, 1, 2], [3, 0], [1, 2], style=style.line_style(1), along="x", top=10)
     bars = [(bar.get_y(), bar.get_height()) for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
     assert bars == [(0, 3), (0, 0), (3, 1), (0, 2)]
     assert figure.axes[0].get_ylim() == (0, 10.5)
@@ -728,15 +726,15 @@ def test_bars_are_right_below_and_wrong_on_top():
 
 def test_reliability_shows_before_only_where_there_is_one():
     after = ([0.2, 0.8], [0.3, 0.7])
-    labels = [str(line.get_label()) for line in comparison_plots.before_and_after(after, after, place=0).axes[0].lines]
-    assert labels == ["_honest", "_before", "_after"]
-    assert len(comparison_plots.before_and_after(None, after, place=0).axes[0].lines) == 2
+    labels = [str(line.get_label()) for line in plots.reliability(after, before=after).axes[0].lines]
+    assert labels == ["_diagonal", "_before", "_after"]
+    assert len(plots.reliability(after).axes[0].lines) == 2
 
 
 def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
     decided = np.array([[0] * 5 + [2] * 5] * 10)
     points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2])
-    figure = comparison_plots.decision_regions(
+    figure = plots.decision_regions(
         decided, (0, 1), (0, 1), classes=3, points=points, true=[0, 2, 0], wrong=[False, False, True]
     )
     axes = figure.axes[0]

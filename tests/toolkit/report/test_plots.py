@@ -15,7 +15,8 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from toolkit.report import plots
-from toolkit.report.style import COLORS
+from toolkit.report.plots import Line
+from toolkit.report.style import COLORS, SERIES
 from toolkit.report.svg import svg as to_svg
 
 EPOCHS = list(range(1, 9))
@@ -33,20 +34,32 @@ ERROR_BANDS = {"x": BANDS["x"], "middle": [0.0, 1e3, -1e3], "low": [-6e4] * 3, "
 LINE = ([0.0, 0.2, 1.0], [0.0, 0.8, 1.0])
 
 
+def series(kind, x, y):
+    return Line(x, y, SERIES[kind], kind)
+
+
 def residuals():
     counts, edges = np.histogram(ERRORS, 30)
-    return plots.residuals(PREDICTED, ERRORS, ERROR_BANDS, edges=edges, counts=counts)
+    return plots.against_predicted(PREDICTED, ERRORS, ERROR_BANDS, errors=(edges, counts))
 
 
 FIGURES = {
-    "loss": lambda: plots.learning_curve(
-        EPOCHS, {"training": LOSS, "validation": LOSS[::-1]}, name="loss", best_epoch=3
+    "loss": lambda: plots.line_chart(
+        [series("training", EPOCHS, LOSS), series("validation", EPOCHS, LOSS[::-1])],
+        name="loss",
+        marks={3: "best"},
     ),
-    "rate": lambda: plots.learning_curve(EPOCHS, {"rate": [1e-5 * e for e in EPOCHS]}, name="learning rate"),
-    "roc": lambda: plots.roc({"network": LINE, "linear": LINE, "tree": LINE}, at=(0.2, 0.8)),
-    "precision": lambda: plots.precision_recall({"network": (LINE[0], LINE[1][::-1])}, share=0.3, at=(0.2, 0.8)),
-    "reliability": lambda: plots.reliability([0.1, 0.5, 0.9], [0.2, 0.5, 0.8], [0.1, 0.4, 0.7], [0.3, 0.6, 0.9]),
-    "predicted": lambda: plots.predicted_against_true(PREDICTED + ERRORS, PREDICTED, BANDS),
+    "rate": lambda: plots.line_chart([series("rate", EPOCHS, [1e-5 * e for e in EPOCHS])], name="learning rate"),
+    "roc": lambda: plots.ranking(
+        {"network": LINE, "linear": LINE, "tree": LINE}, (0, 1), (0.2, 0.8), name="found", along="false alarms"
+    ),
+    "precision": lambda: plots.ranking(
+        {"network": (LINE[0], LINE[1][::-1])}, (0.3, 0.3), (0.2, 0.8), name="precision", along="recall"
+    ),
+    "reliability": lambda: plots.reliability(
+        ([0.1, 0.5, 0.9], [0.2, 0.5, 0.8]), interval=([0.1, 0.4, 0.7], [0.3, 0.6, 0.9])
+    ),
+    "predicted": lambda: plots.against_predicted(PREDICTED, PREDICTED + ERRORS, BANDS),
     "residuals": residuals,
 }
 
@@ -71,16 +84,16 @@ def test_a_learning_curve_holds_the_losses_and_marks_the_best_epoch():
     drawn = lines(FIGURES["loss"]())
     assert drawn["training"] == (EPOCHS, LOSS)
     assert drawn["validation"] == (EPOCHS, LOSS[::-1])
-    assert drawn["best epoch 3"][0] == [3, 3]
+    assert drawn["best"][0] == [3, 3]
 
 
 def test_values_that_are_missing_or_infinite_leave_a_gap():
-    figure = plots.learning_curve([1, 2, 3, 4], {"training": [1.0, None, float("inf"), 2.0]}, name="loss")
+    figure = plots.line_chart([series("training", [1, 2, 3, 4], [1.0, None, float("inf"), 2.0])], name="loss")
     assert np.isnan(lines(figure)["training"][1]).tolist() == [False, True, True, False]
 
 
 def test_a_single_epoch_is_drawn_as_a_point():
-    figure = plots.learning_curve([1], {"training": [0.5]}, name="loss", best_epoch=1)
+    figure = plots.line_chart([series("training", [1], [0.5])], name="loss", marks={1: "best"})
     assert [line.get_marker() for line in figure.axes[0].lines] == ["None", "o", "None"]
 
 
@@ -94,31 +107,31 @@ def test_a_single_epoch_is_drawn_as_a_point():
     ],
 )
 def test_the_scale_is_logarithmic_only_where_half_of_the_curve_would_lie_flat(values, scale):
-    assert plots.learning_curve(EPOCHS, {"training": values}, name="loss").axes[0].get_yscale() == scale
+    assert plots.line_chart([series("training", EPOCHS, values)], name="loss").axes[0].get_yscale() == scale
 
 
 def test_roc_and_precision_recall_hold_their_curves_the_level_of_guessing_and_the_decision():
     drawn = lines(FIGURES["roc"]())
     assert drawn["network"] == drawn["linear"] == drawn["tree"] == LINE
-    assert drawn["_guessing"] == ([0, 1], [0, 1])
-    assert drawn["_chosen"] == ([0.2], [0.8])
+    assert drawn["_chance"] == ([0, 1], [0, 1])
+    assert drawn["_decision"] == ([0.2], [0.8])
     drawn = lines(FIGURES["precision"]())
     assert drawn["network"] == (LINE[0], LINE[1][::-1])
-    assert drawn["_guessing"] == ([0, 1], [0.3, 0.3])
+    assert drawn["_chance"] == ([0, 1], [0.3, 0.3])
 
 
 def test_a_reliability_diagram_holds_the_observed_shares_and_their_intervals():
     figure = FIGURES["reliability"]()
-    assert lines(figure)["network"] == ([0.1, 0.5, 0.9], [0.2, 0.5, 0.8])
+    assert lines(figure)["_after"] == ([0.1, 0.5, 0.9], [0.2, 0.5, 0.8])
     ends = [np.asarray(path.vertices)[:, 1].tolist() for path in figure.axes[0].collections[0].get_paths()]
     assert ends == [[0.1, 0.3], [0.4, 0.6], [0.7, 0.9]]
 
 
 def test_a_reliability_diagram_shows_before_only_where_it_is_given():
-    figure = plots.reliability([0.1, 0.9], [0.2, 0.8], [0.1, 0.7], [0.3, 0.9], before=([0.0, 1.0], [0.3, 0.7]))
+    figure = plots.reliability(([0.1, 0.9], [0.2, 0.8]), before=([0.0, 1.0], [0.3, 0.7]))
     drawn = lines(figure)
     assert drawn["_before"] == ([0.0, 1.0], [0.3, 0.7])
-    assert drawn["network"] == ([0.1, 0.9], [0.2, 0.8])
+    assert drawn["_after"] == ([0.1, 0.9], [0.2, 0.8])
     assert "_before" not in lines(FIGURES["reliability"]())
 
 
@@ -133,7 +146,7 @@ def test_regression_pictures_hold_points_bands_and_histogram():
 
 
 def test_without_points_the_bands_are_drawn_alone():
-    drawn = lines(plots.predicted_against_true([], [], BANDS))
+    drawn = lines(plots.against_predicted([], [], BANDS))
     assert "rows" not in drawn
     assert drawn["median, 5–95 % of rows"] == (BANDS["x"], BANDS["middle"])
 

@@ -1,0 +1,254 @@
+"""What stands in the cells of a page's tables: shortened names, differences, settings, intervals on a common axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+from matplotlib.ticker import MaxNLocator
+
+from toolkit.common.formatting import MINUS, UNDEFINED, duration, number, percent
+from toolkit.evaluation.metric_names import METRICS
+from toolkit.report.style import line_style
+
+__all__ = [
+    "ONE_LINE",
+    "amounts",
+    "difference",
+    "legend",
+    "mean_and_range",
+    "network_first",
+    "occlusion_rows",
+    "on_axis",
+    "setting",
+    "shorten",
+    "single_settings",
+    "user_text",
+    "weight_rows",
+]
+
+ONE_LINE = 22
+"""Letters of a name that may stand on one line."""
+
+
+def shorten(text: str, length: int = 30) -> str:
+    """Return a text of at most this many letters; an ellipsis stands for the rest.
+
+    Example:
+        >>> shorten("a long name", 7)
+        'a long…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def user_text(text: str, length: int = 80) -> Markup:
+    """Return text of the user's as an element of its own, so that its direction of writing ends where it ends.
+
+    Longer text is cut, with all of it in the element's title; a long name may break after its underscores.
+
+    Example:
+        >>> user_text("a<b")
+        Markup('<bdi class="whole">a&lt;b</bdi>')
+    """
+    attribute = Markup(' class="whole"') if len(text) <= ONE_LINE else ""
+    if len(text) > length:
+        attribute = Markup(' title="{}"').format(text)
+    content = escape(shorten(text, length))
+    return Markup("<bdi{}>{}</bdi>").format(
+        attribute, content.replace("_", Markup("_<wbr>")) if len(text) > ONE_LINE else content
+    )
+
+
+def mean_and_range(entry: Mapping[str, Any], kind: str = "number") -> tuple[str, str]:
+    """Return a mean over the seeds, and the lowest and the highest of them where they differ.
+
+    Args:
+        entry: `value`, `low` and `high`.
+        kind: "number", "percent" or "duration".
+
+    Example:
+        >>> mean_and_range({"value": 2.5, "low": 2, "high": 3}), mean_and_range({"value": 2, "low": 2, "high": 2})
+        (('2.5', '2 to 3'), ('2', ''))
+    """
+    text = {"number": number, "percent": percent, "duration": duration}[kind]
+    mean = number(entry["value"], 3) if kind == "number" else text(entry["value"])
+    return mean, "" if entry["low"] == entry["high"] else f"{text(entry['low'])} to {text(entry['high'])}"
+
+
+def setting(value: Any) -> str:
+    """Format the value of a setting, not as a Python literal.
+
+    Example:
+        >>> setting([True, None]), setting({"l2": 0.001})
+        ('yes, not set', 'l2: 0.001')
+    """
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value, 6)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {setting(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting, value)) or "none"
+    return str(value)
+
+
+def single_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are in no group and not elsewhere on the page."""
+    elsewhere = ("call", "command", "created")
+    return {key: value for key, value in settings.items() if not isinstance(value, Mapping) and key not in elsewhere}
+
+
+def network_first(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the network's entry and its baselines', the strongest kind of baseline first."""
+    baselines = row["baselines"]
+    order = [name for name in ("tree", "linear", "dummy") if name in baselines]
+    return {"network": row, **{name: baselines[name] for name in order}, **baselines}
+
+
+def legend(place: int) -> dict[str, str]:
+    """Return the color and the dashes of a contender's line, for a sample of it beside its name.
+
+    Example:
+        >>> legend(1)
+        {'color': 'second', 'dashes': '10 3'}
+    """
+    color, dashes = line_style(place)
+    return {"color": color, "dashes": " ".join(f"{2 * length:g}" for length in dashes)}
+
+
+def weight_rows(first: Mapping[str, Any]) -> list[list[str]]:
+    """Return name, smallest and largest weight of each unit of the first layer, `images["filters"]` of a summary.
+
+    Example:
+        >>> weight_rows({"shown": [{"name": "1", "low": -0.5, "high": 2.0}]})
+        [['1', '−0.5', '2']]
+    """
+    return [[shorten(tile["name"]), number(tile["low"]), number(tile["high"])] for tile in first["shown"]]
+
+
+def occlusion_rows(occlusion: Mapping[str, Any]) -> list[list[str]]:
+    """Return row, score, largest fall and largest rise of each image, `images["occlusion"]` of a summary.
+
+    Example:
+        >>> occlusion_rows({"shown": [{"row": 7, "score": 2.0, "drops": [0.5, -0.25]}]})
+        [['7', '2', '0.5', '0.25']]
+    """
+    return [
+        [number(value) for value in (entry["row"], entry["score"], max(0.0, *drops), max(0.0, -min(drops)))]
+        for entry in occlusion["shown"]
+        for drops in [entry["drops"]]
+    ]
+
+
+def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) -> list[str]:
+    """Format differences of a metric with the same number of decimals; those of shares in percentage points.
+
+    Args:
+        metric: scikit-learn's name of the metric.
+        values: The differences; None is "not defined".
+        sign: Whether those above 0 get a plus sign.
+
+    Example:
+        >>> amounts("accuracy", [-0.0029, 0.011], sign=True), amounts("roc_auc", [0.00123, None])
+        (['−0.3', '+1.1'], ['0.00123', 'not defined'])
+    """
+    scale = _scale(metric)
+    largest = max((abs(scale * value) for value in values if value is not None), default=0.0)
+    if not largest or largest >= 1e6 or largest < 1e-6:
+        texts = [UNDEFINED if value is None else number(scale * value, 3) for value in values]
+    else:
+        # Three significant digits of the largest; of percentage points, whose tenths are enough, one fewer.
+        decimals = max(int(scale == 100), 2 - math.floor(math.log10(largest)) - (scale == 100))
+        texts = [UNDEFINED if value is None else _signed(f"{scale * value:,.{decimals}f}") for value in values]
+    positive = [sign and value is not None and value > 0 for value in values]
+    return [f"+{text}" if plus else text for text, plus in zip(texts, positive, strict=True)]
+
+
+def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> dict[str, str]:
+    """Put a difference into words.
+
+    Args:
+        metric: scikit-learn's name of the metric.
+        value: The difference.
+        entry: Its interval, `low` and `high`, and its `standing`.
+
+    Returns:
+        `value`, `interval` and `meaning`.
+
+    Example:
+        >>> texts = difference("accuracy", -0.01, {"low": -0.03, "high": 0.01, "standing": "level"})
+        >>> texts["value"], texts["interval"], texts["meaning"]
+        ('−1.0 points', '−3.0 to 1.0', 'no clear difference')
+    """
+    ends = [entry["low"], entry["high"]]
+    text, _, _ = amounts(metric, [value, *ends], sign=True)
+    _, low, high = amounts(metric, [value, *ends])
+    if value is None:
+        meaning = UNDEFINED
+    elif None in ends:
+        meaning = "no interval"
+    elif value == ends[0] == ends[1] == 0:
+        meaning = "no difference"
+    else:
+        meaning = "no clear difference" if entry["standing"] == "level" else entry["standing"]
+    unit = " points" if _scale(metric) == 100 and value is not None else ""
+    return {"value": f"{text}{unit}", "interval": "" if None in ends else f"{low} to {high}", "meaning": meaning}
+
+
+def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference: float | None = 0.0) -> dict[str, Any]:
+    """Place values, their intervals and those of each seed on one axis, from 3 to 97 per cent of its length.
+
+    Args:
+        entries: `value`, `low`, `high` and perhaps `seeds` of each row of a table; None where a row has none.
+        metric: scikit-learn's name of the metric.
+        reference: A value that the axis shows too.
+
+    Returns:
+        `reference`, where that lies; `ticks`, pairs of place and text; `entries`, for each None or its `value`, its
+        `span` (low, high; None where it has no interval) and `dots`, one per seed.
+
+    Example:
+        >>> entry = {"value": 0.5, "low": 0.0, "high": 1.0, "seeds": [0.2, 0.8]}
+        >>> on_axis([None, entry], "r2")["entries"]
+        [None, {'value': 50.0, 'span': (3.0, 97.0), 'dots': [21.8, 78.2]}]
+    """
+    rows = [entry if entry is not None and entry["value"] is not None else None for entry in entries]
+    shown = [end for row in rows if row for end in (row["value"], row["low"], row["high"], *row.get("seeds", []))]
+    known = [value for value in [reference, *shown] if value is not None]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if low == high:
+        low, high = low - 0.01, high + 0.01
+
+    def at(value: float) -> float:
+        return round(3 + 94 * (value - low) / (high - low), 2)
+
+    placed = [
+        row
+        and {
+            "value": at(row["value"]),
+            "span": None if None in (row["low"], row["high"]) else (at(row["low"]), at(row["high"])),
+            "dots": [at(value) for value in row.get("seeds", []) if value is not None],
+        }
+        for row in rows
+    ]
+    ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    texts = [("+" if tick > 0 else "") + _signed(f"{_scale(metric) * tick:.6g}") for tick in ticks]
+    return {
+        "reference": None if reference is None else at(reference),
+        "ticks": list(zip(map(at, ticks), texts, strict=True)),
+        "entries": placed,
+    }
+
+
+def _scale(metric: str) -> int:
+    return 100 if metric in METRICS and METRICS[metric].share else 1
+
+
+def _signed(text: str) -> str:
+    """Write a minus sign for a hyphen, and none before a zero."""
+    return text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-")

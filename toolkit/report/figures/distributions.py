@@ -1,0 +1,149 @@
+"""The distribution of a column as a row of a table: texts to read, and a small histogram for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.common.formatting import isolated, number, percent
+from toolkit.report.cells import shorten
+
+__all__ = ["Row", "bars", "distribution", "outline"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A column of the user's, as a row of a table.
+
+    Attributes:
+        name: The column's name.
+        kind: number, boolean, category or date.
+        leak: Whether it is suspected to give the target away.
+        missing: Share of rows without a value, or an empty text.
+        typical: Mean and standard deviation, or the most common value.
+        extent: Smallest and largest value, or how many different ones.
+        power: How well it predicts the target by itself, or an empty text.
+        histograms: For each part: bars, outline of all rows, text alternative.
+        numbers: For each part: its name and the numbers behind the histogram.
+    """
+
+    name: str
+    kind: str
+    leak: bool
+    missing: str
+    typical: str
+    extent: str
+    power: str
+    histograms: Sequence[tuple[str, str, str]]
+    numbers: Sequence[Sequence[str]]
+
+
+def distribution(entries: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return one row for each column or target of a summary's data."""
+    return [_row(entry) for entry in entries]
+
+
+def _row(entry: Mapping[str, Any]) -> Row:
+    parts, total = entry["parts"], entry["parts"]["all"]
+    peak = max(max(part["counts"], default=0) / (sum(part["counts"]) or 1) for part in parts.values())
+    gap = 0.08 if entry["levels"] is None else 0.25
+    rows, typical = total["count"] + total["missing"], ""
+    if entry["levels"] is not None:
+        typical, extent = _most_common(entry, total), f"{number(total['distinct'])} values"
+    else:
+        extent = f"{_value(total['min'])} to {_value(total['max'])}"
+        if entry["kind"] == "number":
+            typical = f"{_value(total['mean'], 3)} ± {_value(total['std'], 3)}"
+    return Row(
+        name=entry["name"],
+        kind=entry["kind"],
+        leak=bool(entry["leak"]),
+        missing=percent(total["missing"] / rows) if total["missing"] else "",
+        typical=typical,
+        extent=extent,
+        power="" if entry["alone"] is None else percent(entry["alone"], 0),
+        histograms=[
+            (
+                bars(part["counts"], peak, gap=gap),
+                "" if name == "all" else outline(total["counts"], peak),
+                f"{name}: {_most_common(entry, part)}",
+            )
+            for name, part in parts.items()
+        ],
+        numbers=[
+            [name, *(number(part[key]) for key in ("count", "missing", "distinct")), _in_numbers(entry, part)]
+            for name, part in parts.items()
+        ],
+    )
+
+
+def _value(value: Any, digits: int = 4) -> str:
+    """Format a value of the user's; a date stays as it is, and four digits have no comma, as in a year."""
+    if isinstance(value, str):
+        return value
+    text = number(value, digits)
+    return text.replace(",", "") if len(text.lstrip("−")) == 5 else text
+
+
+def _most_common(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    """Say in words which bar of a histogram is the highest."""
+    counts = part["counts"]
+    if not sum(counts):
+        return "no values"
+    top = counts.index(max(counts))
+    share = percent(counts[top] / sum(counts), 0)
+    if entry["levels"] is not None:
+        return f"most often {isolated(shorten(entry['levels'][top]))}, {share}"
+    return f"{share} from {_value(entry['edges'][top])} to {_value(entry['edges'][top + 1])}"
+
+
+def _in_numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    if entry["levels"] is not None:
+        total = sum(part["counts"]) or 1
+        return "; ".join(
+            f"{isolated(shorten(name))} {percent(count / total)}"
+            for name, count in zip(entry["levels"], part["counts"], strict=True)
+        )
+    if entry["kind"] == "number":
+        names = ("mean", "std", "min", "q1", "median", "q3", "max")
+        return "; ".join(f"{name} {_value(part[name])}" for name in names)
+    return f"from {part['min']} to {part['max']}"
+
+
+def bars(counts: Sequence[int], peak: float, *, gap: float = 0.1) -> str:
+    """Return the bars of a small histogram, 60 wide and 20 high, as SVG path data.
+
+    Args:
+        counts: Rows in each bin.
+        peak: The share of rows, 0 to 1, that reaches the top.
+        gap: Share of a bar's width left free.
+
+    Example:
+        >>> bars([1, 3], 0.75, gap=0)
+        'M0 20V13.3H30V20ZM30 20V0H60V20Z'
+    """
+    heights, width = _heights(counts, peak), 60 / max(len(counts), 1)
+    return "".join(
+        f"M{(i + gap / 2) * width:.4g} 20V{height}H{(i + 1 - gap / 2) * width:.4g}V20Z"
+        for i, height in enumerate(heights)
+        if counts[i]
+    )
+
+
+def outline(counts: Sequence[int], peak: float) -> str:
+    """Return the outline of a small histogram, to lay over the bars of a part of the rows.
+
+    Example:
+        >>> outline([1, 3], 0.75)
+        'M0 13.3V13.3H30V0H60'
+    """
+    heights, width = _heights(counts, peak), 60 / max(len(counts), 1)
+    steps = "".join(f"V{height}H{(i + 1) * width:.4g}" for i, height in enumerate(heights))
+    return f"M0 {heights[0]}{steps}" if heights else ""
+
+
+def _heights(counts: Sequence[int], peak: float) -> list[str]:
+    """Return how far below the top each bar ends: 0 at the peak, 20 where it has no rows."""
+    total = sum(counts)
+    return [f"{20 - 20 * count / total / peak:.3g}" for count in counts] if total and peak else []

@@ -1,0 +1,45 @@
+"""Which class each contender decides for on a plane through its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from toolkit.common.formatting import isolated, percent
+from toolkit.report import plots
+from toolkit.report.cells import shorten
+from toolkit.report.figures.picture import Picture, contender_names, side_by_side
+
+__all__ = ["decision_regions"]
+
+
+def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
+    """Draw the decision regions of each contender that has them."""
+    regions, names = summary["regions"], contender_names(summary)
+    if not regions:
+        return []
+    points, inputs = regions["points"] or {}, "input" if regions["exact"] else "component"
+    classes = [isolated(shorten(name)) for name in summary["classes"]]
+    pictures = []
+    for place, entry in enumerate(regions["maps"]):
+        figure = plots.decision_regions(
+            np.array([[int(digit) for digit in line] for line in entry["rows"]]),
+            tuple(regions["x"]),
+            tuple(regions["y"]),
+            classes=len(classes),
+            points=(points["x"], points["y"]) if points else None,
+            true=points.get("true", []),
+            wrong=points["wrong"][place] if points else [],
+            along=(f"first {inputs}", f"second {inputs}"),
+            width=side_by_side(len(names)),
+        )
+        caption = "Numbers are classes."
+        if not regions["exact"]:
+            caption = f"For {percent(entry['as_the_network'])} of the test rows the plane agrees with the network."
+        rows = [[f"{i}: {name}", percent(entry["shares"][i - 1])] for i, name in enumerate(classes, 1)]
+        pictures.append(
+            Picture.draw(figure, names[int(entry["contender"])], caption, ["class", "share of the plane"], rows)
+        )
+    return pictures

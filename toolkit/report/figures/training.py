@@ -1,0 +1,102 @@
+"""Learning curves: of a run, and of all contenders of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toolkit.common.formatting import number
+from toolkit.evaluation.metric_names import METRICS
+from toolkit.report.figures.picture import WIDE, Picture, contender_names, spread
+from toolkit.report.plots import Line, line_chart
+from toolkit.report.style import SERIES, line_style
+
+__all__ = ["contenders_by_epoch", "history_by_epoch"]
+
+EPOCHS = 60
+"""Epochs in the table under a learning curve."""
+
+
+def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
+    """Draw each column of a run's history: losses, validation metrics, learning rate."""
+    history, best = summary["training"]["history"], summary["training"]["best_epoch"] or None
+    epochs = history.get("epoch", [])
+    if not epochs:
+        return []
+    marks = {} if best is None else {best: f"best epoch {best}"}
+    rows, note = _table_rows(len(epochs), [epochs.index(best)] if best in epochs else [])
+
+    def draw(columns: Mapping[str, str], quantity: str, axis: str, caption: str, **options: Any) -> Picture:
+        figure = line_chart(
+            [Line(epochs, history[name], SERIES[kind], kind) for name, kind in columns.items()], name=axis, **options
+        )
+        head = ["epoch", *(axis if kind == "rate" else f"{kind} {axis}" for kind in columns.values())]
+        table = [[str(epochs[i]), *(number(history[name][i]) for name in columns)] for i in rows]
+        return Picture.draw(figure, f"{quantity} by epoch", caption, head, table, note)
+
+    losses, caption = {"loss": "training"}, "Lower is better. The training loss is taken while the weights still change"
+    if "val_loss" in history:
+        losses["val_loss"] = "validation"
+        caption += ", the validation loss after each epoch"
+    pictures = [draw(losses, "Loss", "loss", f"{caption}.", marks=marks)]
+    for name in history:
+        if name.startswith("val_") and name != "val_loss":
+            metric = name.removeprefix("val_")
+            label = METRICS[metric].label if metric in METRICS else "Metric"
+            axis = label if label[:2].isupper() else label[0].lower() + label[1:]
+            caption = "On the validation rows, after each epoch."
+            pictures.append(draw({name: "validation"}, label, axis, caption, marks=marks))
+    if "learning_rate" in history:
+        caption = "The size of a step, at the end of each epoch."
+        pictures.append(draw({"learning_rate": "rate"}, "Learning rate", "learning rate", caption, height=1.7))
+    return pictures
+
+
+def contenders_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
+    """Draw a validation metric of all contenders: mean and range over the seeds."""
+    training, names, seeds = summary["training"], contender_names(summary), len(summary["seeds"])
+    curves = training["curves"]
+    longest = max((len(curve["mean"]) for curve in curves if curve), default=0)
+    if not longest:
+        return []
+    label = METRICS[training["metric"]].label if training["metric"] in METRICS else training["metric"]
+    lines = [
+        Line(
+            range(1, len(curve["mean"]) + 1),
+            curve["mean"],
+            line_style(place),
+            band=(curve["low"], curve["high"]) if seeds > 1 else None,
+        )
+        for place, curve in enumerate(curves)
+        if curve
+    ]
+    caption = "On the validation rows, after each epoch."
+    if seeds > 1:
+        caption = (
+            f"Mean over the seeds that are still training ({seeds} at first), until fewer than half of them are left; "
+            "the band reaches from the lowest to the highest."
+        )
+    rows, note = _table_rows(longest)
+    return [
+        Picture.draw(
+            line_chart(lines, name=label, width=WIDE, height=2.7),
+            f"{label} on the validation rows by epoch",
+            caption,
+            ["epoch", *(text for name in names for text in (name, f"{name}, lowest to highest"))],
+            [[str(epoch + 1), *(text for curve in curves for text in _mean_and_range(curve, epoch))] for epoch in rows],
+            note,
+        )
+    ]
+
+
+def _mean_and_range(curve: Mapping[str, Any] | None, epoch: int) -> tuple[str, str]:
+    if curve is None or epoch >= len(curve["mean"]):
+        return "", ""
+    mean, low, high = (number(curve[key][epoch], 3) for key in ("mean", "low", "high"))
+    return mean, f"{low} to {high}"
+
+
+def _table_rows(epochs: int, always: Sequence[int] = ()) -> tuple[list[int], str]:
+    """Return the positions of the epochs to list, and a note where some are left out."""
+    rows = spread(epochs, EPOCHS, always)
+    return rows, "" if len(rows) == epochs else f"{len(rows)} of {epochs} epochs, evenly spaced; the JSON file has all"
