@@ -1,11 +1,11 @@
-"""Make the sample tables that stand beside this script.
+"""Make the sample tables beside this script.
 
-Three are exported from scikit-learn's bundled sets, one is generated. Run from anywhere:
+Three are exported from the data sets of scikit-learn, one is generated. To run it, in any folder:
 
     python data/make_samples.py [folder]
 
-The files are the same, byte for byte, on every run and machine: the generated one uses only the standard library's
-`random.Random`, whose stream does not change between versions.
+The files are the same, byte for byte, on every run and machine: the generated table uses only `random.Random` of the
+standard library, whose numbers do not change between versions.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -
 
 
 def short(value: float) -> float | int:
-    """Return a number as its shortest text would show it: 59 rather than 59.0."""
-    value = round(float(value), 12)  # before 1.7 some of scikit-learn's are off in the last digit
+    """Return a number so that its text is short: 59 instead of 59.0."""
+    value = round(float(value), 12)  # before 1.7, some numbers of scikit-learn differ in the last digit
     return int(value) if value.is_integer() else value
 
 
 def diabetes(path: Path) -> None:
-    """Regression: disease progression after a year from ten measurements."""
+    """Write the table for regression: the progression of a disease after a year, from ten measurements."""
     names = ["age", "sex", "bmi", "blood_pressure", "total_cholesterol", "ldl", "hdl", "cholesterol_ratio"]
     names += ["log_triglycerides", "blood_sugar", "progression"]
     bunch: Any = datasets.load_diabetes(scaled=False)
@@ -47,7 +47,7 @@ def diabetes(path: Path) -> None:
 
 
 def breast_cancer(path: Path) -> None:
-    """Binary: malignant or benign from thirty measurements of cell nuclei."""
+    """Write the table for binary: malignant or benign, from thirty measurements of cell nuclei."""
     bunch: Any = datasets.load_breast_cancer()
     names = [name.replace(" ", "_") for name in bunch.feature_names]
     labels = [str(bunch.target_names[i]) for i in bunch.target]
@@ -56,7 +56,7 @@ def breast_cancer(path: Path) -> None:
 
 
 def wine(path: Path) -> None:
-    """Multiclass: which of three growers from thirteen chemical measurements."""
+    """Write the table for multiclass: one of three growers, from thirteen chemical measurements."""
     bunch: Any = datasets.load_wine()
     names = ["od280_od315" if "od280" in name else name for name in bunch.feature_names]
     growers = ("first grower", "second grower", "third grower")
@@ -64,7 +64,7 @@ def wine(path: Path) -> None:
     write(path, [*names, "grower"], rows)
 
 
-# The generated streets. What a label depends on is written out below, so that a model can be held against the truth.
+# The generated streets. The code states what each label depends on, so that a model can be compared with the truth.
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DISTRICTS = ("centre", "harbour", "university", "north", "suburb")
@@ -73,9 +73,9 @@ ROADS = ("main road", "side street", "shopping street", "ring road")
 SPEED_LIMITS = {"main road": (50,), "side street": (30, 30, 50), "shopping street": (10, 20), "ring road": (70, 80)}
 
 
-def bump(x: float, centre: float, width: float) -> float:
-    """Return 1 at the centre, falling to 0 on both sides."""
-    return math.exp(-(((x - centre) / width) ** 2))
+def bump(x: float, center: float, width: float) -> float:
+    """Return a bell curve: 1 at the center, falling to 0 on both sides."""
+    return math.exp(-(((x - center) / width) ** 2))
 
 
 def chance(logit: float) -> float:
@@ -84,7 +84,7 @@ def chance(logit: float) -> float:
 
 
 def scene(rng: random.Random) -> list[object]:
-    """Return one row: what stands in the table about a street camera's picture, and what is in the picture."""
+    """Return one row: what the table says about the picture of a street camera, and what is in the picture."""
     date = datetime.date(2025, 1, 1) + datetime.timedelta(days=rng.randrange(365))
     hour = rng.randrange(24)
     weekend = date.weekday() >= 5
@@ -102,27 +102,27 @@ def scene(rng: random.Random) -> list[object]:
     rush = bump(hour, 8, 2.5) + bump(hour, 17, 2.5) if not weekend else 0.8 * bump(hour, 13, 4)
     width = {"main road": 1.0, "side street": 0.6, "shopping street": 0.5, "ring road": 1.4}[road]
     demand = 110 * (0.25 + rush) * width * math.exp(rng.gauss(0, 0.5))
-    # A jam: many vehicles that hardly move. Few of them pass the counter, but their engines are heard.
+    # A jam: many vehicles that hardly move. Few of them pass the counter, but they are loud.
     jam = rng.random() < chance(0.08 * (demand - 90))
     traffic_count = round(demand * (0.2 if jam else 1.0))
     noise = 38 + 16 * math.log10(1 + demand) + (2 if wet else 0) + rng.gauss(0, 1.2)
 
-    # Buses run often in the rush hours of every day but Sunday, seldom between them. A bus lane is open at the rush.
+    # Buses run often in the rush hours of every day except Sunday, and rarely between. A bus lane helps in the rush.
     service = 0.3 if date.weekday() == 6 else 3.6 * (bump(hour, 8, 3) + bump(hour, 17, 3)) - 1.9
     near = 3.2 * bump(stop_distance, 0, 350) - 1.2
     bus_logit = -0.4 + service + near + (0.7 * service if bus_lane else 0)
     bus = rng.random() < chance(2.2 * bus_logit)
 
-    # People walk when it is neither cold nor hot: in the centre and at the harbour in the evening, but
-    # for the shopping streets, elsewhere by day. On a ring road hardly anyone does.
+    # People walk when it is neither cold nor hot: in the evening in the center and at the harbor, except in shopping
+    # streets; by day everywhere else. Hardly anyone walks on a ring road.
     pleasant = 5 * bump(temperature, 14, 8) - 2.4
     evening = district in ("centre", "harbour") and road != "shopping street"
     walk = 4.5 * bump(hour, 20, 4) - 1.8 if evening else 4.5 * bump(hour, 13, 4.5) - 1.8
     pedestrian_logit = -0.5 + pleasant + walk - (4 if road == "ring road" else 0) - (1 if wet else 0)
-    pedestrian_logit += 2.2 if bus and stop_distance < 250 else 0  # they wait at the stop
+    pedestrian_logit += 2.2 if bus and stop_distance < 250 else 0  # people wait at the stop
     pedestrian = rng.random() < chance(2.2 * pedestrian_logit)
 
-    # Cars: where vehicles pass, or stand in a jam. They are let into a shopping street before eleven, to deliver.
+    # Cars: where vehicles pass or wait in a jam. They may enter a shopping street before eleven, to deliver.
     car_logit = 5 if jam else 2.2 * math.log(max(traffic_count, 1) / 45)
     if road == "shopping street":
         car_logit += 3 if 5 <= hour < 11 else -4
@@ -131,7 +131,7 @@ def scene(rng: random.Random) -> list[object]:
     car = rng.random() < chance(2.2 * car_logit)
 
     def unless(missing: float, value: object) -> object:
-        """Lose the cell with this chance."""
+        """Return the value, or None with probability `missing`."""
         return None if rng.random() < missing else value
 
     return [
@@ -162,7 +162,7 @@ def street_scenes(path: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Write the four files into a folder, which is made where it is missing."""
+    """Write the four files into a folder, which is created if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     for make in (diabetes, breast_cancer, wine, street_scenes):
         make(folder / f"{make.__name__}.csv")

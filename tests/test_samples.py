@@ -1,4 +1,4 @@
-"""The sample tables: their files, their cards, and what they are good for."""
+"""The sample tables: their files, their cards, and what can be learned from them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def make_samples(root) -> ModuleType:
 
 def test_the_script_makes_the_same_bytes_again(make_samples, root, tmp_path):
     make_samples.main(tmp_path)
-    made = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    kept = {file.name: file.read_bytes() for file in (root / "data").glob("*.csv")}
-    assert made.keys() == kept.keys()
-    assert [name for name in made if made[name] != kept[name]] == []
+    written = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    committed = {file.name: file.read_bytes() for file in (root / "data").glob("*.csv")}
+    assert written.keys() == committed.keys()
+    assert [name for name in written if written[name] != committed[name]] == []
 
 
 def test_there_is_one_sample_for_each_task():
@@ -63,7 +63,7 @@ def test_every_sample_has_its_targets_and_none_is_missing(name):
 
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
-def test_every_card_says_the_true_number_of_rows_and_columns(name, root):
+def test_every_card_states_the_number_of_rows_and_columns(name, root):
     with samples.path(name).open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     target = samples.SAMPLES[name].target
@@ -73,7 +73,7 @@ def test_every_card_says_the_true_number_of_rows_and_columns(name, root):
     assert card is not None
     assert f"| rows | {len(rows):,} |" in card[1]
     assert f"| columns | {features} and the target" in card[1]
-    for word in ("| target |", "| origin |", "| licence |"):
+    for word in ("| target |", "| origin |", "| license |"):
         assert word in card[1]
 
 
@@ -99,7 +99,7 @@ def test_every_combination_of_labels_occurs_in_the_street_scenes(scenes):
     assert counts.min() >= 50
 
 
-def test_some_cells_of_the_street_scenes_are_missing_and_no_column_is_mostly_so(scenes):
+def test_some_cells_of_the_street_scenes_are_missing_but_less_than_a_tenth_of_any_column(scenes):
     missing = scenes.isna().mean()
     assert (missing > 0).sum() >= 5
     assert missing.max() < 0.1
@@ -136,4 +136,4 @@ def test_a_linear_model_is_clearly_worse_than_a_network_or_trees_on_the_street_s
     trees = loss(MultiOutputClassifier(HistGradientBoostingClassifier(max_iter=60)))
     assert network < 0.9 * linear
     assert trees < 0.8 * linear
-    assert min(network, trees) > 0.1  # there is noise: nobody gets it all right
+    assert min(network, trees) > 0.1  # there is noise: no model is always right
