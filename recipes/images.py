@@ -5,42 +5,57 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from recipes.workflow import (
-    compare as comparing,
-)
-from recipes.workflow import (
-    defaults,
-    settings,
-)
-from recipes.workflow import (
-    train as workflow,
-)
+from recipes.workflow import defaults, settings
+from recipes.workflow.options import Effort, Report, Seed, Seeds
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.options import documented
 from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.stack import ImageSet, check_files
 from toolkit.data.split import is_drawn
 from toolkit.data.target import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
-from toolkit.runs.comparison import Comparison
-from toolkit.runs.run import Run
+
+if TYPE_CHECKING:
+    from toolkit import Comparison, Run
 
 __all__ = ["compare", "train"]
 
+Task = Annotated[str, "What to predict: multiclass, binary, multilabel or regression."]
+Target = Annotated[
+    str | list[str] | None,
+    "For a table of file names: the column to predict, or several for multilabel and regression. By default the only "
+    "column beside the file names, and for multilabel all of them.",
+]
+TestImages = Annotated[
+    Any,
+    "Images to test on: images of their own, given like the training images, or a fraction. By default the test part "
+    "that the images come with, or a fraction that suits their number.",
+]
+Files = Annotated[
+    str | None, "For a table of file names: the column of file names. By default it is found by its values."
+]
+Size = Annotated[
+    int | tuple[int, int] | None,
+    "Pixels to resize to: one number for both sides, or height and width. By default a size that all images have, up "
+    "to 128 pixels, otherwise the median size, reduced until no side is longer than 64.",
+]
 
+
+@documented
 def train(
     source: Any,
     *,
-    task: str = "multiclass",
-    target: str | list[str] | None = None,
-    test: Any = None,
-    head: str | Head | None = None,
-    effort: str = "default",
-    seed: int = 0,
-    report: str | Path | None = None,
-    files: str | None = None,
-    size: int | tuple[int, int] | None = None,
+    task: Task = "multiclass",
+    target: Target = None,
+    test: TestImages = None,
+    head: Annotated[str | Head | None, "Loss and meaning of the scores; by default that of the task's recipe."] = None,
+    effort: Effort = "default",
+    seed: Seed = 0,
+    report: Report = None,
+    files: Files = None,
+    size: Size = None,
     **options: Any,
 ) -> Run:
     """Train a network on images, and evaluate it on images it never saw.
@@ -51,23 +66,7 @@ def train(
     Args:
         source: A folder with a sub-folder a class; one with folders named train and test, each such a folder; a table
             (CSV, TSV, Parquet) of file names and labels; idx or npz files, as MNIST's; or an (X, y) pair of arrays.
-        task: ``"multiclass"``, ``"binary"``, ``"multilabel"`` or ``"regression"``.
-        target: For a table: the column to predict, or several for multilabel and regression. None takes the only
-            column beside the file names, and for multilabel all of them.
-        test: Images to test on: a place of their own, as `source`, or, of a source without a test part, a fraction.
-            None takes the source's own test part, and holds out a part sized by the number of images where it has
-            none.
-        head: The loss and what the scores mean, as the task's own recipe takes it; None is its default.
-        effort: How much time to spend: ``"quick"``, ``"default"`` or ``"best"``.
-        seed: Seed of the split, the initial weights and the order of the images. The same seed gives the same run.
-        report: Where to write the HTML report; None writes none.
-        files: For a table: the column of file names. None finds it by its values.
-        size: Pixels to bring the images to: of both sides, or (height, width). None keeps a size that all have, up to
-            128 pixels, and otherwise takes the median size, made smaller until no side is longer than 64.
-        options: Passed on by name to where they act: the builder `toolkit.builders.cnn` and `toolkit.training.fit`.
-            ``build="mlp"`` and ``build="linear"`` take the pixels as columns, and any function of (inputs, units) that
-            returns a ``keras.Sequential`` will do; ``validation=`` is given as `test`; ``baselines=False`` leaves the
-            comparison models out.
+        options: See `recipes.workflow.options`; ``validation=`` is given like `test`.
 
     Returns:
         The run. `Run.predict` takes arrays, a picture, a folder or a list of pictures.
@@ -83,6 +82,8 @@ def train(
         >>> run.predict(digits.images[:2]).shape
         (2,)
     """
+    from recipes.workflow import train as workflow
+
     workflow.read_options(effort, options, images=True)  # before the pictures, which may take minutes
     seconds = time.perf_counter()
     images, tested, validated = _read(source, task, target, test, files, size, options)
@@ -105,33 +106,28 @@ def train(
     )
 
 
+@documented
 def compare(
     source: Any,
     *,
-    task: str = "multiclass",
-    target: str | list[str] | None = None,
-    test: Any = None,
-    heads: Sequence[str | Head] | None = None,
-    seeds: int | Sequence[int] = 5,
-    effort: str = "quick",
-    report: str | Path | None = None,
-    files: str | None = None,
-    size: int | tuple[int, int] | None = None,
+    task: Task = "multiclass",
+    target: Target = None,
+    test: TestImages = None,
+    heads: Annotated[
+        Sequence[str | Head] | None,
+        "Two or more heads; the others are compared with the first. By default those of the task's recipe.",
+    ] = None,
+    seeds: Seeds = 5,
+    effort: Effort = "quick",
+    report: Report = None,
+    files: Files = None,
+    size: Size = None,
     **options: Any,
 ) -> Comparison:
     """Compare heads on images: SVM (hinge) and softmax on the same convolutional network, data, split and seeds.
 
     Args:
         source: As for `train`.
-        task: As for `train`.
-        target: As for `train`.
-        test: As for `train`; images of their own are the same for all seeds.
-        heads: Two or more; the others are set against the first. None takes those of the task's own recipe.
-        seeds: How many seeds, or which.
-        effort: As for `train`, for each head and seed.
-        report: Where to write the HTML report; None writes none.
-        files: As for `train`.
-        size: As for `train`.
         options: As for `train`; the same for all heads.
 
     Returns:
@@ -147,6 +143,9 @@ def compare(
         >>> compare((digits.images, digits.target), **options).labels
         ['softmax', 'hinge']
     """
+    from recipes.workflow import compare as comparing
+    from recipes.workflow import train as workflow
+
     workflow.read_options(effort, options, images=True)
     images, tested, validated = _read(source, task, target, test, files, size, options)
     given = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}

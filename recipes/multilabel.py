@@ -1,60 +1,51 @@
-"""Multi-label classification: any number of labels a row."""
+"""Multilabel classification: any number of labels per row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from recipes.workflow import compare as comparing
-from recipes.workflow import defaults
-from recipes.workflow import train as workflow
-from toolkit.heads import Head
-from toolkit.runs.comparison import Comparison
-from toolkit.runs.run import Run
+from recipes.workflow.defaults import COMPARED
+from recipes.workflow.options import Effort, Report, Seed, Seeds, Test
+from toolkit.common.options import documented
+
+if TYPE_CHECKING:
+    from toolkit import Comparison, Head, Run
 
 __all__ = ["compare", "train"]
 
+Target = Annotated[
+    list[str] | None,
+    "Names of the label columns; each holds 0 and 1, or False and True. Left out for an (X, y) pair.",
+]
 
+
+@documented
 def train(
     data: Any,
     *,
-    target: list[str] | None = None,
-    test: Any = None,
-    head: str | Head = "logistic",
-    effort: str = "default",
-    seed: int = 0,
-    report: str | Path | None = None,
+    target: Target = None,
+    test: Test = None,
+    head: Annotated[str | Head, "logistic, hinge (SVM), squared_hinge, or a Head."] = "logistic",
+    effort: Effort = "default",
+    seed: Seed = 0,
+    report: Report = None,
     **options: Any,
 ) -> Run:
     """Train one network with a score for each label, and evaluate it on rows it never saw.
 
-    It is the wrong tool where exactly one class holds: use `multiclass`.
+    It is the wrong tool where each row has exactly one class: use `multiclass`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X of columns, or of images, shape
-            (n, height, width) or (n, height, width, channels); y an indicator matrix of shape (n, labels).
-        target: Names of the label columns; each holds 0 and 1, or False and True. None for an (X, y) pair.
-        test: Rows to test on: a fraction, a path, a DataFrame or an (X, y) pair. None holds out a part sized by the
-            number of rows.
-        head: ``"logistic"``, ``"hinge"`` (SVM), ``"squared_hinge"``, or a `Head`.
-        effort: How much time to spend: ``"quick"`` trains one network, ``"default"`` four and ``"best"`` sixteen side
-            by side, which answer with the mean of their scores. A network whose width or the like you name is one; so
-            is that of images, which gets wider and is trained longer.
-        seed: Seed of the split, the initial weights and the order of the rows. The same seed gives the same run.
-        report: Where to write the HTML report; None writes none.
-        options: Passed on by name to where they act: `toolkit.data.prepare.prepare`,
-            `toolkit.data.encoding.Encoder.fit`, `toolkit.data.target.Target.fit`,
-            `toolkit.data.row_weights.row_weights`, the builder `toolkit.builders.mlp` (of images `cnn`) and
-            `toolkit.training.fit`. ``build`` takes another builder, by word or as a function of
-            (inputs, units) that returns a ``keras.Sequential`` with a linear output; ``baselines=False`` leaves the
-            comparison models out.
+        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X holds columns, or images of shape
+            (n, height, width) or (n, height, width, channels); y is an indicator matrix, shape (n, labels).
+        options: See `recipes.workflow.options`.
 
     Returns:
         The run, trained and evaluated.
 
     Raises:
-        DataError: The data, the target or an option is not what it should be; the message says what to do.
+        DataError: The data, the target or an option can't be used; the message says what to do.
 
     Example:
         >>> from recipes.samples import path
@@ -63,7 +54,9 @@ def train(
         >>> run.predict_proba(path("street_scenes")).shape[1]
         3
     """
-    return workflow.train(
+    from recipes.workflow.train import train as train_task
+
+    return train_task(
         "multilabel",
         data,
         target=target,
@@ -76,32 +69,29 @@ def train(
     )
 
 
+@documented
 def compare(
     data: Any,
     *,
-    target: list[str] | None = None,
-    test: Any = None,
-    heads: Sequence[str | Head] = defaults.COMPARED["multilabel"],
-    seeds: int | Sequence[int] = 5,
-    effort: str = "quick",
-    report: str | Path | None = None,
+    target: Target = None,
+    test: Test = None,
+    heads: Annotated[
+        Sequence[str | Head],
+        "Two or more of logistic, hinge, squared_hinge, separate (one logistic network per label), or a Head. The "
+        "others are compared with the first.",
+    ] = COMPARED["multilabel"],
+    seeds: Seeds = 5,
+    effort: Effort = "quick",
+    report: Report = None,
     **options: Any,
 ) -> Comparison:
-    """Compare heads for several labels, and one network with a score a label against one network a label.
+    """Compare heads for several labels, and one network for all labels with one network per label.
 
-    Each seed draws a split, initial weights and an order of the rows that all heads share, so that differences are
-    paired. Over splits they are judged by the corrected resampled t-test (Nadeau and Bengio 2003), on test rows of
-    their own by a paired bootstrap. Losses are never compared: they are on different scales.
+    All heads share the split, the initial weights and the order of the rows of each seed, so that differences are
+    paired: see `toolkit.evaluation.differences`. Losses are not compared, because they are on different scales.
 
     Args:
         data: As for `train`.
-        target: As for `train`.
-        test: As for `train`; rows of their own are the same for all seeds.
-        heads: Two or more of ``"logistic"``, ``"hinge"``, ``"squared_hinge"``, ``"separate"`` (a logistic
-            network for each label), or a `Head` each. The others are set against the first.
-        seeds: How many seeds, or which.
-        effort: As for `train`, for each head and seed.
-        report: Where to write the HTML report; None writes none.
         options: As for `train`; the same for all heads.
 
     Returns:
@@ -117,7 +107,9 @@ def compare(
         >>> comparison.labels
         ['logistic', 'hinge']
     """
-    return comparing.compare(
+    from recipes.workflow.compare import compare as compare_heads
+
+    return compare_heads(
         "multilabel",
         data,
         target=target,

@@ -1,5 +1,5 @@
 """The command line: the command ``recipes``."""
 
-from recipes.cli.commands import main
+from recipes.cli.program import main
 
 __all__ = ["main"]

@@ -1,21 +1,47 @@
-"""The options that a recipe passes on by name: each is declared in the function or dataclass where it acts."""
+"""The arguments that recipes share, and the options that they pass on to where each is declared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from toolkit.common.options import Option, documented, options_of, refuse_unknown
 
-__all__ = ["all_options", "route"]
+__all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "route"]
+
+
+Test = Annotated[
+    Any,
+    "Rows to test on: a fraction of the data, or a path, a DataFrame or an (X, y) pair. By default a fraction that "
+    "suits the number of rows.",
+]
+Effort = Annotated[
+    str,
+    "Time to spend. For the default network 'quick' trains one, 'default' four and 'best' sixteen, which answer with "
+    "the mean of their scores; for images more effort makes the network wider and trains it longer.",
+]
+Seed = Annotated[
+    int, "Seed of the split, the initial weights and the order of the rows: the same seed gives the same run."
+]
+Seeds = Annotated[
+    int | Sequence[int],
+    "How many seeds, or which ones. Each draws a split, initial weights and an order of the rows for all heads.",
+]
+Report = Annotated[str | Path | None, "Where to write the HTML report."]
 
 
 @documented
 @dataclass(kw_only=True)
-class Ensemble:
-    """How many networks answer together."""
+class Networks:
+    """Which networks are trained, and how many of them."""
 
+    build: Annotated[
+        str | Callable[..., Any] | None,
+        "The network: mlp, linear or cnn; in Python also a function of (inputs, units) that returns a keras.Sequential "
+        "with a linear output. By default mlp, and for images cnn.",
+    ] = None
     seeds: Annotated[
         int | None,
         "How many networks, which differ in their initial weights, answer with the mean of their scores. By "
@@ -60,7 +86,7 @@ def all_options(build: Callable[..., Any] | None = None, *, images: bool = False
         "weights": options_of(row_weights),
         "model": options_of(build or builders.mlp, leave_out=("seed", "pixels")),
         "training": options_of(Options, leave_out=("shuffle", "in_turns")),
-        "ensemble": options_of(Ensemble),
+        "ensemble": options_of(Networks),
         "evaluation": options_of(Evaluation),
     }
     if images:
@@ -68,7 +94,7 @@ def all_options(build: Callable[..., Any] | None = None, *, images: bool = False
             for name in [name for name, option in options.items() if "columns" in option.only]:
                 del options[name]
         if build is builders.cnn:  # convolutions are not trained side by side
-            places["ensemble"] = {}
+            del places["ensemble"]["seeds"]
     return places
 
 

@@ -91,7 +91,7 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> As
     Raises:
         DataError: An option or the effort is unknown.
     """
-    build = options.get("build", builders.cnn if images else builders.mlp)
+    build = options.get("build") or (builders.cnn if images else builders.mlp)
     build = builders.BUILDERS.get(build, build) if isinstance(build, str) else build
     if not callable(build) or hasattr(build, "get_config"):
         raise DataError(

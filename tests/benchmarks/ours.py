@@ -234,7 +234,7 @@ def start() -> float:
     import keras  # noqa: F401
     import tensorflow  # noqa: F401
 
-    import recipes.binary  # noqa: F401
+    import recipes.workflow.train  # noqa: F401
 
     return time.perf_counter() - start
 

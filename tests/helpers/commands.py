@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from recipes.cli.commands import recipes as program
+from recipes.cli.program import program
 from recipes.digits.downloads import DATASETS
 from recipes.lessons import LESSONS, ON_YOUR_DATA
 from toolkit.common.errors import DataError

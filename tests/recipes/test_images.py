@@ -209,7 +209,7 @@ def test_help_offers_what_images_have_and_says_of_which_network_it_is(capsys):
     assert not {"feature-scale", "group", "time", "drop", "scaling", "sample-weight"} & set(offered)
     words = " ".join(out.split())
     assert "With --build linear or mlp: How many networks" in words
-    assert "With --build mlp: Width of each hidden layer" in words
+    assert "With --build mlp: Neurons of each hidden layer" in words
 
 
 def test_the_options_that_an_error_lists_are_those_of_images(shapes):

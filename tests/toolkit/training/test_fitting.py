@@ -16,7 +16,7 @@ from toolkit.common.errors import DataError
 from toolkit.heads import get_head
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import WORKERS, Worker
-from toolkit.training.options import Options
+from toolkit.training.options import OPTIMIZERS, Options
 from toolkit.training.plan import make_plan
 from toolkit.training.scoring import Scorer, gains_from_xla, piece_sizes
 
@@ -46,7 +46,7 @@ def _largest_relative_difference(first, second):
 
 @pytest.mark.parametrize("xla", [True, False], ids=["xla", "graph"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
-@pytest.mark.parametrize("optimizer", training.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_fifty_steps_give_the_weights_of_model_fit(two_classes, optimizer, schedule, xla):
     x, y = two_classes[0][:395], two_classes[1][:395]  # 25 steps an epoch, the last one of 11 rows
 
@@ -55,7 +55,7 @@ def test_fifty_steps_give_the_weights_of_model_fit(two_classes, optimizer, sched
 
     ours, theirs = build(), build()
     _fit(ours, (x, y), epochs=2, batch_size=16, optimizer=optimizer, schedule=schedule, shuffle=False, xla=xla)
-    rate = training.OPTIMIZERS[optimizer]
+    rate = OPTIMIZERS[optimizer]
     course = keras.optimizers.schedules.CosineDecay(rate, 50) if schedule == "cosine" else rate
     made = {
         "sgd": lambda: keras.optimizers.SGD(course),
@@ -97,7 +97,7 @@ def test_layers_that_look_at_a_batch_as_a_whole_give_the_weights_of_model_fit(tw
     ours, theirs = build(), build()
     theirs.set_weights(ours.get_weights())
     _fit(ours, (x, y), sample_weight=weights, batch_size=16, optimizer="sgd", schedule="constant", shuffle=False)
-    theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=LOGISTIC.loss())
+    theirs.compile(optimizer=keras.optimizers.SGD(OPTIMIZERS["sgd"]), loss=LOGISTIC.loss())
     theirs.fit(x, y, sample_weight=weights, batch_size=16, epochs=3, shuffle=False, verbose=0)
     assert _largest_relative_difference(ours, theirs) < 1e-4
 
@@ -113,7 +113,7 @@ def test_a_loss_that_looks_at_a_batch_as_a_whole_gives_the_weights_of_model_fit(
     head = dataclasses.replace(get_head("multiclass", "softmax"), loss=loss)
     ours, theirs = mlp(6, 3, hidden=(5,)), mlp(6, 3, hidden=(5,))
     _fit(ours, (x, y), head, batch_size=16, optimizer="sgd", schedule="constant", shuffle=False)
-    theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=loss())
+    theirs.compile(optimizer=keras.optimizers.SGD(OPTIMIZERS["sgd"]), loss=loss())
     theirs.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     assert _largest_relative_difference(ours, theirs) < 1e-4
 
@@ -551,7 +551,7 @@ def test_convolutions_on_8_bit_pixels_give_the_weights_of_model_fit(images):
     x, y = images  # 5 batches an epoch, the last one smaller
     ours, theirs = (cnn((8, 8, 1), 3, filters=4, pixels=(120.0, 70.0), seed=1) for _ in range(2))
     trained = _fit(ours, (x, y), SOFTMAX, epochs=2, batch_size=32, optimizer="sgd", schedule="constant", shuffle=False)
-    theirs.compile(optimizer=keras.optimizers.SGD(training.OPTIMIZERS["sgd"]), loss=SOFTMAX.loss())
+    theirs.compile(optimizer=keras.optimizers.SGD(OPTIMIZERS["sgd"]), loss=SOFTMAX.loss())
     theirs.fit(x.astype("float32"), y, batch_size=32, epochs=2, shuffle=False, verbose=0)
     assert _largest_relative_difference(ours, theirs) < 1e-3
     assert not trained.settings["xla"], "XLA's convolutions are slow on a CPU"

@@ -1,0 +1,45 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from toolkit.runs.comparison import Comparison
+    from toolkit.runs.run import Run
+
+__all__ = ["show_comparison", "show_run"]
+
+
+def show_run(run: Run) -> None:
+    """Print the metrics beside those of the baselines, and what they mean."""
+    width = max(len(name) for name in run.metrics)
+    names = [name for name in ("dummy", "linear", "tree") if name in run.table]
+    click.echo(f"  {'test':<{width}}  {'network':>10}  {'95 % interval':>22}" + "".join(f"{n:>11}" for n in names))
+    for name, row in run.table.iterrows():
+        interval = f"{row['low']:.4g} to {row['high']:.4g}"
+        baselines = "".join(f"{row[n]:>11.4g}" for n in names)
+        click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {interval:>22}{baselines}")
+    for sentence in run.verdict:
+        click.echo(f"  {sentence}")
+    _show_notes(run.dataset)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print each head's metrics and what the differences mean."""
+    width = max(19, *(len(label) for label in comparison.labels))
+    click.echo(f"  {'mean over the seeds':<{width}}" + "".join(f"{m:>19}" for m in comparison.table.index))
+    for label in comparison.labels:
+        values = "".join(f"{value:>19.4g}" for value in comparison.table[label])
+        click.echo(f"  {label:<{width}}{values}")
+    for sentence in comparison.verdict:
+        click.echo(f"  {sentence}")
+    _show_notes(comparison.tables[comparison.seeds[0]])
+
+
+def _show_notes(dataset: Any) -> None:
+    """Print what was changed in images, and which of them can't be read."""
+    for note in dataset.notes if dataset is not None and dataset.features.pixels is not None else ():
+        click.echo(f"  Note: {note}")

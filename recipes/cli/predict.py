@@ -1,0 +1,64 @@
+"""The command ``recipes predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.common.errors import DataError
+
+if TYPE_CHECKING:
+    from toolkit.runs.run import Run
+
+__all__ = ["predict"]
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("model", type=_FILE)
+@click.argument("data", type=_FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=_FILE, help="CSV file to write; by default the rows are printed.")
+def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
+    """Predict the rows of DATA with a saved MODEL (.keras).
+
+    DATA is a table; for a model of images it is a folder or any number of pictures. The output has one line per row:
+    the prediction and the probability of each class or label, and for pictures their names.
+    """
+    import pandas as pd
+
+    import toolkit
+    from toolkit.common.files import write_whole
+
+    run = toolkit.load(model)
+    rows, files = _read(run, data)
+    columns = pd.Index([str(name) for name in run.target.columns])
+    table = pd.DataFrame(run.predict(rows).reshape(len(rows), -1), columns=columns)
+    if run.task != "regression":
+        table[[f"probability_{name}" for name in run.classes]] = run.predict_proba(rows)
+    if files:
+        table.insert(0, "file", files, allow_duplicates=True)
+    text = table.to_csv(index=False)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(f"{len(table)} predictions: {write_whole(output, text)}")
+
+
+def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
+    """Return the rows, and the names of pictures; notes about pictures are printed on standard error."""
+    from toolkit.data.images.files import Form, read_pictures
+    from toolkit.data.read import read
+
+    first, *more = data
+    if run.is_image:
+        encoder: Any = run.encoder
+        images = read_pictures(list(data) if more else first, Form(encoder.shape, encoder.dtype), strict=False)
+        for note in images.notes:
+            click.echo(f"Note: {note}", err=True)
+        return images.pixels, images.names
+    if more:
+        raise DataError(f"{len(data)} files were given; expected one table of rows to predict.")
+    return read(first)[0], []

@@ -1,0 +1,56 @@
+"""The command ``recipes``: the same words as in Python, one command per task."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+import click
+
+from recipes.cli.digits import digits
+from recipes.cli.lessons import lessons
+from recipes.cli.predict import predict
+from recipes.cli.training import RecipeGroup, compare, demo
+from toolkit import __version__
+from toolkit.common.errors import DataError
+
+__all__ = ["main", "program"]
+
+
+@click.group(
+    "recipes", cls=RecipeGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(__version__, prog_name="recipes")
+def program() -> None:
+    """From a table to a fitted neural network and its report, in one command.
+
+    `recipes COMMAND --help` lists the options of a command.
+    """
+
+
+for command in (predict, demo, digits, compare, lessons):
+    program.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit code 2."""
+    # TensorFlow's C++ start-up messages are about its build, not about the user's data.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Threads that spin while they wait slow each other down where cores are few.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+    try:
+        program(args=arguments, prog_name="recipes", standalone_mode=False)
+    except DataError as error:
+        click.echo(f"recipes: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"recipes: {error.format_message()}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("recipes: interrupted; nothing was written.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (as `head` does); Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,125 @@
+"""The commands that train: one per task and one for images, the same for ``recipes compare``, and ``recipes demo``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recipes.cli.output import show_comparison, show_run
+from recipes.cli.parameters import FOLDER, PATH, click_option, parameters
+from toolkit.common.errors import DataError
+from toolkit.common.options import Option, options_of
+
+__all__ = ["RECIPES", "RecipeGroup", "compare", "demo"]
+
+#: The recipes, with what they do.
+RECIPES = {
+    "regression": "Train a network that predicts numbers.",
+    "binary": "Train a network that tells two classes apart.",
+    "multiclass": "Train a network that names one of several classes.",
+    "multilabel": "Train a network that gives each row any number of labels.",
+    "images": "Train a network on images: a folder with one sub-folder per class, or a table of file names.",
+}
+
+
+class RecipeGroup(click.Group):
+    """A group with one command per recipe, built when it is asked for: its options take a moment to collect."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, those of the recipes first."""
+        return [*RECIPES, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name."""
+        if cmd_name in RECIPES:
+            return _recipe_command(cmd_name, "compare" if self.name == "compare" else "train")
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, without building those of the recipes."""
+        about = {name: f"Compare heads for {name}." for name in RECIPES} if self.name == "compare" else RECIPES
+        more = {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
+        with formatter.section("Commands"):
+            formatter.write_dl(list((about | more).items()))
+
+
+@click.group(cls=RecipeGroup)
+def compare() -> None:
+    """Compare heads (SVM, softmax, ...) on one table, with paired differences over several seeds."""
+
+
+@click.command()
+@click.option("--reports", type=FOLDER, default="reports", show_default=True, help="Folder for the four reports.")
+def demo(reports: str) -> None:
+    """Train one network for each of the four tasks on the sample tables, and write four reports."""
+    from recipes.samples import SAMPLES, path
+
+    written = []
+    for name, sample in SAMPLES.items():
+        click.echo(f"{sample.task}: {name}, target {sample.target}")
+        run = importlib.import_module(f"recipes.{sample.task}").train(path(name), target=sample.target)
+        show_run(run)
+        written.append(run.report(Path(reports) / f"{name}.html"))
+    click.echo("Reports, to open in a browser:")
+    for report in written:
+        click.echo(f"  {report}")
+
+
+def _recipe_command(name: str, function: str) -> click.Command:
+    """Return the command that calls ``train`` or ``compare`` of a recipe."""
+    from recipes.workflow.defaults import CHOSEN
+
+    recipe = getattr(importlib.import_module(f"recipes.{name}"), function)
+    declared = options_of(recipe)
+    target = click_option(declared.pop("target"), required=name != "images")
+    own = [click.Argument(["file"], type=PATH), target, *parameters(declared.values())]
+    if function == "train":
+        own.append(click.Option(["--save"], type=PATH, help="File to save the run in (.keras)."))
+    passed = [option for option in _passed_on(name) if option.name not in declared]
+    file = "a folder, a table of file names, a folder of idx files such as MNIST's, or an npz file"
+    file = file if name == "images" else "a CSV, TSV or Parquet file"
+    about = RECIPES[name] if function == "train" else f"Compare heads for {name}."
+
+    def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:
+        if save is not None and not save.endswith(".keras"):
+            raise DataError(f"--save {save}: the name of the file must end in .keras.")
+        source = click.get_current_context().get_parameter_source
+        given = {key: value for key, value in values.items() if source(key) is not click.core.ParameterSource.DEFAULT}
+        given = {key: list(value) if key in repeated else value for key, value in given.items()}
+        several = len(target) > 1 or values.get("task", name) == "multilabel"
+        result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **given)
+        (show_run if function == "train" else show_comparison)(result)
+        if save is not None:
+            click.echo(f"Saved: {result.save(save)}")
+        if "report" in given:
+            click.echo(f"Report: {given['report']}")
+
+    params = [*own, *parameters(passed, CHOSEN)]
+    repeated = {param.name for param in params if isinstance(param, click.Option) and param.multiple}
+    return click.Command(name, params=params, callback=call, help=f"{about}\n\nFILE is {file}.")
+
+
+def _passed_on(name: str) -> Iterator[Option]:
+    """Yield the options that a recipe passes on, those of the default builder first."""
+    from recipes.workflow.options import all_options
+    from toolkit.builders import BUILDERS
+
+    images = name == "images"
+    kinds = {"images", *RECIPES} if images else {"columns", name}
+    default, *others = ("cnn", "linear", "mlp") if images else ("mlp", "linear")
+    known: dict[str, tuple[Option, list[str]]] = {}
+    for builder in (default, *others):
+        for options in all_options(BUILDERS[builder], images=images).values():
+            for option in options.values():
+                known.setdefault(option.name, (option, []))[1].append(builder)
+    for option, builders in known.values():
+        is_column = images and option.name == "sample_weight"  # images have no column of weights
+        if not is_column and (not option.only or kinds & set(option.only)):
+            about = option.text if images and option.only != ("images",) else option.about
+            needs = "" if default in builders else f"With --build {' or '.join(builders)}: "
+            yield replace(option, about=needs + about)
