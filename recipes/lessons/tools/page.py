@@ -63,7 +63,7 @@ class Lesson:
         title: Heading of the page.
         summary: The answer to the lesson's question, in one or two sentences.
         pictures: The results, in reading order.
-        corrections: What is right where a lecture is wrong; each line begins with the lecture.
+        corrections: What is right where a lecture has a mistake; each line begins with the lecture.
         decks: The lectures this lesson comes from, keys of `DECKS`.
         data: What the experiment was run on.
         extra_pages: Name -> HTML of a second page; `report` writes it beside the lesson's, as ``<page>-<name>.html``.

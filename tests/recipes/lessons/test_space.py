@@ -183,7 +183,7 @@ def test_a_browser_shows_the_states_and_computes_the_same(lesson, tmp_path):
         state_text = only(r'<p id="state"[^>]*>([^<]*)</p>', done.stdout)
         right = round(recording["right"][state] * 300)
         assert state_text.startswith(f"After {recording['epochs'][state]} epochs: loss ")
-        assert state_text.endswith(f"{right} of 300 points right")
+        assert state_text.endswith(f"{right} of 300 points correct")
         assert float(only(r"loss ([\d.]+)", state_text)) == pytest.approx(recording["losses"][state], rel=0.01)
 
 

@@ -166,10 +166,10 @@ function draw() {
   const units = places.slice(0, -1).flat();
 
   const words = `After ${one.epochs[state]} epoch${one.epochs[state] === 1 ? "" : "s"}: ` +
-    `loss ${Number(one.losses[state].toPrecision(3))}, ${right} of ${one.y.length} points right`;
+    `loss ${Number(one.losses[state].toPrecision(3))}, ${right} of ${one.y.length} points correct`;
   find("state").textContent = words;
   slider.setAttribute("aria-valuetext", `epoch ${one.epochs[state]}`);
-  find("what").textContent = chosen < 0 ? "What it decides." : `What ${buttons[chosen].getAttribute("aria-label")} says.`;
+  find("what").textContent = chosen < 0 ? "Decisions." : `Output of ${buttons[chosen].getAttribute("aria-label")}.`;
   const context = chosen < 0 ? decisions(find("plane"), places.at(-1)) : outputs(find("plane"), units[chosen]);
   dots(context, ...points, one.y, decided, low, high);
   const inside = grid(-end, end), bent = decisions(find("bent"), forward(weights.slice(-2), inside)[0]);
