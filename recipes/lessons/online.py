@@ -1,4 +1,4 @@
-"""Online learning: a stream of rows, each learned once and forgotten, whose truth changes in the middle."""
+"""Online learning: a stream of rows, each learned once and then forgotten, whose answers change halfway."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from recipes.drawing import BLUE, GRAY, GREEN, INK, MUTED, ORANGE, STYLES, label_lines, panels
@@ -30,23 +29,24 @@ from toolkit.training.scoring import Scorer
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["moving_disc", "show"]
+__all__ = ["PARTS", "RATES", "Stream", "follows", "learn_row_by_row", "moving_disc", "show", "summary", "table_stream"]
 
 TASKS = ("binary", "multiclass", "regression")
-PARTS, TURN, REFIT = 30, 15, 3  # of the stream; where the truth changes; after how many parts a batch starts anew
-MOST, TESTED = 6_000, 1_500
-HIDDEN, EPOCH, EPOCHS, BATCH = (32,), 1_024, 8, 32
+PARTS, CHANGE, REFIT = 30, 15, 3  # parts of the stream; the part with the change; parts between two batch trainings
+STREAM_ROWS, TEST_ROWS = 6_000, 1_500
+HIDDEN, EPOCH_ROWS, EPOCHS, BATCH = (32,), 1_024, 8, 32
 RATE, RATES = 0.03, (0.001, 0.03, 0.3)
 
+#: Learner -> color and dash of its line.
 LEARNERS = {
     "row by row": (BLUE, "solid"),
     "batch, all rows": (ORANGE, (0, (5, 1.5))),
     "batch, last rows": (GREEN, (0, (1.3, 1.3))),
-    "never again": (GRAY, (0, (2.5, 2))),
+    "not updated": (GRAY, (0, (2.5, 2))),
 }
-TRUTHS = {"by the new truth": (BLUE, "solid"), "by the old truth": (MUTED, (0, (5, 1.5)))}
+ANSWERS = {"by the new answers": (BLUE, "solid"), "by the old answers": (MUTED, (0, (5, 1.5)))}
 
-CENTRES, RADIUS, FLIPPED = ((-1.0, 0.0), (1.0, 0.0)), 1.2, 0.05
+CENTERS, RADIUS, WRONG_LABELS = ((-1.0, 0.0), (1.0, 0.0)), 1.2, 0.05
 PLANE = ((-3.0, 3.0), (-2.0, 2.0))
 
 Floats = NDArray[np.float64]
@@ -54,16 +54,16 @@ Weights = list[NDArray[Any]]
 
 
 def moving_disc(rows: int, seed: int) -> pd.DataFrame:
-    """Return points of a plane, each inside a disc or not, and the same once the disc has moved.
+    """Return points of a plane, and whether each lies in a disc, before and after the disc has moved.
 
-    A twentieth of the answers is wrong, so that no model can be right everywhere.
+    A twentieth of the labels is wrong, so no model can be right everywhere.
 
     Args:
-        rows: How many points.
-        seed: Seed of the draw.
+        rows: Number of points.
+        seed: Seed of the points.
 
     Returns:
-        Columns ``x1``, ``x2``, ``inside`` (yes or no, at first) and ``later``.
+        Columns ``x1``, ``x2``, ``inside`` (yes or no, before the move) and ``later`` (after it).
 
     Example:
         >>> sorted(moving_disc(100, 0)["inside"].unique())
@@ -71,16 +71,16 @@ def moving_disc(rows: int, seed: int) -> pd.DataFrame:
     """
     rng = np.random.default_rng(seed)
     points = np.column_stack([rng.uniform(low, high, rows) for low, high in PLANE])
-    wrong = rng.random(rows) < FLIPPED
-    before, after = (np.where((np.hypot(*(points - centre).T) < RADIUS) ^ wrong, "yes", "no") for centre in CENTRES)
+    wrong = rng.random(rows) < WRONG_LABELS
+    before, after = (np.where((np.hypot(*(points - center).T) < RADIUS) ^ wrong, "yes", "no") for center in CENTERS)
     return pd.DataFrame({"x1": points[:, 0], "x2": points[:, 1], "inside": before, "later": after})
 
 
 def show(data: Any = None, *, target: str | None = None, task: str = "multiclass", seed: int = 0) -> Lesson:
-    """Run the lesson: one network learns a stream row by row, others learn in batches, and the truth changes.
+    """Run the lesson: one network learns a stream row by row, others learn it in batches, and the answers change.
 
-    The rows come in an order drawn at random. From the middle on the answers change: the example's disc moves; on a
-    table of your own each class takes the name of the next, and a number is mirrored at its mean.
+    The rows come in random order. Halfway the answers change: the disc of the example moves; in a table of your own
+    each class gets the name of the next one, and numbers are mirrored at their mean.
 
     Args:
         data: A path, a DataFrame, or an (X, y) pair. None is a disc that moves.
@@ -88,107 +88,91 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
         task: ``"binary"``, ``"multiclass"`` or ``"regression"``.
         seed: Seed of the split, the order of the stream and the initial weights.
 
-    Returns:
-        The lesson.
-
     Raises:
-        DataError: The data, the target or the task is not what it should be, or there are too few rows.
+        DataError: The lesson can't use the data, the target or the task, or there are too few rows.
     """
     if task not in TASKS:
         raise DataError(f"task={task!r}: this lesson is for {', '.join(TASKS)}.")
-    stream = _example(seed) if data is None else _own(data, target, task, seed)
-    begun = stream.learned(stream.begin, 0)
-    online = {rate: _row_by_row(stream, begun, rate) for rate in RATES}
-    own = online[RATE].errors
+    stream = _disc_stream(seed) if data is None else table_stream(data, target, task, seed)
+    initial = stream.train(stream.start, 0)
+    paths = {rate: learn_row_by_row(stream, initial, rate) for rate in RATES}
     errors = {
-        "row by row": own,
-        "batch, all rows": _in_batches(stream, len(stream.order)),
-        "batch, last rows": _in_batches(stream, len(stream.begin)),
-        "never again": np.repeat([stream.errors(begun)], PARTS + 1, axis=0),
+        "row by row": paths[RATE].errors,
+        "batch, all rows": _learn_in_batches(stream, len(stream.order)),
+        "batch, last rows": _learn_in_batches(stream, len(stream.start)),
+        "not updated": np.repeat([stream.errors(initial)], PARTS + 1, axis=0),
     }
-    by_truth = dict(zip(TRUTHS, own.T[::-1], strict=True))
-    by_rate = {f"rate {rate:g}": _of_the_moment(path.errors) for rate, path in online.items()}
-    along = {name: _of_the_moment(both) for name, both in errors.items()}
-    gone, measured = stream.gone, error_name(stream.head)
-    burst = " (a line that ends has burst)" if any(np.isnan(values).any() for values in by_rate.values()) else ""
-    moments = along["row by row"][[TURN - 1, TURN, PARTS]]
-    turns = "turns" if _follows(*moments) else "hardly turns, or not at all,"
-    pictures = [
-        Picture(
-            "Error along the stream",
-            f"After {number(gone[TURN])} rows the truth changes. Row by row the network {turns} with it, a batch of "
-            "all rows goes on believing the old ones, and a batch of the last rows is right once all of them are new.",
-            _lines(gone, along, LEARNERS, measured),
-            "Error on test rows, by the truth of the moment, over the rows gone by; a line a learner.",
-            pd.DataFrame({"rows gone by": gone} | along),
-        ),
-        Picture(
-            "Learned anew, and forgotten",
-            "The network that learns row by row, judged by the old truth and by the new one. It holds one of them at a "
-            "time: no row is kept, and what later rows contradict is overwritten.",
-            _lines(gone, by_truth, TRUTHS, measured),
-            "Error of the network that learns row by row over the rows gone by, judged by the old and the new truth.",
-            pd.DataFrame({"rows gone by": gone} | by_truth),
-        ),
-        Picture(
-            "How long a step",
-            "The learning rate is how much one row counts: with a small one the new truth comes in slowly, with a "
-            f"large one each row throws the network about{burst}. It can't fall to 0 as in a training that ends.",
-            _lines(gone, by_rate, dict(zip(by_rate, STYLES, strict=False)), measured),
-            "Error over the rows gone by of networks that learn row by row; a line a learning rate.",
-            pd.DataFrame({"rows gone by": gone} | by_rate),
-        ),
+    current = {learner: _by_current_answers(both) for learner, both in errors.items()}
+    moments = current["row by row"][[CHANGE - 1, CHANGE, PARTS]]
+    pictures = (
+        _learners(stream, current, follows(*moments)),
+        _old_and_new(stream, paths[RATE].errors),
+        _rates(stream, {f"rate {rate:g}": _by_current_answers(path.errors) for rate, path in paths.items()}),
         Picture(
             "What it takes",
-            "Rows held in memory, and rows gone through in all to follow the stream. Learning row by row is for "
-            "streams too long to keep, or that change.",
-            table=_bill(stream, along),
+            "Rows kept in memory, and rows processed in total to follow the stream. Learn row by row from a stream "
+            "that is too long to keep, or that changes.",
+            table=_cost(stream, current),
         ),
-    ]
-    if data is None:
-        pictures.insert(0, _discs(stream, begun, online[RATE]))
+    )
     return Lesson(
         name="online",
         title="A stream of rows",
-        summary=_summary(stream, *moments),
-        pictures=tuple(pictures),
+        summary=summary(stream, *moments),
+        pictures=pictures if data is not None else (_discs(stream, initial, paths[RATE]), *pictures),
         decks=("MB", "SC"),
-        data=stream.said,
+        data=stream.description,
     )
 
 
-class _Stream:
-    """A table as a stream: rows to begin with, parts of equal size, rows to test on, and the truth before and after."""
+class Stream:
+    """A table as a stream of `PARTS` parts of equal size, with its answers before and after the change.
 
-    def __init__(self, table: SplitData, after: pd.DataFrame, seed: int, said: str) -> None:
+    Args:
+        table: The split table.
+        after: Its target columns after the change.
+        seed: Seed of the order of the rows and of the initial weights.
+        description: The data in words, for the lesson's page.
+
+    Attributes:
+        order: Positions of all rows of the stream, in order.
+        start: Those of the rows before the first part, a fifth of the stream.
+        seen: Number of rows seen after each part, shape (PARTS + 1,).
+        test: Positions of the test rows.
+        answers: The target columns before and after the change.
+        x: All rows of the table, encoded, shape (rows, columns).
+        y: Encoded answers before and after the change.
+    """
+
+    def __init__(self, table: SplitData, after: pd.DataFrame, seed: int, description: str) -> None:
         rng = np.random.default_rng((seed, 2))
-        known = np.concatenate([table.parts["train"], table.parts["validation"]])
-        rows = rng.permutation(known)[:MOST]
+        rows = rng.permutation(np.concatenate([table.parts["train"], table.parts["validation"]]))[:STREAM_ROWS]
         size = len(rows) * 4 // 5 // PARTS
         if not size:
             raise DataError(f"{table.name} has {table.rows} rows; a stream of {PARTS} parts needs 60 or more.")
-        begin = len(rows) - size * PARTS
-        self.table, self.seed, self.said = table, seed, said
-        self.order, self.begin = rows, rows[:begin]
-        self.gone = begin + size * np.arange(PARTS + 1)
-        self.test = rng.permutation(table.parts["test"])[:TESTED]
-        self.encoder = Encoder.fit(table.features.take(self.begin), scaling="smooth", pieces=0)
-        self.target = Target.fit(table.target_frame, self.begin, table.task, table.source_rows)
+        first = len(rows) - size * PARTS
+        self.table, self.seed, self.description = table, seed, description
+        self.order, self.start = rows, rows[:first]
+        self.seen = first + size * np.arange(PARTS + 1)
+        self.test = rng.permutation(table.parts["test"])[:TEST_ROWS]
+        self.encoder = Encoder.fit(table.features.take(self.start), scaling="smooth", pieces=0)
+        self.target = Target.fit(table.target_frame, self.start, table.task, table.source_rows)
         self.head = get_head(table.task, DEFAULT_HEADS[table.task])
         self.x = self.encoder.encode(table.features)
-        self.truths = (table.target_frame, after)
-        self.y = [self.target.encode(truth) for truth in self.truths]
+        self.answers = (table.target_frame, after)
+        self.y = [self.target.encode(answers) for answers in self.answers]
 
-    def part(self, place: int) -> pd.DataFrame:
-        """Return the rows of one part with their answers, as they come by."""
-        rows = self.order[self.gone[place] : self.gone[place + 1]]
-        return self.table.features.frame.iloc[rows].join(self.truths[place >= TURN].iloc[rows])
+    def part(self, index: int) -> pd.DataFrame:
+        """Return the rows of one part, with the answers that are right at that time."""
+        rows = self.order[self.seen[index] : self.seen[index + 1]]
+        return self.table.features.frame.iloc[rows].join(self.answers[index >= CHANGE].iloc[rows])
 
-    def learned(self, rows: NDArray[np.int64], gone: int) -> keras.Sequential:
-        """Return a network trained in a batch on rows, of which all but the last `gone` were met before the turn."""
-        y = np.concatenate([self.y[0][rows[: len(rows) - gone]], self.y[1][rows[len(rows) - gone :]]])
-        # As many rows an epoch whatever their number: one program for all of them.
-        repeated = np.resize(np.arange(len(rows)), max(EPOCH, self.gone[-1]))
+    def train(self, rows: NDArray[np.int64], changed: int) -> keras.Sequential:
+        """Return a network trained in batches on rows, the last `changed` of them with the answers after the change."""
+        old, new = rows[: len(rows) - changed], rows[len(rows) - changed :]
+        y = np.concatenate([self.y[0][old], self.y[1][new]])
+        # The rows are repeated up to a fixed number: all trainings share one compiled program.
+        repeated = np.resize(np.arange(len(rows)), max(EPOCH_ROWS, self.seen[-1]))
         network = builders.mlp(self.encoder.width, self.target.units, hidden=HIDDEN, seed=self.seed)
         training.fit(
             network, self.head, self.x[rows][repeated], y[repeated],
@@ -197,32 +181,33 @@ class _Stream:
         return network
 
     def errors(self, network: keras.Sequential) -> Floats:
-        """Return the error on the test rows by the old truth and by the new one."""
+        """Return the error on the test rows, measured by the old answers and by the new ones."""
         scores = Scorer(network)(self.x[self.test])
         return np.array([error(self.head, y[self.test], scores) for y in self.y])
 
 
 @dataclass(frozen=True)
-class _Path:
-    """Row by row through the stream.
+class Path:
+    """The course of a network that learns row by row.
 
     Attributes:
-        errors: After each part, by the old truth and by the new one, shape (parts + 1, 2); NaN once the weights grew
-            beyond all numbers.
-        weights: At the turn and at the end.
+        errors: After each part, by the old answers and by the new ones, shape (PARTS + 1, 2); NaN once the weights are
+            no longer finite.
+        weights: The weights at the change and at the end.
     """
 
     errors: Floats
     weights: tuple[Weights, Weights]
 
 
-def _row_by_row(stream: _Stream, begun: keras.Sequential, rate: float) -> _Path:
-    start = begun.get_weights()
+def learn_row_by_row(stream: Stream, initial: keras.Sequential, rate: float) -> Path:
+    """Let a network learn the parts of a stream row by row, then give it back its initial weights."""
+    start = initial.get_weights()
     run = Run(
         Result(
             task=stream.table.task,
             head=stream.head,
-            model=begun,
+            model=initial,
             encoder=stream.encoder,
             target=stream.target,
             history=pd.DataFrame(),
@@ -231,143 +216,190 @@ def _row_by_row(stream: _Stream, begun: keras.Sequential, rate: float) -> _Path:
             seconds={},
         )
     )
-    errors, weights = [stream.errors(begun)], []
-    for place in range(PARTS):
+    errors, weights = [stream.errors(initial)], []
+    for index in range(PARTS):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", RuntimeWarning)
-            run.update(stream.part(place), learning_rate=rate)
-        burst = any(issubclass(one.category, RuntimeWarning) for one in caught) or not np.isfinite(errors[-1]).all()
-        errors.append(np.full(2, np.nan) if burst else stream.errors(begun))
-        if place + 1 in (TURN, PARTS):
-            weights.append(begun.get_weights())
-    begun.set_weights(start)
-    return _Path(np.array(errors), (weights[0], weights[1]))
+            run.update(stream.part(index), learning_rate=rate)
+        # The toolkit warns of a loss that is not finite, and restores the last good weights: the line ends here.
+        diverged = any(issubclass(warning.category, RuntimeWarning) for warning in caught)
+        diverged |= not np.isfinite(errors[-1]).all()
+        errors.append(np.full(2, np.nan) if diverged else stream.errors(initial))
+        if index + 1 in (CHANGE, PARTS):
+            weights.append(initial.get_weights())
+    initial.set_weights(start)
+    return Path(np.array(errors), (weights[0], weights[1]))
 
 
-def _in_batches(stream: _Stream, kept: int) -> Floats:
-    """Train anew after every few parts on the last `kept` rows; return the errors after each part."""
+def _learn_in_batches(stream: Stream, memory: int) -> Floats:
+    """Train a new network on the last `memory` rows after every few parts; return the errors, (PARTS + 1, 2)."""
     errors = []
-    for place in range(PARTS + 1):
-        if place % REFIT == 0:
-            met = stream.order[: stream.gone[place]][-kept:]
-            errors.append(
-                stream.errors(stream.learned(met, max(0, min(len(met), stream.gone[place] - stream.gone[TURN]))))
-            )
+    for index in range(PARTS + 1):
+        if index % REFIT == 0:
+            rows = stream.order[: stream.seen[index]][-memory:]
+            changed = max(0, min(len(rows), stream.seen[index] - stream.seen[CHANGE]))
+            errors.append(stream.errors(stream.train(rows, changed)))
         else:
             errors.append(errors[-1])
     return np.array(errors)
 
 
-def _of_the_moment(errors: Floats) -> Floats:
-    """Return errors (parts + 1, 2) by the truth of the next row."""
-    return np.where(np.arange(PARTS + 1) < TURN, *errors.T)
+def _by_current_answers(errors: Floats) -> Floats:
+    """Return errors by the answers that are right for the next row: (PARTS + 1, 2) -> (PARTS + 1,)."""
+    return np.where(np.arange(PARTS + 1) < CHANGE, *errors.T)
 
 
-def _example(seed: int) -> _Stream:
-    frame = moving_disc(MOST * 5 // 4, seed)
+def _disc_stream(seed: int) -> Stream:
+    frame = moving_disc(STREAM_ROWS * 5 // 4, seed)
     table = preparing.prepare(frame.drop(columns="later"), "inside", task="binary", seed=seed)
     after = frame[["later"]].iloc[table.source_rows - 1].reset_index(drop=True).set_axis(["inside"], axis=1)
-    return _Stream(table, after, seed, f"generated points of a plane, {number(len(frame))} rows; seed {seed}")
+    return Stream(table, after, seed, f"generated points of a plane, {number(len(frame))} rows; seed {seed}")
 
 
-def _own(data: Any, target: str | None, task: str, seed: int) -> _Stream:
+def table_stream(data: Any, target: str | None, task: str, seed: int) -> Stream:
+    """Return a table as a stream; the arguments are those of `show`."""
     table = prepare(data, target=target, task=task, seed=seed)
-    truth = table.target_frame
+    before = table.target_frame
     if task == "regression":
-        after, change = 2 * truth.mean() - truth, "every number is mirrored at the mean"
+        after, change = 2 * before.mean() - before, "all numbers are mirrored at their mean"
     else:
-        labels = labels_of(truth.iloc[:, 0])
-        names = dict(zip(labels, labels[1:] + labels[:1], strict=True))
-        after = truth.apply(lambda column: column.map(names).astype(column.dtype))
-        change = "each class takes the name of the next"
-    said = f"{table.name}, {number(table.rows)} rows; from the middle of the stream on {change}; seed {seed}"
-    return _Stream(table, after, seed, said)
+        labels = labels_of(before.iloc[:, 0])
+        next_labels = dict(zip(labels, labels[1:] + labels[:1], strict=True))
+        after = before.apply(lambda column: column.map(next_labels).astype(column.dtype))
+        change = "each class gets the name of the next one"
+    description = f"{table.name}, {number(table.rows)} rows; halfway through the stream {change}; seed {seed}"
+    return Stream(table, after, seed, description)
 
 
-def _follows(before: float, jump: float, after: float) -> bool:
-    """Say whether more than half of the error that the change brought is gone at the end."""
+def follows(before: float, jump: float, after: float) -> bool:
+    """Return whether more than half of the error that the change caused has disappeared at the end."""
     return bool(jump - after > (jump - before) / 2)
 
 
-def _summary(stream: _Stream, before: float, jump: float, after: float) -> str:
-    """Say what became of the error of the network that learns row by row."""
+def summary(stream: Stream, before: float, jump: float, after: float) -> str:
+    """Return the answer of the lesson: what happened to the error of the network that learns row by row.
+
+    Args:
+        stream: The stream.
+        before: The error just before the change.
+        jump: The error just after it.
+        after: The error at the end.
+    """
     if not np.isfinite(after):
-        return f"Not on this table: at a rate of {RATE:g} a single row can throw the weights beyond all numbers."
+        return f"Not on this table: at a learning rate of {RATE:g} a single row can make the weights infinite."
     unit = " standard deviations" if stream.table.task == "regression" else ""
-    said = [f"{number(error, 2)}{unit}" if unit else percent(error) for error in (before, jump, after)]
-    met = number(stream.gone[PARTS] - stream.gone[TURN])
-    if _follows(before, jump, after):
+    texts = [f"{number(value, 2)}{unit}" if unit else percent(value) for value in (before, jump, after)]
+    rows = number(stream.seen[PARTS] - stream.seen[CHANGE])
+    if follows(before, jump, after):
         return (
-            f"Yes, by one small step a row: when the truth changed its error rose from {said[0]} to {said[1]}, and "
-            f"{met} rows later, none of them kept, it was {said[2]}."
+            f"Yes, with one small step per row: when the answers changed, its error rose from {texts[0]} to {texts[1]}"
+            f". After {rows} more rows, none of which was kept, it was {texts[2]}."
         )
     return (
-        f"Not from so few: when the truth changed its error rose from {said[0]} to {said[1]}, and {met} rows later it "
-        f"still was {said[2]}. Each row is worth one small step."
+        f"Not from so few rows: when the answers changed, its error rose from {texts[0]} to {texts[1]}, and after "
+        f"{rows} more rows it was still {texts[2]}. The network takes only one small step per row."
     )
 
 
-def _lines(gone: NDArray[np.int64], lines: Mapping[str, Floats], looks: Mapping[str, Any], measured: str) -> Figure:
+def _learners(stream: Stream, current: Mapping[str, Floats], network_follows: bool) -> Picture:
+    verb = "follows" if network_follows else "hardly follows"
+    return _picture(
+        "Error along the stream",
+        f"After {number(stream.seen[CHANGE])} rows the answers change. The network that learns row by row {verb} the "
+        "change. A batch of all rows still contains the old answers; a batch of the last rows is right once all of "
+        "them are new.",
+        "Error on test rows, by the answers that are currently right, against the rows seen; one line per learner.",
+        stream, current, LEARNERS,
+    )  # fmt: skip
+
+
+def _old_and_new(stream: Stream, errors: Floats) -> Picture:
+    return _picture(
+        "Learned and forgotten",
+        "The network that learns row by row, measured by the old answers and by the new ones. It knows only one of "
+        "them at a time: no row is kept, and later rows overwrite what it has learned before.",
+        "Error of the network that learns row by row against the rows seen, measured by the old and the new answers.",
+        stream, dict(zip(ANSWERS, errors.T[::-1], strict=True)), ANSWERS,
+    )  # fmt: skip
+
+
+def _rates(stream: Stream, by_rate: Mapping[str, Floats]) -> Picture:
+    diverged = any(np.isnan(values).any() for values in by_rate.values())
+    hint = " (where a line ends early, the weights became infinite)" if diverged else ""
+    return _picture(
+        "The learning rate",
+        "The learning rate sets how much one row changes the weights. With a small rate the network learns the new "
+        f"answers slowly; with a large one each row makes its error jump{hint}. The rate can't fall to 0 as it does in "
+        "a training that ends.",
+        "Error against the rows seen for networks that learn row by row; one line per learning rate.",
+        stream, by_rate, dict(zip(by_rate, STYLES, strict=False)),
+    )  # fmt: skip
+
+
+def _picture(
+    title: str, text: str, alt: str, stream: Stream, lines: Mapping[str, Floats], styles: Mapping[str, Any]
+) -> Picture:
+    """Draw errors along the stream."""
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
         for name, values in lines.items():
-            color, dash = looks[name]
-            panel.plot(gone, values, color=color, linestyle=dash)
+            color, dash = styles[name]
+            panel.plot(stream.seen, values, color=color, linestyle=dash)
         top = 1.12 * max(float(np.nanmax(values)) for values in lines.values())
         panel.set_ylim(0, top)
-        panel.axvline(gone[TURN], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-        panel.text(gone[TURN], top, " the truth changes", color=MUTED, va="top")
+        panel.axvline(stream.seen[CHANGE], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+        panel.text(stream.seen[CHANGE], top, " the answers change", color=MUTED, va="top")
         panel.grid(visible=False, axis="x")
-        panel.set_title(measured)
-        panel.set_xlabel("rows gone by")
+        panel.set_title(error_name(stream.head))
+        panel.set_xlabel("rows seen")
         label_lines(panel, list(lines))
-    return figure
+    return Picture(title, text, figure, alt, pd.DataFrame({"rows seen": stream.seen} | dict(lines)))
 
 
-def _discs(stream: _Stream, network: keras.Sequential, path: _Path) -> Picture:
-    """Draw where the network that learns row by row says yes, at the turn and at the end, over the true disc."""
+def _discs(stream: Stream, network: keras.Sequential, path: Path) -> Picture:
+    """Draw where the network that learns row by row answers yes, at the change and at the end, and the true disc."""
     start = network.get_weights()
-    across, up = (np.linspace(*label_lines, 121) for label_lines in PLANE)
+    across, up = (np.linspace(*ends, 121) for ends in PLANE)
     grid = pd.DataFrame(np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2), columns=pd.Index(["x1", "x2"]))
     x = stream.encoder.transform(grid)
     angle = np.linspace(0, 2 * np.pi, 181)
-    rows = []
+    lines = []
     with panels(2, width=7.2, height=2.7, share=True) as (figure, axes):
-        moments = zip(axes[0], ("before the change", "at the end"), path.weights, CENTRES, strict=True)
-        for panel, when, weights, centre in moments:
+        moments = zip(axes[0], ("before the change", "at the end"), path.weights, CENTERS, strict=True)
+        for panel, moment, weights, center in moments:
             network.set_weights(weights)
-            said = stream.head.decide(Scorer(network)(x)).reshape(len(up), -1)
-            panel.contourf(across, up, said, levels=[0.5, 1.5], colors=[BLUE], alpha=0.25)
-            panel.plot(centre[0] + RADIUS * np.cos(angle), centre[1] + RADIUS * np.sin(angle), color=INK)
+            decided = stream.head.decide(Scorer(network)(x)).reshape(len(up), -1)
+            panel.contourf(across, up, decided, levels=[0.5, 1.5], colors=[BLUE], alpha=0.25)
+            panel.plot(center[0] + RADIUS * np.cos(angle), center[1] + RADIUS * np.sin(angle), color=INK)
             panel.set_aspect("equal")
-            panel.set_title(f"{when}: x2 over x1")
-            inside = np.hypot(*(grid.to_numpy() - centre).T) < RADIUS
-            rows.append({"moment": when, "area decided rightly": float((inside == said.ravel()).mean())})
+            panel.set_title(f"{moment}: x2 over x1")
+            inside = np.hypot(*(grid.to_numpy() - center).T) < RADIUS
+            lines.append({"moment": moment, "area decided correctly": float((inside == decided.ravel()).mean())})
     network.set_weights(start)
     return Picture(
         "The disc that moves",
-        "The circle is the truth, which jumps to the right in the middle of the stream; shaded is where the network "
-        "that learns row by row says yes. It met each row once, and the shade follows the circle.",
+        "The circle is the border of the disc, which jumps to the right halfway through the stream. In the blue area "
+        "the network that learns row by row answers yes. It sees each row once, and the blue area follows the circle.",
         figure,
-        "Two planes: the true circle and the shaded region of the network, before the change and at the end.",
-        pd.DataFrame(rows),
+        "Two planes with the circle and the blue area of the network, before the change and at the end.",
+        pd.DataFrame(lines),
     )
 
 
-def _bill(stream: _Stream, along: Mapping[str, Floats]) -> pd.DataFrame:
-    length, times = max(EPOCH, stream.gone[-1]), EPOCHS * len(range(0, PARTS + 1, REFIT))
-    kept = {"batch, all rows": len(stream.order), "batch, last rows": len(stream.begin)}
-    through = {"row by row": stream.gone[-1] - stream.gone[0], "never again": 0}
+def _cost(stream: Stream, current: Mapping[str, Floats]) -> pd.DataFrame:
+    length, trainings = max(EPOCH_ROWS, stream.seen[-1]), len(range(0, PARTS + 1, REFIT))
+    rows_kept = {"batch, all rows": len(stream.order), "batch, last rows": len(stream.start)}
+    processed = {"row by row": stream.seen[-1] - stream.seen[0], "not updated": 0}
     return pd.DataFrame.from_dict(
         {
-            name: {
-                "rows kept": kept.get(name, 0),
-                "rows gone through": through.get(name, length * times),
-                "error before the change": values[TURN - 1],
-                "just after it": values[TURN],
-                "at the end": values[-1],
+            learner: {
+                "rows kept": rows_kept.get(learner, 0),
+                "rows processed": processed.get(learner, length * EPOCHS * trainings),
+                "error before the change": errors[CHANGE - 1],
+                "just after it": errors[CHANGE],
+                "at the end": errors[-1],
             }
-            for name, values in along.items()
+            for learner, errors in current.items()
         },
         orient="index",
     ).rename_axis("learner")
