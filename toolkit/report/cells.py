@@ -110,14 +110,14 @@ def network_first(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {"network": row, **{name: baselines[name] for name in order}, **baselines}
 
 
-def legend(place: int) -> dict[str, str]:
+def legend(index: int) -> dict[str, str]:
     """Return the color and the dashes of a contender's line, for a sample of it beside its name.
 
     Example:
         >>> legend(1)
         {'color': 'second', 'dashes': '10 3'}
     """
-    color, dashes = line_style(place)
+    color, dashes = line_style(index)
     return {"color": color, "dashes": " ".join(f"{2 * length:g}" for length in dashes)}
 
 
@@ -201,7 +201,7 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
 
 
 def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference: float | None = 0.0) -> dict[str, Any]:
-    """Place values, their intervals and those of each seed on one axis, from 3 to 97 per cent of its length.
+    """Place values, their intervals and those of each seed on one axis, from 3 % to 97 % of its length.
 
     Args:
         entries: `value`, `low`, `high` and perhaps `seeds` of each row of a table; None where a row has none.
@@ -209,7 +209,7 @@ def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference:
         reference: A value that the axis shows too.
 
     Returns:
-        `reference`, where that lies; `ticks`, pairs of place and text; `entries`, for each None or its `value`, its
+        `reference`, where that lies; `ticks`, pairs of position and text; `entries`, for each None or its `value`, its
         `span` (low, high; None where it has no interval) and `dots`, one per seed.
 
     Example:
@@ -218,9 +218,9 @@ def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference:
         [None, {'value': 50.0, 'span': (3.0, 97.0), 'dots': [21.8, 78.2]}]
     """
     rows = [entry if entry is not None and entry["value"] is not None else None for entry in entries]
-    shown = [end for row in rows if row for end in (row["value"], row["low"], row["high"], *row.get("seeds", []))]
-    known = [value for value in [reference, *shown] if value is not None]
-    low, high = min(known, default=0.0), max(known, default=1.0)
+    ends = [end for row in rows if row for end in (row["value"], row["low"], row["high"], *row.get("seeds", []))]
+    values = [value for value in [reference, *ends] if value is not None]
+    low, high = min(values, default=0.0), max(values, default=1.0)
     if low == high:
         low, high = low - 0.01, high + 0.01
 

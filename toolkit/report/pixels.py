@@ -49,11 +49,11 @@ def shrunk(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
     square = -(-max(pixels.shape[1:3]) // side)
     if square <= 1:
         return pixels
-    tall, wide = (min(square, size) for size in pixels.shape[1:3])
-    height, width = pixels.shape[1] // tall, pixels.shape[2] // wide
-    cut = pixels[:, : height * tall, : width * wide].astype(np.float64)
-    # (n, height * tall, width * wide, channels) -> (n, height, tall, width, wide, channels): a mean over tall and wide
-    means = cut.reshape(len(pixels), height, tall, width, wide, -1).mean(axis=(2, 4))
+    down, across = (min(square, size) for size in pixels.shape[1:3])
+    height, width = pixels.shape[1] // down, pixels.shape[2] // across
+    cut = pixels[:, : height * down, : width * across].astype(np.float64)
+    # (n, height * down, width * across, channels) -> (n, height, down, width, across, channels), then means of squares
+    means = cut.reshape(len(pixels), height, down, width, across, -1).mean(axis=(2, 4))
     return np.rint(means).astype(np.uint8)
 
 

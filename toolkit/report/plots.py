@@ -280,9 +280,9 @@ def against_predicted(
         side = None if errors is None else axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
         no_error = {"linewidth": 0.9, "label": "_no error", **stroke(SERIES["chance"])}
         if errors is None:
-            both = _limits(predicted, values, bands["x"], bands["low"], bands["high"])
-            axes.plot(both, both, **no_error)
-            axes.set(xlim=both, ylim=both, box_aspect=1)
+            limits = _limits(predicted, values, bands["x"], bands["low"], bands["high"])
+            axes.plot(limits, limits, **no_error)
+            axes.set(xlim=limits, ylim=limits, box_aspect=1)
         else:
             axes.axhline(0, **no_error)
             axes.set(xlim=_limits(predicted, bands["x"]), ylim=_limits(values, bands["low"], bands["high"], errors[0]))

@@ -106,9 +106,9 @@ def look() -> Iterator[None]:
         yield
 
 
-def line_style(place: int) -> LineStyle:
+def line_style(index: int) -> LineStyle:
     """Return the line style of the first (0), second, ... contender."""
-    return LINES[place % len(LINES)]
+    return LINES[index % len(LINES)]
 
 
 def stroke(style: LineStyle) -> dict[str, Any]:

@@ -82,15 +82,17 @@ def _tidy(node: ElementTree.Element) -> None:
 
 def _page_style(text: str) -> str:
     """Rewrite a style attribute: colors as the page's variables, and the page's font."""
-    kept = []
+    declarations = []
     for part in text.split(";"):
         name, _, value = (piece.strip() for piece in part.partition(":"))
         if name == "font":  # older matplotlib: "10px 'DejaVu Sans', ..."
             size = re.search(r"[\d.]+px", value)
             name, value = "font-size", size.group() if size else ""
         if value and name != "font-family":
-            kept.append(f"{name}:{re.sub(r'#[0-9a-f]{6}', lambda m: _VARIABLES.get(m.group(), m.group()), value)}")
-    return ";".join(kept)
+            declarations.append(
+                f"{name}:{re.sub(r'#[0-9a-f]{6}', lambda m: _VARIABLES.get(m.group(), m.group()), value)}"
+            )
+    return ";".join(declarations)
 
 
 def _prune(node: ElementTree.Element) -> None:

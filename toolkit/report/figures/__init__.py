@@ -26,10 +26,10 @@ def pictures(summary: Mapping[str, Any]) -> dict[str, list[Any]]:
     """
     if summary["kind"] == "run":
         results = summary["results"]
-        drawn = target_errors(results["targets"] or [])
-        drawn += rankings(results["curves"]) if results["curves"] is not None else []
-        drawn += [calibration(results["reliability"])] if results["reliability"] is not None else []
-        return {"training": history_by_epoch(summary), "results": drawn}
+        of_results = target_errors(results["targets"] or [])
+        of_results += rankings(results["curves"]) if results["curves"] is not None else []
+        of_results += [calibration(results["reliability"])] if results["reliability"] is not None else []
+        return {"training": history_by_epoch(summary), "results": of_results}
     counted = "test cells (rows × labels)" if summary["task"] == "multilabel" else "test rows"
     return {
         "training": contenders_by_epoch(summary),

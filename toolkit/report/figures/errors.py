@@ -32,11 +32,11 @@ def _against_predicted(target: Mapping[str, Any], prefix: str) -> list[Picture]:
     bands, points, errors = target["bands"], target["points"], target["histogram"]
     true, predicted = (points["true"], points["predicted"]) if points else ([], [])
     if points is None:
-        shown = "Single rows were left out of this report."
+        points_note = "Single rows were left out of this report."
     elif len(true) < points["of"]:
-        shown = f"The points are {number(len(true))} of {number(points['of'])} test rows, drawn at random."
+        points_note = f"The points are {number(len(true))} of {number(points['of'])} test rows, drawn at random."
     else:
-        shown = "Each point is a test row."
+        points_note = "Each point is a test row."
 
     def draw(word: str, values: Sequence[float], title: str, caption: str, **options: Any) -> Picture:
         quantiles = {name: bands[f"{word.split()[0]}_{name}"] for name in ("low", "middle", "high")}
@@ -44,7 +44,7 @@ def _against_predicted(target: Mapping[str, Any], prefix: str) -> list[Picture]:
         return Picture.draw(
             against_predicted(predicted, values, {"x": bands["predicted"], **quantiles}, **options),
             f"{prefix}{title}",
-            f"{caption} {shown}",
+            f"{caption} {points_note}",
             ["rows", "mean prediction", f"5{NARROW}%", "median", f"95{NARROW}%"],
             [[number(value) for value in row] for row in columns],
             f"Groups of rows by their prediction; quantiles of the {word}",
@@ -82,7 +82,7 @@ def _sizes(target: Mapping[str, Any], summary: Mapping[str, Any], prefix: str) -
     contenders, shares = target["contenders"], target["shares"]
     # Up to nine rows in ten: the largest error would press the lines together; the table has it.
     end = next(i for i, share in enumerate(shares) if share >= 0.9) + 1
-    lines = [Line(entry["sizes"][:end], shares[:end], line_style(place)) for place, entry in enumerate(contenders)]
+    lines = [Line(entry["sizes"][:end], shares[:end], line_style(index)) for index, entry in enumerate(contenders)]
     rows = [
         [percent(shares[i], 0), *(number(entry["sizes"][i], 3) for entry in contenders)]
         for i in spread(len(shares), 11)

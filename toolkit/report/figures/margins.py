@@ -19,12 +19,12 @@ KINDS = {"past": "Well past the margin", "near": "Right, but inside the margin",
 def margins(summary: Mapping[str, Any], counted: str) -> list[Picture]:
     """Draw by how much the truth leads in each contender's scores."""
     pictures = []
-    for place, name, entry, options in each_contender(summary, summary["margins"]):
+    for index, name, entry, options in each_contender(summary, summary["margins"]):
         edges, counts = entry["histogram"]["edges"], entry["histogram"]["counts"]
         # One edge is 0, so that a bar holds right decisions or wrong ones, never both.
         wrong = [count if high <= 1e-12 else 0 for high, count in zip(edges[1:], counts, strict=True)]
         right = [count - errors for count, errors in zip(counts, wrong, strict=True)]
-        required = summary["contenders"][place]["margin"]
+        required = summary["contenders"][index]["margin"]
         marks, sentence = [0.0], "Its loss asks for no certain margin: a larger one always lowers it."
         if required is not None:
             marks.append(required)
@@ -50,19 +50,19 @@ def moved_scores(summary: Mapping[str, Any]) -> list[Picture]:
     jiggle, names = summary["jiggle"], contender_names(summary)
     if not jiggle:
         return []
-    moves, places = jiggle["moves"], jiggle["contenders"]
+    moves, contenders = jiggle["moves"], jiggle["contenders"]
     halves = [i for i, move in enumerate(moves) if abs(2 * move - round(2 * move)) < 1e-9]
     along = "true class’s score, moved by" if summary["task"] == "multiclass" else "score, moved towards the truth by"
     pictures = []
     for row in jiggle["rows"]:
-        losses = dict(zip(places, row["losses"], strict=True))
-        lines = [Line(moves, values, line_style(place)) for place, values in losses.items()]
+        losses = dict(zip(contenders, row["losses"], strict=True))
+        lines = [Line(moves, values, line_style(index)) for index, values in losses.items()]
         width = side_by_side(len(jiggle["rows"]))
         figure = line_chart(lines, name="loss of this row", along=along, marks={0.0: ""}, height=2.4, width=width)
-        caption = _one_point_more(moves, {names[place]: values for place, values in losses.items()})
+        caption = _one_point_more(moves, {names[index]: values for index, values in losses.items()})
         if row["row"] is not None:
             caption = f"Row {number(row['row'])}, truly {isolated(shorten(row['truth']))}. {caption}"
-        head = ["moved by", *(names[place] for place in places)]
+        head = ["moved by", *(names[index] for index in contenders)]
         table = [
             [("+" if moves[i] > 0 else "") + number(moves[i]), *(number(values[i], 3) for values in losses.values())]
             for i in halves

@@ -68,9 +68,9 @@ def each_contender(
 ) -> Iterator[tuple[int, str, Mapping[str, Any], dict[str, Any]]]:
     """Yield position, name, entry, and style and width of the picture, for each contender that has an entry."""
     names = contender_names(summary)
-    for place, entry in enumerate(entries or []):
+    for index, entry in enumerate(entries or []):
         if entry is not None:
-            yield place, names[place], entry, {"style": line_style(place), "width": side_by_side(len(names))}
+            yield index, names[index], entry, {"style": line_style(index), "width": side_by_side(len(names))}
 
 
 def side_by_side(count: int) -> float:

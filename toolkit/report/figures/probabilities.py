@@ -113,7 +113,7 @@ def confidence(summary: Mapping[str, Any], counted: str) -> list[Picture]:
     # The axes begin at the first bin that any contender uses, at a multiple of 10 %.
     first = min((next((i for i, total in enumerate(counts) if total), 0) for counts in totals), default=0)
     pictures = []
-    for place, name, entry, options in each_contender(summary, summary["confidence"]):
+    for index, name, entry, options in each_contender(summary, summary["confidence"]):
         edges, right, wrong = entry["edges"], entry["right"], entry["wrong"]
         figure = plots.histogram(
             edges,
@@ -125,7 +125,7 @@ def confidence(summary: Mapping[str, Any], counted: str) -> list[Picture]:
             limits=(math.floor(10 * edges[first]) / 10, 1.0),
             **options,
         )
-        source = "" if summary["contenders"][place]["link"] else "Fitted on validation margins. "
+        source = "" if summary["contenders"][index]["link"] else "Fitted on validation margins. "
         caption = (
             f"{source}On average {percent(entry['mean'])} sure, and right in {percent(entry['right_share'])}; over "
             f"99{NARROW}% sure in {percent(entry['sure'])}. Gray: wrong."

@@ -23,7 +23,7 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
     points, inputs = regions["points"] or {}, "input" if regions["exact"] else "component"
     classes = [isolated(shorten(name)) for name in summary["classes"]]
     pictures = []
-    for place, entry in enumerate(regions["maps"]):
+    for index, entry in enumerate(regions["maps"]):
         figure = plots.decision_regions(
             np.array([[int(digit) for digit in line] for line in entry["rows"]]),
             tuple(regions["x"]),
@@ -31,7 +31,7 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
             classes=len(classes),
             points=(points["x"], points["y"]) if points else None,
             true=points.get("true", []),
-            wrong=points["wrong"][place] if points else [],
+            wrong=points["wrong"][index] if points else [],
             along=(f"first {inputs}", f"second {inputs}"),
             width=side_by_side(len(names)),
         )

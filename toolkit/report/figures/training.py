@@ -64,10 +64,10 @@ def contenders_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         Line(
             range(1, len(curve["mean"]) + 1),
             curve["mean"],
-            line_style(place),
+            line_style(index),
             band=(curve["low"], curve["high"]) if seeds > 1 else None,
         )
-        for place, curve in enumerate(curves)
+        for index, curve in enumerate(curves)
         if curve
     ]
     caption = "On the validation rows, after each epoch."
