@@ -29,8 +29,7 @@ __all__ = [
     "weight_rows",
 ]
 
-ONE_LINE = 22
-"""Letters of a name that may stand on one line."""
+ONE_LINE = 22  # letters of a name that may not be broken over two lines
 
 
 def shorten(text: str, length: int = 30) -> str:

@@ -22,23 +22,19 @@ from toolkit.report.style import COLORS
 
 __all__ = ["fill", "frame", "notebook", "page_path", "render", "write"]
 
-SCHEMA = 1
-"""The version of summaries that this version can show."""
+SCHEMA = 1  # of the summaries that this version can show
 
+# Kind of summary -> its sections, in order. The template of a section is `sections/<name>.html`, or
+# `sections/<kind>_<name>.html` where both kinds have one of that name.
 SECTIONS = {
     "run": "verdict data split model training results numerics mistakes occlusion settings",
     "comparison": (
         "verdict metrics contenders training margins probabilities errors labels disagreement jiggle regions settings"
     ),
 }
-"""Kind of summary -> its sections, in order.
-
-The template of a section is `sections/<name>.html`, or `sections/<kind>_<name>.html` where both kinds have one.
-"""
-
+# Section -> its heading in the contents, where that is not its name.
 HEADINGS = {"labels": "Each label", "jiggle": "Moving a score", "regions": "Decision regions"}
-"""Section -> its heading in the contents, where that is not its name."""
-
+# Section -> what it shows; where there is nothing, the page leaves the section out.
 OPTIONAL: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "occlusion": lambda summary: (summary.get("images") or {}).get("occlusion"),
     "margins": lambda summary: any(summary["margins"] or []),
@@ -48,8 +44,6 @@ OPTIONAL: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "jiggle": lambda summary: summary["jiggle"] and summary["jiggle"]["rows"],
     "regions": lambda summary: summary["regions"],
 }
-"""Section -> what it shows; without that, the page leaves the section out."""
-
 KINDS = {"run": "Training", "comparison": "Comparison"}
 TASKS = {
     "regression": "Regression",

@@ -12,8 +12,7 @@ from PIL import Image
 
 __all__ = ["data_uri", "displayed", "heat", "scale_of", "shrunk", "signed", "strip"]
 
-SIDE = 64
-"""Pixels of a side up to which an image is shown as it is."""
+SIDE = 64  # pixels of a side up to which an image is shown as it is
 
 # Two colors that can be seen on white as well as on black.
 _BLUE, _ORANGE = (63, 134, 217), (221, 110, 38)
@@ -87,7 +86,7 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
 
 
 def strip(pixels: NDArray[np.uint8], gap: int = 1) -> NDArray[np.uint8]:
-    """Return images side by side in one, with clear gaps of `gap` pixels.
+    """Return images side by side in one, with clear gaps.
 
     Args:
         pixels: Shape (n, height, width, channels), 1 or 3 channels.

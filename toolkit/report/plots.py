@@ -1,7 +1,7 @@
 """Pictures made from arrays alone, each a matplotlib Figure, drawn without pyplot and without any text of the user's.
 
 A name in a script that the measuring font lacks, or one of 300 letters, can't spoil a picture: the page around it
-writes the names.
+writes the names. Lines whose label begins with "_" are not in the legend; the label tells a test what they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from toolkit.report.style import (
     COLORS,
-    LINES,
     SERIES,
     Curve,
     LineStyle,
@@ -33,11 +32,8 @@ from toolkit.report.style import (
 
 __all__ = ["Line", "against_predicted", "decision_regions", "histogram", "line_chart", "ranking", "reliability"]
 
-NICE_STEPS = [1, 2, 2.5, 5, 10]
-"""Distances between the numbers of an axis, times a power of ten."""
-
-CLASSES = ("linear", "second", "network", "tree", "dummy")
-"""Colors of the first, second, ... class; they start over."""
+NICE_STEPS = [1, 2, 2.5, 5, 10]  # distances between the numbers of an axis, times a power of ten
+CLASSES = ("linear", "second", "network", "tree", "dummy")  # colors of the first, second, ... class; they start over
 
 
 @dataclass(frozen=True)
@@ -70,19 +66,13 @@ def line_chart(
 ) -> Figure:
     """Draw lines over the epochs or over another quantity.
 
-    Over epochs, the scale is logarithmic where half of the (positive) values would lie in the lowest hundredth of the
-    picture.
-
     Args:
-        lines: The lines.
+        lines: The lines, in the order in which they lie above each other.
         name: What y shows.
         along: What x shows.
         marks: Value of x, marked by an upright line -> its name in the legend, or an empty text.
         width: Width in inches.
         height: Height in inches.
-
-    Returns:
-        The Figure; its first axes hold the lines in order, then the marks; the bands are its collections.
 
     Example:
         >>> figure = line_chart([Line([1, 2, 3], [3.0, 2.5, 2.6], ("second", ()))], name="loss", marks={2: "best"})
@@ -99,22 +89,22 @@ def line_chart(
             axes.plot(x, y, label=line.name or "_line", **stroke(line.style))
             if np.isfinite(y).sum() == 1:  # a single point draws no line
                 axes.plot(x, y, "o", markersize=3, color=color, label="_point")
-        for value, text in (marks or {}).items():
-            _mark(axes, value, text)
+        _marks(axes, marks or {})
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
         if along == "epoch":
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             values = np.concatenate([as_numbers(line.y) for line in lines])
             values = values[np.isfinite(values)]
+            # A loss that starts huge would press half of its curve into the lowest hundredth of the picture.
             if len(values) and values.min() > 0 and values.max() > 100 * np.median(values):
                 log_scale(axes)
         axes.grid(visible=False, axis="x")
         return finish(figure, axes, name, along)
 
 
-def _mark(axes: Axes, value: float, name: str = "") -> None:
-    """Mark a value of x by an upright line, with a name in the legend unless it is empty."""
-    axes.axvline(value, linewidth=0.8, label=name or "_mark", **stroke(SERIES["mark"]))
+def _marks(axes: Axes, marks: Mapping[float, str]) -> None:
+    for value, name in marks.items():
+        axes.axvline(value, linewidth=0.8, label=name or "_mark", **stroke(SERIES["mark"]))
 
 
 def histogram(
@@ -122,34 +112,29 @@ def histogram(
     right: Numbers,
     wrong: Numbers | None = None,
     *,
-    style: LineStyle,
+    color: str,
     along: str,
     name: str = "test rows",
     marks: Sequence[float] = (),
     top: float | None = None,
-    limits: tuple[float, float] | None = None,
     width: float = 3.6,
 ) -> Figure:
     """Draw a histogram of one contender.
 
     Args:
-        edges: Bin edges.
-        right: Rows decided rightly in each bin, one fewer than edges.
+        edges: Bin edges, shape (bins + 1,).
+        right: Rows decided rightly in each bin, shape (bins,).
         wrong: Rows decided wrongly, stacked on the right ones in another color; None where a value is neither.
-        style: The color is that of the contender's line style.
+        color: The contender's color, a key of `COLORS`.
         along: What x shows.
         name: What is counted.
         marks: Values of x, each marked by an upright line.
         top: Upper end of the counting axis, so that several pictures share it. None fits it to this picture.
-        limits: Both ends of x. None takes the edges.
         width: Width in inches.
 
-    Returns:
-        The Figure; the patches of its first axes are the right bars, then the wrong ones.
-
     Example:
-        >>> figure = histogram([-1, 0, 1], [0, 5], [2, 0], style=("network", ()), along="margin")
-        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
+        >>> figure = histogram([-1, 0, 1], [0, 5], [2, 0], color="network", along="margin")
+        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]  # the right ones, then the wrong ones
         [0.0, 5.0, 2.0, 0.0]
     """
     with look():
@@ -157,11 +142,10 @@ def histogram(
         bins, below = as_numbers(edges), as_numbers(right)
         above = np.zeros_like(below) if wrong is None else as_numbers(wrong)
         middles, widths = (bins[:-1] + bins[1:]) / 2, np.diff(bins) * 0.92
-        axes.bar(middles, below, width=widths, color=COLORS[style[0]][0], alpha=0.6)
+        axes.bar(middles, below, width=widths, color=COLORS[color][0], alpha=0.6)
         axes.bar(middles, above, bottom=below, width=widths, color=COLORS["ink"][0], alpha=0.75)
-        for value in marks:
-            _mark(axes, value)
-        axes.set_xlim(*(limits or (bins[0], bins[-1])))
+        _marks(axes, dict.fromkeys(marks, ""))
+        axes.set_xlim(bins[0], bins[-1])
         if top is not None:
             axes.set_ylim(0, top * 1.05 or 1)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -187,13 +171,10 @@ def ranking(
         name: What y shows.
         along: What x shows.
 
-    Returns:
-        The Figure; its first axes hold the line of guessing, then the curves in order, then the dot.
-
     Example:
         >>> figure = ranking({"network": ([0, 0.1, 1], [0, 0.9, 1])}, (0, 1), (0.1, 0.9), name="found", along="false")
-        >>> figure.axes[0].lines[1].get_ydata().tolist()
-        [0.0, 0.9, 1.0]
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['_chance', 'network', '_decision']
     """
     with look():
         figure, axes = canvas(height=3.3)
@@ -201,7 +182,7 @@ def ranking(
         for kind, (x, y) in curves.items():
             axes.plot(as_numbers(x), as_numbers(y), label=kind, **stroke(SERIES[kind]))
         if at is not None:
-            edge = COLORS["paper"][0]
+            edge = COLORS["paper"][0]  # keeps the dot apart from its curve
             axes.plot(*np.reshape(at, (2, 1)), "o", c=COLORS["network"][0], ms=5, mec=edge, label="_decision")
         _square(axes)
         return finish(figure, axes, name, along)
@@ -212,7 +193,7 @@ def reliability(
     *,
     before: Curve | None = None,
     interval: Curve | None = None,
-    style: LineStyle = LINES[0],
+    color: str = "network",
     width: float = 3.6,
 ) -> Figure:
     """Draw observed shares against predicted probabilities; on the diagonal they agree.
@@ -221,20 +202,16 @@ def reliability(
         after: (mean predicted probabilities, observed shares) of groups of rows.
         before: The same before calibration, drawn hollow and thin; None where there is no before.
         interval: (low, high) of each observed share, drawn as bars.
-        style: The color is that of this line style.
+        color: A key of `COLORS`.
         width: Width in inches.
-
-    Returns:
-        The Figure; its first axes hold the diagonal, before (if any), then after; the bars are its collection.
 
     Example:
         >>> figure = reliability(([0.1, 0.9], [0.2, 0.8]), interval=([0.1, 0.7], [0.3, 0.9]))
-        >>> figure.axes[0].lines[1].get_ydata().tolist()
-        [0.2, 0.8]
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['_diagonal', '_after']
     """
     with look():
         figure, axes = canvas(width, 3.1 * width / 3.6)
-        color = COLORS[style[0]][0]
         axes.plot([0, 1], [0, 1], linewidth=0.9, label="_diagonal", **stroke(SERIES["chance"]))
         if before is not None:
             hollow = {"marker": "o", "markersize": 3, "markerfacecolor": COLORS["paper"][0], "label": "_before"}
@@ -242,8 +219,8 @@ def reliability(
         x, y = map(as_numbers, after)
         if interval is not None:
             low, high = map(as_numbers, interval)
-            axes.vlines(x, low, high, color=color, linewidth=0.9)
-        axes.plot(x, y, "-o", color=color, markersize=3, linewidth=1.0, label="_after")
+            axes.vlines(x, low, high, color=COLORS[color][0], linewidth=0.9)
+        axes.plot(x, y, "-o", color=COLORS[color][0], markersize=3, linewidth=1.0, label="_after")
         _square(axes)
         return finish(figure, axes, "observed share", "predicted probability")
 
@@ -266,38 +243,36 @@ def against_predicted(
             and 95 % quantiles.
         errors: (bin edges, rows in each bin) of all errors, drawn at the side; None where the values are true ones.
 
-    Returns:
-        The Figure; its first axes hold the line of no error, the points (if any), then the middles of the bands; the
-        bars are patches of their inset.
-
     Example:
         >>> bands = {"x": [1.5], "middle": [1.6], "low": [1.0], "high": [2.0]}
-        >>> against_predicted([1.2, 1.8], [1.0, 2.0], bands).axes[0].lines[1].get_xdata().tolist()
-        [1.2, 1.8]
+        >>> [line.get_label() for line in against_predicted([1.2, 1.8], [1.0, 2.0], bands).axes[0].lines]
+        ['_no error', 'rows', 'median, 5–95 % of rows']
     """
     with look():
         figure, axes = canvas(height=3.3)
-        side = None if errors is None else axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
+        x, low, middle, high = (as_numbers(bands[key]) for key in ("x", "low", "middle", "high"))
         no_error = {"linewidth": 0.9, "label": "_no error", **stroke(SERIES["chance"])}
         if errors is None:
-            limits = _limits(predicted, values, bands["x"], bands["low"], bands["high"])
+            limits = _limits(predicted, values, x, low, high)
             axes.plot(limits, limits, **no_error)
             axes.set(xlim=limits, ylim=limits, box_aspect=1)
         else:
+            edges, counts = map(as_numbers, errors)
             axes.axhline(0, **no_error)
-            axes.set(xlim=_limits(predicted, bands["x"]), ylim=_limits(values, bands["low"], bands["high"], errors[0]))
+            axes.set(xlim=_limits(predicted, x), ylim=_limits(values, low, high, edges))
+            # An inset to the right of the axes, with the same y: the histogram lies on its side.
+            side = axes.inset_axes((1.03, 0.0, 0.2, 1.0), sharey=axes)
+            heights = np.diff(edges)
+            side.barh(edges[:-1] + heights / 2, counts, 0.9 * heights, color=COLORS["network"][0], alpha=0.55)
+            side.axis("off")
         if len(predicted):
             dots = {"linestyle": "none", "marker": "o", "markersize": 2.6, "markeredgewidth": 0, "alpha": 0.4}
             axes.plot(as_numbers(predicted), as_numbers(values), color=COLORS["network"][0], label="rows", **dots)
-        x, color = as_numbers(bands["x"]), COLORS["second"][0]
-        axes.vlines(x, as_numbers(bands["low"]), as_numbers(bands["high"]), color=color, linewidth=1.0)
-        axes.plot(x, as_numbers(bands["middle"]), "o", markersize=3.4, color=color, label="median, 5–95 % of rows")
-        if errors is not None and side is not None:
-            edges, counts = map(as_numbers, errors)
-            middles, heights = (edges[:-1] + edges[1:]) / 2, np.diff(edges) * 0.9
-            side.barh(middles, counts, height=heights, color=COLORS["network"][0], alpha=0.55)
-            side.axis("off")
-        return finish(figure, axes, "true value" if errors is None else "error (true − predicted)", "predicted value")
+        color = COLORS["second"][0]
+        axes.vlines(x, low, high, color=color, linewidth=1.0)
+        axes.plot(x, middle, "o", markersize=3.4, color=color, label="median, 5–95 % of rows")
+        name = "true value" if errors is None else "error (true − predicted)"
+        return finish(figure, axes, name, "predicted value")
 
 
 def _limits(*arrays: Numbers) -> tuple[float, float]:
@@ -317,9 +292,7 @@ def decision_regions(
     y: tuple[float, float],
     *,
     classes: int,
-    points: Curve | None = None,
-    true: Numbers = (),
-    wrong: Sequence[bool] = (),
+    points: tuple[Numbers, Numbers, Numbers, Sequence[bool]] | None = None,
     along: tuple[str, str] = ("first component", "second component"),
     width: float = 3.6,
 ) -> Figure:
@@ -330,15 +303,9 @@ def decision_regions(
         x: The ends of the grid from left to right.
         y: Its ends from bottom to top.
         classes: How many classes there are.
-        points: (x, y) of rows to draw, if any.
-        true: Their true class ids, for their color.
-        wrong: Whether each was decided wrongly: drawn as a cross.
+        points: x and y of rows to draw, their true class ids, and whether each was decided wrongly (a cross).
         along: What x and y show.
         width: Width in inches.
-
-    Returns:
-        The Figure; its first axes hold a line of points for each class and kind (right, wrong) that occurs; the
-        regions are its collections, their numbers its texts.
 
     Example:
         >>> figure = decision_regions(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1]]), (0, 1), (0, 1), classes=2)
@@ -351,7 +318,14 @@ def decision_regions(
         for k in range(classes):
             _region(axes, grid, decided == k, k)
         if points is not None:
-            _points(axes, points, np.asarray(true), np.asarray(wrong, dtype=bool), classes)
+            across, up, true, wrong = map(np.asarray, points)
+            for k in range(classes):
+                for marker, size, is_wrong in (("o", 3.6, False), ("X", 5.6, True)):
+                    rows = (true == k) & (wrong == is_wrong)
+                    marks = {"markersize": size, "markeredgewidth": 0.4, "markeredgecolor": COLORS["paper"][0]}
+                    if rows.any():
+                        label = f"_{k}{' wrong' if is_wrong else ''}"
+                        axes.plot(across[rows], up[rows], marker, color=_color(k), label=label, **marks)
         axes.set(xlim=x, ylim=y)
         axes.grid(visible=False)
         return finish(figure, axes, along[1], along[0])
@@ -365,22 +339,11 @@ def _region(axes: Axes, grid: tuple[NDArray[Any], NDArray[Any]], inside: NDArray
         return
     shade = 0.3 if k < len(CLASSES) else 0.14  # lighter where the colors start over
     axes.contourf(*grid, inside.astype(float), levels=[0.5, 1.5], colors=[_color(k)], alpha=shade)
-    # Padded by a frame of False, so that the edge of the picture counts as border too.
+    # A frame of False around the grid, so that the edge of the picture counts as border too.
     depth = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    look = {"color": COLORS["ink"][0], "fontsize": 11, "fontweight": "bold", "ha": "center", "va": "center"}
-    axes.text(grid[0][column], grid[1][row], str(k + 1), **look)
-
-
-def _points(axes: Axes, points: Curve, true: NDArray[Any], wrong: NDArray[np.bool_], classes: int) -> None:
-    x, y = map(as_numbers, points)
-    for k in range(classes):
-        for marker, size, is_wrong in (("o", 3.6, False), ("X", 5.6, True)):
-            rows = (true == k) & (wrong == is_wrong)
-            if rows.any():
-                edge = {"markeredgewidth": 0.4, "markeredgecolor": COLORS["paper"][0]}
-                label = f"_{k}{' wrong' if is_wrong else ''}"
-                axes.plot(x[rows], y[rows], marker, markersize=size, color=_color(k), label=label, **edge)
+    font = {"color": COLORS["ink"][0], "fontsize": 11, "fontweight": "bold", "ha": "center", "va": "center"}
+    axes.text(grid[0][column], grid[1][row], str(k + 1), **font)
 
 
 def _color(k: int) -> str:

@@ -31,9 +31,9 @@ __all__ = [
     "log_scale",
     "look",
     "stroke",
-    "tick",
 ]
 
+# Name -> (light, dark). Figures are drawn in the light one; `svg` turns each into the CSS variable of that name.
 COLORS: dict[str, tuple[str, str]] = {
     "ink": ("#20242b", "#e7e9ec"),
     "muted": ("#5c6470", "#a3abb7"),
@@ -45,10 +45,9 @@ COLORS: dict[str, tuple[str, str]] = {
     "tree": ("#7c4d9e", "#c9a2e6"),
     "dummy": ("#777b82", "#8f96a1"),
 }
-"""Name -> (light, dark). Figures are drawn in the light one; `svg` turns each into the CSS variable of that name."""
+LineStyle = tuple[str, tuple[float, ...]]  # color, dashes: lengths of ink and gap in turn
 
-LineStyle = tuple[str, tuple[float, ...]]
-
+# The first, second, ... of several lines of one kind, as contenders are; they start over.
 LINES: tuple[LineStyle, ...] = (
     ("network", ()),
     ("second", (5, 1.5)),
@@ -57,8 +56,8 @@ LINES: tuple[LineStyle, ...] = (
     ("dummy", (2.5, 2)),
     ("ink", (8, 2)),
 )
-"""Color and dashes of the first, second, ... of several lines of one kind, as contenders are; they start over."""
 
+# What a line stands for -> its style, the same in every picture.
 SERIES: dict[str, LineStyle] = {
     "training": ("network", (4, 2)),
     "validation": ("second", ()),
@@ -69,13 +68,12 @@ SERIES: dict[str, LineStyle] = {
     "chance": ("dummy", (1, 3)),
     "mark": ("muted", (2, 2)),
 }
-"""What a line stands for -> its color and dashes, the same in every picture."""
 
 RC = {
-    "font.family": "DejaVu Sans",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "logitkit",
-    "text.parse_math": False,
+    "font.family": "DejaVu Sans",  # matplotlib brings it along, so that text is measured alike everywhere
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "logitkit",  # the same identifiers in every run
+    "text.parse_math": False,  # a dollar sign is a dollar sign
     "axes.unicode_minus": True,
     "axes.titlelocation": "left",
     "axes.titlepad": 7.0,
@@ -129,11 +127,11 @@ def as_numbers(values: Numbers) -> NDArray[np.float64]:
     return array
 
 
-def tick(value: float) -> str:
+def _tick(value: float) -> str:
     """Format a number beside an axis: short, with k, M or G where it is large.
 
     Example:
-        >>> tick(2500), tick(25_000)
+        >>> _tick(2500), _tick(25_000)
         ('2,500', '25k')
     """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -146,7 +144,7 @@ def few_ticks(axes: Axes) -> None:
     """Give both axes few and short numbers."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
 
 
 def log_scale(axes: Axes, along: str = "y") -> None:
@@ -154,7 +152,7 @@ def log_scale(axes: Axes, along: str = "y") -> None:
     axes.set(**{f"{along}scale": "log"})
     axis = axes.xaxis if along == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     axis.set_minor_formatter(NullFormatter())
 
 

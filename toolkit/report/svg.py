@@ -43,10 +43,12 @@ def svg(figure: Figure, *, title: str, description: str) -> str:
     figure.dpi = dpi
     root = ElementTree.fromstring(stream.getvalue())
     box = root.get("viewBox", "0 0 1 1")
+    # ElementTree knows no parents, and nothing may be removed while iterating.
     parents = {child: parent for parent in root.iter() for child in parent}
     for node in list(root.iter()):
         if node.tag in (f"{_SVG}metadata", f"{_SVG}style") or not isinstance(node.tag, str):
             parents[node].remove(node)
+    # First each node by itself, then the groups, of which few are left, then what the page needs.
     for node in root.iter():
         _tidy(node)
     _prune(root)
@@ -58,7 +60,7 @@ def svg(figure: Figure, *, title: str, description: str) -> str:
         element = ElementTree.Element(tag)
         element.text = text
         root.insert(position, element)
-    _rename_ids(root)
+    _rename_ids(root)  # last: the new names are made from everything else
     return ElementTree.tostring(root, encoding="unicode")
 
 

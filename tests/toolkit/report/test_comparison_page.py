@@ -718,7 +718,7 @@ def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_band
 
 
 def test_bars_are_right_below_and_wrong_on_top():
-    figure = plots.histogram([0, 1, 2], [3, 0], [1, 2], style=style.line_style(1), along="x", top=10)
+    figure = plots.histogram([0, 1, 2], [3, 0], [1, 2], color="second", along="x", top=10)
     bars = [(bar.get_y(), bar.get_height()) for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
     assert bars == [(0, 3), (0, 0), (3, 1), (0, 2)]
     assert figure.axes[0].get_ylim() == (0, 10.5)
@@ -733,10 +733,8 @@ def test_reliability_shows_before_only_where_there_is_one():
 
 def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
     decided = np.array([[0] * 5 + [2] * 5] * 10)
-    points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2])
-    figure = plots.decision_regions(
-        decided, (0, 1), (0, 1), classes=3, points=points, true=[0, 2, 0], wrong=[False, False, True]
-    )
+    points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2], [0, 2, 0], [False, False, True])
+    figure = plots.decision_regions(decided, (0, 1), (0, 1), classes=3, points=points)
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "3"]
     assert axes.texts[0].get_position()[0] < 0.5 < axes.texts[1].get_position()[0]

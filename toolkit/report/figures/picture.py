@@ -16,8 +16,7 @@ from toolkit.report.svg import svg
 
 __all__ = ["WIDE", "Picture", "beyond", "bin_rows", "contender_names", "each_contender", "side_by_side", "spread"]
 
-WIDE = 4.6
-"""Width in inches of a picture that stands alone: its text stays readable on a telephone."""
+WIDE = 4.6  # inches, of a picture in a row of its own: its text stays readable on a telephone
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,11 @@ def contender_names(summary: Mapping[str, Any]) -> list[str]:
 def each_contender(
     summary: Mapping[str, Any], entries: Sequence[Mapping[str, Any] | None] | None
 ) -> Iterator[tuple[int, str, Mapping[str, Any], dict[str, Any]]]:
-    """Yield position, name, entry, and style and width of the picture, for each contender that has an entry."""
+    """Yield position, name, entry, and color and width of the picture, for each contender that has an entry."""
     names = contender_names(summary)
     for index, entry in enumerate(entries or []):
         if entry is not None:
-            yield index, names[index], entry, {"style": line_style(index), "width": side_by_side(len(names))}
+            yield index, names[index], entry, {"color": line_style(index)[0], "width": side_by_side(len(names))}
 
 
 def side_by_side(count: int) -> float:

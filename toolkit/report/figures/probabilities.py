@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ from toolkit.report.figures.picture import Picture, each_contender, spread
 
 __all__ = ["calibration", "confidence", "contender_calibration", "rankings"]
 
-POINTS = 40
-"""Points of a curve in the table under it."""
+POINTS = 40  # points of a curve in the table under it
 DIAGONAL = f"On the dotted line a probability of 70{NARROW}% comes true 7 times in 10."
 
 
@@ -110,29 +108,22 @@ def confidence(summary: Mapping[str, Any], counted: str) -> list[Picture]:
     """Draw how sure each contender is of its decisions, right ones and wrong ones."""
     entries = [entry for entry in summary["confidence"] or [] if entry is not None]
     totals = [[a + b for a, b in zip(entry["right"], entry["wrong"], strict=True)] for entry in entries]
-    # The axes begin at the first bin that any contender uses, at a multiple of 10 %.
+    # All axes begin with the first bin that any contender uses. A bin is 5 % wide; begin at a multiple of 10 %.
     first = min((next((i for i, total in enumerate(counts) if total), 0) for counts in totals), default=0)
+    first -= first % 2
     pictures = []
     for index, name, entry, options in each_contender(summary, summary["confidence"]):
-        edges, right, wrong = entry["edges"], entry["right"], entry["wrong"]
-        figure = plots.histogram(
-            edges,
-            right,
-            wrong,
-            along="probability of the decision",
-            name=counted,
-            top=max(map(max, totals)),
-            limits=(math.floor(10 * edges[first]) / 10, 1.0),
-            **options,
-        )
+        edges, right, wrong = (entry[key][first:] for key in ("edges", "right", "wrong"))
+        along, top = "probability of the decision", max(map(max, totals))
+        figure = plots.histogram(edges, right, wrong, along=along, name=counted, top=top, **options)
         source = "" if summary["contenders"][index]["link"] else "Fitted on validation margins. "
         caption = (
             f"{source}On average {percent(entry['mean'])} sure, and right in {percent(entry['right_share'])}; over "
             f"99{NARROW}% sure in {percent(entry['sure'])}. Gray: wrong."
         )
         rows = [
-            [percent(edges[i], 0), percent(edges[i + 1], 0), number(right[i]), number(wrong[i])]
-            for i in range(first, len(right))
+            [percent(low, 0), percent(high, 0), number(hits), number(misses)]
+            for low, high, hits, misses in zip(edges[:-1], edges[1:], right, wrong, strict=True)
         ]
         pictures.append(Picture.draw(figure, name, caption, ["from", "to", "right", "wrong"], rows))
     return pictures

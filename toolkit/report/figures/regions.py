@@ -20,7 +20,7 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
     regions, names = summary["regions"], contender_names(summary)
     if not regions:
         return []
-    points, inputs = regions["points"] or {}, "input" if regions["exact"] else "component"
+    points, inputs = regions["points"], "input" if regions["exact"] else "component"
     classes = [isolated(shorten(name)) for name in summary["classes"]]
     pictures = []
     for index, entry in enumerate(regions["maps"]):
@@ -29,9 +29,7 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
             tuple(regions["x"]),
             tuple(regions["y"]),
             classes=len(classes),
-            points=(points["x"], points["y"]) if points else None,
-            true=points.get("true", []),
-            wrong=points["wrong"][index] if points else [],
+            points=points and (points["x"], points["y"], points["true"], points["wrong"][index]),
             along=(f"first {inputs}", f"second {inputs}"),
             width=side_by_side(len(names)),
         )

@@ -13,8 +13,7 @@ from toolkit.report.style import SERIES, line_style
 
 __all__ = ["contenders_by_epoch", "history_by_epoch"]
 
-EPOCHS = 60
-"""Epochs in the table under a learning curve."""
+EPOCHS = 60  # epochs in the table under a learning curve
 
 
 def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
