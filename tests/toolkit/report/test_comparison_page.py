@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.patches import Rectangle
 from scipy import special
 from sklearn.decomposition import PCA
 
@@ -24,10 +23,9 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import get_head
-from toolkit.report import cells, plots, style
+from toolkit.report import cells
 from toolkit.report import page as report
 from toolkit.report.summary.comparison import summarise_comparison, without_rows
-from toolkit.report.svg import svg
 from toolkit.runs.comparison import Comparison, Trial
 
 TASKS = ["regression", "binary", "multiclass", "multilabel"]
@@ -670,76 +668,3 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own(summaries, pages):
 def test_another_kind_of_summary_is_refused(summaries):
     with pytest.raises(DataError, match="Update logitkit"):
         report.render({**summaries["binary"], "kind": "lesson"})
-
-
-# What the tables say, and the pictures
-
-
-@pytest.mark.parametrize(
-    ("metric", "entry", "expected"),
-    [
-        ("accuracy", (0.02, 0.01, 0.03, "better"), ("+2.0 points", "1.0 to 3.0", "better")),
-        ("log_loss", (0.5, -0.1, 1.1, "level"), ("+0.50", "−0.10 to 1.10", "no clear difference")),
-        ("rmse", (-2150.0, -3000.0, -1300.0, "better"), ("−2,150", "−3,000 to −1,300", "better")),
-        ("accuracy", (0.0, 0.0, 0.0, "level"), ("0 points", "0 to 0", "no difference")),
-        ("accuracy", (0.01, None, None, "level"), ("+1.0 points", "", "no interval")),
-        ("r2", (None, None, None, "level"), ("not defined", "", "not defined")),
-    ],
-)
-def test_a_difference_is_said_with_its_sign_its_interval_and_what_it_means(metric, entry, expected):
-    given = dict(zip(("value", "low", "high", "standing"), entry, strict=True))
-    texts = cells.difference(metric, given["value"], given)
-    assert tuple(texts[key] for key in ("value", "interval", "meaning")) == expected
-
-
-def test_intervals_seeds_and_zero_lie_on_one_axis():
-    entry = {"value": 0.02, "low": -0.01, "high": 0.05, "seeds": [0.0, 0.04]}
-    drawn = cells.on_axis([None, entry], "accuracy")
-    at = {text: place for place, text in drawn["ticks"]}
-    assert at["0"] == drawn["reference"]
-    assert drawn["entries"][1]["span"] == (3.0, 97.0)
-    assert drawn["entries"][1]["value"] == pytest.approx(50)
-    assert drawn["entries"][1]["dots"][0] == drawn["reference"]
-    step = (at["+4"] - at["0"]) / 4  # in points
-    assert drawn["entries"][1]["dots"][1] == pytest.approx(at["0"] + 4 * step)
-
-
-def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_bands():
-    lines = [
-        plots.Line([1, 2, 3], [0.1, 0.2, 0.3], style.line_style(0), band=([0, 0, 0], [1, 1, 1])),
-        plots.Line([1, 2], [0.5, None], style.line_style(2)),
-    ]
-    figure = plots.line_chart(lines, name="a", along="b", marks={2: ""})
-    first, second, point, mark = figure.axes[0].lines
-    assert list(np.asarray(first.get_ydata())) == [0.1, 0.2, 0.3]
-    assert second.get_color() == point.get_color() == style.COLORS["linear"][0]
-    assert list(mark.get_xdata()) == [2, 2]
-    assert len(figure.axes[0].collections) == 1
-
-
-def test_bars_are_right_below_and_wrong_on_top():
-    figure = plots.histogram([0, 1, 2], [3, 0], [1, 2], color="second", along="x", top=10)
-    bars = [(bar.get_y(), bar.get_height()) for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
-    assert bars == [(0, 3), (0, 0), (3, 1), (0, 2)]
-    assert figure.axes[0].get_ylim() == (0, 10.5)
-
-
-def test_reliability_shows_before_only_where_there_is_one():
-    after = ([0.2, 0.8], [0.3, 0.7])
-    labels = [str(line.get_label()) for line in plots.reliability(after, before=after).axes[0].lines]
-    assert labels == ["_diagonal", "_before", "_after"]
-    assert len(plots.reliability(after).axes[0].lines) == 2
-
-
-def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
-    decided = np.array([[0] * 5 + [2] * 5] * 10)
-    points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2], [0, 2, 0], [False, False, True])
-    figure = plots.decision_regions(decided, (0, 1), (0, 1), classes=3, points=points)
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == ["1", "3"]
-    assert axes.texts[0].get_position()[0] < 0.5 < axes.texts[1].get_position()[0]
-    drawn = {str(line.get_label()): (line.get_marker(), list(np.asarray(line.get_xdata()))) for line in axes.lines}
-    assert drawn == {"_0": ("o", [0.1]), "_0 wrong": ("X", [0.8]), "_2": ("o", [0.9])}
-    text = svg(figure, title="t", description="d")
-    assert "var(--linear" in text
-    assert "data:" not in text

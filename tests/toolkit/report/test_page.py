@@ -25,8 +25,6 @@ from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.metrics import difference
 from toolkit.heads import get_head
 from toolkit.report import page as report
-from toolkit.report.figures.distributions import bars, outline
-from toolkit.report.style import COLORS
 from toolkit.report.summary import run as summary
 from toolkit.report.summary.results import share
 
@@ -385,6 +383,12 @@ def test_the_page_asks_for_nothing(task, pages):
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_every_color_on_the_page_is_set_by_its_style_sheet(task, pages):
+    style = Page(pages[task]).all("style")[0]["text"]
+    assert set(re.findall(r"var\(--([\w-]+)", pages[task])) <= {"a", *re.findall(r"--([\w-]+):", style)}
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_every_metric_stands_on_the_page_as_people_write_it(task, results, pages):
     text = words(Page(pages[task]).all("main")[0]["text"])
     for name, value in results[task].metrics.items():
@@ -472,70 +476,6 @@ def test_a_notebook_shows_the_page_in_a_frame_that_can_do_nothing(summaries, pag
     inner, whole = Page(frame[0]["srcdoc"]), Page(pages["multiclass"])
     assert inner.all("main")[0]["text"] == whole.all("main")[0]["text"]
     assert not inner.all("nav")
-
-
-def rules(page, marker):
-    """The custom properties of the first `:root` block after a marker in the style sheet."""
-    style = Page(page).all("style")[0]["text"]
-    block = style[style.index(marker) :]
-    return dict(re.findall(r"--([\w-]+):(#[0-9a-f]{3,6})", block[: block.index("}")]))
-
-
-def luminance(color):
-    channels = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def contrast(one, other):
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("marker", [":root{", "dark){"], ids=["light", "dark"])
-def test_words_stand_out_from_what_lies_behind_them_in_both_themes(marker, pages):
-    colors = rules(pages["binary"], marker)
-    for behind in ("paper", "panel"):
-        for name in ("ink", "muted", "network", "good", "warn"):
-            assert contrast(colors[name], colors[behind]) >= 4.5, (name, behind)
-    style = Page(pages["binary"]).all("style")[0]["text"]
-    least, most = (float(number) for number in re.findall(r"calc\((\.\d+) \+ var\(--a\)\*(\.\d+)\)", style)[0])
-    for heat in ("network", "second"):  # the darkest cell of a confusion matrix
-        mixed = [
-            round(
-                (least + most) * int(colors[heat][i : i + 2], 16)
-                + (1 - least - most) * int(colors["paper"][i : i + 2], 16)
-            )
-            for i in (1, 3, 5)
-        ]
-        assert contrast(colors["ink"], "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
-
-
-def test_both_themes_hold_every_color_of_the_pictures(pages):
-    for theme, marker in enumerate((":root{", "dark){")):
-        colors = rules(pages["regression"], marker)
-        assert {name: colors[name] for name in COLORS} == {n: pair[theme] for n, pair in COLORS.items()}
-    style = Page(pages["regression"]).all("style")[0]["text"]
-    assert "@media print" in style
-    assert set(re.findall(r"var\(--([\w-]+)", pages["regression"])) <= {
-        *rules(pages["regression"], ":root{"),
-        "a",
-        "heat",
-        "serif",
-        "sans",
-        "mono",
-    }
-
-
-# Small pictures
-
-
-def test_a_small_histogram_has_a_bar_a_bin_as_high_as_its_share():
-    drawn = re.findall(r"M([\d.]+) 20V([\d.]+)H([\d.]+)V20Z", bars([1, 0, 3], 0.75, gap=0))
-    assert [tuple(map(float, bar)) for bar in drawn] == [(0, 13.3, 20), (40, 0, 60)]
-    assert bars([0, 0], 0.5) == bars([], 0.0) == outline([0], 0.5) == ""
-    steps = re.findall(r"V([\d.]+)H([\d.]+)", outline([1, 0, 3], 0.75))
-    assert [tuple(map(float, step)) for step in steps] == [(13.3, 20), (20, 40), (0, 60)]
 
 
 # Files

@@ -1,83 +1,17 @@
-"""Pictures: their values read back from the axes, and the SVG as a page needs it."""
+"""Pictures: their values, read back from the axes."""
 
 from __future__ import annotations
 
-import itertools
-import re
 import subprocess
 import sys
-from functools import cache
-from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from toolkit.report import plots
-from toolkit.report.plots import Line
-from toolkit.report.style import COLORS, SERIES
-from toolkit.report.svg import svg as to_svg
-
-EPOCHS = list(range(1, 9))
-LOSS = [2.0, 1.5, 1.2, 1.0, 0.9, 0.85, 0.82, 0.81]
-RANDOM = np.random.default_rng(0)
-PREDICTED = RANDOM.normal(250_000, 90_000, 1_000)
-ERRORS = RANDOM.normal(0, 40_000, 1_000)
-BANDS = {
-    "x": [1e5, 2e5, 3e5],
-    "middle": [1.1e5, 1.9e5, 3e5],
-    "low": [5e4, 1.5e5, 2e5],
-    "high": [1.6e5, 2.6e5, 4e5],
-}
-ERROR_BANDS = {"x": BANDS["x"], "middle": [0.0, 1e3, -1e3], "low": [-6e4] * 3, "high": [6e4] * 3}
-LINE = ([0.0, 0.2, 1.0], [0.0, 0.8, 1.0])
-
-
-def series(kind, x, y):
-    return Line(x, y, SERIES[kind], kind)
-
-
-def residuals():
-    counts, edges = np.histogram(ERRORS, 30)
-    return plots.against_predicted(PREDICTED, ERRORS, ERROR_BANDS, errors=(edges, counts))
-
-
-FIGURES = {
-    "loss": lambda: plots.line_chart(
-        [series("training", EPOCHS, LOSS), series("validation", EPOCHS, LOSS[::-1])],
-        name="loss",
-        marks={3: "best"},
-    ),
-    "rate": lambda: plots.line_chart([series("rate", EPOCHS, [1e-5 * e for e in EPOCHS])], name="learning rate"),
-    "roc": lambda: plots.ranking(
-        {"network": LINE, "linear": LINE, "tree": LINE}, (0, 1), (0.2, 0.8), name="found", along="false alarms"
-    ),
-    "precision": lambda: plots.ranking(
-        {"network": (LINE[0], LINE[1][::-1])}, (0.3, 0.3), (0.2, 0.8), name="precision", along="recall"
-    ),
-    "reliability": lambda: plots.reliability(
-        ([0.1, 0.5, 0.9], [0.2, 0.5, 0.8]), interval=([0.1, 0.4, 0.7], [0.3, 0.6, 0.9])
-    ),
-    "predicted": lambda: plots.against_predicted(PREDICTED, PREDICTED + ERRORS, BANDS),
-    "residuals": residuals,
-}
-
-
-@cache
-def svg(name):
-    return to_svg(FIGURES[name](), title=name, description=f"About {name}.")
-
-
-def lines(figure):
-    """The lines of a figure's first axes: name -> x and y, as lists."""
-    return {
-        str(line.get_label()): tuple(np.asarray(values, dtype=float).tolist() for values in line.get_data())
-        for line in figure.axes[0].lines
-    }
-
-
-# What is drawn
+from tests.helpers.pictures import BANDS, EPOCHS, ERRORS, FIGURES, LINE, LOSS, PREDICTED, lines, residuals, series
+from toolkit.report import plots, style
+from toolkit.report.svg import svg
 
 
 def test_a_learning_curve_holds_the_losses_and_marks_the_best_epoch():
@@ -162,80 +96,47 @@ def test_no_text_is_cut_off_at_the_edge(name):
     assert box.y1 <= height + 0.03
 
 
-# The SVG
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_the_same_picture_has_the_same_bytes_whatever_the_session_has_set(name):
-    first = svg(name)
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": None, "lines.linewidth": 9}):
-        figure = FIGURES[name]()
-        assert [to_svg(figure, title=name, description=f"About {name}.") for _ in range(2)] == [first, first]
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_an_svg_names_itself_and_asks_for_nothing(name):
-    text = svg(name)
-    root = ElementTree.fromstring(text)
-    space = "{http://www.w3.org/2000/svg}"
-    assert root.get("role") == "img"
-    assert [(node.tag, node.text) for node in list(root)[:2]] == [
-        (f"{space}title", name),
-        (f"{space}desc", f"About {name}."),
-    ]
-    assert {node.tag.removeprefix(space) for node in root.iter()} <= {
-        *("svg", "title", "desc", "defs", "g", "path", "use", "text", "tspan", "clipPath", "rect"),
-    }
-    assert text.count("http") == 1  # the name of the language itself
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_color_is_a_variable_of_the_page(name):
-    known = {f"var(--{color}, {pair[0]})" for color, pair in COLORS.items()}
-    found = set(re.findall(r"(?:fill|stroke):([^;\"]+)", svg(name)))
-    assert found <= known | {"none"}
-
-
-def test_pictures_on_one_page_share_no_identifier_and_refer_to_their_own():
-    texts = {name: svg(name) for name in FIGURES}
-    names = {name: re.findall(r'\sid="([^"]+)"', text) for name, text in texts.items()}
-    everything = list(itertools.chain.from_iterable(names.values()))
-    assert len(everything) == len(set(everything))
-    for name, text in texts.items():
-        assert set(re.findall(r"#([\w-]+)\"", text)) | set(re.findall(r"url\(#([\w-]+)\)", text)) <= set(names[name])
-
-
-def test_title_and_description_are_escaped():
-    hostile = '</title><script>alert(1)</script>" onload="alert(2) & 😀 العربية'
-    text = to_svg(FIGURES["rate"](), title=hostile, description=hostile)
-    assert [node.text for node in list(ElementTree.fromstring(text))[:2]] == [hostile, hostile]
-    assert "<script" not in text
-
-
-def test_a_thousand_points_stay_small():
-    assert len(svg("predicted")) < 64_000
-    assert all(len(svg(name)) < 12_000 for name in FIGURES if name not in ("predicted", "residuals"))
-
-
-def luminance(color):
-    channels = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def contrast(one, other):
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_lines_and_words_stand_out_from_the_paper(theme):
-    paper = COLORS["paper"][theme]
-    for name in ("ink", "muted", "network", "second", "linear", "tree"):  # the legend is written in a line's color
-        assert contrast(COLORS[name][theme], paper) >= 4.5, name
-    assert contrast(COLORS["dummy"][theme], paper) >= 3
-
-
 def test_pyplot_is_not_imported():
     code = "import sys, toolkit.report.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_bands():
+    lines = [
+        plots.Line([1, 2, 3], [0.1, 0.2, 0.3], style.line_style(0), band=([0, 0, 0], [1, 1, 1])),
+        plots.Line([1, 2], [0.5, None], style.line_style(2)),
+    ]
+    figure = plots.line_chart(lines, name="a", along="b", marks={2: ""})
+    first, second, point, mark = figure.axes[0].lines
+    assert list(np.asarray(first.get_ydata())) == [0.1, 0.2, 0.3]
+    assert second.get_color() == point.get_color() == style.COLORS["linear"][0]
+    assert list(mark.get_xdata()) == [2, 2]
+    assert len(figure.axes[0].collections) == 1
+
+
+def test_bars_are_right_below_and_wrong_on_top():
+    figure = plots.histogram([0, 1, 2], [3, 0], [1, 2], color="second", along="x", top=10)
+    bars = [(bar.get_y(), bar.get_height()) for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
+    assert bars == [(0, 3), (0, 0), (3, 1), (0, 2)]
+    assert figure.axes[0].get_ylim() == (0, 10.5)
+
+
+def test_reliability_shows_before_only_where_there_is_one():
+    after = ([0.2, 0.8], [0.3, 0.7])
+    labels = [str(line.get_label()) for line in plots.reliability(after, before=after).axes[0].lines]
+    assert labels == ["_diagonal", "_before", "_after"]
+    assert len(plots.reliability(after).axes[0].lines) == 2
+
+
+def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
+    decided = np.array([[0] * 5 + [2] * 5] * 10)
+    points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2], [0, 2, 0], [False, False, True])
+    figure = plots.decision_regions(decided, (0, 1), (0, 1), classes=3, points=points)
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["1", "3"]
+    assert axes.texts[0].get_position()[0] < 0.5 < axes.texts[1].get_position()[0]
+    drawn = {str(line.get_label()): (line.get_marker(), list(np.asarray(line.get_xdata()))) for line in axes.lines}
+    assert drawn == {"_0": ("o", [0.1]), "_0 wrong": ("X", [0.8]), "_2": ("o", [0.9])}
+    text = svg(figure, title="t", description="d")
+    assert "var(--linear" in text
+    assert "data:" not in text
