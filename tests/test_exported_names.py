@@ -55,11 +55,12 @@ def test_every_folder_says_in_one_line_what_it_does(name):
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_exported_names_of_a_folder_are_sorted_and_complete(name):
-    """As encode/httpx's test of the same kind: what `__init__` imports from its own folder is what it exports."""
+    """Modeled on encode/httpx: `__init__` exports what it imports from its own folder and does not use itself."""
     package = importlib.import_module(name)
-    imports = [node for node in ast.parse(Path(package.__file__).read_text()).body if isinstance(node, ast.ImportFrom)]
-    imported = {alias.name for node in imports if node.module.startswith(f"{name}.") for alias in node.names}
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith(f"{name}.")]
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     exported = getattr(package, "__all__", [])
     assert exported == sorted(exported)
-    assert imported <= set(exported)
+    assert {alias.name for node in imports for alias in node.names} - used <= set(exported)
     assert [export for export in exported if not hasattr(package, export)] == []
