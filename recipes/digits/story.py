@@ -24,7 +24,7 @@ from toolkit.data.images.files import read_images
 from toolkit.data.images.stack import ImageSet
 from toolkit.heads import get_head
 from toolkit.report import Picture, fill
-from toolkit.report.summary.results import share
+from toolkit.report.summary.values import share
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
 

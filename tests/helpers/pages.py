@@ -46,6 +46,9 @@ class Page(HTMLParser):
     def all(self, *tags):
         return [element for element in self.elements if element["tag"] in tags]
 
+    def section(self, name):
+        return words(next(element for element in self.all("section") if element["id"] == name)["text"])
+
 
 def words(text):
     """Text as it is read: any space is one, what can't be seen is gone."""

@@ -17,7 +17,7 @@ from tests.helpers.cli import run_command
 from tests.helpers.pages import Page, pixels_of
 from toolkit.common.errors import DataError
 from toolkit.report import render
-from toolkit.report.summary.comparison import summarise_comparison
+from toolkit.report.summary import summarize
 
 QUICK = {"epochs": 1, "baselines": False, "progress": False}
 
@@ -110,7 +110,7 @@ def test_heads_are_compared_on_a_folder(shapes):
     assert compared.labels == ["softmax", "hinge"]
     assert compared.settings["command"].startswith(f"recipes compare images {shapes} --heads softmax,hinge --seeds 2")
     assert "images.compare(" in compared.settings["call"]
-    content = summarise_comparison(compared)
+    content = summarize(compared)
     table: Any = compared.tables[0]
     shown = content["disagreement"]["shown"]
     assert shown["image"] == {"height": 8, "width": 8, "scale": 6}
@@ -119,7 +119,7 @@ def test_heads_are_compared_on_a_folder(shapes):
         assert np.array_equal(pixels_of(row["picture"]), table.features.pixels[table.features.names.index(row["file"])])
     page = Page(render(content))
     assert [picture["src"] for picture in page.all("img")] == [row["picture"] for row in shown["rows"]]
-    bare = Page(render(summarise_comparison(compared, rows=False)))
+    bare = Page(render(summarize(compared, rows=False)))
     assert not bare.all("img")
 
 

@@ -23,7 +23,7 @@ from toolkit.evaluation.result import Result
 from toolkit.evaluation.verdicts import _NAMES, _label
 from toolkit.heads import Head
 from toolkit.report import page as report
-from toolkit.report.summary import comparison as comparison_summary
+from toolkit.report.summary import summarize
 
 __all__ = ["Comparison", "Trial", "trial_of"]
 
@@ -170,7 +170,7 @@ class Comparison:
         Args:
             rows: Whether rows of the user's data (those on which the contenders disagree) are part of it.
         """
-        return comparison_summary.summarise_comparison(self, rows=rows)
+        return summarize(self, rows=rows)
 
     def report(self, path: str | Path, *, rows: bool = True) -> Path:
         """Write the report as one HTML page, and the same content as JSON beside it.

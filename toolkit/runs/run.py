@@ -25,7 +25,7 @@ from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result
 from toolkit.heads import Head, get_head
 from toolkit.report import page
-from toolkit.report.summary.run import summarise
+from toolkit.report.summary import summarize
 from toolkit.runs import archive
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Run:
         """
         if self.result.dataset is None and self.result.summary is not None:
             return self.result.summary
-        return summarise(self.result, rows=rows)
+        return summarize(self.result, rows=rows)
 
     def report(self, path: str | Path, *, rows: bool = True) -> Path:
         """Write the report as one HTML page, and the same content as JSON beside it.

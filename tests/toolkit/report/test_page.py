@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 import json
 import re
@@ -12,30 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special
-from scipy.stats import binomtest
-from sklearn import metrics as sk
 
 from recipes import multilabel
-from recipes.samples import SAMPLES, path
-from tests.helpers.pages import Page, everything, words
+from tests.helpers.comparisons import TASKS
+from tests.helpers.pages import Page, words
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import percent
-from toolkit.evaluation import calibration, metrics
-from toolkit.evaluation.metrics import difference
-from toolkit.heads import get_head
 from toolkit.report import page as report
-from toolkit.report.summary import run as summary
-from toolkit.report.summary.results import share
+from toolkit.report.summary import summarize
 
-TASKS = ["regression", "binary", "multiclass", "multilabel"]
-FILES = {sample.task: name for name, sample in SAMPLES.items()}
 HOSTILE = "</style><script>alert(1)</script>\"'& \u202e😀 العربية " + "x" * 300
 
 
 @pytest.fixture(scope="module")
 def summaries(results):
-    return {task: summary.summarise(run) for task, run in results.items()}
+    return {task: summarize(run) for task, run in results.items()}
 
 
 @pytest.fixture(scope="module")
@@ -52,271 +41,6 @@ def wide():
     for i, label in enumerate(labels):
         frame[label] = (frame[f"Att{i}"] + random.normal(size=240) > 0).astype(int)
     return multilabel.train(frame, target=labels, hidden=(4,), epochs=2, baselines=False, progress=False).result
-
-
-# The summary
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_a_summary_is_strict_json_and_the_same_again(task, results, summaries):
-    text = json.dumps(summaries[task], allow_nan=False)
-    assert json.loads(text) == summaries[task]
-    assert json.dumps(summary.summarise(results[task]), allow_nan=False) == text
-    assert {type(leaf) for leaf in everything(summaries[task])} <= {str, int, float, bool, type(None)}
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_the_metrics_and_their_intervals_are_the_runs(task, results, summaries):
-    table = results[task].table
-    found = summaries[task]["results"]["metrics"]
-    assert list(found) == list(table.index)
-    for name, entry in found.items():
-        for key, column in [("value", "{}"), ("low", "{}_low"), ("high", "{}_high")]:
-            assert entry[key] == pytest.approx(table.loc[name, key])
-            for baseline in ("dummy", "linear", "tree"):
-                expected = table.loc[name, column.format(baseline)]
-                assert entry["baselines"][baseline][key] == (None if np.isnan(expected) else pytest.approx(expected))
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_data_and_split_count_every_row(task, results, summaries):
-    content, table = summaries[task], results[task].dataset
-    assert sum(content["split"]["parts"].values()) == content["data"]["rows"] == table.rows
-    for entry in content["data"]["columns"] + content["data"]["target"]:
-        assert set(entry["parts"]) == {"all", "train", "validation", "test"}
-        for part, described in entry["parts"].items():
-            rows = table.rows if part == "all" else content["split"]["parts"][part]
-            assert described["count"] + described["missing"] == rows
-            assert sum(described["counts"]) == described["count"]
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_the_model_is_counted_as_keras_counts_it(task, results, summaries):
-    model = summaries[task]["model"]
-    assert model["parameters"] == results[task].model.count_params()
-    dense = [layer for layer in model["layers"] if layer["type"] == "Dense"]
-    assert [layer["neurons"] for layer in dense] == [16, results[task].target.units]
-    assert dense[0]["counted"] == f"{model['inputs']} × 16 weights + 16 biases"
-    assert model["inputs"] == len(results[task].encoder.names)
-
-
-def test_the_confusion_matrix_and_each_class_are_those_of_scikit_learn(results, summaries):
-    for task in ("binary", "multiclass"):
-        outcome, found = results[task].outcome, summaries[task]["results"]
-        assert found["confusion"]["counts"] == sk.confusion_matrix(outcome.y_true, outcome.y_pred).tolist()
-        expected = sk.precision_recall_fscore_support(outcome.y_true, outcome.y_pred, zero_division=np.nan)
-        for key, values in zip(("precision", "recall", "f1", "rows"), expected, strict=True):
-            for entry, value in zip(found["classes"]["shown"], values, strict=True):
-                got = entry[key]["value"] if isinstance(entry[key], dict) else entry[key]
-                assert got == pytest.approx(value, nan_ok=True)
-
-
-def test_each_label_is_that_of_scikit_learn(results, summaries):
-    outcome = results["multilabel"].outcome
-    for place, entry in enumerate(summaries["multilabel"]["results"]["labels"]["shown"]):
-        truth, said = outcome.y_true[:, place], outcome.y_pred[:, place]
-        assert entry["rows"] == truth.sum()
-        assert entry["recall"]["value"] == pytest.approx(sk.recall_score(truth, said))
-        assert entry["f1"] == pytest.approx(sk.f1_score(truth, said))
-        assert entry["roc_auc"] == pytest.approx(sk.roc_auc_score(truth, outcome.probabilities[:, place]))
-
-
-@pytest.mark.parametrize(("part", "whole"), [(0, 7), (3, 7), (7, 7), (212, 300)])
-def test_intervals_of_shares_are_wilsons(part, whole):
-    expected = binomtest(part, whole).proportion_ci(method="wilson")
-    assert share(part, whole) == pytest.approx({"value": part / whole, "low": expected.low, "high": expected.high})
-
-
-def test_the_drawn_curves_keep_their_area(results, summaries):
-    outcome, curves = results["binary"].outcome, summaries["binary"]["results"]["curves"]
-    assert set(curves["roc"]) == {"network", "linear", "tree"}
-    x, y = curves["roc"]["network"]
-    assert sk.auc(x, y) == pytest.approx(results["binary"].metrics["roc_auc"], abs=0.005)
-    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
-    assert curves["at"]["recall"] == pytest.approx(sk.recall_score(outcome.y_true, outcome.y_pred))
-    assert curves["at"]["precision"] == pytest.approx(sk.precision_score(outcome.y_true, outcome.y_pred))
-
-
-def tempered(run, temperature, kept=True, **changes):
-    """A run whose probabilities went through this temperature."""
-    fitted = dataclasses.replace(
-        run.calibration, method="temperature", parameters={"temperature": temperature}, kept=kept, **changes
-    )
-    outcome = dataclasses.replace(run.outcome, probabilities=fitted.probabilities(run.outcome.scores))
-    return dataclasses.replace(run, calibration=fitted, outcome=outcome)
-
-
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
-def test_reliability_is_shown_before_a_temperature_that_was_kept_and_after(task, results):
-    run = results[task]
-    changed = tempered(run, 3.0, log_loss_before=0.5, log_loss_after=0.4)
-    content = summary.summarise(changed)
-    found, scores = content["results"]["reliability"], run.outcome.scores.astype(float)
-    plain = special.softmax(scores, axis=1) if task == "multiclass" else special.expit(scores)
-    groups = min(15, max(5, run.outcome.y_true.size // 30))
-    for shape, chance in (
-        (found["before"], plain.reshape(changed.outcome.probabilities.shape)),
-        (found, changed.outcome.probabilities),
-    ):
-        expected = metrics.reliability(run.outcome.y_true, chance, bins=groups)
-        assert shape["predicted"] == pytest.approx(expected["predicted"], rel=1e-4)
-        assert shape["ece"] == pytest.approx(
-            metrics.expected_calibration_error(run.outcome.y_true, chance, bins=groups), rel=1e-5
-        )
-        assert sum(shape["count"]) == found["rows"]
-    assert found["before"]["ece"] != found["ece"]
-    page = words(Page(report.render(content)).all("main")[0]["text"])
-    assert words(f"{percent(found['before']['ece'])} before, {percent(found['ece'])} after") in page
-
-
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
-def test_reliability_has_no_before_where_no_temperature_was_kept_and_for_margins(task, results):
-    run = results[task]
-    idle = tempered(run, 1.0, kept=False, log_loss_before=0.4, log_loss_after=0.5)
-    fitted = calibration.fit(task, None, run.outcome.scores, run.outcome.y_true)
-    margins = dataclasses.replace(run, head=get_head(task, "hinge"), calibration=fitted)
-    for one in (idle, margins):
-        content = summary.summarise(one)
-        assert content["results"]["reliability"]["before"] is None
-        assert "Dashed and hollow" not in report.render(content)
-
-
-def test_regression_bands_hold_nine_tenths_of_the_errors_and_the_histogram_all(results, summaries):
-    outcome = results["regression"].outcome
-    target = summaries["regression"]["results"]["targets"][0]
-    errors = (outcome.y_true - outcome.y_pred)[:, 0]
-    assert sum(target["histogram"]["counts"]) == sum(target["bands"]["rows"]) == len(errors)
-    first = np.argsort(outcome.y_pred[:, 0], kind="stable")[: target["bands"]["rows"][0]]
-    assert target["bands"]["error_middle"][0] == pytest.approx(np.median(errors[first]), rel=1e-4)
-    assert target["bands"]["error_low"][0] == pytest.approx(np.quantile(errors[first], 0.05), rel=1e-4)
-    assert len(target["points"]["true"]) == len(errors)
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_mistakes_are_rows_of_the_file_that_were_predicted_wrong_most_confident_first(task, runs, summaries):
-    run, found = runs[task], summaries[task]["mistakes"]
-    file = pd.read_csv(path(FILES[task]))
-    assert len(found["rows"]) == min(10, found["total"])
-    assert found["total"] or task == "multiclass"
-    for entry in found["rows"]:
-        row = file.iloc[entry["row"] - 1]
-        for name, cell in zip(found["columns"], entry["cells"], strict=True):
-            same = pd.isna(row[name]) if cell is None else cell == row[name] or cell == pytest.approx(row[name])
-            assert same, (name, cell, row[name])
-        if task == "regression":
-            true, predicted, error = entry["said"]
-            assert true == pytest.approx(row[run.target.columns[0]], rel=1e-5)
-            assert predicted == pytest.approx(run.predict(file.iloc[[entry["row"] - 1]])[0], rel=1e-4)
-            assert error == pytest.approx(true - predicted, rel=1e-3)
-        elif task == "multilabel":
-            label, true, predicted, _ = entry["said"]
-            assert true is bool(row[label])
-            assert predicted is not true
-        else:
-            true, predicted, _ = entry["said"]
-            assert true == str(row[run.target.columns[0]])
-            assert predicted == str(run.predict(file.iloc[[entry["row"] - 1]])[0]) != true
-    said = [entry["said"][-1] for entry in found["rows"]]
-    sure = [
-        abs(error) if task == "regression" else float(error.split("\u202f")[0].removeprefix("over ")) for error in said
-    ]
-    assert sure == sorted(sure, reverse=True)
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_without_rows_no_row_is_left(task, results, summaries):
-    bare = summary.summarise(results[task], rows=False)
-    assert bare == summary.without_rows(summaries[task])
-    assert bare["mistakes"] is None
-    assert not bare["rows_included"]
-    assert all(target["points"] is None for target in bare["results"]["targets"] or [])
-    page = report.render(bare)
-    assert "are left out of this report" in page
-    assert "rows of your data" not in page
-
-
-def test_the_headline_says_where_the_network_stands(results):
-    run = results["multiclass"]
-    outcome = run.outcome
-    right = dataclasses.replace(outcome, y_pred=outcome.y_true)
-    wrong = dataclasses.replace(outcome, y_pred=(outcome.y_true + 1) % 3)
-
-    def verdict(own, **others):
-        changed = dataclasses.replace(run, outcome=own, baselines={name: others[name] for name in others})
-        return summary.summarise(changed)["verdict"]
-
-    assert verdict(right, dummy=wrong, linear=wrong, tree=wrong)["headline"] == (
-        "Better than guessing, the linear model and the gradient-boosted trees."
-    )
-    told = verdict(right, dummy=wrong, linear=right, tree=right)
-    assert told["headline"] == "Better than guessing, level with the linear model and the gradient-boosted trees."
-    assert told["against"]["linear"] == {"difference": 0.0, "low": 0.0, "high": 0.0, "standing": "level"}
-    assert told["next"][0].startswith("Prefer the linear model")
-    assert verdict(wrong, dummy=right)["headline"] == "Worse than guessing."
-    assert verdict(right, dummy=right)["headline"] == "No better than guessing."
-    assert verdict(right)["headline"].startswith("Trained without baselines")
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_differences_are_paired_and_the_interval_decides(task, results, summaries):
-    told = summaries[task]["verdict"]
-    for name, entry in told["against"].items():
-        value, low, high = difference(results[task].outcome, results[task].baselines[name], told["metric"])
-        assert (entry["difference"], entry["low"], entry["high"]) == pytest.approx((value, low, high))
-        assert (entry["standing"] == "level") == (low <= 0 <= high)
-
-
-def test_an_interval_without_width_is_not_trusted(results):
-    run = results["multiclass"]
-    row = {"value": 1.0, "low": 1.0, "high": 1.0}
-    table = run.table.copy()
-    table.loc["accuracy", list(row)] = list(row.values())
-    told = summary.summarise(dataclasses.replace(run, table=table))["verdict"]["caution"]
-    lowest = binomtest(len(run.outcome.y_true), len(run.outcome.y_true)).proportion_ci(method="wilson").low
-    assert f"{100 * lowest:.1f}" in told
-
-
-def test_a_suspected_leak_comes_first(results, summaries):
-    run = results["binary"]
-    table = copy.copy(run.dataset)
-    vars(table)["_description"] = {**run.dataset.describe(), "leaks": ["duration"]}
-    content = summary.summarise(dataclasses.replace(run, dataset=table))
-    assert "duration" in content["verdict"]["next"][0]
-    page = report.render(content)
-    assert "Suspected leak" in page
-    assert "Suspected leak" not in report.render(summaries["binary"])
-
-
-def test_many_classes_are_capped_and_what_is_left_out_is_counted(results):
-    run, random = results["multiclass"], np.random.default_rng(0)
-    size = 50
-    labels = [f"class {i}" for i in range(size)]
-    target = dataclasses.replace(run.target, classes=np.array(labels, dtype=object))
-    scores = random.normal(size=(len(run.outcome.y_true), size))
-    outcome = dataclasses.replace(
-        run.outcome,
-        y_true=random.integers(0, size, len(scores)),
-        y_pred=scores.argmax(axis=1),
-        scores=scores,
-        probabilities=np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True),
-    )
-    content = summary.summarise(dataclasses.replace(run, target=target, outcome=outcome, baselines={}))
-    found = content["results"]
-    assert len(found["classes"]["shown"]) + found["classes"]["left_out"] == size
-    assert found["classes"]["left_out"] == 10
-    wrong = (outcome.y_true != outcome.y_pred).sum()
-    mistakes = content["mistakes"]
-    assert mistakes["total"] == wrong
-    for entry in mistakes["rows"]:
-        place = np.flatnonzero(run.dataset.source_rows[run.dataset.parts["test"]] == entry["row"])[0]
-        assert entry["said"][:2] == [labels[outcome.y_true[place]], labels[outcome.y_pred[place]]]
-        assert entry["said"][2] == f"{100 * outcome.probabilities[place].max():.1f}\u202f%"
-    assert found["confusion"]["counts"] is None
-    counts = sk.confusion_matrix(outcome.y_true, outcome.y_pred, labels=range(size))
-    pairs = found["confusion"]["pairs"]
-    assert [pair["rows"] for pair in pairs] == [counts[pair["true"], pair["predicted"]] for pair in pairs]
-    assert len(pairs) + found["confusion"]["left_out"] == (counts > 0).sum() - (np.diag(counts) > 0).sum()
-    assert "10 are left out" in words(Page(report.render(content)).all("main")[0]["text"])
 
 
 # The page
@@ -417,7 +141,7 @@ def test_the_same_summary_gives_the_same_bytes_also_when_read_back_from_json(tas
 
 
 def test_a_wide_table_stays_under_a_megabyte_and_says_what_is_left_out(wide):
-    content = summary.summarise(wide)
+    content = summarize(wide)
     assert len(content["data"]["columns"]) == 40
     assert content["data"]["left_out"] == 77
     telling = sorted(wide.dataset.describe()["columns"], key=lambda entry: -entry["alone"])[:40]
@@ -429,7 +153,7 @@ def test_a_wide_table_stays_under_a_megabyte_and_says_what_is_left_out(wide):
 
 
 def test_without_baselines_the_page_has_none(wide):
-    page = Page(report.render(summary.summarise(wide, rows=False)))
+    page = Page(report.render(summarize(wide, rows=False)))
     assert "Linear model" not in page.all("main")[0]["text"]
     assert "Trained without baselines" in page.all("main")[0]["text"]
 

@@ -1,318 +1,270 @@
-"""What a run on images shows as pictures: examples, the first layer's filters, and what its decisions rest on."""
+"""Images: their brightness, training examples, the weights of the first layer, and what decisions rest on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.formatting import number, plain
-from toolkit.report.pixels import (
-    data_uri,
-    displayed,
-    heat,
-    scale_of,
-    shrunk,
-    signed,
-    strip,
-)
-from toolkit.report.summary.results import names_of, ranked, short
+from toolkit.evaluation.result import Result
+from toolkit.report.pixels import data_uri, displayed, heat, scale_of, shrunk, signed, strip
+from toolkit.report.summary.margins import is_right
+from toolkit.report.summary.mistakes import on_screen, picture_size, ranked_mistakes, text_of
+from toolkit.report.summary.values import names_of, short
 
-if TYPE_CHECKING:
-    from toolkit.data.dataset import SplitData
-    from toolkit.data.images.stack import ImageEncoder
-    from toolkit.evaluation.metrics import Outcome
-    from toolkit.evaluation.result import Result
+__all__ = ["examples", "filters", "for_result", "occlusion", "patch_positions"]
 
-__all__ = ["describe_images", "examples", "filters", "hidden_places", "occlusion", "without_pictures"]
-
-CLASSES = (10, 20)  # classes, labels or bands shown by examples: large images, small ones
+CLASSES = (10, 20)  # classes, labels or bands with examples: of large images, of small ones
 EXAMPLES = (3, 10)  # images of each, likewise
 BANDS = 5  # of a regression target
 FILTERS = 32  # units of the first layer shown
-EXPLAINED = 4  # wrong decisions explained, and as many right ones
-# Bytes of pixels: a page stays below 2 MB also with photographs, which hardly pack.
+# Bytes of pixels: a page stays below 2 MB also with photographs, which compress badly.
 EXAMPLE_BYTES, FILTER_BYTES = 400_000, 160_000
-GRID = 7  # places of the hidden patch along a side, about
+EXPLAINED = 4  # wrong decisions explained, and as many right ones
+GRID = 7  # positions of the patch along a side, about
 
 
-def describe_images(run: Result, table: SplitData, outcome: Outcome) -> dict[str, Any]:
-    """Return what the page of a run on images shows beside what every page shows.
-
-    Args:
-        run: A run on images, just trained.
-        table: Its images.
-        outcome: Its outcome on the test part.
+def for_result(result: Result) -> dict[str, Any]:
+    """Return what the page about a result on images also shows; pictures are PNGs in data URIs.
 
     Returns:
         `height`, `width`, `channels`, `dtype`, `low`, `high`, `mean` and `deviation` (of the training pixels), `shown`
-        (size and scale of the pictures), `examples`, `filters` (None where the first layer has no weights to show) and
-        `occlusion`. Pictures are PNGs in data URIs.
+        (size and scale of the pictures), `examples`, `filters` and `occlusion`.
     """
-    encoder: Any = run.encoder
+    encoder: Any = result.encoder
     height, width, channels = encoder.shape
-    small = shrunk(np.zeros((1, height, width, 1), np.uint8)).shape[1:3]
     return {
         "height": height,
         "width": width,
         "channels": channels,
         "dtype": encoder.dtype,
         **{name: short([getattr(encoder, name)])[0] for name in ("low", "high", "mean", "deviation")},
-        "shown": {"height": small[0], "width": small[1], "scale": scale_of(*small)},
-        "examples": examples(run, table),
-        "filters": filters(run),
-        "occlusion": occlusion(run, table, outcome),
+        "shown": picture_size(height, width),
+        "examples": examples(result),
+        "filters": filters(result),
+        "occlusion": occlusion(result),
     }
 
 
-def without_pictures(images: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the same without any of the user's images; the filters stay: they are the model's.
-
-    Example:
-        >>> without_pictures({"height": 8, "examples": {}, "filters": None, "occlusion": {}})
-        {'height': 8, 'examples': None, 'filters': None, 'occlusion': None}
-    """
-    return None if images is None else {**images, "examples": None, "occlusion": None}
-
-
-def _on_screen(encoder: ImageEncoder, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    return shrunk(displayed(pixels, encoder.low, encoder.high))
-
-
-def examples(run: Result, table: SplitData) -> dict[str, Any]:
+def examples(result: Result) -> dict[str, Any]:
     """Return training images of each class or label, or of each band of a regression target.
 
-    Args:
-        run: A run on images.
-        table: Its images.
-
     Returns:
-        `by` (class, label or band), `target` (the name of the one that bands are of, or None), `shown`: a `name`, the
-        number of training `rows` and of `images`, and one `sheet` each; `left_out`, how many are not shown.
+        `by` (class, label or band), `target` (the target that bands are made of, or None), `shown`: a `name`, the
+        number of training `rows` and of `images`, and one `sheet` with all of them; `left_out`, how many are not shown.
     """
-    train = table.parts["train"]
-    encoder: Any = run.encoder
-    pixels: Any = table.features.pixels
-    groups = _groups(run, table, train)
-    affordable = EXAMPLE_BYTES // _on_screen(encoder, pixels[train[:1]]).size
-    most = min(len(groups), int(np.clip(affordable // EXAMPLES[0], *CLASSES)))
-    each = int(np.clip(affordable // most, *EXAMPLES))
-    shown = []
-    for name, rows in groups[:most]:
-        kept = rows[np.unique(np.linspace(0, len(rows) - 1, min(each, len(rows))).round().astype(int))]
-        sheet = data_uri(strip(_on_screen(encoder, pixels[kept]))) if len(kept) else None
-        shown.append({"name": name, "rows": len(rows), "images": len(kept), "sheet": sheet})
-    regression = run.task == "regression"
+    encoder: Any = result.encoder
+    dataset: Any = result.dataset
+    groups = _groups(result)
+    bytes_each = on_screen(encoder, dataset.features.pixels[dataset.parts["train"][:1]]).size
+    affordable = EXAMPLE_BYTES // bytes_each
+    count = min(len(groups), int(np.clip(affordable // EXAMPLES[0], *CLASSES)))
+    images = int(np.clip(affordable // count, *EXAMPLES))
+    entries = []
+    for name, rows in groups[:count]:
+        spaced = rows[np.unique(np.linspace(0, len(rows) - 1, min(images, len(rows))).round().astype(int))]
+        sheet = data_uri(strip(on_screen(encoder, dataset.features.pixels[spaced]))) if len(spaced) else None
+        entries.append({"name": name, "rows": len(rows), "images": len(spaced), "sheet": sheet})
+    regression = result.task == "regression"
     return {
-        "by": "band" if regression else "label" if run.task == "multilabel" else "class",
-        "target": names_of(run)[0] if regression else None,
-        "shown": shown,
-        "left_out": len(groups) - most,
+        "by": "band" if regression else "label" if result.task == "multilabel" else "class",
+        "target": names_of(result)[0] if regression else None,
+        "shown": entries,
+        "left_out": len(groups) - count,
     }
 
 
-def _groups(run: Result, table: SplitData, train: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64]]]:
-    """Name groups of training rows, in order."""
-    names = names_of(run)
-    if run.task == "regression":
-        values = table.target_frame.iloc[train, 0].to_numpy(np.float64)
-        bands = np.array_split(np.argsort(values, kind="stable"), min(BANDS, len(values)))
-        ends = [(values[band].min(), values[band].max()) for band in bands]
-        said = [f"{number(low, 3)} to {number(high, 3)}" if low < high else number(low, 3) for low, high in ends]
-        return [(name, train[band]) for name, band in zip(said, bands, strict=True)]
-    coded = np.asarray(run.target.encode(table.target_frame.iloc[train]))
-    if run.task == "multilabel":
-        return [(name, train[coded[:, place] == 1]) for place, name in enumerate(names)]
-    ids = coded.reshape(-1).astype(np.int64)
-    return [(name, train[ids == place]) for place, name in enumerate(names)]
-
-
-# ------------------------------------------------------------------------------------------------------ the first layer
-
-
-def filters(run: Result) -> dict[str, Any] | None:
-    """Return the weights of the first layer that has any, a picture a unit.
-
-    Args:
-        run: A run on images.
+def filters(result: Result) -> dict[str, Any] | None:
+    """Return the weights of the first layer that has any, one picture per unit; None where they are no pictures.
 
     Returns:
-        `layer` and `kind` (`"dense"`: a weight a pixel; `"convolution"`: a weight a place of the window), `height` and
-        `width` of a unit's picture, `scale`, `color` (whether weights are shown as colors), `network` (which of
-        several networks, from 1), and `shown`: `name`, `low` and `high` (its least and greatest weight), `picture`;
-        `left_out`, how many units are not shown. None where there is no such layer.
+        `layer` and `kind` (`"dense"`: one weight per pixel; `"convolution"`: one weight per pixel of the window),
+        `scores` (whether the units are the scores), `height`, `width` and `scale` of a picture, `colour` (whether
+        weights are shown as colors), `network` (which of several networks, from 1), and `shown`: `name`, `low` and
+        `high` (the smallest and largest weight), `picture`; `left_out`, how many units are not shown.
     """
-    found = _kernel(run)
-    if found is None:
+    first = _first_kernel(result)
+    if first is None:
         return None
-    layer, kind, kernel, network = found
+    layer, kind, kernel, network = first
     height, width, channels, units = kernel.shape
     pixels = (4 if channels == 1 else 3) * height * width
-    shown = min(units, max(4, min(FILTERS, FILTER_BYTES // pixels)))
-    ends = layer.name == run.model.layers[-1].name
-    names = names_of(run) if ends and len(names_of(run)) == units else [str(place + 1) for place in range(units)]
+    count = min(units, max(4, min(FILTERS, FILTER_BYTES // pixels)))
+    is_last, names = layer.name == result.model.layers[-1].name, names_of(result)
+    names = names if is_last and len(names) == units else [str(i + 1) for i in range(units)]
     tiles = []
-    for place in range(shown):
-        weights = kernel[..., place]
+    for i in range(count):
+        weights = kernel[..., i]
         low, high = short([weights.min(), weights.max()])
-        tiles.append({"name": names[place], "low": low, "high": high, "picture": data_uri(signed(weights))})
+        tiles.append({"name": names[i], "low": low, "high": high, "picture": data_uri(signed(weights))})
     return {
         "layer": plain(layer.name),
         "kind": kind,
-        "scores": ends,
+        "scores": is_last,
         "height": height,
         "width": width,
         "scale": scale_of(height, width),
         "colour": channels == 3,
         "network": network,
         "shown": tiles,
-        "left_out": units - shown,
+        "left_out": units - count,
     }
 
 
-def _kernel(run: Result) -> tuple[Any, str, NDArray[Any], int | None] | None:
-    """Return the first layer with weights, what it is, and its weights as (height, width, channels, units)."""
-    encoder: Any = run.encoder
-    for layer in run.model.layers:
-        if not layer.weights:
-            continue
-        kind = type(layer).__name__
-        kernel: NDArray[Any] = np.asarray(layer.kernel) if kind in ("Dense", "Conv2D", "EinsumDense") else np.zeros(0)
-        if kind == "Conv2D" and kernel.ndim == 4 and kernel.shape[2] in (1, 3):
-            return layer, "convolution", kernel, None
-        if kind == "Dense" and kernel.shape[:1] == (encoder.width,):
-            return layer, "dense", kernel.reshape(*encoder.shape, -1), None
-        if kind == "EinsumDense" and kernel.ndim == 3 and kernel.shape[1] == encoder.width:
-            return layer, "dense", kernel[0].reshape(*encoder.shape, -1), 1
+def _groups(result: Result) -> list[tuple[str, NDArray[np.int64]]]:
+    """Return the training rows of each class, label or band of the target, with its name."""
+    dataset: Any = result.dataset
+    train, names = dataset.parts["train"], names_of(result)
+    if result.task == "regression":
+        values = dataset.target_frame.iloc[train, 0].to_numpy(np.float64)
+        bands = np.array_split(np.argsort(values, kind="stable"), min(BANDS, len(values)))
+        ends = [(values[band].min(), values[band].max()) for band in bands]
+        texts = [f"{number(low, 3)} to {number(high, 3)}" if low < high else number(low, 3) for low, high in ends]
+        return [(text, train[band]) for text, band in zip(texts, bands, strict=True)]
+    encoded = np.asarray(result.target.encode(dataset.target_frame.iloc[train]))
+    if result.task == "multilabel":
+        return [(name, train[encoded[:, i] == 1]) for i, name in enumerate(names)]
+    ids = encoded.reshape(-1).astype(np.int64)
+    return [(name, train[ids == i]) for i, name in enumerate(names)]
+
+
+def _first_kernel(result: Result) -> tuple[Any, str, NDArray[Any], int | None] | None:
+    """Return the first layer with weights, its kind, its weights as (height, width, channels, units), its network."""
+    encoder: Any = result.encoder
+    layer: Any = next((layer for layer in result.model.layers if layer.weights), None)
+    kind = type(layer).__name__
+    if kind not in ("Dense", "Conv2D", "EinsumDense"):
         return None
+    kernel = np.asarray(layer.kernel)
+    if kind == "Conv2D" and kernel.ndim == 4 and kernel.shape[2] in (1, 3):
+        return layer, "convolution", kernel, None
+    if kind == "Dense" and kernel.shape[:1] == (encoder.width,):  # (pixels, units)
+        return layer, "dense", kernel.reshape(*encoder.shape, -1), None
+    if kind == "EinsumDense" and kernel.ndim == 3 and kernel.shape[1] == encoder.width:  # (networks, pixels, units)
+        return layer, "dense", kernel[0].reshape(*encoder.shape, -1), 1
     return None
 
 
-# ----------------------------------------------------------------------------------------------------------- occlusion
-
-
-def hidden_places(height: int, width: int) -> tuple[tuple[int, int], NDArray[np.int64]]:
-    """Return the size of a patch and the places to put it, so that it covers an image with overlaps.
-
-    Args:
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
+def patch_positions(height: int, width: int) -> tuple[tuple[int, int], NDArray[np.int64]]:
+    """Return the size of a patch, a quarter of an image's, and the positions at which it covers the image.
 
     Returns:
-        The patch's height and width, a quarter of the image's, and the upper left corners, shape (places, 2).
+        The patch's height and width, and its upper left corners, shape (positions, 2).
 
     Example:
-        >>> patch, corners = hidden_places(28, 28)
+        >>> patch, corners = patch_positions(28, 28)
         >>> patch, len(corners), corners[-1].tolist()
         ((7, 7), 49, [21, 21])
     """
     patch = (max(1, round(height / 4)), max(1, round(width / 4)))
-    along = [
-        np.unique(np.linspace(0, size - own, min(GRID, size - own + 1)).round().astype(np.int64))
-        for size, own in zip((height, width), patch, strict=True)
-    ]
-    return patch, np.array([(top, left) for top in along[0] for left in along[1]])
+    tops, lefts = (
+        np.unique(np.linspace(0, size - side, min(GRID, size - side + 1)).round().astype(np.int64))
+        for size, side in zip((height, width), patch, strict=True)
+    )
+    return patch, np.array([(top, left) for top in tops for left in lefts])
 
 
-def occlusion(run: Result, table: SplitData, outcome: Outcome) -> dict[str, Any] | None:
-    """Return where some test images can't be hidden without changing the decision: what it rests on.
+def occlusion(result: Result) -> dict[str, Any] | None:
+    """Return by how much the score of a decision falls when parts of a test image are hidden.
 
-    A patch of the training images' mean color is put on each place; the map is the mean fall of the score that the
-    decision was made by, over the patches that cover a pixel.
-
-    Args:
-        run: A run on images.
-        table: Its images.
-        outcome: Its outcome on the test part.
+    A patch of the training images' mean brightness is put on each position. The map shows, for each pixel, the mean
+    fall of the score over the patches that cover it.
 
     Returns:
-        `patch` (height, width), `places`, `shown`: for each image `row`, `file`, `said` (as in the mistakes), `right`,
-        `score` (of the image as it is), `drops` (of each place, in rows from the top), `picture` and `map`. None where
-        there is no test image.
+        `patch` (height, width), `places` (the number of positions) and `shown`: for each image `row`, `file`, `said`
+        (as in the mistakes), `right`, `score` (of the image as it is), `drops` (at each position, in rows from the
+        top), `picture` and `map`. None without test images.
 
     References:
         Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014, section 4.2.
     """
-    test, pixels = table.parts["test"], table.features.pixels
-    chosen = _explained(run, outcome)
-    if pixels is None or not chosen:
+    dataset: Any = result.dataset
+    outcome: Any = result.outcome
+    encoder: Any = result.encoder
+    test, chosen = dataset.parts["test"], _explained(result)
+    if not chosen:
         return None
-    encoder: Any = run.encoder
-    images = pixels[test[[place for place, _, _ in chosen]]]
-    patch, corners = hidden_places(*encoder.shape[:2])
-    stack = np.repeat(images, len(corners) + 1, axis=0).reshape(len(images), len(corners) + 1, *images.shape[1:])
-    fill = np.asarray(encoder.mean).astype(pixels.dtype) if pixels.dtype != np.uint8 else np.uint8(round(encoder.mean))
-    for place, (top, left) in enumerate(corners, start=1):
-        stack[:, place, top : top + patch[0], left : left + patch[1]] = fill
-    wrong = set(np.flatnonzero((outcome.y_true != outcome.y_pred).reshape(len(test), -1).any(axis=1)))
-    scores = run.raw_scores(stack.reshape(-1, *images.shape[1:])).reshape(len(images), len(corners) + 1, -1)
-    shown = []
-    for image, own, (place, said, which) in zip(images, scores, chosen, strict=True):
-        decided = _decided(run, own.astype(np.float64), which)
-        drops = decided[0] - decided[1:]
-        total, covered = np.zeros(encoder.shape[:2]), np.zeros(encoder.shape[:2])
-        for drop, (top, left) in zip(drops, corners, strict=True):
-            total[top : top + patch[0], left : left + patch[1]] += drop
-            covered[top : top + patch[0], left : left + patch[1]] += 1
-        drawn = displayed(image[None], encoder.low, encoder.high)[0]
-        row = test[place]
-        shown.append(
+    outputs = outcome.y_true.size // len(test)
+    images = dataset.features.pixels[test[[cell // outputs for cell, _ in chosen]]]
+    patch, corners = patch_positions(*encoder.shape[:2])
+    hidden = _hidden(images, patch, corners, encoder.mean)
+    scores = result.raw_scores(hidden.reshape(-1, *images.shape[1:])).reshape(len(images), len(corners) + 1, -1)
+    right: Any = is_right(outcome).reshape(len(test), -1).all(axis=1)
+    entries = []
+    for image, image_scores, (cell, text) in zip(images, scores, chosen, strict=True):
+        position, output = divmod(cell, outputs)
+        # (1 + positions,): the first for the image as it is, the others with the patch
+        leads = _leads(result, image_scores.astype(np.float64), output)
+        drops, row = leads[0] - leads[1:], test[position]
+        picture = displayed(image[None], encoder.low, encoder.high)[0]
+        overlay = heat(picture, _mean_drops(drops, patch, corners, encoder.shape[:2]))
+        entries.append(
             {
-                "row": int(table.source_rows[row]),
-                "file": plain(table.features.names[row]) if table.features.names else None,
-                "said": said,
-                "right": None if run.task == "regression" else place not in wrong,
-                "score": short([decided[0]])[0],
+                "row": int(dataset.source_rows[row]),
+                "file": plain(dataset.features.names[row]) if dataset.features.names else None,
+                "said": text,
+                "right": None if result.task == "regression" else right[position],
+                "score": short([leads[0]])[0],
                 "drops": short(drops),
-                "picture": data_uri(shrunk(drawn[None])[0]),
-                "map": data_uri(shrunk(heat(drawn, total / np.maximum(covered, 1))[None])[0]),
+                "picture": data_uri(on_screen(encoder, image[None])[0]),
+                "map": data_uri(shrunk(overlay[None])[0]),
             }
         )
-    return {"patch": list(patch), "places": len(corners), "shown": shown}
+    return {"patch": list(patch), "places": len(corners), "shown": entries}
 
 
-def _explained(run: Result, outcome: Outcome) -> list[tuple[int, list[Any], int]]:
-    """Choose test rows, the worst mistakes and some that went well: place, what is said, which score decided."""
-    places, said, _ = ranked(run, outcome, EXPLAINED)
-    chosen = []
-    for place, words in zip(places, said, strict=True):
-        which = names_of(run).index(words[0]) if _is_named(run) else 0
-        chosen.append((int(place), words, which))
-    names, taken = names_of(run), {place for place, _, _ in chosen}
-    if run.task in ("binary", "multiclass"):
-        right = np.flatnonzero(outcome.y_true == outcome.y_pred)
-        _, first = np.unique(outcome.y_true[right], return_index=True)
-        others = np.setdiff1d(np.arange(len(right)), first)  # one of each class goes before
-        for place in right[np.concatenate([np.sort(first), others])[:EXPLAINED]]:
-            chosen.append((int(place), [names[outcome.y_true[place]]] * 2, 0))
-    elif run.task == "multilabel":
-        right = [p for p in np.flatnonzero((outcome.y_true == outcome.y_pred).all(axis=1)) if outcome.y_true[p].any()]
-        for place in right[:EXPLAINED]:
-            which = int(np.argmax(outcome.y_true[place]))
-            chosen.append((int(place), [names[which], True, True], which))
+def _hidden(images: NDArray[Any], patch: tuple[int, int], corners: NDArray[np.int64], mean: float) -> NDArray[Any]:
+    """Return each image as it is, and with the patch on each position.
+
+    images (n, height, width, channels)  ->  (n, 1 + positions, height, width, channels)
+    """
+    stack = np.repeat(images[:, None], len(corners) + 1, axis=1)
+    fill = np.uint8(round(mean)) if images.dtype == np.uint8 else np.asarray(mean).astype(images.dtype)
+    for i, (top, left) in enumerate(corners, start=1):
+        stack[:, i, top : top + patch[0], left : left + patch[1]] = fill
+    return stack
+
+
+def _mean_drops(
+    drops: NDArray[np.float64], patch: tuple[int, int], corners: NDArray[np.int64], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return the mean drop over the patches that cover each pixel, shape (height, width)."""
+    total, covered = np.zeros(size), np.zeros(size)
+    for drop, (top, left) in zip(drops, corners, strict=True):
+        total[top : top + patch[0], left : left + patch[1]] += drop
+        covered[top : top + patch[0], left : left + patch[1]] += 1
+    return total / np.maximum(covered, 1)
+
+
+def _explained(result: Result) -> list[tuple[int, list[Any]]]:
+    """Choose the worst mistakes and some right predictions: their cells, and what the page says of each."""
+    outcome: Any = result.outcome
+    truth, predicted = outcome.y_true, outcome.y_pred
+    outputs = truth.size // len(truth)
+    mistakes, texts, _ = ranked_mistakes(result, EXPLAINED)
+    if result.task == "regression":
+        order = np.argsort(np.abs(truth - predicted).sum(axis=1), kind="stable")
+        right = outputs * order[~np.isin(order, mistakes // outputs)]
+    elif result.task == "multilabel":
+        rows = np.flatnonzero((truth == predicted).all(axis=1) & truth.any(axis=1))
+        right = outputs * rows + np.argmax(truth[rows], axis=1)
     else:
-        size = np.abs(outcome.y_true - outcome.y_pred).sum(axis=1)
-        for place in [p for p in np.argsort(size, kind="stable") if p not in taken][:EXPLAINED]:
-            true, predicted = (float(f"{values[place, 0]:.6g}") for values in (outcome.y_true, outcome.y_pred))
-            named = [names[0]] if _is_named(run) else []
-            chosen.append((int(place), [*named, true, predicted, float(f"{true - predicted:.6g}")], 0))
-    return chosen
+        rows = np.flatnonzero(truth == predicted)
+        _, first = np.unique(truth[rows], return_index=True)
+        later = np.setdiff1d(np.arange(len(rows)), first)  # after one row of each class
+        right = rows[np.concatenate([np.sort(first), later])]
+    right = right[:EXPLAINED]
+    return [*zip(mistakes, texts, strict=True), *((cell, text_of(result, cell)) for cell in right)]
 
 
-def _is_named(run: Result) -> bool:
-    """Tell whether what is said of a mistake begins with the label or target that it is about."""
-    return run.task == "multilabel" or (run.task == "regression" and len(run.target.columns) > 1)
-
-
-def _decided(run: Result, scores: NDArray[np.float64], which: int) -> NDArray[np.float64]:
-    """Return how clearly each row of scores speaks for the first one's decision."""
-    if run.task == "regression":
-        return run.target.decode(scores.astype(np.float32)).reshape(len(scores), -1)[:, which].astype(np.float64)
-    if run.task == "multiclass":
+def _leads(result: Result, scores: NDArray[np.float64], output: int) -> NDArray[np.float64]:
+    """Return by how much each row of scores (rows, units) supports what the first row decides."""
+    if result.task == "regression":
+        return result.target.decode(scores.astype(np.float32)).reshape(len(scores), -1)[:, output].astype(np.float64)
+    if result.task == "multiclass":
         best = int(scores[0].argmax())
-        others = np.delete(scores, best, axis=1)
-        return scores[:, best] - others.max(axis=1)
-    threshold = run.threshold if run.task == "binary" else 0.0
-    own = scores[:, which] - threshold
-    return own if own[0] > 0 else -own
+        return scores[:, best] - np.delete(scores, best, axis=1).max(axis=1)
+    leads = scores[:, output] - (result.threshold if result.task == "binary" else 0.0)
+    return leads if leads[0] > 0 else -leads

@@ -6,9 +6,9 @@ import dataclasses
 import importlib
 import json
 import re
-from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +18,7 @@ from tests.helpers.pages import Page, pixels_of, words
 from toolkit.common.formatting import number
 from toolkit.data.images.stack import ImageEncoder, Images
 from toolkit.data.target import Target
-from toolkit.evaluation.metrics import Outcome
+from toolkit.heads import get_head
 from toolkit.report import page as report
 from toolkit.report.pixels import (
     displayed,
@@ -26,14 +26,13 @@ from toolkit.report.pixels import (
     shrunk,
     signed,
 )
-from toolkit.report.summary import images as image_results
-from toolkit.report.summary import run as summary
-from toolkit.report.summary.images import hidden_places
+from toolkit.report.summary import summarize
+from toolkit.report.summary.images import examples, occlusion, patch_positions
 
 
 @pytest.fixture(scope="module")
 def content(image_result):
-    return summary.summarise(image_result)
+    return summarize(image_result)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def page(content):
 def test_the_summary_is_strict_json_and_the_same_again(image_result, content):
     text = json.dumps(content, allow_nan=False)
     assert json.loads(text) == content
-    assert summary.summarise(image_result) == content
+    assert summarize(image_result) == content
     assert report.render(json.loads(text)) == report.render(content)
 
 
@@ -63,7 +62,7 @@ def test_many_images_are_not_said_to_have_columns(image_result, monkeypatch):
     monkeypatch.setattr("toolkit.data.describe._ALONE_ROWS", 10)
     many = dataclasses.replace(image_result, dataset=dataclasses.replace(image_result.dataset))
     assert many.dataset.describe()["left_out"]
-    assert summary.summarise(many)["data"]["notes"] == image_result.dataset.notes
+    assert summarize(many)["data"]["notes"] == image_result.dataset.notes
 
 
 def test_examples_are_training_images_of_their_class(image_result, content):
@@ -127,35 +126,32 @@ def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_result
         assert entry["drops"][0] == pytest.approx(fall, abs=1e-3)
 
 
-def by_hand(weights, task="binary", classes=2, threshold=0.0):
-    """A run of a linear model on 4 x 4 gray images, with weights set by hand."""
+def by_hand(result, weights, task="binary"):
+    """A result of a linear model on 4 x 4 gray images, with weights set by hand; its decisions are right."""
     pixels = np.zeros((6, 4, 4, 1), np.float32)
     pixels[:, 0, 0] = 4.0
     pixels[3:, 3, 3] = 8.0
-    parts = {"train": np.arange(6), "test": np.arange(6)}
-    if task == "regression":
-        target = pd.DataFrame({"value": [1.0, 2, 3, 4, 5, 6]})
-    else:
-        target = pd.DataFrame({"side": ["a"] * 3 + ["b"] * 3})
-    table = SimpleNamespace(features=Images(pixels), parts=parts, target_frame=target, source_rows=np.arange(1, 7))
-    coded = Target.fit(target, parts["train"], task, np.arange(1, 7))
-
-    def raw_scores(x):
-        return (np.asarray(x, np.float64).reshape(len(x), -1) @ weights.reshape(16, -1)).astype(np.float32)
-
-    return SimpleNamespace(
-        task=task, encoder=ImageEncoder((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), target=coded, dataset=table,
-        raw_scores=raw_scores, threshold=threshold,
+    rows = np.arange(6)
+    values = [1.0, 2, 3, 4, 5, 6] if task == "regression" else ["b"] * 3 + ["a"] * 3
+    target = pd.DataFrame({"side": values})
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, use_bias=False)])
+    model.set_weights([weights.reshape(16, 1)])
+    table = dataclasses.replace(
+        result.dataset, task=task, features=Images(pixels), parts={"train": rows, "test": rows}, target_frame=target,
+        source_rows=rows + 1,
     )  # fmt: skip
+    result = dataclasses.replace(
+        result, task=task, head=get_head(task, "squared" if task == "regression" else "logistic"), model=model,
+        encoder=ImageEncoder((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), calibration=None, dataset=table,
+        target=Target.fit(target, rows, task, rows + 1),
+    )  # fmt: skip
+    return dataclasses.replace(result, outcome=result.outcome_of(result.raw_scores(pixels), target))
 
 
-def test_the_map_of_a_linear_model_shows_its_weights():
+def test_the_map_of_a_linear_model_shows_its_weights(image_result):
     weights = np.zeros((4, 4))
     weights[0, 0], weights[3, 3] = 1.0, -2.0
-    run = by_hand(weights)
-    truth = np.array([1, 1, 1, 0, 0, 0])
-    outcome = Outcome("binary", truth, truth, None, run.raw_scores(run.dataset.features.pixels))
-    found: Any = image_results.occlusion(run, run.dataset, outcome)
+    found: Any = occlusion(by_hand(image_result, weights))
     assert (found["patch"], found["places"]) == ([1, 1], 16)
     assert [entry["row"] for entry in found["shown"]] == [1, 4, 2, 3]  # one of each class, then others
     assert all(entry["right"] for entry in found["shown"])
@@ -167,25 +163,22 @@ def test_the_map_of_a_linear_model_shows_its_weights():
     assert (drops[4][0, 0], drops[4][3, 3]) == (-4, 16)
 
 
-def test_of_a_regression_the_map_is_in_the_targets_unit():
+def test_of_a_regression_the_map_is_in_the_targets_unit(image_result):
     weights = np.zeros((4, 4))
     weights[0, 0] = 0.5
-    run = by_hand(weights, "regression")
-    true = run.dataset.target_frame.to_numpy()
-    scores = run.raw_scores(run.dataset.features.pixels)
-    predicted = run.target.decode(scores).reshape(-1, 1)
-    found: Any = image_results.occlusion(run, run.dataset, Outcome("regression", true, predicted, None, scores))
-    unit = true.std()  # scores are standardised
+    result = by_hand(image_result, weights, "regression")
+    found: Any = occlusion(result)
+    unit = np.std([1, 2, 3, 4, 5, 6])  # scores are standardized
     assert found["shown"][0]["drops"][0] == pytest.approx(2.0 * unit, rel=1e-3)
     assert {entry["right"] for entry in found["shown"]} == {None}
-    shown = image_results.examples(run, run.dataset)
-    assert (shown["by"], shown["target"]) == ("band", "value")
+    shown = examples(result)
+    assert (shown["by"], shown["target"]) == ("band", "side")
     assert [entry["name"] for entry in shown["shown"]] == ["1 to 2", "3", "4", "5", "6"]
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (5, 30), (1, 1), (3, 64), (128, 96)])
 def test_the_patches_cover_the_image(height, width):
-    patch, corners = hidden_places(height, width)
+    patch, corners = patch_positions(height, width)
     covered = np.zeros((height, width), int)
     for top, left in corners:
         covered[top : top + patch[0], left : left + patch[1]] += 1
@@ -194,16 +187,18 @@ def test_the_patches_cover_the_image(height, width):
     assert len(np.unique(corners, axis=0)) == len(corners)
 
 
-def test_thousands_of_classes_are_capped_and_photographs_stay_small():
+def test_thousands_of_classes_are_capped_and_photographs_stay_small(image_result):
     drawn = np.random.default_rng(0)
     pixels = drawn.integers(0, 256, (5_000, 64, 64, 3), dtype=np.uint8)
     target = pd.DataFrame({"class": [f"c{place:04}" for place in range(1_000)] * 5})
     parts = {"train": np.arange(5_000), "test": np.arange(3)}
-    run = SimpleNamespace(
-        task="multiclass", encoder=ImageEncoder((64, 64, 3), "uint8", 127.0, 74.0, 0.0, 255.0),
+    result = dataclasses.replace(
+        image_result,
+        encoder=ImageEncoder((64, 64, 3), "uint8", 127.0, 74.0, 0.0, 255.0),
         target=Target.fit(target, parts["train"], "multiclass", np.arange(1, 5_001)),
-    )  # fmt: skip
-    found = image_results.examples(run, SimpleNamespace(features=Images(pixels), parts=parts, target_frame=target))
+        dataset=dataclasses.replace(image_result.dataset, features=Images(pixels), parts=parts, target_frame=target),
+    )
+    found = examples(result)
     assert (len(found["shown"]), found["left_out"]) == (10, 990)
     assert len(json.dumps(found)) < 600_000
 
@@ -222,7 +217,7 @@ def test_every_task_has_its_page_of_images(task):
     pixels = drawn.random((90, 6, 5)) + y.reshape(90, -1)[:, :1, None] / 100
     train = importlib.import_module(f"recipes.{task}").train
     run = train((pixels, y), build="linear", epochs=1, progress=False, baselines=False).result
-    content = summary.summarise(run)
+    content = summarize(run)
     found = content["images"]
     shown = [entry["name"] for entry in found["examples"]["shown"]]
     assert shown == names if names else len(shown) == 5
@@ -286,7 +281,7 @@ def test_the_numbers_behind_the_pictures_stand_in_tables(content, page):
 
 
 def test_without_rows_no_image_is_left_and_the_filters_stay(image_result, content):
-    bare = summary.summarise(image_result, rows=False)
+    bare = summarize(image_result, rows=False)
     assert bare["images"]["examples"] is bare["images"]["occlusion"] is bare["mistakes"] is None
     page = Page(report.render(bare))
     shown = [tile["picture"] for tile in content["images"]["filters"]["shown"]]
@@ -301,11 +296,11 @@ def test_a_saved_run_shows_the_same_page_without_images(image_run, image_result,
     import toolkit
 
     loaded = toolkit.load(image_run.save(tmp_path / "shapes.keras"))
-    assert loaded.summary() == summary.summarise(image_result, rows=False)
+    assert loaded.summary() == summarize(image_result, rows=False)
 
 
 def test_a_summary_saved_before_there_were_images_is_still_shown(results):
-    old = summary.summarise(results["multiclass"])
+    old = summarize(results["multiclass"])
     known = report.render(old)
     del old["images"]
     assert report.render(old) == known
@@ -315,8 +310,8 @@ def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(imag
     images = Images(image_result.dataset.features.pixels.astype(np.float32) / 229)
     floats = dataclasses.replace(image_result.dataset, features=images)
     encoder = ImageEncoder.fit(images.pixels[floats.parts["train"]])
-    changed = dataclasses.replace(image_result, encoder=encoder)
-    sheet = pixels_of(image_results.examples(changed, floats)["shown"][0]["sheet"])
+    changed = dataclasses.replace(image_result, encoder=encoder, dataset=floats)
+    sheet = pixels_of(examples(changed)["shown"][0]["sheet"])
     expected = shrunk(displayed(images.pixels[:1], encoder.low, encoder.high))
     assert expected.dtype == np.uint8
     assert sheet[..., :3].max() == 255

@@ -1,0 +1,94 @@
+"""The data and its split: rows, columns, what was set aside, and the distribution of each column and target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.common.formatting import number
+from toolkit.data.dataset import SplitData
+from toolkit.evaluation.baselines import said_of_images
+from toolkit.evaluation.result import Result
+from toolkit.report.summary.values import short
+
+if TYPE_CHECKING:
+    from toolkit.runs.comparison import Comparison
+
+__all__ = ["for_comparison", "for_result", "most_predictive", "split"]
+
+COLUMNS = 40  # shown with their distributions
+
+
+def for_result(result: Result) -> dict[str, Any]:
+    """Return what the page says about the data of a result."""
+    dataset: Any = result.dataset
+    described, parts = dataset.describe(), ["all", *dataset.parts]
+    columns, updated = described["columns"], result.settings.get("updated", 0)
+    later = [f"After this training the model learned from {number(updated)} more rows, which this report leaves out."]
+    return {
+        **_sizes(dataset),
+        "images": result.is_image,
+        "set_aside": [{"column": name, "reason": reason} for name, reason in dataset.set_aside.items()],
+        "notes": [*dataset.notes, *([] if result.is_image else described["left_out"]), *(later if updated else [])],
+        "leaks": described["leaks"],
+        "strongest": described["strongest"],
+        "target": [_column(entry, parts) for entry in described["targets"][:COLUMNS]],
+        "columns": [_column(entry, parts) for entry in most_predictive(columns, COLUMNS)],
+        "left_out": max(0, len(columns) - COLUMNS),
+    }
+
+
+def for_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Return the terms that all contenders share: the data and split of the first seed."""
+    dataset = comparison.tables[comparison.seeds[0]]
+    return {
+        **_sizes(dataset),
+        "reason": dataset.split_reason,
+        "baselines": said_of_images(dataset),
+        "images": None if dataset.features.pixels is None else " × ".join(map(str, dataset.features.pixels.shape[1:])),
+    }
+
+
+def split(dataset: SplitData) -> dict[str, Any]:
+    """Return the rows of each part, and why they were split this way."""
+    return {"parts": _sizes(dataset)["parts"], "reason": dataset.split_reason}
+
+
+def most_predictive(columns: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+    """Return the columns with the highest predictive power, in the order of the table."""
+    order = sorted(range(len(columns)), key=lambda i: (-(columns[i].get("alone") or 0.0), i))
+    return [columns[i] for i in sorted(order[:count])]
+
+
+def _sizes(dataset: SplitData) -> dict[str, Any]:
+    return {
+        "rows": dataset.rows,
+        "columns_given": len(dataset.source_columns),
+        "columns_used": len(dataset.features.columns),
+        "parts": {part: len(positions) for part, positions in dataset.parts.items()},
+    }
+
+
+def _column(entry: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
+    """Return one distribution, in each part, with the rare levels of a category counted together."""
+    levels, edges = entry.get("levels"), entry.get("edges")
+    pooled = levels is not None and any(entry[part]["other"] for part in parts)
+    described: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        described[part] = {
+            name: float(f"{value:.6g}") if isinstance(value, float) and math.isfinite(value) else value
+            for name, value in entry[part].items()
+            if name != "other"
+        }
+        if pooled:
+            described[part]["counts"] = [*entry[part]["counts"], entry[part]["other"]]
+    return {
+        "name": entry["name"],
+        "kind": entry["kind"],
+        "alone": entry.get("alone"),
+        "leak": entry.get("leak", False),
+        "levels": levels if not pooled or levels is None else [*levels, "all others"],
+        "edges": short(edges) if entry["kind"] == "number" else edges,
+        "parts": described,
+    }

@@ -1,0 +1,108 @@
+"""Regression: how far predictions are from the truth, by target."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.common.formatting import plain
+from toolkit.evaluation.calibration import residual_quantile
+from toolkit.evaluation.metrics import Outcome, evaluate
+from toolkit.evaluation.result import Result
+from toolkit.report.summary.values import clipped_histogram, contenders_of, names_of, sample, short
+
+if TYPE_CHECKING:
+    from toolkit.runs.comparison import Comparison
+
+__all__ = ["for_comparison", "for_result", "interval"]
+
+TARGETS = 4  # shown as pictures
+POINTS = 1_000  # rows in scatter plots, all targets together
+BARS = 30  # of a histogram
+COVERAGE = 0.9  # of the intervals around predictions
+QUANTILES = {"low": 0.05, "mid": 0.5, "high": 0.95}
+SIZES = {"size_half": 0.5, "size_most": 0.9, "size_all": 1.0}
+
+
+def for_result(result: Result) -> list[dict[str, Any]]:
+    """Return the metrics of each target, and for the first ones the numbers behind their pictures."""
+    outcome: Any = result.outcome
+    names, random, entries = names_of(result), np.random.default_rng(0), []
+    for i, name in enumerate(names):
+        true, predicted = outcome.y_true[:, i], outcome.y_pred[:, i]
+        entry: dict[str, Any] = {
+            "name": name,
+            **evaluate(Outcome("regression", true[:, None], predicted[:, None])),
+            "bands": None,
+            "histogram": None,
+            "points": None,
+        }
+        if i < TARGETS:
+            errors = true - predicted
+            counts, edges = np.histogram(errors, bins=min(BARS, max(5, int(len(errors) ** 0.5))))
+            rows = sample(random, len(true), POINTS // min(len(names), TARGETS))
+            entry["bands"] = _bands(predicted, true)
+            entry["histogram"] = {"edges": short(edges), "counts": counts}
+            entry["points"] = {"true": short(true[rows]), "predicted": short(predicted[rows]), "of": len(true)}
+        entries.append(entry)
+    return entries
+
+
+def for_comparison(comparison: Comparison) -> list[dict[str, Any]]:
+    """Describe the errors of each target, true minus predicted, on the test rows of all seeds together."""
+    shares, described = np.linspace(0, 1, 51), []
+    for i, name in enumerate(comparison.target.columns[:TARGETS]):
+        contenders = [
+            np.concatenate([(trial.outcome.y_true - trial.outcome.y_pred)[:, i] for trial in trials])
+            for trials in contenders_of(comparison)
+        ]
+        low, high = np.quantile(np.concatenate(contenders), [0.005, 0.995])
+        edges = np.linspace(low, high, BARS + 1) if high > low else np.array([low - 0.5, low + 0.5])
+        described.append(
+            {
+                "name": plain(name),
+                "shares": short(shares),
+                "edges": short(edges),
+                "contenders": [_distribution(errors, edges, shares) for errors in contenders],
+            }
+        )
+    return described
+
+
+def interval(result: Result) -> dict[str, Any] | None:
+    """Return how often the interval around a prediction holds the truth on the test rows."""
+    if result.residuals is None or len(result.residuals) < math.ceil(COVERAGE / (1 - COVERAGE) - 1e-9):
+        return None
+    outcome: Any = result.outcome
+    reach = residual_quantile(result.residuals, COVERAGE)
+    inside = np.abs(outcome.y_pred - outcome.y_true) <= reach
+    return {"coverage": COVERAGE, "reach": reach, "held": inside.mean(axis=0), "rows": len(inside)}
+
+
+def _distribution(errors: NDArray[Any], edges: NDArray[Any], shares: NDArray[Any]) -> dict[str, Any]:
+    sizes = np.abs(errors)
+    return {
+        "counted": len(errors),
+        **clipped_histogram(errors, edges),
+        "mean": errors.mean(),
+        **{key: np.quantile(errors, q) for key, q in QUANTILES.items()},
+        **{key: np.quantile(sizes, q) for key, q in SIZES.items()},
+        "sizes": short(np.quantile(sizes, shares)),
+    }
+
+
+def _bands(predicted: NDArray[Any], true: NDArray[Any]) -> dict[str, Any]:
+    """Group rows by their prediction, a tenth each, with quantiles of the truth and of the error in each group."""
+    groups = np.array_split(np.argsort(predicted, kind="stable"), max(1, min(10, len(predicted) // 10)))
+    bands: dict[str, Any] = {
+        "rows": [len(group) for group in groups],
+        "predicted": short([predicted[group].mean() for group in groups]),
+    }
+    for word, values in (("true", true), ("error", true - predicted)):
+        quantiles = np.array([np.quantile(values[group], [0.05, 0.5, 0.95]) for group in groups])  # (groups, 3)
+        for i, name in enumerate(("low", "middle", "high")):
+            bands[f"{word}_{name}"] = short(quantiles[:, i])
+    return bands

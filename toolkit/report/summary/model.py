@@ -1,0 +1,104 @@
+"""The model: layers with their parameters, and what the scores mean; the contenders of a comparison and their cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from toolkit.builders import architecture
+from toolkit.common.formatting import number, plain
+from toolkit.data.images.stack import ImageEncoder
+from toolkit.evaluation.result import Result
+from toolkit.report.summary.values import contenders_of, spread
+
+if TYPE_CHECKING:
+    from toolkit.runs.comparison import Comparison, Trial
+
+__all__ = ["for_comparison", "for_result"]
+
+
+def for_result(result: Result) -> dict[str, Any]:
+    """Return the layers of a result's model and its head."""
+    encoder = result.encoder
+    is_image = isinstance(encoder, ImageEncoder)
+    layers, width = [], encoder.shape[-1] if is_image else encoder.width
+    for layer in architecture(result.model):
+        layers.append({**layer, "counted": _counted(layer, width)})
+        width = layer["output"][-1] if layer["output"] else width
+    head = result.head
+    return {
+        "inputs": encoder.width,
+        "columns": 0 if is_image else len(encoder.columns),
+        "layers": layers,
+        "neurons": sum(layer["neurons"] for layer in layers),
+        "parameters": sum(layer["parameters"] for layer in layers),
+        "head": {
+            "name": head.name,
+            "loss": head.about,
+            "decision": head.decision,
+            "probability": head.probability,
+            "calibration": None if result.calibration is None else result.calibration.sentence,
+            "threshold": result.threshold or None,
+        },
+    }
+
+
+def for_comparison(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return what each contender learns by, how its scores are read, and what it costs."""
+    contenders = []
+    for trials in contenders_of(comparison):
+        first, epochs = trials[0], [len(trial.history) for trial in trials]
+        separate = first.result is None and comparison.task == "multilabel"
+        contenders.append(
+            {
+                "label": plain(first.label),
+                "head": first.head.name,
+                "loss": first.head.about,
+                "decision": first.head.decision,
+                "link": first.head.link,
+                "margin": first.head.margin,
+                "networks": len(comparison.target.columns) if separate else 1,
+                "probabilities": _probabilities(first),
+                "parameters": first.parameters,
+                "epochs": spread(epochs),
+                "best_epoch": spread(trial.best_epoch for trial in trials),
+                "seconds": spread(trial.seconds for trial in trials),
+                "seconds_an_epoch": spread(
+                    trial.seconds / count for trial, count in zip(trials, epochs, strict=True) if count
+                ),
+            }
+        )
+    return contenders
+
+
+def _probabilities(trial: Trial) -> str:
+    if trial.calibration is not None:
+        return trial.calibration.sentence
+    if trial.outcome.probabilities is None:
+        return trial.head.probability
+    return "those of each network, calibrated on its own validation scores"
+
+
+def _counted(layer: Mapping[str, Any], inputs: int) -> str:
+    """Return where a layer's learnable parameters come from; empty where no known rule gives their number."""
+    count, units = layer["parameters"], layer["output"][-1] if layer["output"] else 0
+    # Layer -> its weights without biases, their size in words, and its biases.
+    if layer["type"] == "Dense":
+        weights, size, biases = inputs * units, f"{number(inputs)} × {number(units)}", units
+    elif layer["type"] == "EinsumDense" and len(layer["output"]) == 2:
+        members = layer["output"][0]
+        size = f"{number(members)} × {number(inputs)} × {number(units)}"
+        weights, biases = members * inputs * units, members * units
+    elif layer["type"] == "Conv2D":
+        # count = side * side * inputs * units, and one bias per unit
+        side = math.isqrt(count // (units * inputs))
+        size = f"{side} × {side} × {number(inputs)} × {number(units)}"
+        weights, biases = side * side * inputs * units, units
+    elif layer["type"] == "BatchNormalization" and count == 2 * units:
+        return f"{number(units)} scales + {number(units)} shifts" if count else ""
+    else:
+        return ""
+    if not count or count not in (weights, weights + biases):
+        return ""
+    return f"{size} weights" + (f" + {number(biases)} biases" if count == weights + biases else "")

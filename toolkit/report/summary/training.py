@@ -1,0 +1,82 @@
+"""The training: curves over the epochs, and what they say."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.evaluation.result import Result
+from toolkit.evaluation.verdicts import read_curves
+from toolkit.report.summary.values import contenders_of, short
+
+if TYPE_CHECKING:
+    from toolkit.runs.comparison import Comparison
+
+__all__ = ["for_comparison", "for_result"]
+
+
+def for_result(result: Result) -> dict[str, Any]:
+    """Return the history of a training and what its curves say; with several networks, also each alone."""
+    reading = read_curves(
+        result.history, result.best_epoch, result.stopped, guess=_constant_loss(result), images=result.is_image
+    )
+    return {
+        "history": {
+            name: [int(v) for v in column] if name == "epoch" else short(column)
+            for name, column in result.history.items()
+        },
+        "epochs": len(result.history),
+        "best_epoch": result.best_epoch,
+        "stopped": result.stopped,
+        "metric": result.head.metric,
+        "members": _members(result),
+        "reading": {"kind": reading.kind, "sentence": reading.sentence},
+    }
+
+
+def for_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Return the mean, lowest and highest validation metric after each epoch, over the seeds that still train."""
+    contenders, curves = contenders_of(comparison), []
+    name = f"val_{contenders[0][0].head.metric}"
+    for trials in contenders:
+        histories = [trial.history for trial in trials]
+        lines = [history[name].to_numpy(float) for history in histories if name in history and len(history)]
+        if not lines:
+            curves.append(None)
+            continue
+        # lines: (seeds, epochs), each of its own length. The curve ends where fewer than half of them go on: the mean
+        # of the last line alone would not be comparable.
+        last = sorted(len(line) for line in lines)[len(lines) // 2]
+        epochs = [[line[epoch] for line in lines if epoch < len(line)] for epoch in range(last)]
+        curves.append(
+            {
+                "mean": short([np.mean(values) for values in epochs]),
+                "low": short([min(values) for values in epochs]),
+                "high": short([max(values) for values in epochs]),
+                "seeds": [len(values) for values in epochs],
+            }
+        )
+    return {"metric": name.removeprefix("val_"), "curves": curves}
+
+
+def _constant_loss(result: Result) -> float | None:
+    """Return the loss of the best constant answer, from which curves should start, or None where it is not known."""
+    if result.settings.get("weights") or result.settings.get("training", {}).get("label_smoothing"):
+        return None
+    if result.head.constant_loss is None and result.head.link and "dummy" in result.table:
+        loss = float(result.table["dummy"].get("log_loss", math.nan))
+        return loss if math.isfinite(loss) else None
+    return result.head.constant_loss
+
+
+def _members(result: Result) -> dict[str, Any] | None:
+    """Return what each of several networks reaches alone, beside what their mean score reaches."""
+    if result.members.empty:
+        return None
+    figures = {
+        name: {"value": result.metrics[name], "mean": values.mean(), "lowest": values.min(), "highest": values.max()}
+        for name, values in result.members.items()
+    }
+    return {"count": len(result.members), "folds": result.settings["training"].get("folds"), "metrics": figures}
