@@ -81,7 +81,7 @@ def _column(entry: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
             for name, value in entry[part].items()
             if name != "other"
         }
-        if pooled:
+        if pooled:  # one more bar, for all levels that are not listed
             described[part]["counts"] = [*entry[part]["counts"], entry[part]["other"]]
     return {
         "name": entry["name"],

@@ -59,6 +59,7 @@ def for_comparison(comparison: Comparison) -> list[dict[str, Any]]:
             np.concatenate([(trial.outcome.y_true - trial.outcome.y_pred)[:, i] for trial in trials])
             for trials in contenders_of(comparison)
         ]
+        # All contenders share their edges; the outer bars also hold the most extreme errors.
         low, high = np.quantile(np.concatenate(contenders), [0.005, 0.995])
         edges = np.linspace(low, high, BARS + 1) if high > low else np.array([low - 0.5, low + 0.5])
         described.append(
@@ -96,6 +97,7 @@ def _distribution(errors: NDArray[Any], edges: NDArray[Any], shares: NDArray[Any
 
 def _bands(predicted: NDArray[Any], true: NDArray[Any]) -> dict[str, Any]:
     """Group rows by their prediction, a tenth each, with quantiles of the truth and of the error in each group."""
+    # Positions of the rows, from the lowest prediction to the highest, cut into up to ten groups.
     groups = np.array_split(np.argsort(predicted, kind="stable"), max(1, min(10, len(predicted) // 10)))
     bands: dict[str, Any] = {
         "rows": [len(group) for group in groups],

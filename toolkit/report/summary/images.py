@@ -59,6 +59,7 @@ def examples(result: Result) -> dict[str, Any]:
     dataset: Any = result.dataset
     groups = _groups(result)
     bytes_each = on_screen(encoder, dataset.features.pixels[dataset.parts["train"][:1]]).size
+    # Large images get fewer classes, and fewer images of each.
     affordable = EXAMPLE_BYTES // bytes_each
     count = min(len(groups), int(np.clip(affordable // EXAMPLES[0], *CLASSES)))
     images = int(np.clip(affordable // count, *EXAMPLES))
@@ -119,6 +120,7 @@ def _groups(result: Result) -> list[tuple[str, NDArray[np.int64]]]:
     train, names = dataset.parts["train"], names_of(result)
     if result.task == "regression":
         values = dataset.target_frame.iloc[train, 0].to_numpy(np.float64)
+        # Bands of equally many rows, from the smallest values to the largest.
         bands = np.array_split(np.argsort(values, kind="stable"), min(BANDS, len(values)))
         ends = [(values[band].min(), values[band].max()) for band in bands]
         texts = [f"{number(low, 3)} to {number(high, 3)}" if low < high else number(low, 3) for low, high in ends]
@@ -231,6 +233,7 @@ def _mean_drops(
     drops: NDArray[np.float64], patch: tuple[int, int], corners: NDArray[np.int64], size: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Return the mean drop over the patches that cover each pixel, shape (height, width)."""
+    # Neighboring positions overlap: most pixels are covered several times.
     total, covered = np.zeros(size), np.zeros(size)
     for drop, (top, left) in zip(drops, corners, strict=True):
         total[top : top + patch[0], left : left + patch[1]] += drop
@@ -264,7 +267,9 @@ def _leads(result: Result, scores: NDArray[np.float64], output: int) -> NDArray[
     if result.task == "regression":
         return result.target.decode(scores.astype(np.float32)).reshape(len(scores), -1)[:, output].astype(np.float64)
     if result.task == "multiclass":
+        # The lead of the class chosen for the image as it is, over the best other class of each row.
         best = int(scores[0].argmax())
         return scores[:, best] - np.delete(scores, best, axis=1).max(axis=1)
+    # One score: it supports the second class above the threshold, the first class below it.
     leads = scores[:, output] - (result.threshold if result.task == "binary" else 0.0)
     return leads if leads[0] > 0 else -leads

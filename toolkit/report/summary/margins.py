@@ -52,6 +52,7 @@ def margins_of(outcome: Outcome) -> NDArray[np.float64] | None:
         return None
     scores, truth = np.asarray(outcome.scores, dtype=float), outcome.y_true
     if outcome.task == "multiclass":
+        # scores (rows, classes): hide the true class, then take the largest score of each row.
         rows, rivals = np.arange(len(truth)), scores.copy()
         rivals[rows, truth] = -np.inf
         return scores[rows, truth] - rivals.max(axis=1)
@@ -132,6 +133,7 @@ def _histogram(values: NDArray[np.float64], marks: Sequence[float]) -> dict[str,
     low, high = np.quantile(values, [0.005, 0.995])
     low, high = min(low, *marks), max(high, *marks)
     width = float(f"{(high - low) / BARS or 1.0:.2g}")
+    # Edges are multiples of the width, which puts one at 0: first * width ... -width, 0, width ...
     first = math.floor(low / width)
     edges = np.arange(first, max(math.ceil(high / width), first + 1) + 1) * width
     return {"edges": short(edges), **clipped_histogram(values, edges)}

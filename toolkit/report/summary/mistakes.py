@@ -88,12 +88,14 @@ def for_comparison(comparison: Comparison) -> dict[str, Any]:
     predicted, truth = np.stack([o.y_pred.ravel() for o in outcomes]), outcomes[0].y_true.ravel()  # (contenders, cells)
     chances, outputs = [confidence_of(outcome) for outcome in outcomes], _outputs(outcomes[0])
     if regression:
+        # Every cell is a candidate; distances are in standard deviations of each target.
         cells = np.arange(len(truth))
         ranking = np.ptp(predicted, axis=0) / np.resize(comparison.target.scale, len(truth))
         distances = np.abs(predicted - truth)
         right = distances == distances.min(axis=0)
         right &= right.cumsum(axis=0) == 1  # the first of equally near predictions
     else:
+        # Cells that not all contenders decide alike, ranked by the sum of their confidence.
         cells, right = np.flatnonzero((predicted != predicted[0]).any(axis=0)), predicted == truth
         confidence = [chance[cells] for chance in chances if chance is not None]
         ranking = np.sum(confidence, axis=0) if confidence else np.zeros(len(cells))

@@ -83,15 +83,16 @@ def _probabilities(trial: Trial) -> str:
 def _counted(layer: Mapping[str, Any], inputs: int) -> str:
     """Return where a layer's learnable parameters come from; empty where no known rule gives their number."""
     count, units = layer["parameters"], layer["output"][-1] if layer["output"] else 0
-    # Layer -> its weights without biases, their size in words, and its biases.
-    if layer["type"] == "Dense":
+    # Each kind: the number of its weights, their size in words, and the number of its biases.
+    if layer["type"] == "Dense":  # kernel (inputs, units), bias (units,)
         weights, size, biases = inputs * units, f"{number(inputs)} × {number(units)}", units
     elif layer["type"] == "EinsumDense" and len(layer["output"]) == 2:
+        # kernel (members, inputs, units), bias (members, units)
         members = layer["output"][0]
         size = f"{number(members)} × {number(inputs)} × {number(units)}"
         weights, biases = members * inputs * units, members * units
     elif layer["type"] == "Conv2D":
-        # count = side * side * inputs * units, and one bias per unit
+        # kernel (side, side, inputs, units), bias (units,)
         side = math.isqrt(count // (units * inputs))
         size = f"{side} × {side} × {number(inputs)} × {number(units)}"
         weights, biases = side * side * inputs * units, units

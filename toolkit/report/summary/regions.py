@@ -54,6 +54,7 @@ def for_comparison(comparison: Comparison) -> dict[str, Any] | None:
     drawn_rows = drawn_rows[((points[drawn_rows] >= low) & (points[drawn_rows] <= high)).all(axis=1)]
     maps, wrong = [], []
     for i, outcome, network in networks:
+        # plane (GRID * GRID, 2) -> inputs (GRID * GRID, inputs) -> classes (GRID, GRID)
         decided = _decided(network, plane.lift(grid)).reshape(GRID, GRID)
         on_plane, predicted = _decided(network, plane.lift(points)), outcome.y_pred[rows]
         wrong.append((outcome.y_true[rows] != predicted)[drawn_rows])

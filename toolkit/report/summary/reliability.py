@@ -82,6 +82,7 @@ def curves(result: Result) -> dict[str, Any] | None:
         x, y, _ = roc_curve(truth, ranking)
         lines["roc"][name] = _thinned(x, y)
         precision, recall, _ = precision_recall_curve(truth, ranking)
+        # Its recall falls from 1 to 0: turned around, both curves are drawn from left to right.
         lines["precision_recall"][name] = _thinned(recall[::-1], precision[::-1])
     hits, claims = (outcome.y_pred * truth).sum(), outcome.y_pred.sum()
     lines["at"] = {
@@ -97,6 +98,7 @@ def faultless_error(truth: NDArray[Any], chance: Any) -> float:
 
     It is above 0: on few rows, observed shares differ from any probability by chance.
     """
+    # Multiclass: only the probability of the decision, the largest of its row, comes true or not.
     if chance.ndim == 2 and truth.ndim == 1:
         chance = chance.max(axis=1)
     chance, random = chance.ravel(), np.random.default_rng(0)

@@ -32,6 +32,7 @@ def for_comparison(comparison: Comparison) -> dict[str, Any]:
     """Return `metrics`, each with the contenders', their differences to the first one and the baselines'."""
     reference, named = comparison.labels[0], {}
     values = {key: evaluate(trial.outcome) for key, trial in comparison.trials.items()}
+    # (metric, contender) -> its difference to the reference
     differences = {(entry["metric"], entry["b"]): entry for entry in comparison.differences if entry["a"] == reference}
     # comparison.table: one row per metric; for each contender its mean over the seeds, `_low` and `_high`.
     for name, row in comparison.table.iterrows():

@@ -124,6 +124,7 @@ def share(part: int, total: int) -> dict[str, float]:
     if not total:
         return {"value": math.nan, "low": math.nan, "high": math.nan}
     z, value = 1.959963984540054, part / total
+    # The ends are the p that lie z of their own standard errors away: |value - p| = z * sqrt(p * (1 - p) / total).
     center = (value + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * math.sqrt(value * (1 - value) / total + z**2 / (4 * total**2))
     return {"value": value, "low": max(0.0, center - half), "high": min(1.0, center + half)}

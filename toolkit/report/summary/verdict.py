@@ -121,6 +121,7 @@ def _steps_for_result(
             f"Check {names} first: {subject} almost determines the target without the other columns. If a value is not "
             "known yet when you predict, leave the column out (drop=) and train again: these numbers are too good."
         )
+    # A network that is not better than guessing: another model tells whether the data or the training is to blame.
     if not is_useful and "worse" in (standings.get("tree"), standings.get("linear")):
         steps.append(
             f"Change the training: another model predicts the target from these {inputs}, this network does not yet."
@@ -135,6 +136,7 @@ def _steps_for_result(
         steps.append("Prefer the linear model unless you need a network: it is simpler, faster and easier to explain.")
     if training["reading"]["kind"] in ADVICE:
         steps.append(ADVICE[training["reading"]["kind"]])
+    # On fewer rows, even faultless probabilities show such an error.
     if reliability is not None and reliability["ece"] > 0.05 and reliability["rows"] >= 300:
         steps.append(
             f"Treat the probabilities with care: on average they differ by {percent(reliability['ece'])} from the "
