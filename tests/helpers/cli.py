@@ -6,7 +6,7 @@ from recipes import cli
 
 
 def run_command(capsys, *arguments):
-    """Run the command in this process; return exit code, output, errors."""
+    """Return the exit code, the output and the errors of a command."""
     code = 0
     try:
         cli.main([str(argument) for argument in arguments])

@@ -1,4 +1,4 @@
-"""Write files as MNIST's."""
+"""Write idx files, the format of MNIST."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
 
 
 def idx(array, code=None):
-    """The bytes of an idx file, written by hand."""
+    """Return an array as the bytes of an idx file."""
     kind = array.dtype.str[1:]
-    head = struct.pack(f">BBBB{array.ndim}i", 0, 0, code or CODES[kind], array.ndim, *array.shape)
-    return head + array.astype(f">{kind}").tobytes()
+    header = struct.pack(f">BBBB{array.ndim}i", 0, 0, code or CODES[kind], array.ndim, *array.shape)
+    return header + array.astype(f">{kind}").tobytes()
 
 
 def mnist(folder, stem="", packed=True, rows=6, parts=("train", "t10k"), seed=0):
-    """A small set as MNIST comes; return what is in it."""
-    drawn, made = np.random.default_rng(seed), {}
+    """Write a small set with the file names of MNIST; return its images and labels by part."""
+    rng, content = np.random.default_rng(seed), {}
     for part in parts:
-        x = drawn.integers(0, 256, (rows, 5, 4)).astype(np.uint8)
+        x = rng.integers(0, 256, (rows, 5, 4)).astype(np.uint8)
         y = (np.arange(rows) % 3).astype(np.uint8)
-        for what, array in (("images", x), ("labels", y)):
-            name = f"{stem}{part}-{what}-idx{array.ndim}-ubyte"
-            content = idx(array)
+        for kind, array in (("images", x), ("labels", y)):
+            name = f"{stem}{part}-{kind}-idx{array.ndim}-ubyte"
+            data = idx(array)
             path = folder / (f"{name}.gz" if packed else name)
-            path.write_bytes(gzip.compress(content) if packed else content)
-        made[part] = (x, y)
-    return made
+            path.write_bytes(gzip.compress(data) if packed else data)
+        content[part] = (x, y)
+    return content

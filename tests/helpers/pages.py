@@ -1,4 +1,4 @@
-"""Read a page as a test reads it: its elements, its words, its pictures."""
+"""Read a page: its elements, its words, its pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VOID = {"meta", "link", "br", "img", "wbr", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """A page as a list of elements, each with its attributes, its text and its path; tags must close in order."""
+    """The elements of a page, each with its attributes, its text and the tags around it. Tags must close in order."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -25,7 +25,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         element = {"tag": tag, "text": "", "path": [entry["tag"] for entry in self.open], **dict(attrs)}
-        assert len(dict(attrs)) == len(attrs), f"an attribute stands twice in {tag}"
+        assert len(dict(attrs)) == len(attrs), f"{tag} has an attribute twice"
         self.elements.append(element)
         if tag not in VOID:
             self.open.append(element)
@@ -51,12 +51,12 @@ class Page(HTMLParser):
 
 
 def words(text):
-    """Text as it is read: any space is one, what can't be seen is gone."""
+    """Return a text without invisible characters, and with single spaces."""
     return " ".join(re.sub("[\u2068\u2069]", "", text).split())
 
 
 def everything(value):
-    """Every leaf of a summary."""
+    """Return every leaf of a summary."""
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in everything(item)]
     if isinstance(value, list):
@@ -65,7 +65,7 @@ def everything(value):
 
 
 def pixels_of(uri):
-    """What a browser would see."""
+    """Return the pixels of a picture in a page, shape (height, width, channels)."""
     kind, content = uri.split(",")
     assert kind == "data:image/png;base64"
     array = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
