@@ -19,7 +19,10 @@ from scipy import stats
 from toolkit.common import formatting
 from toolkit.common.errors import DataError
 from toolkit.evaluation import metric_names, metrics
-from toolkit.evaluation.metrics import LOWER_IS_BETTER, Outcome
+from toolkit.evaluation.bootstrap import draw_weights
+from toolkit.evaluation.metrics import LOWER_IS_BETTER
+from toolkit.evaluation.outcome import Outcome
+from toolkit.evaluation.weighted_metrics import apply, measures_of, select
 
 __all__ = ["Difference", "corrected_t", "mcnemar", "over_splits", "pooled_bootstrap", "verdict"]
 
@@ -189,7 +192,7 @@ def over_splits(
         places = np.split(place, np.cumsum([len(numbers[i]) for i in defined])[:-1])
         largest = max((outcomes[i] for i in defined), key=lambda outcome: len(outcome.y_true))
         drawn = []
-        for weights in metrics._draws(_rows_like(largest, len(table)), resamples, seed):
+        for weights in draw_weights(_rows_like(largest, len(table)), resamples, seed):
             drawn.append([_apart(pairs[i], metric, weights[:, at]) for i, at in zip(defined, places, strict=True)])
         together = _shared(np.concatenate(drawn, axis=1), bound)
     return corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=together)
@@ -256,7 +259,7 @@ def pooled_bootstrap(
     drawn = np.concatenate(
         [
             np.stack([_apart(pair, metric, weights) for pair in pairs])
-            for weights in metrics._draws(outcomes[0], resamples, seed)
+            for weights in draw_weights(outcomes[0], resamples, seed)
         ],
         axis=1,
     )
@@ -403,12 +406,12 @@ _Pair = tuple[Any, Any]
 
 
 def _pair(outcome: Outcome, other: Outcome, metric: str) -> _Pair:
-    return metrics._only(metrics._measures(outcome), metric), metrics._only(metrics._measures(other), metric)
+    return select(measures_of(outcome), metric), select(measures_of(other), metric)
 
 
 def _apart(pair: _Pair, metric: str, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The difference of a metric under each row of weights (resamples, rows)."""
-    return metrics._apply([pair[0]], weights)[metric] - metrics._apply([pair[1]], weights)[metric]
+    return apply([pair[0]], weights)[metric] - apply([pair[1]], weights)[metric]
 
 
 def _rows_like(outcome: Outcome, rows: int) -> Outcome:

@@ -22,6 +22,7 @@ from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import fit_baselines, said_of_images
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.metrics import Outcome
+from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
 from toolkit.heads import Head
 from toolkit.training.fitting import Training, held_out
@@ -223,7 +224,7 @@ def _calibrated(
     weights = dataset.weights("validation")
     fitted = calibration.fit(task, head.link, scores, y, seed=seed, sample_weight=weights)
     if isinstance(threshold, str):
-        threshold = calibration.choose_threshold(scores, y, threshold, sample_weight=weights)
+        threshold = choose_threshold(scores, y, threshold, sample_weight=weights)
     elif threshold is not None and not np.isfinite(threshold):
         raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
     return {"calibration": fitted, "threshold": float(threshold or 0.0)}

@@ -20,7 +20,8 @@ from toolkit.data.images.stack import ImageEncoder
 from toolkit.data.inputs import batches, encode_labeled
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
-from toolkit.evaluation.calibration import Calibration, residual_quantile
+from toolkit.evaluation.calibration import Calibration
+from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result
 from toolkit.heads import Head, get_head

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from toolkit.common.errors import DataError
-from toolkit.evaluation import metrics
+from toolkit.evaluation import weighted_metrics
+from toolkit.evaluation.bootstrap import draw_weights
 from toolkit.evaluation.metrics import (
     LOWER_IS_BETTER,
     PRIMARY,
@@ -29,7 +30,7 @@ from toolkit.evaluation.metrics import (
 
 def weighted(outcome: Outcome, weights: np.ndarray) -> dict[str, float]:
     """Every metric under one row of weights."""
-    values = metrics._apply(metrics._measures(outcome), np.asarray(weights, dtype=float)[None, :])
+    values = weighted_metrics.apply(weighted_metrics.measures_of(outcome), np.asarray(weights, dtype=float)[None, :])
     return {name: float(value[0]) for name, value in values.items()}
 
 
@@ -218,11 +219,11 @@ def test_the_auc_of_thousands_of_classes_is_counted_to_the_same_last_bit(rows: i
     outcome = random_outcome("multiclass", rows, 0, classes, levels)
     truth, chance = outcome.y_true, np.asarray(outcome.probabilities)
     chance[3, truth[0]] = math.nan
-    rankings = [metrics._ranking(truth == k, chance[:, k], precision=False) for k in np.unique(truth)]
-    for weights in metrics._draws(outcome, 50, 0):
+    rankings = [weighted_metrics.ranking_metrics(truth == k, chance[:, k], precision=False) for k in np.unique(truth)]
+    for weights in draw_weights(outcome, 50, 0):
         with np.errstate(invalid="ignore", divide="ignore"):
-            expected = metrics._mean_of_defined(metrics._stacked(rankings, weights))
-            (found,) = metrics._areas_by_pairs(truth, chance)(weights)
+            expected = weighted_metrics.mean_of_defined(weighted_metrics.stack_areas(rankings, weights))
+            (found,) = weighted_metrics.areas_by_pairs(truth, chance)(weights)
         np.testing.assert_array_equal(found, expected)
 
 
@@ -318,11 +319,10 @@ def test_intervals_repeat_with_the_seed_and_hold_the_value() -> None:
     assert np.all(first["value"] <= first["high"])
 
 
-def test_the_resamples_do_not_depend_on_the_block_they_are_drawn_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_draws_do_not_depend_on_the_size_of_a_block() -> None:
     outcome = random_outcome("multiclass", 90, 0)
-    table = intervals(outcome)
-    monkeypatch.setattr(metrics, "_BLOCK", 400)
-    assert intervals(outcome).equals(table)
+    whole, small = (np.concatenate(list(draw_weights(outcome, None, 0, block=size))) for size in (250_000, 400))
+    assert np.array_equal(whole, small)
 
 
 def test_the_paired_difference_sees_what_single_intervals_hide() -> None:
@@ -382,7 +382,7 @@ def test_a_test_as_large_as_adults_takes_seconds_at_most() -> None:
 
 def test_the_resamples_fall_to_200_when_the_test_is_large() -> None:
     def count(outcome: Outcome) -> int:
-        return sum(len(block) for block in metrics._draws(outcome, None, 0))
+        return sum(len(block) for block in draw_weights(outcome, None, 0))
 
     assert count(random_outcome("binary", 1000, 0)) == 1000
     assert count(random_outcome("multiclass", 40_000, 0, outputs=30)) == 200

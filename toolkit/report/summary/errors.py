@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.formatting import plain
-from toolkit.evaluation.calibration import residual_quantile
+from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome, evaluate
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import clipped_histogram, contenders_of, names_of, sample, short

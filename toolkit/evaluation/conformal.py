@@ -1,0 +1,56 @@
+"""Conformal intervals around predicted numbers, from the errors on validation rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.common.errors import DataError
+
+__all__ = ["residual_quantile"]
+
+
+def residual_quantile(residuals: NDArray[Any], coverage: float) -> NDArray[np.float64]:
+    """Return half the width of the interval that holds the truth of a share of new rows.
+
+    Split conformal prediction: the ceil((n + 1) * coverage)-th smallest of n absolute residuals. For rows from the same
+    source it covers at least `coverage` of new rows on average, whatever the model; it is slightly too narrow where
+    the same rows chose the epoch. Several targets are covered one by one, not jointly.
+
+    Args:
+        residuals: Absolute errors on rows that the model was not trained on, in the target's units, shape
+            (n, targets).
+        coverage: Share of new rows, between 0 and 1.
+
+    Returns:
+        Half the width of the interval of each target, shape (targets,).
+
+    Raises:
+        DataError: The coverage is not between 0 and 1, or too high for so few rows; a residual is not finite.
+
+    References:
+        Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005. Lei et al., Distribution-Free
+        Predictive Inference for Regression, JASA 113, 2018, section 2.2.
+
+    Example:
+        >>> residual_quantile(np.arange(1.0, 10.0)[:, None], 0.8)
+        array([8.])
+    """
+    if not 0 < coverage < 1:
+        raise DataError(f"coverage {coverage} is not between 0 and 1.")
+    size = np.abs(np.asarray(residuals, np.float64))
+    size = size[:, None] if size.ndim == 1 else size
+    if not np.isfinite(size).all():
+        raise DataError(f"{int((~np.isfinite(size)).any(axis=1).sum())} of {len(size)} residuals are not finite.")
+    # 0.07 * 100 is 7.000000000000001: rounding must not cost a row.
+    rank = math.ceil((len(size) + 1) * coverage - 1e-9)
+    if rank > len(size):
+        needed = math.ceil(coverage / (1 - coverage) - 1e-9)
+        raise DataError(
+            f"{len(size)} validation rows are too few for a coverage of {coverage}: it needs {needed}. "
+            "Ask for a lower coverage or bring more rows."
+        )
+    return np.sort(size, axis=0)[max(rank, 1) - 1]
