@@ -14,7 +14,6 @@ from toolkit.evaluation.metric_names import METRICS
 from toolkit.report.style import line_style
 
 __all__ = [
-    "ONE_LINE",
     "amounts",
     "difference",
     "legend",
@@ -43,21 +42,20 @@ def shorten(text: str, length: int = 30) -> str:
 
 
 def user_text(text: str, length: int = 80) -> Markup:
-    """Return text of the user's as an element of its own, so that its direction of writing ends where it ends.
-
-    Longer text is cut, with all of it in the element's title; a long name may break after its underscores.
+    """Return text of the user's as an element of its own; longer text is cut, with all of it in the element's title.
 
     Example:
         >>> user_text("a<b")
         Markup('<bdi class="whole">a&lt;b</bdi>')
     """
+    # <bdi>: a name that is written from right to left does not turn the words around it.
     attribute = Markup(' class="whole"') if len(text) <= ONE_LINE else ""
     if len(text) > length:
         attribute = Markup(' title="{}"').format(text)
     content = escape(shorten(text, length))
-    return Markup("<bdi{}>{}</bdi>").format(
-        attribute, content.replace("_", Markup("_<wbr>")) if len(text) > ONE_LINE else content
-    )
+    if len(text) > ONE_LINE:  # it may break after its underscores
+        content = content.replace("_", Markup("_<wbr>"))
+    return Markup("<bdi{}>{}</bdi>").format(attribute, content)
 
 
 def mean_and_range(entry: Mapping[str, Any], kind: str = "number") -> tuple[str, str]:
@@ -137,11 +135,11 @@ def occlusion_rows(occlusion: Mapping[str, Any]) -> list[list[str]]:
         >>> occlusion_rows({"shown": [{"row": 7, "score": 2.0, "drops": [0.5, -0.25]}]})
         [['7', '2', '0.5', '0.25']]
     """
-    return [
-        [number(value) for value in (entry["row"], entry["score"], max(0.0, *drops), max(0.0, -min(drops)))]
-        for entry in occlusion["shown"]
-        for drops in [entry["drops"]]
-    ]
+    rows = []
+    for entry in occlusion["shown"]:
+        fall, rise = max(entry["drops"]), -min(entry["drops"])  # a negative drop is a rise
+        rows.append([number(value) for value in (entry["row"], entry["score"], max(0.0, fall), max(0.0, rise))])
+    return rows
 
 
 def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) -> list[str]:
@@ -220,7 +218,7 @@ def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference:
     ends = [end for row in rows if row for end in (row["value"], row["low"], row["high"], *row.get("seeds", []))]
     values = [value for value in [reference, *ends] if value is not None]
     low, high = min(values, default=0.0), max(values, default=1.0)
-    if low == high:
+    if low == high:  # a single value lies in the middle
         low, high = low - 0.01, high + 0.01
 
     def at(value: float) -> float:

@@ -112,6 +112,7 @@ def frame(page: str, title: str) -> str:
         >>> frame("<p>a & b</p>", "Lesson")[:68]
         '<iframe sandbox="" title="Lesson" srcdoc="<p>a &amp; b</p>" style="w'
     """
+    # srcdoc holds the whole page as an attribute: only these two characters would end it or be read as an entity.
     page = page.replace("&", "&amp;").replace('"', "&quot;")
     style = "width:100%;height:720px;border:0;border-radius:8px"
     return f'<iframe sandbox="" title="{title}" srcdoc="{page}" style="{style}"></iframe>'
@@ -177,8 +178,8 @@ def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("toolkit.report"),
         autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,  # a key that a template misspells is an error
+        trim_blocks=True,  # a line with nothing but a block leaves no empty line
         lstrip_blocks=True,
     )
     environment.filters.update(

@@ -11,32 +11,22 @@ from toolkit.report.cells import shorten
 
 __all__ = ["Row", "bars", "distribution", "outline"]
 
+WIDTH, HEIGHT = 60, 20  # of a small histogram, in the units of its SVG
+
 
 @dataclass(frozen=True)
 class Row:
-    """A column of the user's, as a row of a table.
-
-    Attributes:
-        name: The column's name.
-        kind: number, boolean, category or date.
-        leak: Whether it is suspected to give the target away.
-        missing: Share of rows without a value, or an empty text.
-        typical: Mean and standard deviation, or the most common value.
-        extent: Smallest and largest value, or how many different ones.
-        power: How well it predicts the target by itself, or an empty text.
-        histograms: For each part: bars, outline of all rows, text alternative.
-        numbers: For each part: its name and the numbers behind the histogram.
-    """
+    """A column of the user's, as a row of a table; the texts are empty where there is nothing to say."""
 
     name: str
-    kind: str
-    leak: bool
-    missing: str
-    typical: str
-    extent: str
-    power: str
-    histograms: Sequence[tuple[str, str, str]]
-    numbers: Sequence[Sequence[str]]
+    kind: str  # number, boolean, category or date
+    leak: bool  # suspected to give the target away
+    missing: str  # share of rows without a value
+    typical: str  # mean and standard deviation, or the most common value
+    extent: str  # smallest and largest value, or how many different ones
+    power: str  # how well it predicts the target by itself
+    histograms: Sequence[tuple[str, str, str]]  # for each part: bars, outline of all rows, text alternative
+    numbers: Sequence[Sequence[str]]  # for each part: its name and the numbers behind the histogram
 
 
 def distribution(entries: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -46,6 +36,7 @@ def distribution(entries: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def _row(entry: Mapping[str, Any]) -> Row:
     parts, total = entry["parts"], entry["parts"]["all"]
+    # All parts share one peak, so that their bars can be compared; categories have wider gaps than bins.
     peak = max(max(part["counts"], default=0) / (sum(part["counts"]) or 1) for part in parts.values())
     gap = 0.08 if entry["levels"] is None else 0.25
     rows, typical = total["count"] + total["missing"], ""
@@ -79,10 +70,10 @@ def _row(entry: Mapping[str, Any]) -> Row:
 
 
 def _value(value: Any, digits: int = 4) -> str:
-    """Format a value of the user's; a date stays as it is, and four digits have no comma, as in a year."""
-    if isinstance(value, str):
+    if isinstance(value, str):  # a date
         return value
     text = number(value, digits)
+    # Four digits have no comma: they may be a year.
     return text.replace(",", "") if len(text.lstrip("−")) == 5 else text
 
 
@@ -100,11 +91,9 @@ def _most_common(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
 
 def _in_numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
     if entry["levels"] is not None:
-        total = sum(part["counts"]) or 1
-        return "; ".join(
-            f"{isolated(shorten(name))} {percent(count / total)}"
-            for name, count in zip(entry["levels"], part["counts"], strict=True)
-        )
+        levels, total = map(isolated, map(shorten, entry["levels"])), sum(part["counts"]) or 1
+        pairs = zip(levels, part["counts"], strict=True)
+        return "; ".join(f"{level} {percent(count / total)}" for level, count in pairs)
     if entry["kind"] == "number":
         names = ("mean", "std", "min", "q1", "median", "q3", "max")
         return "; ".join(f"{name} {_value(part[name])}" for name in names)
@@ -112,7 +101,7 @@ def _in_numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
 
 
 def bars(counts: Sequence[int], peak: float, *, gap: float = 0.1) -> str:
-    """Return the bars of a small histogram, 60 wide and 20 high, as SVG path data.
+    """Return the bars of a small histogram as SVG path data.
 
     Args:
         counts: Rows in each bin.
@@ -123,10 +112,11 @@ def bars(counts: Sequence[int], peak: float, *, gap: float = 0.1) -> str:
         >>> bars([1, 3], 0.75, gap=0)
         'M0 20V13.3H30V20ZM30 20V0H60V20Z'
     """
-    heights, width = _heights(counts, peak), 60 / max(len(counts), 1)
+    tops, width = _tops(counts, peak), WIDTH / max(len(counts), 1)
+    # M: go to the lower left corner of the bar; V, H, V: up, across, down; Z: close it.
     return "".join(
-        f"M{(i + gap / 2) * width:.4g} 20V{height}H{(i + 1 - gap / 2) * width:.4g}V20Z"
-        for i, height in enumerate(heights)
+        f"M{(i + gap / 2) * width:.4g} {HEIGHT}V{top}H{(i + 1 - gap / 2) * width:.4g}V{HEIGHT}Z"
+        for i, top in enumerate(tops)
         if counts[i]
     )
 
@@ -138,12 +128,12 @@ def outline(counts: Sequence[int], peak: float) -> str:
         >>> outline([1, 3], 0.75)
         'M0 13.3V13.3H30V0H60'
     """
-    heights, width = _heights(counts, peak), 60 / max(len(counts), 1)
-    steps = "".join(f"V{height}H{(i + 1) * width:.4g}" for i, height in enumerate(heights))
-    return f"M0 {heights[0]}{steps}" if heights else ""
+    tops, width = _tops(counts, peak), WIDTH / max(len(counts), 1)
+    steps = "".join(f"V{top}H{(i + 1) * width:.4g}" for i, top in enumerate(tops))
+    return f"M0 {tops[0]}{steps}" if tops else ""
 
 
-def _heights(counts: Sequence[int], peak: float) -> list[str]:
-    """Return how far below the top each bar ends: 0 at the peak, 20 where it has no rows."""
+def _tops(counts: Sequence[int], peak: float) -> list[str]:
+    # SVG counts y downwards: 0 is the peak, HEIGHT an empty bin.
     total = sum(counts)
-    return [f"{20 - 20 * count / total / peak:.3g}" for count in counts] if total and peak else []
+    return [f"{HEIGHT - HEIGHT * count / total / peak:.3g}" for count in counts] if total and peak else []

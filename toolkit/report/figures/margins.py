@@ -51,6 +51,7 @@ def moved_scores(summary: Mapping[str, Any]) -> list[Picture]:
     if not jiggle:
         return []
     moves, contenders = jiggle["moves"], jiggle["contenders"]
+    # The table has a row for each half point, the lines are drawn through every move.
     halves = [i for i, move in enumerate(moves) if abs(2 * move - round(2 * move)) < 1e-9]
     along = "true class’s score, moved by" if summary["task"] == "multiclass" else "score, moved towards the truth by"
     pictures = []

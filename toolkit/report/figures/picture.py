@@ -73,7 +73,8 @@ def each_contender(
 
 
 def side_by_side(count: int) -> float:
-    """Return the width in inches of `count` pictures in a row, so that the text of all has one size on the page."""
+    """Return the width in inches of `count` pictures in a row."""
+    # The page stretches a picture to its column: three narrow ones get text of the same size as two wide ones.
     return 2.7 if count == 3 else 3.6
 
 

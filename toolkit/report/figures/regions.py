@@ -25,7 +25,7 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
     pictures = []
     for index, entry in enumerate(regions["maps"]):
         figure = plots.decision_regions(
-            np.array([[int(digit) for digit in line] for line in entry["rows"]]),
+            np.array([[int(digit) for digit in line] for line in entry["rows"]]),  # a text of class ids per row
             tuple(regions["x"]),
             tuple(regions["y"]),
             classes=len(classes),

@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.common.formatting import number
 from toolkit.evaluation.metric_names import METRICS
+from toolkit.report.cells import mean_and_range
 from toolkit.report.figures.picture import WIDE, Picture, contender_names, spread
 from toolkit.report.plots import Line, line_chart
 from toolkit.report.style import SERIES, line_style
@@ -22,6 +23,7 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
     epochs = history.get("epoch", [])
     if not epochs:
         return []
+    # Epochs count from 1, and 0 means that none was the best.
     marks = {} if best is None else {best: f"best epoch {best}"}
     rows, note = _table_rows(len(epochs), [epochs.index(best)] if best in epochs else [])
 
@@ -82,20 +84,19 @@ def contenders_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
             f"{label} on the validation rows by epoch",
             caption,
             ["epoch", *(text for name in names for text in (name, f"{name}, lowest to highest"))],
-            [[str(epoch + 1), *(text for curve in curves for text in _mean_and_range(curve, epoch))] for epoch in rows],
+            [[str(i + 1), *(text for curve in curves for text in _mean_and_range(curve, i))] for i in rows],
             note,
         )
     ]
 
 
-def _mean_and_range(curve: Mapping[str, Any] | None, epoch: int) -> tuple[str, str]:
-    if curve is None or epoch >= len(curve["mean"]):
+def _mean_and_range(curve: Mapping[str, Any] | None, i: int) -> tuple[str, str]:
+    if curve is None or i >= len(curve["mean"]):
         return "", ""
-    mean, low, high = (number(curve[key][epoch], 3) for key in ("mean", "low", "high"))
-    return mean, f"{low} to {high}"
+    return mean_and_range({"value": curve["mean"][i], "low": curve["low"][i], "high": curve["high"][i]})
 
 
 def _table_rows(epochs: int, always: Sequence[int] = ()) -> tuple[list[int], str]:
     """Return the positions of the epochs to list, and a note where some are left out."""
-    rows = spread(epochs, EPOCHS, always)
+    rows = spread(epochs, EPOCHS, always)  # the best epoch is always among them
     return rows, "" if len(rows) == epochs else f"{len(rows)} of {epochs} epochs, evenly spaced; the JSON file has all"
