@@ -36,7 +36,7 @@ def show_comparison(comparison: Comparison) -> None:
         click.echo(f"  {label:<{width}}{values}")
     for sentence in comparison.verdict:
         click.echo(f"  {sentence}")
-    _show_notes(comparison.tables[comparison.seeds[0]])
+    _show_notes(comparison.datasets[comparison.seeds[0]])
 
 
 def _show_notes(dataset: Any) -> None:

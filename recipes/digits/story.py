@@ -220,7 +220,7 @@ def tell(
         runs[name] = Run(replace(result, settings=result.settings | call))
     said(f"heads: {', '.join(heads)}")
     comparison = images.compare(known, test=tested, heads=heads, seeds=seeds, **bare)
-    comparison.settings |= call
+    comparison = Comparison(replace(comparison.result, settings=comparison.settings | call))
     return Story(known.name, runs, comparison, _curve(known, tested, sizes, seeds, seed, said, bare))
 
 

@@ -52,7 +52,7 @@ def show(*, seed: int = 0) -> Lesson:
             _lecture_answers(_answers(comparison)),
         ),
         decks=("HB",),
-        data=f"street_scenes.csv, {number(comparison.tables[comparison.seeds[0]].rows)} rows; seeds "
+        data=f"street_scenes.csv, {number(comparison.datasets[comparison.seeds[0]].rows)} rows; seeds "
         f"{', '.join(map(str, comparison.seeds))}",
     )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from recipes.workflow import settings
 from recipes.workflow.train import (
@@ -22,9 +21,10 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.images.stack import Images, holds_images
 from toolkit.data.target import Target
 from toolkit.evaluation.baselines import fit_baselines
+from toolkit.evaluation.comparison_result import Trial, compare_trials, joined_trial, trial_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import HEADS, Head, get_head
-from toolkit.runs.comparison import Comparison, Trial, trial_of
+from toolkit.runs.comparison import Comparison
 
 __all__ = ["compare"]
 
@@ -53,31 +53,28 @@ def compare(
     asked = read_options(effort, {"label_smoothing": 0.0} | dict(options), images=holds_images(data))
     contenders = _contenders(task, heads)
     drawn = _seeds(seeds)
-    trials: dict[tuple[str, int], Trial] = {}
-    datasets: dict[int, Dataset] = {}
-    seconds: dict[int, dict[str, float]] = {}
+    datasets, seconds = {}, {}
     for seed in drawn:
         dataset, seconds[seed] = prepare(task, data, target, test, seed, asked)
         datasets[seed] = _on_one_stack(dataset, datasets.get(drawn[0], dataset))
+    trials = []
     for seed, dataset in datasets.items():
         for label, head in contenders.items():
             if label == SEPARATE:
-                trials[label, seed] = _separate(dataset, head, asked, seed, seconds[seed])
+                trials.append(_separate(dataset, head, asked, seed, seconds[seed]))
             else:
-                trials[label, seed] = trial_of(label, seed, fit(dataset, head, asked, seed, seconds[seed], **ALONE))
-    first = next(result for trial in trials.values() if (result := trial.result) is not None)
+                trials.append(trial_of(label, seed, fit(dataset, head, asked, seed, seconds[seed], **ALONE)))
+    first = next(result for trial in trials if (result := trial.result) is not None)
     given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
     call = call or settings.calls(task, "compare", data, given, options)
-    comparison = Comparison(
-        task,
-        list(contenders),
-        drawn,
+    compared = compare_trials(
         trials,
-        dict(datasets),
+        datasets,
         datasets[drawn[0]].target,
-        baseline_outcomes=_baselines(datasets) if asked.places["evaluation"].get("baselines", True) else {},
         settings={**call, **first.settings, "head": list(contenders), "seed": drawn},
+        baselines=_baselines(datasets) if asked.places["evaluation"].get("baselines", True) else None,
     )
+    comparison = Comparison(compared)
     if report is not None:
         comparison.report(report)
     return comparison
@@ -141,27 +138,4 @@ def _separate(dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_bef
         target = Target.fit(labels, dataset.fit_parts["train"], dataset.task, dataset.source_rows)
         one_label = dataclasses.replace(dataset, target_frame=labels, target=target)
         results.append(fit(one_label, head, asked, seed, seconds_before, **ALONE))
-    outcomes = [result.outcome for result in results if result.outcome is not None]
-    scores = np.concatenate([np.asarray(outcome.scores) for outcome in outcomes], axis=1)
-    seconds = sum(result.seconds["train"] for result in results)
-    outcome = Outcome(
-        dataset.task,
-        np.concatenate([outcome.y_true for outcome in outcomes], axis=1),
-        np.concatenate([outcome.y_pred for outcome in outcomes], axis=1),
-        np.concatenate([np.asarray(outcome.probabilities) for outcome in outcomes], axis=1),
-        scores,
-        seconds,
-    )
-    history = pd.concat([result.history for result in results]).groupby("epoch", as_index=False).mean()
-    return Trial(
-        SEPARATE,
-        seed,
-        head,
-        outcome,
-        head.probabilities(scores),
-        None,
-        history,
-        round(float(np.mean([result.best_epoch for result in results]))),
-        sum(result.model.count_params() for result in results),
-        seconds,
-    )
+    return joined_trial(SEPARATE, seed, results)

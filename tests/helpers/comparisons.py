@@ -8,9 +8,9 @@ import numpy as np
 
 from recipes.samples import SAMPLES
 from toolkit.evaluation import calibration
+from toolkit.evaluation.comparison_result import Trial, compare_trials
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import get_head
-from toolkit.runs.comparison import Comparison, Trial
 
 TASKS = ["regression", "binary", "multiclass", "multilabel"]
 FILES = {sample.task: name for name, sample in SAMPLES.items()}
@@ -53,7 +53,7 @@ def contender(run, name, seed, *, scores=None):
 
 
 def compare(run, names, seeds=(0, 1), **options):
-    trials = {(name, seed): contender(run, name, seed) for name in names for seed in seeds}
-    tables = dict.fromkeys(seeds, run.dataset)
-    options = {"baseline_outcomes": dict.fromkeys(seeds, run.baselines)} | options
-    return Comparison(run.task, list(names), list(seeds), trials, tables, run.target, run.settings, **options)
+    trials = [contender(run, name, seed) for name in names for seed in seeds]
+    datasets = dict.fromkeys(seeds, run.dataset)
+    options = {"baselines": dict.fromkeys(seeds, run.baselines)} | options
+    return compare_trials(trials, datasets, run.target, settings=run.settings, **options)

@@ -110,8 +110,8 @@ def test_heads_are_compared_on_a_folder(shapes):
     assert compared.labels == ["softmax", "hinge"]
     assert compared.settings["command"].startswith(f"recipes compare images {shapes} --heads softmax,hinge --seeds 2")
     assert "images.compare(" in compared.settings["call"]
-    content = summarize(compared)
-    table: Any = compared.tables[0]
+    content = summarize(compared.result)
+    table: Any = compared.datasets[0]
     shown = content["disagreement"]["shown"]
     assert shown["image"] == {"height": 8, "width": 8, "scale": 6}
     assert shown["rows"]

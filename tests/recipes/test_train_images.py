@@ -154,8 +154,8 @@ def test_heads_are_compared_on_images_on_equal_terms(tmp_path):
     two = multiclass.compare((X, Y), heads=("softmax", "hinge"), seeds=2, **QUICK)
     stacks = [run.dataset.features.pixels for trial in two.trials.values() if (run := trial.result) and run.dataset]
     assert len(stacks) == 4
-    assert all(stack is two.tables[0].features.pixels is two.tables[1].features.pixels for stack in stacks)
-    assert not np.array_equal(two.tables[0].parts["test"], two.tables[1].parts["test"])
+    assert all(stack is two.datasets[0].features.pixels is two.datasets[1].features.pixels for stack in stacks)
+    assert not np.array_equal(two.datasets[0].parts["test"], two.datasets[1].parts["test"])
     several = multilabel.compare((X, TARGETS["multilabel"]), heads=("logistic", "separate"), seeds=1, **QUICK)
     assert several.labels == ["logistic", "separate"]
 

@@ -1,8 +1,8 @@
 """Whether two models differ: paired comparisons on the same rows, with an interval and a sentence.
 
-Three situations, three methods. Each seed has a split of its own: the corrected resampled t-test (`over_splits`, or
-`corrected_t` where only the differences are known). One fixed test set: McNemar for the accuracy of two models
-(`mcnemar`), a bootstrap of its rows for any metric and any number of trainings (`pooled_bootstrap`).
+Two situations, two methods. Where each seed has its own split: the corrected resampled t-test (`over_splits`, or
+`corrected_t` where only the differences are known). Where all seeds share one test set: a bootstrap of its rows
+(`pooled_bootstrap`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ from toolkit.evaluation.metrics import LOWER_IS_BETTER
 from toolkit.evaluation.outcome import Outcome
 from toolkit.evaluation.weighted_metrics import apply, measures_of, select
 
-__all__ = ["Difference", "corrected_t", "mcnemar", "over_splits", "pooled_bootstrap", "verdict"]
-
-# Below so many rows on which the two disagree, the chi-squared distribution is a poor stand-in for the binomial.
-_FEW = 25
+__all__ = ["Difference", "corrected_t", "over_splits", "pooled_bootstrap", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -279,59 +276,6 @@ def pooled_bootstrap(
     return _student(value, math.sqrt(variance), freedom, how, n, over, coverage)
 
 
-def mcnemar(correct: NDArray[Any], other: NDArray[Any], coverage: float = 0.95) -> Difference:
-    """Return the difference in accuracy of two models on one fixed test set.
-
-    Only rows on which one is right and the other wrong count. Below 25 of them p is the binomial mid-p, else McNemar's
-    chi-squared without continuity correction. The interval is Bonett and Price's: Wald's, with one more such row
-    either way, which keeps it honest when there are few. At the edge, p and interval may disagree by a little.
-
-    It takes the two models as they are: another training of either is not part of its doubt.
-
-    Args:
-        correct: Whether the one model is right, shape (n,).
-        other: Whether the other is, on the same rows.
-        coverage: Of the interval.
-
-    Returns:
-        Accuracy of the one minus that of the other.
-
-    Raises:
-        DataError: There are no rows, or not the same number.
-
-    References:
-        McNemar, Psychometrika 12, 1947. Fagerland, Lydersen and Laake, The McNemar Test for Binary Matched-Pairs Data,
-        BMC Medical Research Methodology 13, 2013 (mid-p). Bonett and Price, Adjusted Wald Confidence Interval for a
-        Difference of Binomial Proportions Based on Paired Data, JEBS 37, 2012.
-
-    Example:
-        >>> found = mcnemar(np.array([1] * 7 + [0] * 3), np.array([0] * 6 + [1] * 2 + [0] * 2))
-        >>> round(found.value, 3), round(found.p, 3)
-        (0.5, 0.07)
-    """
-    _check_coverage(coverage)
-    one, two = (np.asarray(right).reshape(-1).astype(bool) for right in (correct, other))
-    rows = len(one)
-    if not rows or len(two) != rows:
-        raise DataError(f"the two have {rows} and {len(two)} rows: expected the same rows, at least one.")
-    ahead, behind = int((one & ~two).sum()), int((~one & two).sum())
-    apart = ahead + behind
-    if apart < _FEW:
-        fewer = min(ahead, behind)
-        # Twice the tail, the value itself counting half. Both tails are alike where nobody is ahead.
-        half = float(stats.binom.cdf(fewer, apart, 0.5)) - float(stats.binom.pmf(fewer, apart, 0.5)) / 2
-        p, test = min(1.0, 2 * half), "McNemar's test, mid-p"
-    else:
-        p, test = float(stats.chi2.sf((ahead - behind) ** 2 / apart, 1)), "McNemar's test, chi-squared"
-    first, second = (ahead + 1) / (rows + 2), (behind + 1) / (rows + 2)
-    half = float(stats.norm.ppf((1 + coverage) / 2)) * math.sqrt((first + second - (first - second) ** 2) / (rows + 2))
-    low, high = max(-1.0, first - second - half), min(1.0, first - second + half)
-    value = (ahead - behind) / rows
-    return Difference(
-        value, low, high, p, f"{test}; interval by Bonett and Price", rows, f"{rows:,} test rows", coverage
-    )
-
-
 def verdict(name: str, other: str, metric: str, difference: Difference) -> str:
     """Return what a difference says, in one sentence with its uncertainty.
 
@@ -349,7 +293,7 @@ def verdict(name: str, other: str, metric: str, difference: Difference) -> str:
         hinge and softmax do not differ clearly in accuracy: softmax is 0.7 points higher
         (95 % interval −4.4 to 5.7 over 3 splits).
     """
-    one, two, word = formatting.plain(name), formatting.plain(other), _label(metric)
+    one, two, word = formatting.plain(name), formatting.plain(other), metric_names.in_sentence(metric)
     value, over = difference.value, difference.over
     if math.isnan(value):
         return f"{one} and {two} can't be compared in {word}, which is not defined over {over}."
@@ -438,14 +382,6 @@ def _shared(drawn: NDArray[np.float64], bound: float) -> float:
 
 def _is_share(metric: str) -> bool:
     return metric in metric_names.METRICS and metric_names.METRICS[metric].share
-
-
-def _label(metric: str) -> str:
-    """The metric's label as it reads inside a sentence."""
-    label = metric_names.METRICS[metric].label if metric in metric_names.METRICS else metric
-    if label.split()[0].rstrip(",") in ("RMSE", "R²", "F1", "ROC", "Hamming", "Brier"):
-        return label
-    return label[0].lower() + label[1:]
 
 
 def _amounts(metric: str, values: list[float]) -> list[str]:

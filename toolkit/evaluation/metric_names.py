@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toolkit.common.formatting import MINUS, NARROW, UNDEFINED, number
 
-__all__ = ["BASELINES", "METRICS", "Metric", "interval", "metric_value"]
+__all__ = ["BASELINES", "METRICS", "Metric", "in_sentence", "interval", "metric_value"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,20 @@ METRICS: dict[str, Metric] = {
 }
 BASELINES = {"dummy": "Dummy", "linear": "Linear model", "tree": "Gradient-boosted trees"}
 """Baseline -> the name a reader sees."""
+
+
+_PROPER = ("Hamming", "Brier")
+
+
+def in_sentence(name: str) -> str:
+    """Return a metric's label as it reads inside a sentence; a name without a label stays as it is.
+
+    Example:
+        >>> in_sentence("accuracy"), in_sentence("roc_auc"), in_sentence("f1_macro")
+        ('accuracy', 'ROC AUC', 'F1, macro')
+    """
+    label = METRICS[name].label if name in METRICS else name
+    return label if not label[1:2].islower() or label.split()[0] in _PROPER else label[0].lower() + label[1:]
 
 
 def _fixed(name: str, values: list[float]) -> list[str]:

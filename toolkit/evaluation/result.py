@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
 from toolkit.data.encoding import Encoder
 from toolkit.data.images.stack import ImageEncoder
@@ -31,7 +32,7 @@ from toolkit.training.scoring import Scorer
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Result", "evaluate", "timed", "unseen_scores"]
+__all__ = ["Result", "class_names", "evaluate", "timed", "unseen_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +94,7 @@ class Result:
     @property
     def classes(self) -> list[str]:
         """The classes (binary, multiclass), labels (multilabel) or targets (regression), as text, in column order."""
-        names = self.target.classes if self.task in ("binary", "multiclass") else self.target.columns
-        return [str(name) for name in names]
+        return class_names(self.target)
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -135,6 +135,11 @@ class Result:
         y_true = y_true[:, 0] if self.task == "binary" else y_true
         decided = self.head.decide(scores, self.threshold)
         return Outcome(self.task, y_true, decided, self.probabilities(scores), scores, seconds)
+
+
+def class_names(target: Target) -> list[str]:
+    """Return the classes (binary, multiclass), labels (multilabel) or targets (regression), as text."""
+    return [plain(name) for name in (target.classes or target.columns)]
 
 
 def evaluate(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from toolkit.common.formatting import NARROW, duration, number
-from toolkit.evaluation.metric_names import METRICS, metric_value
+from toolkit.common.formatting import NARROW, duration, number, plain
+from toolkit.evaluation.metric_names import METRICS, in_sentence, metric_value
 from toolkit.evaluation.metrics import (
     LOWER_IS_BETTER,
     PRIMARY,
@@ -19,7 +19,7 @@ from toolkit.evaluation.metrics import (
     evaluate,
 )
 
-__all__ = ["KINDS", "Reading", "read_baselines", "read_curves"]
+__all__ = ["KINDS", "Reading", "baseline_ahead", "read_baselines", "read_curves"]
 
 KINDS = ("underfitted", "fitted", "overfitted", "could train longer", "diverged")
 
@@ -247,7 +247,7 @@ def read_baselines(
         if named:
             parts.append(f"{word} {_and(named)}")
     own = metric_value(metric, evaluate(outcome)[metric])
-    sentences = [f"On {number(tests)} test rows the network's {_label(metric)} is {own}: {'; '.join(parts)}."]
+    sentences = [f"On {number(tests)} test rows the network's {in_sentence(metric)} is {own}: {'; '.join(parts)}."]
 
     if standing.get("dummy", "better") != "better":
         sentences.append(
@@ -272,6 +272,30 @@ def read_baselines(
     return sentences
 
 
+def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, seeds: int) -> list[str]:
+    """Return a sentence that names the best baseline, where it is better than every contender.
+
+    Args:
+        metric: The metric.
+        contenders: Its mean over the seeds, for each contender.
+        baselines: The same for each baseline.
+        seeds: Number of seeds.
+    """
+    contenders, baselines = contenders.dropna(), baselines[[name for name in _NAMES if name in baselines]].dropna()
+    if contenders.empty or baselines.empty:
+        return []
+    lower = LOWER_IS_BETTER[metric]
+    best, baseline = (str(means.idxmin() if lower else means.idxmax()) for means in (contenders, baselines))
+    if not (baselines[baseline] < contenders[best] if lower else baselines[baseline] > contenders[best]):
+        return []
+    ahead, behind = (metric_value(metric, float(value)) for value in (baselines[baseline], contenders[best]))
+    mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
+    return [
+        f"A baseline is better than all of them: {_NAMES[baseline]}, with {in_sentence(metric)} {ahead}{mean}; the "
+        f"best of them, {plain(best)}, has {behind}. This difference is not tested."
+    ]
+
+
 _NAMES = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
 
 
@@ -286,14 +310,6 @@ def _standing(metric: str, low: float, high: float) -> str:
     if not (low > 0 or high < 0):
         return "level"
     return "better" if (high < 0) == LOWER_IS_BETTER[metric] else "worse"
-
-
-def _label(metric: str) -> str:
-    """The metric's label as it reads inside a sentence."""
-    label = METRICS[metric].label
-    if label.split()[0].rstrip(",") in ("RMSE", "R²", "F1", "ROC", "Hamming", "Brier"):
-        return label
-    return label[0].lower() + label[1:]
 
 
 def _amount(metric: str, value: float) -> str:
@@ -319,7 +335,7 @@ def _against(
     else:
         least, most = sorted((abs(low), abs(high)))
         size = (
-            f"its {_label(metric)} is {'lower' if value < 0 else 'higher'} by {_amount(metric, abs(value))}{unit} "
+            f"its {in_sentence(metric)} is {'lower' if value < 0 else 'higher'} by {_amount(metric, abs(value))}{unit} "
             f"(95 % interval {_amount(metric, least)} to {_amount(metric, most)})"
         )
     seconds, other_seconds = times

@@ -28,16 +28,12 @@ from toolkit.heads import Head, get_head
 from toolkit.report import page
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
+from toolkit.runs.fields import from_result
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["Run", "load"]
-
-
-def _answer(name: str) -> Any:
-    """Return a read-only property: a field of the run's result."""
-    return property(lambda run: getattr(run.result, name))
 
 
 class Run:
@@ -48,28 +44,28 @@ class Run:
             `toolkit.evaluation.result.Result`.
     """
 
-    task: str = _answer("task")
-    head: Head = _answer("head")
-    model: keras.Sequential = _answer("model")
-    encoder: Encoder | ImageEncoder = _answer("encoder")
-    target: Target = _answer("target")
-    history: pd.DataFrame = _answer("history")
-    best_epoch: int = _answer("best_epoch")
-    stopped: str = _answer("stopped")
-    seconds: dict[str, float] = _answer("seconds")
-    metrics: dict[str, float] = _answer("metrics")
-    members: pd.DataFrame = _answer("members")
-    table: pd.DataFrame = _answer("table")
-    settings: dict[str, Any] = _answer("settings")
-    dataset: Dataset | None = _answer("dataset")
-    outcome: Outcome | None = _answer("outcome")
-    baselines: dict[str, Outcome] = _answer("baselines")
-    calibration: Calibration | None = _answer("calibration")
-    threshold: float = _answer("threshold")
-    residuals: NDArray[np.float64] | None = _answer("residuals")
-    verdict: list[str] = _answer("verdict")
-    classes: list[str] = _answer("classes")
-    is_image: bool = _answer("is_image")
+    task: str = from_result()
+    head: Head = from_result()
+    model: keras.Sequential = from_result()
+    encoder: Encoder | ImageEncoder = from_result()
+    target: Target = from_result()
+    history: pd.DataFrame = from_result()
+    best_epoch: int = from_result()
+    stopped: str = from_result()
+    seconds: dict[str, float] = from_result()
+    metrics: dict[str, float] = from_result()
+    members: pd.DataFrame = from_result()
+    table: pd.DataFrame = from_result()
+    settings: dict[str, Any] = from_result()
+    dataset: Dataset | None = from_result()
+    outcome: Outcome | None = from_result()
+    baselines: dict[str, Outcome] = from_result()
+    calibration: Calibration | None = from_result()
+    threshold: float = from_result()
+    residuals: NDArray[np.float64] | None = from_result()
+    verdict: list[str] = from_result()
+    classes: list[str] = from_result()
+    is_image: bool = from_result()
 
     def __init__(self, result: Result) -> None:
         self.result = result

@@ -23,9 +23,9 @@ def test_each_split_has_its_own_baselines(frame):
     comparison = regression.compare(frame, target="y", **QUICK)
     first, second = (comparison.baseline_outcomes[seed] for seed in (0, 1))
     for seed, outcomes in comparison.baseline_outcomes.items():
-        test = comparison.tables[seed].parts["test"]
+        test = comparison.datasets[seed].parts["test"]
         for outcome in outcomes.values():
-            assert outcome.y_true[:, 0] == pytest.approx(comparison.tables[seed].target_frame["y"].iloc[test])
+            assert outcome.y_true[:, 0] == pytest.approx(comparison.datasets[seed].target_frame["y"].iloc[test])
     values = [evaluate(one["linear"])["rmse"] for one in (first, second)]
     found = comparison.baselines.loc["rmse"]
     assert values[0] != values[1]
@@ -34,7 +34,7 @@ def test_each_split_has_its_own_baselines(frame):
     )
     assert list(comparison.baselines.columns[::3]) == ["dummy", "linear", "tree"]
     # One epoch is too little; a line through a line is not.
-    assert "A baseline is ahead of them all: the linear model, with RMSE" in comparison.verdict[-1]
+    assert "A baseline is better than all of them: the linear model, with RMSE" in comparison.verdict[-1]
     assert "the mean over 2 seeds" in comparison.verdict[-1]
 
 

@@ -12,7 +12,6 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation.differences import (
     Difference,
     corrected_t,
-    mcnemar,
     over_splits,
     pooled_bootstrap,
     verdict,
@@ -178,49 +177,6 @@ def test_pairs_on_other_rows_are_refused() -> None:
 
 
 # --- one test set ---------------------------------------------------------------------------------------------------
-
-
-def matched(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
-    one = np.repeat([1, 1, 0, 0], [both, first, second, neither])
-    return one, np.repeat([1, 0, 1, 0], [both, first, second, neither])
-
-
-def test_mcnemar_gives_the_published_numbers_for_few_rows() -> None:
-    """Bentur et al. 2009, as worked by Fagerland et al. 2013 and 2014: 21 children, 1, 1, 7 and 12 of each kind."""
-    found = mcnemar(*matched(1, 1, 7, 12))
-    assert found.p == pytest.approx(0.0391, abs=5e-5)
-    assert found.value == pytest.approx(-6 / 21)
-    assert (found.low, found.high) == pytest.approx((-0.508, -0.013), abs=5e-4)
-    assert "mid-p" in found.method
-    assert found.over == "21 test rows"
-
-
-def test_mcnemar_gives_the_chi_squared_worked_by_hand_for_many() -> None:
-    """Agresti, Categorical Data Analysis, section 10.1.1: approval of 1,600 voters, 150 against 86: z = 4.17."""
-    found = mcnemar(*matched(794, 150, 86, 570))
-    assert found.p == pytest.approx(stats.chi2.sf((150 - 86) ** 2 / 236, 1), rel=1e-12)
-    assert stats.norm.isf(found.p / 2) == pytest.approx(4.17, abs=0.005)
-    # The book's Wald interval is 0.04 +- 1.96 * 0.0095; Bonett and Price's hardly differs on so many rows.
-    assert (found.value, found.low, found.high) == pytest.approx((0.04, 0.0213, 0.0587), abs=3e-4)
-    assert "chi-squared" in found.method
-
-
-def test_mcnemar_is_the_binomial_test_less_half_of_the_value_itself() -> None:
-    for ahead, behind in ((0, 5), (3, 9), (11, 13), (7, 7)):
-        exact = stats.binomtest(ahead, ahead + behind, 0.5)
-        itself = stats.binom.pmf(ahead, ahead + behind, 0.5)
-        expected = 1.0 if ahead == behind else exact.pvalue - itself
-        assert mcnemar(*matched(10, ahead, behind, 10)).p == pytest.approx(expected, rel=1e-12)
-
-
-def test_models_that_never_disagree_do_not_differ_and_others_need_the_same_rows() -> None:
-    found = mcnemar(*matched(10, 0, 0, 10))
-    assert (found.value, found.p, found.clear) == (0.0, 1.0, False)
-    assert found.low < 0 < found.high
-    assert mcnemar(*matched(0, 50, 0, 0)).high <= 1
-    for pair in ((np.ones(3), np.ones(4)), (np.ones(0), np.ones(0))):
-        with pytest.raises(DataError, match="same rows"):
-            mcnemar(*pair)
 
 
 def test_one_training_has_the_paired_bootstrap_of_the_metrics() -> None:

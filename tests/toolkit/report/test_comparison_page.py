@@ -18,6 +18,7 @@ from toolkit.evaluation.metrics import Outcome
 from toolkit.report import cells
 from toolkit.report import page as report
 from toolkit.report.summary import summarize, without_rows
+from toolkit.runs.comparison import Comparison
 
 HOSTILE = "</style><script>alert(1)</script>\"'& \u202e😀 العربية " + "x" * 300
 
@@ -43,11 +44,11 @@ def test_a_baseline_that_is_ahead_of_all_contenders_is_named_once(task, results)
     truth = run.outcome.y_true
     sure = None if task == "regression" else np.eye(3)[truth] if task == "multiclass" else truth.astype(float)
     right = {"dummy": run.baselines["dummy"], "tree": Outcome(task, truth, truth, sure)}
-    best = compare(run, names, baseline_outcomes={0: right, 1: right})
+    best = compare(run, names, baselines={0: right, 1: right})
     assert len(best.verdict) == 2
-    assert best.verdict[-1].startswith("A baseline is ahead of them all: the gradient-boosted trees, with ")
+    assert best.verdict[-1].startswith("A baseline is better than all of them: the gradient-boosted trees, with ")
     assert "This difference is not tested." in Page(report.render(summarize(best))).section("verdict")
-    worst = compare(run, names, baseline_outcomes={seed: {"dummy": run.baselines["dummy"]} for seed in (0, 1)})
+    worst = compare(run, names, baselines={seed: {"dummy": run.baselines["dummy"]} for seed in (0, 1)})
     assert len(worst.verdict) == 1
 
 
@@ -185,7 +186,7 @@ def test_one_seed_has_no_spread_to_tell_of(results):
 
 
 def test_page_and_summary_are_written_side_by_side(comparisons, summaries, pages, tmp_path):
-    where = comparisons["regression"].report(tmp_path / "new" / "heads")
+    where = Comparison(comparisons["regression"]).report(tmp_path / "new" / "heads")
     assert where == tmp_path / "new" / "heads.html"
     assert where.read_text(encoding="utf-8") == pages["regression"]
     assert json.loads(where.with_suffix(".json").read_text(encoding="utf-8")) == summaries["regression"]

@@ -14,7 +14,7 @@ from toolkit.report.summary.margins import is_right
 from toolkit.report.summary.values import contenders_of, names_of, share, spread
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["classes", "confusion", "labels", "labels_compared"]
 
@@ -60,7 +60,7 @@ def labels(result: Result) -> dict[str, Any]:
     return _lowest_f1(entries)
 
 
-def labels_compared(comparison: Comparison) -> dict[str, Any]:
+def labels_compared(comparison: ComparisonResult) -> dict[str, Any]:
     """Return the Hamming loss of each label by contender, and how separate networks compare with one for all."""
     outcomes = [[trial.outcome for trial in trials] for trials in contenders_of(comparison)]
     names = names_of(comparison)
@@ -101,7 +101,7 @@ def _roc_auc(truth: NDArray[np.bool_], ranking: NDArray[Any]) -> float:
     return float(roc_auc_score(truth, ranking)) if 0 < truth.sum() < len(truth) else math.nan
 
 
-def _separate(comparison: Comparison) -> dict[str, Any] | None:
+def _separate(comparison: ComparisonResult) -> dict[str, Any] | None:
     """Return how one network with all labels compares with one network per label, where both have the same head."""
     contenders, count = contenders_of(comparison), len(comparison.target.columns)
     several = next((i for i, trials in enumerate(contenders) if trials[0].result is None), None)

@@ -13,7 +13,7 @@ from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import short
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result", "most_predictive", "split"]
 
@@ -39,9 +39,9 @@ def for_result(result: Result) -> dict[str, Any]:
     }
 
 
-def for_comparison(comparison: Comparison) -> dict[str, Any]:
+def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Return the terms that all contenders share: the data and split of the first seed."""
-    dataset = comparison.tables[comparison.seeds[0]]
+    dataset = comparison.datasets[comparison.seeds[0]]
     return {
         **_sizes(dataset),
         "reason": dataset.split_reason,

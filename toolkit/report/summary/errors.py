@@ -15,7 +15,7 @@ from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import clipped_histogram, contenders_of, names_of, sample, short
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result", "interval"]
 
@@ -51,7 +51,7 @@ def for_result(result: Result) -> list[dict[str, Any]]:
     return entries
 
 
-def for_comparison(comparison: Comparison) -> list[dict[str, Any]]:
+def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any]]:
     """Describe the errors of each target, true minus predicted, on the test rows of all seeds together."""
     shares, described = np.linspace(0, 1, 51), []
     for i, name in enumerate(comparison.target.columns[:TARGETS]):

@@ -17,7 +17,7 @@ from toolkit.heads import Head
 from toolkit.report.summary.values import clipped_histogram, contenders_of, names_of, pooled, short
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["confidence_of", "for_comparison", "is_right", "margins_of", "moved_scores"]
 
@@ -59,12 +59,12 @@ def margins_of(outcome: Outcome) -> NDArray[np.float64] | None:
     return ((2 * truth - 1) * scores.reshape(truth.shape)).ravel()
 
 
-def for_comparison(comparison: Comparison) -> list[dict[str, Any] | None]:
+def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any] | None]:
     """Describe each contender's margins on the test rows, all seeds together."""
     return [_described(pooled(trials, margins_of), trials[0].head) for trials in contenders_of(comparison)]
 
 
-def moved_scores(comparison: Comparison) -> dict[str, Any] | None:
+def moved_scores(comparison: ComparisonResult) -> dict[str, Any] | None:
     """Return each contender's own loss of a few test rows as the score of the true class is moved.
 
     The contender whose loss requires a margin (or the reference, where none does) chooses the rows: one well beyond
@@ -77,7 +77,7 @@ def moved_scores(comparison: Comparison) -> dict[str, Any] | None:
     chooser = next((i for i, delta in enumerate(deltas) if delta is not None), 0)
     names, delta = names_of(comparison), deltas[chooser] or 1.0
     margins: list[Any] = [margins_of(trial.outcome) for trial in trials]  # one array (test rows,) per contender
-    dataset, moves = comparison.tables[comparison.seeds[0]], np.linspace(-REACH, REACH, STEPS)
+    dataset, moves = comparison.datasets[comparison.seeds[0]], np.linspace(-REACH, REACH, STEPS)
     leads, rows = margins[chooser], []
     for kind, candidates, goal in (
         ("past", leads >= delta, 2.5 * delta),

@@ -24,7 +24,7 @@ from toolkit.report.summary.margins import confidence_of, is_right, margins_of
 from toolkit.report.summary.values import contenders_of, names_of
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result", "on_screen", "picture_size", "ranked_mistakes", "text_of"]
 
@@ -80,9 +80,9 @@ def text_of(result: Result, cell: int) -> list[Any]:
     return [*output, word(true), word(predicted), *([word(true - predicted)] if result.task == "regression" else [])]
 
 
-def for_comparison(comparison: Comparison) -> dict[str, Any]:
+def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Count where contenders and reference are right, for the first seed, and show rows on which they disagree."""
-    names, word, dataset = names_of(comparison), _writer(comparison), comparison.tables[comparison.seeds[0]]
+    names, word, dataset = names_of(comparison), _writer(comparison), comparison.datasets[comparison.seeds[0]]
     trials = [trials[0] for trials in contenders_of(comparison)]
     outcomes, regression = [trial.outcome for trial in trials], comparison.task == "regression"
     predicted, truth = np.stack([o.y_pred.ravel() for o in outcomes]), outcomes[0].y_true.ravel()  # (contenders, cells)
@@ -194,14 +194,14 @@ def _outputs(outcome: Outcome | None) -> int:
     return 1 if outcome is None else int(np.prod(outcome.y_true.shape[1:]))
 
 
-def _output(subject: Result | Comparison) -> list[str]:
+def _output(subject: Result | ComparisonResult) -> list[str]:
     """Return the word for an output where the page names it: "label" or "target"."""
     if subject.task == "regression":
         return ["target"] if len(subject.target.columns) > 1 else []
     return ["label"] if subject.task == "multilabel" else []
 
 
-def _writer(subject: Result | Comparison) -> Callable[[Any], Any]:
+def _writer(subject: Result | ComparisonResult) -> Callable[[Any], Any]:
     """Return what turns a value of y_true or y_pred into what the page shows."""
     if subject.task == "regression":
         return lambda value: float(f"{value:.6g}")

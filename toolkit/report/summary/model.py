@@ -13,7 +13,7 @@ from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, spread
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison, Trial
+    from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -44,7 +44,7 @@ def for_result(result: Result) -> dict[str, Any]:
     }
 
 
-def for_comparison(comparison: Comparison) -> list[dict[str, Any]]:
+def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any]]:
     """Return what each contender learns by, how its scores are read, and what it costs."""
     contenders = []
     for trials in contenders_of(comparison):

@@ -15,7 +15,7 @@ from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, sample, short
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison"]
 
@@ -28,7 +28,7 @@ POINTS = 200  # test rows shown in it
 _Reals = NDArray[np.float64]
 
 
-def for_comparison(comparison: Comparison) -> dict[str, Any] | None:
+def for_comparison(comparison: ComparisonResult) -> dict[str, Any] | None:
     """Return the decisions of the first seed's networks on a plane through their encoded test rows.
 
     None where regions show nothing: many classes, images, fewer than two inputs, or encoders that differ.
@@ -38,7 +38,7 @@ def for_comparison(comparison: Comparison) -> dict[str, Any] | None:
     names = [getattr(network.encoder, "names", None) for *_, network in networks]  # an encoder of images has none
     if classes > CLASSES or not names or names[0] is None or names != [names[0]] * len(names):
         return None
-    dataset, encoder = comparison.tables[comparison.seeds[0]], networks[0][2].encoder
+    dataset, encoder = comparison.datasets[comparison.seeds[0]], networks[0][2].encoder
     inputs = encoder.transform(dataset.features.frame.iloc[dataset.parts["test"]]).astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
         return None

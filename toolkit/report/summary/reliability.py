@@ -15,7 +15,7 @@ from toolkit.report.summary.margins import confidence_of, is_right
 from toolkit.report.summary.values import contenders_of, pooled, short, spread
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison, Trial
+    from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 
 __all__ = ["confidence", "curves", "faultless_error", "for_comparison", "for_result"]
 
@@ -38,12 +38,12 @@ def for_result(result: Result) -> dict[str, Any] | None:
     return {**_diagram(outcome.y_true, outcome.probabilities, bins), "before": before}
 
 
-def for_comparison(comparison: Comparison) -> list[dict[str, Any] | None]:
+def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any] | None]:
     """Return each contender's reliability before and after calibration; margins have no before."""
     return [_stages(trials) for trials in contenders_of(comparison)]
 
 
-def confidence(comparison: Comparison) -> list[dict[str, Any] | None]:
+def confidence(comparison: ComparisonResult) -> list[dict[str, Any] | None]:
     """Describe the probabilities of each contender's decisions on the test rows, all seeds together."""
     edges, described = np.linspace(0, 1, 21), []
     for trials in contenders_of(comparison):

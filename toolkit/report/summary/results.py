@@ -11,7 +11,7 @@ from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import standing
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -28,7 +28,7 @@ def for_result(result: Result) -> dict[str, Any]:
     return {"metrics": named, "lower_is_better": _lower_is_better(named)}
 
 
-def for_comparison(comparison: Comparison) -> dict[str, Any]:
+def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Return `metrics`, each with the contenders', their differences to the first one and the baselines'."""
     reference, named = comparison.labels[0], {}
     values = {key: evaluate(trial.outcome) for key, trial in comparison.trials.items()}

@@ -31,7 +31,7 @@ from toolkit.report.summary import (
 from toolkit.report.summary.values import clean, listed, names_of
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["summarize", "without_rows"]
 
@@ -51,7 +51,7 @@ ROWS = (
 )
 
 
-def summarize(subject: Result | Comparison, rows: bool = True) -> dict[str, Any]:
+def summarize(subject: Result | ComparisonResult, rows: bool = True) -> dict[str, Any]:
     """Return everything that the page about a result or a comparison says.
 
     Args:
@@ -125,14 +125,14 @@ def _of_result(result: Result) -> dict[str, Any]:
     }
 
 
-def _of_comparison(comparison: Comparison) -> dict[str, Any]:
+def _of_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     contenders, about_results = model.for_comparison(comparison), results.for_comparison(comparison)
     regression, multilabel = comparison.task == "regression", comparison.task == "multilabel"
     single = not regression and not multilabel
     names = [entry["label"] for entry in contenders]
     title = f"{names[0]} against {listed(names[1:])}" if len(names) > 1 else names[0]
     return {
-        **_header("comparison", comparison, comparison.tables[comparison.seeds[0]], title),
+        **_header("comparison", comparison, comparison.datasets[comparison.seeds[0]], title),
         "seeds": list(comparison.seeds),
         "fixed_test": comparison.fixed_test,
         "contenders": contenders,
@@ -152,7 +152,7 @@ def _of_comparison(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _header(kind: str, subject: Result | Comparison, dataset: SplitData, title: str) -> dict[str, Any]:
+def _header(kind: str, subject: Result | ComparisonResult, dataset: SplitData, title: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "kind": kind,

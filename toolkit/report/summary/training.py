@@ -12,7 +12,7 @@ from toolkit.evaluation.verdicts import read_curves
 from toolkit.report.summary.values import contenders_of, short
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -36,7 +36,7 @@ def for_result(result: Result) -> dict[str, Any]:
     }
 
 
-def for_comparison(comparison: Comparison) -> dict[str, Any]:
+def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Return the mean, lowest and highest validation metric after each epoch, over the seeds that still train."""
     contenders, curves = contenders_of(comparison), []
     name = f"val_{contenders[0][0].head.metric}"

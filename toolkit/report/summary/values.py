@@ -15,7 +15,7 @@ from toolkit.evaluation.metrics import LOWER_IS_BETTER, Outcome
 from toolkit.evaluation.result import Result
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison, Trial
+    from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 
 __all__ = [
     "clean",
@@ -61,13 +61,13 @@ def short(values: Any) -> list[float]:
     return [float(f"{value:.5g}") for value in np.asarray(values, dtype=float).ravel()]
 
 
-def names_of(subject: Result | Comparison) -> list[str]:
+def names_of(subject: Result | ComparisonResult) -> list[str]:
     """Return the classes (binary, multiclass), labels (multilabel) or targets (regression) as text, in order."""
     target = subject.target
     return [plain(name) for name in (target.classes if subject.task in ("binary", "multiclass") else target.columns)]
 
 
-def contenders_of(comparison: Comparison) -> list[list[Trial]]:
+def contenders_of(comparison: ComparisonResult) -> list[list[Trial]]:
     """Return the trials of each contender, the reference first, in the order of the seeds."""
     return [[comparison.trials[label, seed] for seed in comparison.seeds] for label in comparison.labels]
 

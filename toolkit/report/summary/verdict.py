@@ -13,7 +13,7 @@ from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import listed, share, standing
 
 if TYPE_CHECKING:
-    from toolkit.runs.comparison import Comparison
+    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -56,7 +56,7 @@ def for_result(
 
 
 def for_comparison(
-    comparison: Comparison, contenders: Sequence[Mapping[str, Any]], results: Mapping[str, Any]
+    comparison: ComparisonResult, contenders: Sequence[Mapping[str, Any]], results: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the verdict about a comparison, read from its contenders and their results."""
     name = comparison.primary
@@ -151,7 +151,9 @@ def _steps_for_result(
 
 
 def _steps_for_comparison(
-    comparison: Comparison, contenders: Sequence[Mapping[str, Any]], differences: Sequence[Mapping[str, Any] | None]
+    comparison: ComparisonResult,
+    contenders: Sequence[Mapping[str, Any]],
+    differences: Sequence[Mapping[str, Any] | None],
 ) -> list[str]:
     """Return what to do with the result, the most important first."""
     label = METRICS[comparison.primary].label if comparison.primary in METRICS else comparison.primary

@@ -95,9 +95,9 @@ def test_the_page_says_which_loss_moves(lecture):
 
 def test_one_score_is_moved_towards_the_truth(comparisons, compared):
     one, jiggle = comparisons["binary"], compared["binary"]["jiggle"]
-    place, test = one.labels.index("hinge"), one.tables[0].parts["test"]
+    place, test = one.labels.index("hinge"), one.datasets[0].parts["test"]
     for row in jiggle["rows"]:
-        at = np.flatnonzero(one.tables[0].source_rows[test] == row["row"])[0]
+        at = np.flatnonzero(one.datasets[0].source_rows[test] == row["row"])[0]
         outcome = one.trials["hinge", 0].outcome
         sign = 1 if outcome.y_true[at] else -1
         expected = [max(0, 1 - (sign * outcome.scores[at, 0] + move)) for move in jiggle["moves"]]

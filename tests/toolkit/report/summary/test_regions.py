@@ -19,7 +19,7 @@ from toolkit.report.summary.regions import for_comparison as regions
 
 def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, compared):
     one, found = comparisons["multiclass"], compared["multiclass"]["regions"]
-    run, table = one.trials["softmax", 0].result, one.tables[0]
+    run, table = one.trials["softmax", 0].result, one.datasets[0]
     inputs = run.encoder.transform(table.features.frame.iloc[table.parts["test"]])
     fitted = PCA(2).fit(inputs)
     assert found["share"] == pytest.approx(fitted.explained_variance_ratio_.sum(), rel=1e-4)
@@ -46,7 +46,7 @@ def test_with_two_inputs_the_plane_is_all_there_is(results):
     trial = SimpleNamespace(result=small, outcome=Outcome("binary", truth, truth))
     table = SimpleNamespace(features=SimpleNamespace(frame=frame), parts={"test": np.arange(120)})
     one = SimpleNamespace(
-        labels=["logistic"], classes=["a", "b"], seeds=[0], tables={0: table}, trials={("logistic", 0): trial}
+        labels=["logistic"], classes=["a", "b"], seeds=[0], datasets={0: table}, trials={("logistic", 0): trial}
     )
     found: Any = regions(one)
     assert found["exact"]

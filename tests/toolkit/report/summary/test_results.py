@@ -64,5 +64,5 @@ def test_the_baselines_stand_beside_the_contenders_and_in_no_difference(task, re
     section = Page(render(compared[task])).section("metrics")
     assert "Gradient-boosted trees" in section
     assert "not part of the differences" in section
-    without = Page(render(summarize(compare(results[task], HEADS[task], baseline_outcomes={}))))
+    without = Page(render(summarize(compare(results[task], HEADS[task], baselines={}))))
     assert "baseline" not in without.section("metrics")

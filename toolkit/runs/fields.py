@@ -1,0 +1,35 @@
+"""Fields of a result, read from the run or comparison that holds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["from_result"]
+
+
+class _Field:
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, holder: Any, owner: type | None = None) -> Any:
+        return self if holder is None else getattr(holder.result, self.name)
+
+    def __set__(self, holder: Any, value: object) -> None:
+        raise AttributeError(
+            f"{type(holder).__name__}.{self.name} can't be assigned to: a result is made once. Make another with "
+            "dataclasses.replace(result, ...)."
+        )
+
+
+def from_result() -> Any:
+    """Return a read-only attribute: the field of that name of ``self.result``.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> class Holder:
+        ...     size: int = from_result()
+        ...     result = SimpleNamespace(size=3)
+        >>> Holder().size
+        3
+    """
+    return _Field()
