@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from toolkit.common.errors import DataError
-from toolkit.data.images import decoding
-from toolkit.data.images.decoding import check_size, decode, resize
+from toolkit.data.images.decoding import Form, check_size, decode, resize
 
 
 def read(folder, *, strict=False, **options):
@@ -24,7 +23,7 @@ def noise(height, width, channels=3, seed=0):
 
 
 def blocks(height, width):
-    """Red, green over blue, white, in quarters: JPEG keeps them well."""
+    """Return red, green, blue and white quarters, which JPEG hardly changes."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     pixels[: height // 2, : width // 2] = (255, 0, 0)
     pixels[: height // 2, width // 2 :] = (0, 255, 0)
@@ -33,41 +32,41 @@ def blocks(height, width):
 
 
 def test_lossless_pictures_of_one_small_size_come_back_as_they_are(tmp_path):
-    made = [noise(20, 30, seed=seed) for seed in range(3)]
-    for place, (pixels, ending) in enumerate(zip(made, ("png", "bmp", "tif"), strict=True)):
-        Image.fromarray(pixels).save(tmp_path / f"{place}.{ending}")
+    originals = [noise(20, 30, seed=seed) for seed in range(3)]
+    for index, (pixels, ending) in enumerate(zip(originals, ("png", "bmp", "tif"), strict=True)):
+        Image.fromarray(pixels).save(tmp_path / f"{index}.{ending}")
     stack = read(tmp_path)
     assert stack.pixels.dtype == np.uint8
-    assert np.array_equal(stack.pixels, np.stack(made))
-    assert (stack.kept.tolist(), stack.notes) == ([0, 1, 2], [])
+    assert np.array_equal(stack.pixels, np.stack(originals))
+    assert (stack.names, stack.notes) == (["0.png", "1.bmp", "2.tif"], [])
+    assert stack.target.shape == (3, 0)
 
 
-def test_several_at_a_time_keep_their_order(tmp_path):
-    for place in range(120):
-        Image.new("L", (4, 4), place).save(tmp_path / f"{place:03}.png")
+def test_pictures_decoded_in_parallel_keep_their_order(tmp_path):
+    for index in range(120):
+        Image.new("L", (4, 4), index).save(tmp_path / f"{index:03}.png")
     assert read(tmp_path).pixels[:, 0, 0, 0].tolist() == list(range(120))
 
 
 def test_pictures_of_different_sizes_get_the_median_size_at_most_64(tmp_path):
-    for place, (height, width) in enumerate([(100, 200), (300, 400), (200, 300)]):
-        Image.new("RGB", (width, height), (10 * place, 0, 200)).save(tmp_path / f"{place}.png")
+    for index, (height, width) in enumerate([(100, 200), (300, 400), (200, 300)]):
+        Image.new("RGB", (width, height), (10 * index, 0, 200)).save(tmp_path / f"{index}.png")
     stack = read(tmp_path)
     assert stack.pixels.shape == (3, 43, 64, 3)  # 200 x 300, by 64 / 300
     assert stack.pixels[:, 0, 0, 0].tolist() == [0, 10, 20]
-    said = "All 3 pictures were resized to 43 × 64 pixels, height × width"
-    assert stack.notes[0].startswith(said)
+    assert stack.notes[0].startswith("All 3 pictures were resized to 43 × 64 pixels, height × width")
     assert stack.notes[0].endswith("Before: 100 × 200 to 300 × 400.")
     assert stack.notes[1] == "2 of 3 pictures were stretched by more than a tenth, to fit this size."
 
 
-def test_a_size_that_is_asked_for_is_given(tmp_path):
+def test_the_size_may_be_chosen(tmp_path):
     Image.fromarray(noise(20, 20)).save(tmp_path / "0.png")
     assert read(tmp_path, size=(8, 12)).pixels.shape == (1, 8, 12, 3)
     assert "(as asked)" in read(tmp_path, size=(8, 12)).notes[0]
-    assert "(the size of the training images)" in read(tmp_path, size=(8, 12), channels=3, dtype="uint8").notes[0]
+    assert "(the size of the training images)" in read(tmp_path, form=Form((8, 12, 3), "uint8")).notes[0]
 
 
-def test_large_pictures_of_one_size_are_made_smaller_too(tmp_path):
+def test_large_pictures_of_one_size_are_scaled_down_too(tmp_path):
     Image.new("L", (1000, 500), 7).save(tmp_path / "0.png")
     stack = read(tmp_path)
     assert stack.pixels.shape == (1, 32, 64, 1)
@@ -75,15 +74,17 @@ def test_large_pictures_of_one_size_are_made_smaller_too(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 3, 2000, 8.0, True, (), (8, 8, 3), "8"])
-def test_a_size_that_is_none_is_refused(size):
-    with pytest.raises(DataError, match="size="):
+def test_a_size_that_can_not_be_used_is_refused(size):
+    with pytest.raises(DataError, match=r"size=.*: expected a number of pixels from 4 to 1,024"):
         check_size(size)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_is_turned_upright_as_its_exif_data_says(tmp_path, orientation):
+def test_a_picture_is_test_a_picture_is_rotated_upright_as_its_exif_data_says_as_its_exif_data_says(
+    tmp_path, orientation
+):
     upright = blocks(32, 48)
-    # How a camera stores it: the inverse of what the orientation asks a reader to do (EXIF 2.3, tag 274).
+    # How a camera stores it: the inverse of what a reader must do for this orientation (EXIF 2.3, tag 274).
     stored = {
         1: upright,
         2: upright[:, ::-1],
@@ -103,7 +104,7 @@ def test_a_picture_is_turned_upright_as_its_exif_data_says(tmp_path, orientation
     assert any("upright" in note for note in stack.notes) == (orientation > 1)
 
 
-def test_what_lies_behind_a_transparent_picture_is_white(tmp_path):
+def test_a_transparent_picture_is_set_on_white(tmp_path):
     half = np.zeros((4, 4, 4), np.uint8)
     half[..., 0], half[..., 3] = 200, 255
     half[:, 2:, 3] = 0
@@ -116,10 +117,10 @@ def test_what_lies_behind_a_transparent_picture_is_white(tmp_path):
     assert stack.pixels[0, 1, 0].tolist() == [200, 0, 0]
     assert stack.pixels[0, 1, 3].tolist() == [255, 255, 255]
     assert stack.pixels[0, 0, 0] == pytest.approx([200 * 128 / 255 + 127, 127, 127], abs=1)
-    assert stack.notes == ["1 of 2 pictures was transparent, and set over white."]
+    assert stack.notes == ["1 of 2 pictures was transparent, and set on white."]
 
 
-def test_transparent_palettes_and_grays_are_set_over_white_too(tmp_path):
+def test_transparent_palettes_and_grays_are_set_on_white_too(tmp_path):
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([9, 9, 9, 0, 0, 255])
     palette.putpixel((0, 0), 0)
@@ -130,7 +131,7 @@ def test_transparent_palettes_and_grays_are_set_over_white_too(tmp_path):
     stack = read(tmp_path)
     assert stack.pixels[:, 0, 0].tolist() == [[255, 255, 255], [255, 255, 255]]
     assert stack.pixels[:, 1, 1].tolist() == [[0, 0, 255], [30, 30, 30]]
-    assert "All 2 pictures were transparent, and set over white." in stack.notes
+    assert "All 2 pictures were transparent, and set on white." in stack.notes
 
 
 def test_printing_colors_become_red_green_and_blue(tmp_path):
@@ -154,7 +155,7 @@ def test_16_bits_keep_their_precision(tmp_path):
     assert stack.pixels[0, ..., 0] == pytest.approx(deep / 257, rel=1e-6)
     assert (stack.pixels[1] == 100).all()
     assert any("16 bits" in note for note in stack.notes)
-    eight = read(tmp_path, dtype="uint8")
+    eight = read(tmp_path, form=Form((8, 8, 1), "uint8"))
     assert eight.pixels.dtype == np.uint8
     assert np.array_equal(eight.pixels[0, ..., 0], np.rint(deep / 257))
 
@@ -181,7 +182,7 @@ def test_grays_among_colors_get_three_equal_channels_and_the_other_way_round(tmp
     stack = read(tmp_path)
     assert stack.pixels.shape == (2, 9, 9, 3)
     assert np.array_equal(stack.pixels[1], np.repeat(noise(9, 9, 1), 3, axis=2))
-    gray = read(tmp_path, channels=1)
+    gray = read(tmp_path, form=Form((9, 9, 1), "uint8"))
     weights = noise(9, 9) @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
     assert gray.pixels[0, ..., 0] == pytest.approx(weights, abs=1)
 
@@ -191,32 +192,32 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path):
     frames[0].save(tmp_path / "0.gif", save_all=True, append_images=frames[1:])
     stack = read(tmp_path)
     assert (stack.pixels == 50).all()
-    assert any("frames" in note for note in stack.notes)
+    assert any("first frame" in note for note in stack.notes)
 
 
 def spoil(folder, count):
-    """Files that can't be read, of several kinds."""
-    whole = io.BytesIO()
-    Image.fromarray(noise(40, 40)).save(whole, "JPEG")
-    content = whole.getvalue()
+    """Write files that can't be read, for four reasons in turn."""
+    jpeg = io.BytesIO()
+    Image.fromarray(noise(40, 40)).save(jpeg, "JPEG")
+    content = jpeg.getvalue()
     kinds = [content[: len(content) // 2], b"", b"<html>", content[:20]]
-    for place in range(count):
-        (folder / f"bad{place}.jpg").write_bytes(kinds[place % len(kinds)])
+    for index in range(count):
+        (folder / f"bad{index}.jpg").write_bytes(kinds[index % len(kinds)])
 
 
 def test_a_damaged_file_is_named_counted_and_left_out(tmp_path):
-    for place in range(20):
-        Image.fromarray(noise(40, 40, seed=place)).save(tmp_path / f"good{place:02}.png")
+    for index in range(20):
+        Image.fromarray(noise(40, 40, seed=index)).save(tmp_path / f"good{index:02}.png")
     spoil(tmp_path, 1)
     stack = read(tmp_path)
-    assert stack.kept.tolist() == list(range(1, 21))
+    assert stack.names == [f"good{index:02}.png" for index in range(20)]
     assert np.array_equal(stack.pixels[0], noise(40, 40))
     assert stack.notes[0] == "1 file that can't be read was left out: bad0.jpg (truncated)."
 
 
 def test_more_than_one_in_a_hundred_is_an_error_that_names_them(tmp_path):
-    for place in range(297):
-        Image.new("L", (4, 4), place % 256).save(tmp_path / f"good{place}.png")
+    for index in range(297):
+        Image.new("L", (4, 4), index % 256).save(tmp_path / f"good{index}.png")
     spoil(tmp_path, 3)
     assert len(read(tmp_path).pixels) == 297
     spoil(tmp_path, 4)
@@ -227,8 +228,8 @@ def test_more_than_one_in_a_hundred_is_an_error_that_names_them(tmp_path):
 
 
 def test_where_every_picture_counts_one_damaged_file_is_an_error(tmp_path):
-    for place in range(5):
-        Image.new("L", (4, 4), place).save(tmp_path / f"good{place}.png")
+    for index in range(5):
+        Image.new("L", (4, 4), index).save(tmp_path / f"good{index}.png")
     spoil(tmp_path, 1)
     with pytest.raises(DataError, match=r"1 of 6 pictures can't be read: bad0\.jpg \(truncated\)"):
         read(tmp_path, strict=True)
@@ -247,17 +248,18 @@ def test_a_picture_of_gigantic_size_is_named(tmp_path, monkeypatch):
 
 
 def test_a_stack_that_can_not_fit_into_memory_is_refused():
-    with pytest.raises(DataError, match="take 11,444,092 GiB, more than there is: give a smaller size="):
-        decoding._room(10**12, (64, 64, 3), np.uint8)
+    pixels = np.broadcast_to(np.zeros((4, 4, 3), np.uint8), (10**12, 4, 4, 3))  # one image repeated, without a copy
+    with pytest.raises(DataError, match="need 11,444,092 GiB, more memory than there is: give a smaller size="):
+        resize(pixels, (64, 64))
 
 
 def test_resizing_arrays_keeps_type_channels_and_flat_colors():
     pixels = np.zeros((3, 10, 20, 3), np.float32)
     pixels[..., 1], pixels[2] = 0.5, -7.0
-    made = resize(pixels, (5, 40))
-    assert (made.dtype, made.shape) == (np.float32, (3, 5, 40, 3))
-    assert (made[0, ..., 1] == 0.5).all()
-    assert (made[2] == -7).all()
+    resized = resize(pixels, (5, 40))
+    assert (resized.dtype, resized.shape) == (np.float32, (3, 5, 40, 3))
+    assert (resized[0, ..., 1] == 0.5).all()
+    assert (resized[2] == -7).all()
     assert resize(pixels, (10, 20)) is pixels
 
 
@@ -265,7 +267,7 @@ def test_a_picture_of_too_many_pixels_is_left_out_by_name(tmp_path):
     Image.new("1", (8_000, 5_001)).save(tmp_path / "huge.png")
     Image.new("L", (8, 5)).save(tmp_path / "small.png")
     stack = read(tmp_path)
-    assert stack.kept.tolist() == [1]
+    assert stack.names == ["small.png"]
     assert "huge.png (too large: more than 40 million pixels)" in stack.notes[0]
 
 
@@ -273,5 +275,5 @@ def test_a_file_in_a_format_that_is_none_of_the_endings_is_no_picture(tmp_path):
     Image.new("RGB", (8, 5)).save(tmp_path / "a.png", format="PCX")
     Image.new("RGB", (8, 5)).save(tmp_path / "b.png")
     stack = read(tmp_path)
-    assert stack.kept.tolist() == [1]
+    assert stack.names == ["b.png"]
     assert "a.png (not a picture)" in stack.notes[0]

@@ -1,0 +1,240 @@
+"""Folders of pictures: one sub-folder per class, split into train, validation and test or not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from toolkit.common.errors import DataError
+from toolkit.data.columns import listing
+from toolkit.data.images.decoding import ENDINGS, Form, decode
+from toolkit.data.images.stack import ImageSet
+
+__all__ = ["TABLE_ENDINGS", "Listing", "is_hidden", "list_pictures", "plural", "read_class_folders"]
+
+TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+# The usual names for the parts of a set that is split already.
+_PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+@dataclass
+class Listing:
+    """The files below a folder.
+
+    Attributes:
+        pictures: The pictures, sorted folder by folder.
+        unusable: The files that are no pictures.
+        hidden: The number of hidden files and folders.
+    """
+
+    pictures: list[Path] = field(default_factory=list)
+    unusable: list[Path] = field(default_factory=list)
+    hidden: int = 0
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder is hidden, or was added by macOS to a zip file."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def list_pictures(folder: Path) -> Listing:
+    """Return the files below a folder, at any depth."""
+    files = Listing()
+    for parent, folders, names in os.walk(folder):
+        files.hidden += sum(is_hidden(name) for name in [*folders, *names])
+        folders[:] = sorted(name for name in folders if not is_hidden(name))  # os.walk descends into these only
+        for path in [Path(parent) / name for name in sorted(names) if not is_hidden(name)]:
+            (files.pictures if path.suffix.lower() in ENDINGS else files.unusable).append(path)
+    return files
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count and its noun, in the plural where needed."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def read_class_folders(
+    folder: Path, task: str, size: tuple[int, int] | None = None, form: Form | None = None
+) -> dict[str, ImageSet]:
+    """Return the images of a folder with one sub-folder per class.
+
+    Args:
+        folder: The folder; or one with the folders train, test and, optionally, validation, each with one sub-folder
+            per class.
+        task: The task; for regression the names of the sub-folders are numbers.
+        size: See `toolkit.data.images.decoding.decode`.
+        form: See `toolkit.data.images.decoding.decode`.
+
+    Returns:
+        "train", and "validation" and "test" if there are such folders -> the images.
+
+    Raises:
+        DataError: There are no pictures, no sub-folders or only one class, or it is unclear which folders are parts.
+    """
+    parts, unused = _find_parts(folder)
+    if not parts:
+        images = _read_classes(folder, folder.resolve().name, task, size, form)
+        classes = [path.name for path in _subfolders(folder) if path.name.lower() in _PARTS]
+        images.notes.extend(f"The folder '{name}' is used as a class, as there are other classes." for name in classes)
+        return {"train": images}
+    if not _subfolders(parts["train"]):
+        raise DataError(
+            f"{parts['train']} has no sub-folders: expected one sub-folder per class in each part of a set that is "
+            f"split already. If '{parts['train'].name}' is a class itself, give its folder another name."
+        )
+    train = _read_classes(parts["train"], folder.name, task, size, form)
+    if unused:
+        train.notes.append(f"Folders other than those of the parts are left out: {listing(unused, most=3)}.")
+    sets = {"train": train}
+    for part in ("validation", "test"):
+        if part in parts and _subfolders(parts[part]):
+            name = f"{folder.name}/{parts[part].name}"
+            sets[part] = _read_classes(parts[part], name, task, None, form or Form.of(train.pixels))
+        elif part in parts:
+            train.notes.append(f"The folder '{parts[part].name}' has no sub-folders, and is left out.")
+    return sets
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    folders = (path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    return sorted(folders, key=lambda path: path.name)
+
+
+def _find_parts(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the folder of each part, and the names of the remaining folders; no parts where all are classes.
+
+    Read as a class, a part would go unnoticed: a network that tells train from test looks like a good one. So a single
+    folder with such a name is a class only if there are other classes and it looks like them, without sub-folders.
+    """
+    parts: dict[str, Path] = {}
+    remaining = []
+    for path in _subfolders(folder):
+        part = _PARTS.get(path.name.lower())
+        if part is None:
+            remaining.append(path)
+        elif part in parts:
+            raise DataError(
+                f"{folder} has two folders for {part}, '{parts[part].name}' and '{path.name}': keep one of them."
+            )
+        else:
+            parts[part] = path
+    names = [path.name for path in remaining]
+    if len(parts) == 1 and any(list_pictures(path).pictures for path in remaining):
+        (single,) = parts.values()
+        if not _subfolders(single):
+            return {}, []
+        raise DataError(
+            f"{folder} has the folder '{single.name}', whose sub-folders make it look like a part of a set that is "
+            f"split already, and other folders of pictures ({listing(names, most=3)}). If it is a part, give {single}, "
+            "or move it away; if it is a class, give its folder another name."
+        )
+    if parts and "train" not in parts:
+        raise DataError(
+            f"{folder} has the folders {listing([repr(path.name) for path in parts.values()])}, but none named train: "
+            "add it, or give the folder whose sub-folders are the classes."
+        )
+    return parts, names
+
+
+def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | None, form: Form | None) -> ImageSet:
+    """Return the images of one part, or of a folder that is not split."""
+    if task == "multilabel":
+        raise DataError(
+            f"{folder} has one sub-folder per class, but a multilabel image can have several labels: give a CSV with "
+            "the file names and a column of 0 and 1 for each label."
+        )
+    files = Listing(hidden=sum(is_hidden(entry.name) for entry in folder.iterdir()))
+    labels: list[str] = []
+    empty = []
+    for subfolder in _subfolders(folder):
+        inside = list_pictures(subfolder)
+        files.pictures += inside.pictures
+        files.unusable += inside.unusable
+        files.hidden += inside.hidden
+        labels += [subfolder.name] * len(inside.pictures)
+        if not inside.pictures:
+            empty.append(subfolder.name)
+    outside = sorted(path for path in folder.iterdir() if path.is_file() and not is_hidden(path.name))
+    _check_classes(folder, labels, outside, files.unusable, complete=form is None)
+    names = [path.relative_to(folder).as_posix() for path in files.pictures]
+    images = decode(files.pictures, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form)
+    labels = images.target["class"].tolist()
+    _check_classes(folder, labels, outside, files.unusable, complete=form is None)  # some may have been unreadable
+    notes = [*images.notes, *_left_out(folder, outside, files, empty)]
+    if any(path.parent.parent != folder for path in files.pictures):
+        notes.append("Pictures in deeper folders belong to the class of the sub-folder that they are in.")
+    target = images.target
+    if task == "regression":
+        target = pd.DataFrame({"value": _as_numbers(folder, labels)})
+    return replace(images, target=target, notes=notes, name=name)
+
+
+def _as_numbers(folder: Path, labels: Sequence[str]) -> list[float]:
+    values = {}
+    for label in dict.fromkeys(labels):
+        try:
+            values[label] = float(label)
+        except ValueError:
+            raise DataError(
+                f"the sub-folder '{label}' of {folder} is not named by a number, as regression needs: rename it, or "
+                "give a CSV with the file names and a column of numbers."
+            ) from None
+    return [values[label] for label in labels]
+
+
+def _check_classes(
+    folder: Path, labels: Sequence[str], outside: Sequence[Path], unusable: Sequence[Path], *, complete: bool
+) -> None:
+    """Check that there are two classes with pictures, or one where the set need not be complete."""
+    classes = set(labels)
+    pictures = [path for path in outside if path.suffix.lower() in ENDINGS]
+    if not classes and pictures:
+        table = next((path for path in outside if path.name.lower().endswith(TABLE_ENDINGS)), None)
+        hint = f" If {table} lists their labels, give that file." if table else ""
+        raise DataError(
+            f"{folder} has {plural(len(pictures), 'picture')}, but no sub-folders of pictures: expected one sub-folder "
+            f"per class.{hint}"
+        )
+    if not classes:
+        names = [path.name for path in [*outside, *unusable]]
+        hint = ""
+        if any(name.lower().endswith((".heic", ".heif")) for name in names):
+            hint = " Pictures in HEIC can't be read: save them as JPEG."
+        raise DataError(
+            f"{folder} has no pictures ({', '.join(sorted(ENDINGS))}) in sub-folders, only "
+            f"{f'other files ({listing(names, most=5)})' if names else 'empty folders, if any'}: expected one "
+            f"sub-folder per class.{hint}"
+        )
+    if len(classes) == 1 and complete:
+        raise DataError(
+            f"{folder} has pictures of one class, '{classes.pop()}': expected two classes or more, with one sub-folder "
+            "each."
+        )
+
+
+def _left_out(folder: Path, outside: Sequence[Path], files: Listing, empty: Sequence[str]) -> list[str]:
+    """Return sentences about the sub-folders and files that are not used."""
+    notes = []
+    if empty:
+        subject = "The sub-folder {} holds" if len(empty) == 1 else "The sub-folders {} hold"
+        notes.append(f"{subject.format(listing(map(repr, empty)))} no pictures: left out.")
+    pictures = [path.name for path in outside if path.suffix.lower() in ENDINGS]
+    unusable = [path.relative_to(folder).as_posix() for path in files.unusable]
+    unusable += [path.name for path in outside if path.name not in pictures]
+    if pictures:
+        notes.append(
+            f"{plural(len(pictures), 'picture')} outside the sub-folders left out: {listing(pictures, most=3)}."
+        )
+    if unusable:
+        notes.append(f"{plural(len(unusable), 'file')} other than pictures left out: {listing(unusable, most=3)}.")
+    if files.hidden:
+        notes.append(f"{plural(files.hidden, 'hidden file')} or folder{'s' * (files.hidden != 1)} left out.")
+    return notes
