@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.common.formatting import number
 from toolkit.data.dataset import SplitData
 from toolkit.evaluation.baselines import said_of_images
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import short
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result", "most_predictive", "split"]
 

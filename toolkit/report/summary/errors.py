@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.formatting import plain
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome, evaluate
 from toolkit.evaluation.result import Result
-from toolkit.report.summary.values import clipped_histogram, contenders_of, names_of, sample, short
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.report.summary.values import clipped_histogram, contenders_of, sample, short
 
 __all__ = ["for_comparison", "for_result", "interval"]
 
@@ -30,7 +28,7 @@ SIZES = {"size_half": 0.5, "size_most": 0.9, "size_all": 1.0}
 def for_result(result: Result) -> list[dict[str, Any]]:
     """Return the metrics of each target, and for the first ones the numbers behind their pictures."""
     outcome: Any = result.outcome
-    names, random, entries = names_of(result), np.random.default_rng(0), []
+    names, random, entries = result.classes, np.random.default_rng(0), []
     for i, name in enumerate(names):
         true, predicted = outcome.y_true[:, i], outcome.y_pred[:, i]
         entry: dict[str, Any] = {

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import Head
-from toolkit.report.summary.values import clipped_histogram, contenders_of, names_of, pooled, short
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.report.summary.values import clipped_histogram, contenders_of, pooled, short
 
 __all__ = ["confidence_of", "for_comparison", "is_right", "margins_of", "moved_scores"]
 
@@ -75,7 +73,7 @@ def moved_scores(comparison: ComparisonResult) -> dict[str, Any] | None:
         return None
     deltas = [trial.head.margin for trial in trials]
     chooser = next((i for i, delta in enumerate(deltas) if delta is not None), 0)
-    names, delta = names_of(comparison), deltas[chooser] or 1.0
+    names, delta = comparison.classes, deltas[chooser] or 1.0
     margins: list[Any] = [margins_of(trial.outcome) for trial in trials]  # one array (test rows,) per contender
     dataset, moves = comparison.datasets[comparison.seeds[0]], np.linspace(-REACH, REACH, STEPS)
     leads, rows = margins[chooser], []

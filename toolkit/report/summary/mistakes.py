@@ -7,7 +7,7 @@ the order in which `ravel` reads y_true and y_pred. Only regression and multi-la
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data.dataset import SplitData
 from toolkit.data.images.stack import ImageEncoder
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result
 from toolkit.report.pixels import data_uri, displayed, scale_of, shrunk
 from toolkit.report.summary.data import most_predictive
 from toolkit.report.summary.margins import confidence_of, is_right, margins_of
-from toolkit.report.summary.values import contenders_of, names_of
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.report.summary.values import contenders_of
 
 __all__ = ["for_comparison", "for_result", "on_screen", "picture_size", "ranked_mistakes", "text_of"]
 
@@ -74,7 +72,7 @@ def ranked_mistakes(result: Result, count: int) -> tuple[NDArray[Any], list[list
 def text_of(result: Result, cell: int) -> list[Any]:
     """Return a prediction as the page writes it: its label or target, the truth, the prediction, and any error."""
     outcome: Any = result.outcome
-    names, word = names_of(result), _writer(result)
+    names, word = result.classes, _writer(result)
     true, predicted = outcome.y_true.ravel()[cell], outcome.y_pred.ravel()[cell]
     output = [names[cell % _outputs(outcome)]] if _output(result) else []
     return [*output, word(true), word(predicted), *([word(true - predicted)] if result.task == "regression" else [])]
@@ -82,7 +80,7 @@ def text_of(result: Result, cell: int) -> list[Any]:
 
 def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Count where contenders and reference are right, for the first seed, and show rows on which they disagree."""
-    names, word, dataset = names_of(comparison), _writer(comparison), comparison.datasets[comparison.seeds[0]]
+    names, word, dataset = comparison.classes, _writer(comparison), comparison.datasets[comparison.seeds[0]]
     trials = [trials[0] for trials in contenders_of(comparison)]
     outcomes, regression = [trial.outcome for trial in trials], comparison.task == "regression"
     predicted, truth = np.stack([o.y_pred.ravel() for o in outcomes]), outcomes[0].y_true.ravel()  # (contenders, cells)
@@ -205,7 +203,7 @@ def _writer(subject: Result | ComparisonResult) -> Callable[[Any], Any]:
     """Return what turns a value of y_true or y_pred into what the page shows."""
     if subject.task == "regression":
         return lambda value: float(f"{value:.6g}")
-    names = names_of(subject)
+    names = subject.classes
     return bool if subject.task == "multilabel" else lambda value: names[value]
 
 

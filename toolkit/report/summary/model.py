@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.builders import architecture
 from toolkit.common.formatting import number, plain
 from toolkit.data.images.stack import ImageEncoder
+from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, spread
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 
 __all__ = ["for_comparison", "for_result"]
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from toolkit.common.formatting import plain
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, sample, short
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison"]
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.metrics import expected_calibration_error, reliability
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.margins import confidence_of, is_right
 from toolkit.report.summary.values import contenders_of, pooled, short, spread
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 
 __all__ = ["confidence", "curves", "faultless_error", "for_comparison", "for_result"]
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import LOWER_IS_BETTER, evaluate
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import standing
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result"]
 

@@ -7,11 +7,12 @@ from it is too. It holds every number that the page shows, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import SplitData
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.numerics.model_audit import audit
 from toolkit.report.summary import (
@@ -28,10 +29,7 @@ from toolkit.report.summary import (
     training,
     verdict,
 )
-from toolkit.report.summary.values import clean, listed, names_of
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.report.summary.values import clean, listed
 
 __all__ = ["summarize", "without_rows"]
 
@@ -160,7 +158,7 @@ def _header(kind: str, subject: Result | ComparisonResult, dataset: SplitData, t
         "title": title,
         "name": dataset.name,
         "target": [plain(name) for name in subject.target.columns],
-        "classes": names_of(subject),
+        "classes": subject.classes,
         "created": subject.settings.get("created"),
         "rows_included": True,
     }

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.evaluation.verdicts import read_curves
 from toolkit.report.summary.values import contenders_of, short
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result"]
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.formatting import plain
+from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.metrics import LOWER_IS_BETTER, Outcome
-from toolkit.evaluation.result import Result
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 
 __all__ = [
     "clean",
     "clipped_histogram",
     "contenders_of",
     "listed",
-    "names_of",
     "pooled",
     "sample",
     "share",
@@ -59,12 +55,6 @@ def short(values: Any) -> list[float]:
         [1.2346, 2.0]
     """
     return [float(f"{value:.5g}") for value in np.asarray(values, dtype=float).ravel()]
-
-
-def names_of(subject: Result | ComparisonResult) -> list[str]:
-    """Return the classes (binary, multiclass), labels (multilabel) or targets (regression) as text, in order."""
-    target = subject.target
-    return [plain(name) for name in (target.classes if subject.task in ("binary", "multiclass") else target.columns)]
 
 
 def contenders_of(comparison: ComparisonResult) -> list[list[Trial]]:

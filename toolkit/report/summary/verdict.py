@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.common.formatting import isolated, number, percent, plain
-from toolkit.evaluation.metric_names import METRICS
+from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.evaluation.metric_names import in_sentence
 from toolkit.evaluation.metrics import PRIMARY, Outcome, difference
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import listed, share, standing
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.comparison_result import ComparisonResult
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -156,8 +154,7 @@ def _steps_for_comparison(
     differences: Sequence[Mapping[str, Any] | None],
 ) -> list[str]:
     """Return what to do with the result, the most important first."""
-    label = METRICS[comparison.primary].label if comparison.primary in METRICS else comparison.primary
-    label = label if label.split()[0] in ("RMSE", "ROC", "Hamming") else label.lower()
+    label = in_sentence(comparison.primary)
     pairs = [(entry, gap) for entry, gap in zip(contenders, differences, strict=False) if gap is not None]
     better = [isolated(entry["label"]) for entry, gap in pairs if gap["standing"] == "better"]
     level = [gap for _, gap in pairs if gap["standing"] == "level"]

@@ -38,7 +38,7 @@ def test_many_classes_are_capped_and_what_is_left_out_is_counted(results):
     run, random = results["multiclass"], np.random.default_rng(0)
     size = 50
     labels = [f"class {i}" for i in range(size)]
-    target = dataclasses.replace(run.target, classes=np.array(labels, dtype=object))
+    target = dataclasses.replace(run.target, classes=labels)
     scores = random.normal(size=(len(run.outcome.y_true), size))
     outcome = dataclasses.replace(
         run.outcome,

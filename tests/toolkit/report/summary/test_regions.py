@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
+from recipes import binary
 from tests.helpers.comparisons import compare
-from toolkit.evaluation.metrics import Outcome
-from toolkit.heads import get_head
 from toolkit.report.summary.regions import for_comparison as regions
 
 
@@ -34,37 +32,32 @@ def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, co
     assert len(found["points"]["x"]) <= len(outcome.y_true) == found["points"]["of"]
 
 
-def test_with_two_inputs_the_plane_is_all_there_is(results):
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame(random.normal(size=(120, 2)), columns=["left", "up"])
-    truth = (frame["left"] + frame["up"] > 0).to_numpy().astype(int)
-    encoder = SimpleNamespace(names=["left", "up"], transform=lambda rows: rows.to_numpy(np.float32))
-    head = get_head("binary", "logistic")
-    small = SimpleNamespace(
-        encoder=encoder, head=head, task="binary", threshold=0.0, raw_scores=lambda x: x.sum(axis=1, keepdims=True)
-    )
-    trial = SimpleNamespace(result=small, outcome=Outcome("binary", truth, truth))
-    table = SimpleNamespace(features=SimpleNamespace(frame=frame), parts={"test": np.arange(120)})
-    one = SimpleNamespace(
-        labels=["logistic"], classes=["a", "b"], seeds=[0], datasets={0: table}, trials={("logistic", 0): trial}
-    )
+def test_with_two_inputs_the_plane_is_all_there_is():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 2)), columns=["left", "up"])
+    frame["above"] = frame["left"] + frame["up"] > 0
+    one = binary.compare(
+        frame, target="above", heads=("logistic", "hinge"), seeds=1, build="linear", epochs=2, baselines=False,
+        progress=False,
+    ).result  # fmt: skip
     found: Any = regions(one)
     assert found["exact"]
     assert found["names"] == ["left", "up"]
+    network: Any = one.trials["logistic", 0].result
     assert found["maps"][0]["as_the_network"] == 1
     rows = np.array([[int(letter) for letter in line] for line in found["maps"][0]["rows"]])
-    x, y = (np.linspace(*found[name], 90) for name in ("x", "y"))
-    assert (rows == (x[None, :] + y[:, None] > 0)).mean() > 0.99
+    x, y = np.meshgrid(*(np.linspace(*found[name], 90) for name in ("x", "y")))
+    scores = network.raw_scores(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
+    assert (rows.ravel() == (scores[:, 0] > 0)).mean() > 0.99  # the ends of x and y are rounded
 
 
-def test_regions_are_left_out_where_there_are_many_classes_and_capped_at_three(comparisons, compared):
+def test_regions_are_left_out_where_there_are_many_classes_and_capped_at_three(comparisons):
     one = comparisons["multiclass"]
-    many = dataclasses.replace(one.target, classes=np.array([f"c{i}" for i in range(11)], dtype=object))
-    assert regions(SimpleNamespace(**{**vars(one), "target": many, "classes": list(many.classes)})) is None
+    many = dataclasses.replace(one.target, classes=[f"c{i}" for i in range(11)])
+    assert regions(dataclasses.replace(one, target=many)) is None
     run = one.trials["softmax", 0].result
-    four = compare(run, ("softmax", "hinge", "squared_hinge"), seeds=(0,))
-    four.labels.append("again")
-    four.trials["again", 0] = dataclasses.replace(four.trials["hinge", 0], label="again")
+    three = compare(run, ("softmax", "hinge", "squared_hinge"), seeds=(0,))
+    again = dataclasses.replace(three.trials["hinge", 0], label="again")
+    four = dataclasses.replace(three, labels=[*three.labels, "again"], trials={**three.trials, ("again", 0): again})
     found: Any = regions(four)
     assert [entry["contender"] for entry in found["maps"]] == [0, 1, 2]
     assert found["left_out"] == ["again"]
