@@ -78,7 +78,9 @@ def test_every_card_states_the_number_of_rows_and_columns(name, root):
 
 
 def test_an_unknown_sample_is_an_error_that_names_the_nearest():
-    with pytest.raises(DataError, match=r"'vine' is not a sample \(samples: diabetes, .*\)\. Did you mean 'wine'\?"):
+    with pytest.raises(
+        DataError, match=r"'vine' is not a sample; expected one of diabetes, .*\. Did you mean 'wine'\?"
+    ):
         samples.path("vine")
 
 

@@ -1,4 +1,4 @@
-"""Digits from end to end: flattened pixels, two hidden layers, convolutions, SVM and softmax, in one call."""
+"""Digits from end to end: flattened pixels, two hidden layers, convolutions, softmax and SVM, in one call."""
 
 from __future__ import annotations
 
@@ -28,29 +28,30 @@ from toolkit.report.summary.values import share
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
 
-__all__ = ["MODELS", "SIZES", "Story", "load", "tell"]
+__all__ = ["MODELS", "SIZES", "Story", "best_from", "load", "stratified_order", "tell"]
 
-#: The models of the story, from the simplest: the options that make each.
+#: Model, from the simplest to the best -> the options that make it.
 MODELS: dict[str, dict[str, Any]] = {
     "linear": {"build": "linear"},
     "25-15-10": {"build": "mlp", "hidden": (25, 15)},
     "cnn": {"build": "cnn"},
 }
-#: Training images for the curve of what each model needs; all that there are come last.
+#: Numbers of training images for the learning curve; the number of all images is added.
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000)
-_OWN = ("build", "hidden", "test", "task", "report", "target")
+_FIXED_OPTIONS = ("build", "hidden", "test", "task", "report", "target")
 _TITLES = {"linear": "Linear", "25-15-10": "25-15-10", "cnn": "Convolutional"}
+_FEWEST_IMAGES = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """What was found on one set of images.
+    """The results on one set of images.
 
     Attributes:
-        name: The set's name.
-        runs: Name of a model (of `MODELS`) -> its run.
+        name: Name of the images.
+        runs: Model (of `MODELS`) -> its run.
         comparison: The heads on the convolutional network.
-        curve: A row a model, seed and number of training images: ``model``, ``rows``, ``seed``, ``accuracy``,
+        curve: One row per number of training images, seed and model: ``model``, ``rows``, ``seed``, ``accuracy``,
             ``parameters``, ``seconds``.
     """
 
@@ -60,68 +61,60 @@ class Story:
     curve: pd.DataFrame
 
     def summary(self) -> dict[str, Any]:
-        """Return what the page says, as a dictionary that JSON can hold."""
+        """Return the content of the page, as a dictionary that JSON can hold."""
         first = next(iter(self.runs.values()))
-        tested = 0 if first.dataset is None else len(first.dataset.parts["test"])
-        models = {}
-        for name, run in self.runs.items():
-            right = share(round(run.metrics["accuracy"] * tested), tested)
-            models[name] = {
+        test_rows = 0 if first.dataset is None else len(first.dataset.parts["test"])
+        models = {
+            name: {
                 "title": _TITLES[name],
-                "accuracy": right,
+                "accuracy": share(round(run.metrics["accuracy"] * test_rows), test_rows),
                 "parameters": _parameters(run),
                 "epochs": len(run.history),
                 "seconds": run.seconds["train"],
                 "page": f"{name}.html",
             }
-        grouped = self.curve.groupby(["model", "rows"], sort=False)
-        means = grouped["accuracy"].agg(["mean", "min", "max"]).assign(parameters=grouped["parameters"].max())
-        points = [
-            {
-                "model": model,
-                "rows": int(rows),
-                "accuracy": float(row["mean"]),
-                "low": float(row["min"]),
-                "high": float(row["max"]),
-                "parameters": int(row["parameters"]),
-            }
-            for (model, rows), row in means.iterrows()
-        ]
+            for name, run in self.runs.items()
+        }
+        points = self.curve.groupby(["model", "rows"], sort=False).agg(
+            accuracy=("accuracy", "mean"),
+            low=("accuracy", "min"),
+            high=("accuracy", "max"),
+            parameters=("parameters", "max"),
+        )
+        table = self.comparison.table
         return {
             "schema": 1,
             "kind": "digits",
             "name": plain(self.name),
             "rows": 0 if first.dataset is None else first.dataset.rows,
-            "test_rows": tested,
+            "test_rows": test_rows,
             "classes": len(first.classes),
             "created": first.settings.get("created"),
             "models": models,
             "heads": {
                 "labels": list(self.comparison.labels),
-                "accuracy": {
-                    label: float(self.comparison.table.loc["accuracy", label]) for label in self.comparison.labels
-                },
+                "accuracy": {label: float(table.loc["accuracy", label]) for label in self.comparison.labels},
                 "seeds": len(self.comparison.seeds),
                 "verdict": list(self.comparison.verdict),
                 "page": "heads.html",
             },
-            "curve": points,
+            "curve": points.reset_index().to_dict("records"),
             "curve_seeds": int(self.curve["seed"].nunique()),
             "best_from": best_from(self.curve),
         }
 
     def figure(self) -> Figure:
-        """Draw the share of wrong test images against the number of training images, a line a model."""
-        return _drawn(self.summary())
+        """Draw the share of wrong test images against the number of training images, one line per model."""
+        return _learning_curve(self.summary())
 
     def report(self, folder: str | Path) -> Path:
         """Write a report of each model, one of the heads, and the page that tells the story.
 
         Args:
-            folder: Where the pages go; it is made.
+            folder: Folder of the pages; it is created if necessary.
 
         Returns:
-            The path of the story's page, `index.html`; its content as data stands beside it.
+            The path of the story's page, `index.html`. Its content as data is in `index.json` next to it.
 
         Raises:
             DataError: A file can't be written.
@@ -137,19 +130,18 @@ class Story:
 
 
 def load(source: Any = "digits", *, say: Callable[[str], None] | None = None) -> dict[str, ImageSet]:
-    """Return the images of the story, and their test part where they have one of their own.
+    """Return the images of the story, in one or two parts.
 
     Args:
-        source: ``"digits"``: the 1,797 digits of 8 x 8 pixels that come with scikit-learn; ``"mnist"`` or
-            ``"fashion-mnist"``: from `data/`, from where LOGITKIT_DATA says, or fetched once; otherwise whatever
-            `recipes.images` takes, such as a folder of idx files.
-        say: Called with a line for each file that is fetched.
+        source: ``"digits"``: scikit-learn's 1,797 digits of 8 x 8 pixels; ``"mnist"`` or ``"fashion-mnist"``: from
+            `data/`, from the folder LOGITKIT_DATA, or downloaded once; otherwise images as for `recipes.images`.
+        say: Function that gets one line for each download.
 
     Returns:
-        "train", and "test" where the source has such a part.
+        "train", and "test" if the source has test images.
 
     Raises:
-        DataError: There are no such images, or they can't be fetched.
+        DataError: There are no such images, or they can't be downloaded.
 
     Example:
         >>> load()["train"].pixels.shape
@@ -162,9 +154,8 @@ def load(source: Any = "digits", *, say: Callable[[str], None] | None = None) ->
         pixels = np.asarray(digits.images).astype(np.uint8)[..., None]
         return {"train": ImageSet(pixels, pd.DataFrame({"digit": digits.target}), name="digits, 8 × 8")}
     if isinstance(source, str) and source in downloads.DATASETS and not Path(source).exists():
-        folder = downloads.find(source) or downloads.fetch(source, say=say)
-        parts = read_images(folder)
-        return {part: _named(found, downloads.DATASETS[source].title) for part, found in parts.items()}
+        parts = read_images(downloads.find(source) or downloads.fetch(source, say=say))
+        return {part: replace(part_set, name=downloads.DATASETS[source].title) for part, part_set in parts.items()}
     return read_images(source)
 
 
@@ -181,54 +172,57 @@ def tell(
 ) -> Story:
     """Train a linear model, the lecture's 25-15-10 and a convolutional network on images, and compare them.
 
-    Then the heads are compared on the convolutional network, and all three models trained on fewer images, to see what
-    each needs. On the 8 x 8 digits that takes a minute or two, on MNIST long.
+    Then compare heads on the convolutional network, and train all three models on fewer images, to see how many each
+    model needs. This takes a minute or two on the 8 x 8 digits, and hours on MNIST.
 
     Args:
         source: As for `load`.
-        heads: Two or more, compared on the convolutional network.
-        sizes: Numbers of training images for the curve; those that there are not are left out, and all of them added.
-        seeds: How often each head and each point of the curve is trained.
+        heads: Two or more heads to compare on the convolutional network.
+        sizes: Numbers of training images for the learning curve. Too large ones are skipped.
+        seeds: Number of trainings of each head, and of each point of the curve.
         effort: As for `recipes.images.train`.
-        seed: Of the models' own reports, and the first of the curve.
-        say: Called with a line before each step.
-        options: Passed on to every training, such as ``epochs``.
-
-    Returns:
-        The story; `report` writes its pages.
+        seed: Seed of the models' reports, and the first seed of the curve.
+        say: Function that gets one line before each step.
+        options: Options of every training, such as ``epochs``.
 
     Raises:
-        DataError: There are no such images, they can't be fetched, or an option is not what it should be.
+        DataError: There are no such images, they can't be downloaded, or an option has a value that can't be used.
     """
     _check(heads, sizes, seeds, options)
-    said = say or (lambda _: None)
+    announce = say or (lambda _: None)
     parts = load(source, say=say)
-    known, tested = _with_labels(parts["train"]), parts.get("test")
-    if tested is None:
-        known, tested = _held_out(known, seed)
-    given = {"heads": tuple(heads), "sizes": tuple(sizes), "seeds": seeds, "effort": effort, "seed": seed}
-    call = settings.calls("digits", "tell", source, given, options)
-    if options.keys() - {"epochs"}:  # what the command line does not have
+    labeled = np.flatnonzero(parts["train"].target.iloc[:, 0].notna())
+    train, test = _take(parts["train"], labeled), parts.get("test")
+    if test is None:
+        # A quarter of the images are the test images of all models.
+        order = stratified_order(train.target.iloc[:, 0], seed)
+        cut = len(order) // 4
+        train, test = _take(train, np.sort(order[cut:])), _take(train, np.sort(order[:cut]))
+    arguments = {"heads": tuple(heads), "sizes": tuple(sizes), "seeds": seeds, "effort": effort, "seed": seed}
+    call = settings.calls("digits", "tell", source, arguments, options)
+    if options.keys() - {"epochs"}:  # the command line has no other option of a training
         call["command"] = None
-    bare: dict[str, Any] = {"progress": False, "baselines": False, "effort": effort} | options
+    common: dict[str, Any] = {"progress": False, "baselines": False, "effort": effort} | options
     runs = {}
-    for name, own in MODELS.items():
-        said(f"{name}: {number(len(known))} images")
-        # The baselines are the same for all of them: once is enough.
-        once = bare | {"baselines": name == "cnn" and options.get("baselines", True)}
-        result = images.train(known, test=tested, seed=seed, **once, **own).result
+    for name, model_options in MODELS.items():
+        announce(f"{name}: {number(len(train))} images")
+        # The baselines are the same for all models: one run fits them.
+        once = common | {"baselines": name == "cnn" and options.get("baselines", True)}
+        result = images.train(train, test=test, seed=seed, **once, **model_options).result
         runs[name] = Run(replace(result, settings=result.settings | call))
-    said(f"heads: {', '.join(heads)}")
-    comparison = images.compare(known, test=tested, heads=heads, seeds=seeds, **bare)
+    announce(f"heads: {', '.join(heads)}")
+    comparison = images.compare(train, test=test, heads=heads, seeds=seeds, **common)
     comparison = Comparison(replace(comparison.result, settings=comparison.settings | call))
-    return Story(known.name, runs, comparison, _curve(known, tested, sizes, seeds, seed, said, bare))
+    rows = []
+    for size in [*(size for size in sorted(set(sizes)) if size < 0.9 * len(train)), len(train)]:
+        announce(f"{number(size)} training images")
+        for curve_seed in range(seed, seed + seeds):
+            rows += _accuracies(train, test, size, curve_seed, common)
+    return Story(train.name, runs, comparison, pd.DataFrame(rows))
 
 
 def best_from(curve: pd.DataFrame) -> int | None:
-    """Return the number of training images from which the convolutional network is best, or None.
-
-    Args:
-        curve: As `Story.curve`.
+    """Return the number of training images from which on the network `cnn` of a `Story.curve` is best, or None.
 
     Example:
         >>> rows = {"model": ["linear", "cnn"] * 2, "rows": [100, 100, 300, 300], "accuracy": [0.8, 0.7, 0.8, 0.9]}
@@ -236,134 +230,107 @@ def best_from(curve: pd.DataFrame) -> int | None:
         300
     """
     means = curve.pivot_table(index="rows", columns="model", values="accuracy")
-    best = means.idxmax(axis=1) == "cnn"
-    first = None
-    for rows, is_best in best[::-1].items():
-        if not is_best:
-            break
-        first = int(rows)  # pyright: ignore[reportArgumentType]
-    return first
+    # True where the network is best at this size and at all larger ones.
+    best = (means.idxmax(axis=1) == "cnn")[::-1].cummin()
+    return int(best.index[best].min()) if best.any() else None
+
+
+def stratified_order(labels: pd.Series, seed: int) -> np.ndarray:
+    """Return the rows that have a label, in an order whose first n rows, for any n, hold the classes in proportion."""
+    rng = np.random.default_rng(seed)
+    codes, classes = pd.factorize(labels, sort=True)
+    position = np.full(len(codes), np.inf)
+    for code in range(len(classes)):
+        # The k-th of a class's n rows gets the position (k + a random fraction) / n, from 0 to 1.
+        rows = np.flatnonzero(codes == code)
+        position[rng.permutation(rows)] = (np.arange(len(rows)) + rng.random()) / len(rows)
+    return np.argsort(position, kind="stable")[: np.count_nonzero(codes >= 0)]
 
 
 def _check(heads: Any, sizes: Any, seeds: Any, options: Mapping[str, Any]) -> None:
-    """Refuse what would only fail after minutes of training."""
-    for name in _OWN:
+    """Refuse, before any training, what would otherwise fail after minutes."""
+    for name in _FIXED_OPTIONS:
         if name in options:
-            raise DataError(f"{name}= is not for the story of the digits, which sets it itself: leave it out.")
+            raise DataError(
+                f"{name}= can't be changed for the story of the digits, which sets it itself: leave it out."
+            )
     if isinstance(heads, str) or not isinstance(heads, Sequence) or len(heads) < 2:
         raise DataError(f"heads={heads!r}: expected two names or more, such as heads=('softmax', 'hinge').")
     for head in heads:
         get_head("multiclass", head)
-    if not isinstance(sizes, Sequence | np.ndarray) or not all(_is_whole(size) and size >= 20 for size in sizes):
-        raise DataError(f"sizes={sizes!r}: expected numbers of training images, 20 or more, such as sizes=(100, 300).")
-    if not _is_whole(seeds) or seeds < 1:
+    if not isinstance(sizes, Sequence | np.ndarray) or not all(_is_whole(size, _FEWEST_IMAGES) for size in sizes):
+        raise DataError(
+            f"sizes={sizes!r}: expected numbers of training images, {_FEWEST_IMAGES} or more, such as sizes=(100, 300)."
+        )
+    if not _is_whole(seeds, 1):
         raise DataError(f"seeds={seeds!r}: expected a whole number, 1 or more.")
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _is_whole(value: Any, smallest: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= smallest
 
 
-def _with_labels(found: ImageSet) -> ImageSet:
-    there = found.target.iloc[:, 0].notna().to_numpy()
-    return found if there.all() else _some(found, np.flatnonzero(there))
+def _take(image_set: ImageSet, rows: np.ndarray) -> ImageSet:
+    """Return the images of these rows, which are in ascending order."""
+    if len(rows) == len(image_set):
+        return image_set
+    names = [image_set.names[row] for row in rows] if image_set.names else []
+    target = image_set.target.iloc[rows].reset_index(drop=True)
+    return replace(image_set, pixels=image_set.pixels[rows], target=target, names=names)
 
 
-def _named(found: ImageSet, title: str) -> ImageSet:
-    return ImageSet(found.pixels, found.target, found.names, found.notes, title)
-
-
-def _held_out(known: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
-    """Take a quarter of the images away to test on, the same for all models."""
-    order = _stratified(known.target.iloc[:, 0], seed)
-    cut = len(order) // 4
-    return _some(known, np.sort(order[cut:])), _some(known, np.sort(order[:cut]))
-
-
-def _stratified(labels: pd.Series, seed: int) -> np.ndarray:
-    """Return the rows in an order of which every beginning holds the classes in about their shares."""
-    drawn = np.random.default_rng(seed)
-    codes, classes = pd.factorize(labels, sort=True)
-    place = np.full(len(codes), np.inf)  # of rows without a label, which come last and are cut off
-    for code in range(len(classes)):
-        rows = np.flatnonzero(codes == code)
-        place[drawn.permutation(rows)] = (np.arange(len(rows)) + drawn.random()) / len(rows)
-    return np.argsort(place, kind="stable")[: np.count_nonzero(codes >= 0)]
-
-
-def _some(found: ImageSet, rows: np.ndarray) -> ImageSet:
-    names = [found.names[row] for row in rows] if found.names else []
-    return ImageSet(found.pixels[rows], found.target.iloc[rows].reset_index(drop=True), names, found.notes, found.name)
-
-
-def _curve(
-    known: ImageSet,
-    tested: ImageSet,
-    sizes: Sequence[int],
-    seeds: int,
-    seed: int,
-    said: Callable[[str], None],
-    options: Mapping[str, Any],
-) -> pd.DataFrame:
-    """Train every model on growing beginnings of one order of the images a seed."""
+def _accuracies(
+    train: ImageSet, test: ImageSet, size: int, seed: int, options: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Train every model on the first `size` images of one order, and return its row of the curve."""
+    subset = _take(train, np.sort(stratified_order(train.target.iloc[:, 0], seed)[:size]))
     rows = []
-    for size in [*(size for size in sorted(set(sizes)) if size < 0.9 * len(known)), len(known)]:
-        said(f"{number(size)} training images")
-        for one in range(seed, seed + seeds):
-            order = _stratified(known.target.iloc[:, 0], one)
-            some = known if size == len(known) else _some(known, np.sort(order[:size]))
-            for name, own in MODELS.items():
-                run = images.train(some, test=tested, seed=one, **options, **own)
-                found = {"model": name, "rows": size, "seed": one, "accuracy": run.metrics["accuracy"]}
-                rows.append(found | {"parameters": _parameters(run), "seconds": run.seconds["train"]})
-    return pd.DataFrame(rows)
+    for name, model_options in MODELS.items():
+        run = images.train(subset, test=test, seed=seed, **options, **model_options)
+        row = {"model": name, "rows": size, "seed": seed, "accuracy": run.metrics["accuracy"]}
+        rows.append(row | {"parameters": _parameters(run), "seconds": run.seconds["train"]})
+    return rows
 
 
 def _parameters(run: Run) -> int:
     return sum(int(np.prod(variable.shape)) for variable in run.model.trainable_variables)
 
 
-def _drawn(summary: Mapping[str, Any]) -> Figure:
-    points = summary["curve"]
+def _learning_curve(summary: Mapping[str, Any]) -> Figure:
+    points = pd.DataFrame(summary["curve"])
     with panels(width=5.6, height=3.4) as (figure, ((axes,),)):
-        words = []
-        for place, model in enumerate(MODELS):
-            own = [point for point in points if point["model"] == model]
-            color, dash = STYLES[place]
-            x = [point["rows"] for point in own]
-            wrong, low, high = (
-                # None wrong would lie at minus infinity.
-                np.maximum(100 - 100 * np.array([point[key] for point in own]), 0.01)
-                for key in ("accuracy", "high", "low")
-            )
-            axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
-            axes.plot(x, wrong, "o", color=color, linestyle=dash, markersize=3.2, label=model)
-            words.append(f"{_TITLES[model]}\n{number(summary['models'][model]['parameters'])} parameters")
+        for model, (color, dash) in zip(MODELS, STYLES, strict=False):
+            curve = points[points["model"] == model]
+            # A share of 0 would lie at minus infinity.
+            wrong, low, high = (np.maximum(100 - 100 * curve[key], 0.01) for key in ("accuracy", "high", "low"))
+            axes.fill_between(curve["rows"], low, high, color=color, alpha=0.15, linewidth=0)
+            axes.plot(curve["rows"], wrong, "o", color=color, linestyle=dash, markersize=3.2, label=model)
         log_scale(axes, "x")
         log_scale(axes, "y")
-        axes.xaxis.set_major_locator(FixedLocator(sorted({point["rows"] for point in points})))
+        axes.xaxis.set_major_locator(FixedLocator(sorted(points["rows"].unique())))
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.set_title("wrong test images, %")
         axes.set_xlabel("training images")
-        label_lines(axes, words, gap=0.15)
+        parameters = {model: number(summary["models"][model]["parameters"]) for model in MODELS}
+        label_lines(axes, [f"{_TITLES[model]}\n{parameters[model]} parameters" for model in MODELS], gap=0.15)
     return figure
 
 
 def _page(summary: Mapping[str, Any]) -> str:
     models = summary["models"]
-    known = sorted({point["rows"] for point in summary["curve"]})
     cells = {
         (point["model"], point["rows"]): f"{percent(point['accuracy'], 2)} ({number(point['parameters'])})"
         for point in summary["curve"]
     }
-    head = ["training images", *(one["title"] for one in models.values())]
-    rows = [[number(size), *(cells.get((model, size), "–") for model in models)] for size in known]
-    bands = f"Bands reach from the best to the worst of {summary['curve_seeds']} seeds. "
+    head = ["training images", *(model["title"] for model in models.values())]
+    sizes = sorted({point["rows"] for point in summary["curve"]})
+    rows = [[number(size), *(cells.get((model, size), "–") for model in models)] for size in sizes]
+    seeds = summary["curve_seeds"]
+    bands = f"The bands reach from the best to the worst of {seeds} seeds. " if seeds > 1 else ""
     caption = (
-        f"Both axes are logarithmic. {bands if summary['curve_seeds'] > 1 else ''}"
-        "A part of the training images is held back to choose the epoch."
+        f"Both axes are logarithmic. {bands}Some of the training images are kept for validation, to choose the epoch."
     )
     title = "Wrong answers by the number of training images"
-    figure = Picture.draw(_drawn(summary), title, caption, head, rows, "Accuracy (parameters)")
+    figure = Picture.draw(_learning_curve(summary), title, caption, head, rows, "Accuracy (parameters)")
     sections = [("verdict", "Verdict"), ("models", "Models"), ("heads", "Heads"), ("rows", "How many images")]
     return fill("digits.html", s=summary, figure=figure, sections=sections)

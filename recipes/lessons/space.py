@@ -86,7 +86,7 @@ def show(
         plane, description = table_plane(data, target, task, columns, seed)
         planes = [plane]
     trainer = Trainer(seed)
-    fits = {(plane.name, hidden): trainer.fit(plane, hidden) for plane in planes for hidden in ((), WIDE)}
+    fits: Fits = {(plane.name, hidden): trainer.fit(plane, hidden) for plane in planes for hidden in ((), WIDE)}
     recordings = [trainer.record(plane) for plane in planes]
     hardest = recordings[-1]
     table = _table(planes, fits, recordings)

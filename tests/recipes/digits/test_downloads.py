@@ -1,4 +1,4 @@
-"""Fetching data sets: from a server of our own, on this machine."""
+"""Downloads of data sets, from a server on this machine."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ import hashlib
 import http.server
 import socket
 import threading
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recipes.digits import downloads
-from recipes.digits.downloads import DATASETS, Dataset, data_folder, fetch, find
+from recipes.digits.downloads import DATASETS, RemoteDataset, data_folder, fetch, find
 from toolkit.common.errors import DataError
 
 CONTENT = {"a.gz": gzip.compress(b"pictures" * 5_000, mtime=0), "b.gz": gzip.compress(b"labels" * 900, mtime=0)}
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Holds the files, what it was asked for, and how the next answers break."""
+    """Holds the files, the requests so far, and after how many bytes the next answers break off."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.asked, self.breaks, self.ranges = dict(CONTENT), [], [], True
+        self.files, self.requests, self.breaks, self.ranges = dict(CONTENT), [], [], True
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves the files, parts of them where asked, and does what the test has set."""
+    """Serves the files or parts of them, as the test has set it up."""
 
     def do_GET(self):
         server: Any = self.server
-        asked = self.headers.get("Range")
-        server.asked.append((self.path, asked))
+        requested = self.headers.get("Range")
+        server.requests.append((self.path, requested))
         content = server.files.get(self.path.strip("/"))
         if content is None:
             self.send_error(404)
             return
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and server.ranges else 0
+        start = int(requested.removeprefix("bytes=").removesuffix("-")) if requested and server.ranges else 0
         if start >= len(content):
             self.send_error(416)
             return
@@ -55,135 +56,138 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    served = Server()
-    thread = threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    sums = {name: hashlib.sha256(gzip.decompress(content)).hexdigest() for name, content in CONTENT.items()}
-    place = f"http://127.0.0.1:{served.server_port}/"
-    monkeypatch.setitem(DATASETS, "tiny", Dataset("Tiny", place, sums))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield served
-    served.shutdown()
-    served.server_close()
+    yield server
+    server.shutdown()
+    server.server_close()
     thread.join()
 
 
-def test_a_set_is_fetched_once_and_then_found(server, tmp_path, monkeypatch):
+@pytest.fixture
+def tiny(server):
+    sums = {name: hashlib.sha256(gzip.decompress(content)).hexdigest() for name, content in CONTENT.items()}
+    return RemoteDataset("Tiny", f"http://127.0.0.1:{server.server_port}", sums)
+
+
+def test_a_data_set_is_downloaded_once_and_then_found(server, tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("LOGITKIT_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert find("tiny") is None
-    said = []
-    folder = fetch("tiny", say=said.append)
-    assert folder == tmp_path / "tiny" == find("tiny")
+    assert find(tiny) is None
+    lines = []
+    folder = fetch(tiny, say=lines.append)
+    assert folder == tmp_path / "tiny" == find(tiny)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
-    assert [line.split("/")[-1] for line in said] == ["a.gz", "b.gz"]
-    assert fetch("tiny") == folder
-    assert server.asked == [("/a.gz", None), ("/b.gz", None)]
+    assert [line.split("/")[-1] for line in lines] == ["a.gz", "b.gz"]
+    assert fetch(tiny) == folder
+    assert server.requests == [("/a.gz", None), ("/b.gz", None)]
 
 
-def test_a_part_that_is_there_is_gone_on_with(server, tmp_path):
+def test_a_partial_download_is_continued(server, tiny, tmp_path):
     (tmp_path / "a.gz.part").write_bytes(CONTENT["a.gz"][:40])
-    fetch("tiny", tmp_path)
-    assert server.asked[0] == ("/a.gz", "bytes=40-")
+    fetch(tiny, tmp_path)
+    assert server.requests[0] == ("/a.gz", "bytes=40-")
     assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_connection_that_breaks_is_gone_on_with(server, tmp_path):
+def test_a_download_continues_after_a_broken_connection(server, tiny, tmp_path):
     server.breaks = [30, 20]
-    fetch("tiny", tmp_path)
-    assert server.asked[:3] == [("/a.gz", None), ("/a.gz", "bytes=30-"), ("/a.gz", "bytes=50-")]
+    fetch(tiny, tmp_path)
+    assert server.requests[:3] == [("/a.gz", None), ("/a.gz", "bytes=30-"), ("/a.gz", "bytes=50-")]
     assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
 
 
-def test_a_connection_that_breaks_again_and_again_keeps_what_came(server, tmp_path):
+def test_after_four_broken_connections_the_part_is_kept(server, tiny, tmp_path):
     server.breaks = [10, 10, 10, 10]
-    with pytest.raises(DataError, match=r"broke off 4 times .* 40 bytes are kept\. Try again"):
-        fetch("tiny", tmp_path)
+    with pytest.raises(DataError, match=r"Tiny is not on this machine.*try again .what has arrived is kept.*Tiny into"):
+        fetch(tiny, tmp_path)
     assert (tmp_path / "a.gz.part").read_bytes() == CONTENT["a.gz"][:40]
-    fetch("tiny", tmp_path)
-    assert server.asked[4] == ("/a.gz", "bytes=40-")
+    fetch(tiny, tmp_path)
+    assert server.requests[4] == ("/a.gz", "bytes=40-")
 
 
-def test_a_place_that_sends_no_parts_is_asked_for_all(server, tmp_path):
+def test_a_server_without_parts_sends_the_whole_file(server, tiny, tmp_path):
     server.ranges = False
     (tmp_path / "a.gz.part").write_bytes(CONTENT["a.gz"][:40])
-    fetch("tiny", tmp_path)
+    fetch(tiny, tmp_path)
     assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
 
 
 @pytest.mark.parametrize("rubbish", [b"x" * 40, CONTENT["a.gz"] + b"too long"])
-def test_a_part_of_something_else_is_fetched_anew(server, tmp_path, rubbish):
+def test_a_part_of_another_file_is_downloaded_again(server, tiny, tmp_path, rubbish):
     (tmp_path / "a.gz.part").write_bytes(rubbish)
-    fetch("tiny", tmp_path)
+    fetch(tiny, tmp_path)
     assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
 
 
-def test_a_whole_part_is_only_checked(server, tmp_path):
+def test_a_complete_part_is_only_checked(server, tiny, tmp_path):
     (tmp_path / "a.gz.part").write_bytes(CONTENT["a.gz"])
-    fetch("tiny", tmp_path)
+    fetch(tiny, tmp_path)
     assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_is_kept(server, tmp_path):
+def test_a_file_with_a_wrong_checksum_is_refused_and_deleted(server, tiny, tmp_path):
     server.files["a.gz"] = gzip.compress(b"something else")
     with pytest.raises(
-        DataError, match=f"not the file expected: .* {hashlib.sha256(b'something else').hexdigest()[:16]}"
+        DataError, match=f"not the expected file: .* {hashlib.sha256(b'something else').hexdigest()[:16]}"
     ):
-        fetch("tiny", tmp_path)
+        fetch(tiny, tmp_path)
     server.files["a.gz"] = b"<html>Sign in to the guests' network</html>"
-    with pytest.raises(DataError, match="of no packed file"):
-        fetch("tiny", tmp_path)
+    with pytest.raises(DataError, match="its content has no gzip format"):
+        fetch(tiny, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_there_and_damaged_is_fetched_again(server, tmp_path):
+def test_a_damaged_file_is_downloaded_again(server, tiny, tmp_path):
     (tmp_path / "a.gz").write_bytes(CONTENT["a.gz"][:-9])
-    fetch("tiny", tmp_path)
+    fetch(tiny, tmp_path)
     assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
 
 
-def test_a_file_packed_in_another_way_is_right_by_its_content(server, tmp_path):
+def test_the_checksum_is_that_of_the_decompressed_content(server, tiny, tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(gzip.decompress(CONTENT["a.gz"]), compresslevel=1))
-    fetch("tiny", tmp_path)
-    assert [path for path, _ in server.asked] == ["/b.gz"]
+    fetch(tiny, tmp_path)
+    assert [path for path, _ in server.requests] == ["/b.gz"]
 
 
-def test_a_place_that_refuses_says_so(server, tmp_path):
+def test_the_answer_of_a_server_that_refuses_is_reported(server, tiny, tmp_path):
     del server.files["b.gz"]
-    with pytest.raises(DataError, match=r"Tiny could not be fetched: .*/b\.gz answered 404"):
-        fetch("tiny", tmp_path)
+    with pytest.raises(DataError, match=r"/b\.gz can't be downloaded: HTTP Error 404"):
+        fetch(tiny, tmp_path)
     assert (tmp_path / "a.gz").exists()
 
 
-def test_without_a_connection_it_says_that_it_is_offline(server, tmp_path):
+def test_without_a_connection_the_error_says_where_to_put_the_files(server, tiny, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(DataError, match="Tiny is not on this machine, and this machine is offline") as error:
-        fetch("tiny", tmp_path, place=f"http://127.0.0.1:{port}")
+    with pytest.raises(DataError, match=r"Tiny is not on this machine.*Connection refused") as error:
+        fetch(replace(tiny, url=f"http://127.0.0.1:{port}"), tmp_path)
     assert str(tmp_path) in str(error.value)
 
 
-def test_a_folder_that_can_not_be_written_is_named(server, tmp_path):
+def test_a_folder_that_can_not_be_written_is_named(server, tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="could not be written"):
-        fetch("tiny", tmp_path / "file" / "below")
+        fetch(tiny, tmp_path / "file" / "below")
 
 
-def test_a_set_nobody_knows_is_refused():
+def test_an_unknown_data_set_is_refused():
     with pytest.raises(DataError, match="Did you mean 'fashion-mnist'"):
         fetch("fashion_mnist")
 
 
-def test_the_users_cache_is_the_folder_where_no_other_is_named(monkeypatch):
+def test_the_default_folder_is_the_users_cache(monkeypatch):
     monkeypatch.delenv("LOGITKIT_DATA", raising=False)
     assert data_folder().name == "logitkit"
     monkeypatch.setenv("LOGITKIT_DATA", "")
     assert data_folder().name == "logitkit"
 
 
-def test_a_set_below_the_working_directory_is_found_unpacked_too(tmp_path, monkeypatch):
+def test_decompressed_files_in_the_working_directory_are_found_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOGITKIT_DATA", str(tmp_path / "none"))
     folder = tmp_path / "data" / "mnist"
@@ -191,9 +195,4 @@ def test_a_set_below_the_working_directory_is_found_unpacked_too(tmp_path, monke
     for name in DATASETS["mnist"].files:
         assert find("mnist") is None
         (folder / name.removesuffix(".gz")).write_bytes(b"")
-    assert find("mnist") == downloads.Path("data/mnist")
-
-
-def test_a_place_that_is_no_address_is_refused(tmp_path):
-    with pytest.raises(DataError, match="place='nonsense': expected an address"):
-        fetch("mnist", tmp_path, place="nonsense")
+    assert find("mnist") == Path("data/mnist")

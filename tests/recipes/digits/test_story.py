@@ -1,4 +1,4 @@
-"""The story of the digits: small, but whole."""
+"""The story of the digits, on few images and with one epoch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from toolkit.common.errors import DataError
 
 @pytest.fixture(scope="module")
 def story():
-    said = []
-    told = digits.tell(sizes=(100,), seeds=1, epochs=1, baselines=False, say=said.append)
-    assert said[0] == "linear: 1,348 images"
-    return told
+    lines = []
+    story = digits.tell(sizes=(100,), seeds=1, epochs=1, baselines=False, say=lines.append)
+    assert lines[0] == "linear: 1,348 images"
+    return story
 
 
 def test_every_model_is_tested_on_the_same_digits(story):
@@ -39,11 +39,11 @@ def test_the_models_are_those_of_the_lecture(story):
     assert models["25-15-10"]["parameters"] == (64 * 25 + 25) + (25 * 15 + 15) + (15 * 10 + 10)
 
 
-def test_each_report_names_the_call_that_tells_the_story_again(story):
+def test_each_report_has_the_call_that_repeats_the_story(story):
     expected = "digits.tell('digits', sizes=(100,), seeds=1, epochs=1, baselines=False)"
     assert {run.settings["call"] for run in story.runs.values()} == {expected}
     assert story.comparison.settings["call"] == expected
-    assert story.comparison.settings["command"] is None  # it has no such option as baselines
+    assert story.comparison.settings["command"] is None  # it has no option for baselines
 
 
 def test_the_heads_are_compared_on_the_convolutional_network(story):
@@ -59,18 +59,20 @@ def test_the_curve_has_every_model_and_size(story):
     assert largest.to_dict() == {name: run.metrics["accuracy"] for name, run in story.runs.items()}
 
 
-def test_the_figure_shows_the_mean_of_the_seeds_and_how_far_they_are_apart(story):
-    other = story.curve.assign(seed=1, accuracy=story.curve["accuracy"] + 0.02)
-    told = dataclasses.replace(story, curve=pd.concat([story.curve, other]))
-    one = story.curve.query("model == 'cnn' and rows == 1348")["accuracy"].item()
-    point = next(p for p in told.summary()["curve"] if (p["model"], p["rows"]) == ("cnn", 1348))
-    assert (point["accuracy"], point["low"], point["high"]) == pytest.approx((one + 0.01, one, one + 0.02))
-    lines = {line.get_label(): line for line in told.figure().axes[0].lines}
+def test_the_figure_shows_the_mean_and_the_range_of_the_seeds(story):
+    second = story.curve.assign(seed=1, accuracy=story.curve["accuracy"] + 0.02)
+    two_seeds = dataclasses.replace(story, curve=pd.concat([story.curve, second]))
+    accuracy = story.curve.query("model == 'cnn' and rows == 1348")["accuracy"].item()
+    point = next(p for p in two_seeds.summary()["curve"] if (p["model"], p["rows"]) == ("cnn", 1348))
+    assert (point["accuracy"], point["low"], point["high"]) == pytest.approx(
+        (accuracy + 0.01, accuracy, accuracy + 0.02)
+    )
+    lines = {line.get_label(): line for line in two_seeds.figure().axes[0].lines}
     assert lines["cnn"].get_xdata().tolist() == [100, 1348]
-    assert lines["cnn"].get_ydata()[1] == pytest.approx(99 - 100 * one)
+    assert lines["cnn"].get_ydata()[1] == pytest.approx(99 - 100 * accuracy)
 
 
-def test_the_pages_hang_together(story, tmp_path):
+def test_the_pages_link_to_each_other(story, tmp_path):
     index = story.report(tmp_path / "digits")
     assert index.name == "index.html"
     page = Page(index.read_text(encoding="utf-8"))
@@ -96,7 +98,7 @@ def test_the_pages_hang_together(story, tmp_path):
         ([[0.7, 0.8], [0.8, 0.9], [0.9, 0.8]], None),
     ],
 )
-def test_convolutions_are_best_from_where_they_stay_best(accuracy, first):
+def test_convolutions_are_best_from_the_size_on_from_which_they_stay_best(accuracy, first):
     rows = [
         {"model": model, "rows": size, "accuracy": value}
         for size, values in zip((100, 300, 1000), accuracy, strict=True)
@@ -115,21 +117,21 @@ def test_the_digits_need_no_download():
 def test_mnist_is_found_below_the_working_directory(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
-    made = mnist(folder)
+    arrays = mnist(folder)
     monkeypatch.chdir(tmp_path)
     parts = digits.load("mnist")
-    assert {part: found.name for part, found in parts.items()} == {"train": "MNIST", "test": "MNIST"}
-    assert np.array_equal(parts["test"].pixels[..., 0], made["t10k"][0])
-    assert np.array_equal(digits.load(folder)["train"].pixels[..., 0], made["train"][0])
+    assert {part: image_set.name for part, image_set in parts.items()} == {"train": "MNIST", "test": "MNIST"}
+    assert np.array_equal(parts["test"].pixels[..., 0], arrays["t10k"][0])
+    assert np.array_equal(digits.load(folder)["train"].pixels[..., 0], arrays["train"][0])
 
 
-def test_without_files_and_without_a_connection_it_says_so(tmp_path, monkeypatch):
+def test_without_files_and_connection_the_error_names_the_data_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOGITKIT_DATA", str(tmp_path))
     for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # the port that nobody answers
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens on this port
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(DataError, match="MNIST is not on this machine, and this machine is offline"):
+    with pytest.raises(DataError, match="MNIST is not on this machine, and http"):
         digits.load("mnist")
 
 
@@ -151,22 +153,22 @@ def test_a_mistake_on_the_command_line_is_one_line(capsys, tmp_path):
         ({"sizes": (10,)}, "20 or more"),
         ({"seeds": 0}, "seeds=0"),
         ({"seeds": True}, "seeds=True"),
-        ({"build": "mlp"}, "build= is not for the story"),
-        ({"target": "digit"}, "target= is not for the story"),
+        ({"build": "mlp"}, "build= can't be changed"),
+        ({"target": "digit"}, "target= can't be changed"),
     ],
 )
-def test_what_the_story_can_not_be_told_with_is_said_before_any_training(options, message):
-    said = []
+def test_unusable_options_are_refused_before_any_training(options, message):
+    lines = []
     with pytest.raises(DataError, match=message):
-        digits.tell(**options, say=said.append)
-    assert said == []
+        digits.tell(**options, say=lines.append)
+    assert lines == []
 
 
-def test_an_array_alone_is_refused():
+def test_an_array_without_labels_is_refused():
     with pytest.raises(DataError, match="given as ndarray"):
         digits.load(np.zeros((3, 8, 8)))
 
 
-def test_rows_without_a_label_are_dropped_first():
+def test_rows_without_a_label_are_left_out():
     labels = pd.Series([1.0, None, 0.0, 1.0, None, 0.0])
-    assert sorted(digits._stratified(labels, 0)) == [0, 2, 3, 5]
+    assert sorted(digits.stratified_order(labels, 0)) == [0, 2, 3, 5]
