@@ -19,7 +19,7 @@ from toolkit.evaluation.metrics import (
     evaluate,
 )
 
-__all__ = ["KINDS", "Reading", "baseline_ahead", "read_baselines", "read_curves"]
+__all__ = ["IN_WORDS", "KINDS", "Reading", "baseline_ahead", "read_baselines", "read_curves", "standing_of"]
 
 KINDS = ("underfitted", "fitted", "overfitted", "could train longer", "diverged")
 
@@ -238,12 +238,12 @@ def read_baselines(
     if metric is None:
         return [f"No metric is defined on these {tests} test rows for the network and the baselines alike."]
     apart = {name: difference(outcome, other, metric) for name, other in baselines.items()}
-    standing = {name: _standing(metric, low, high) for name, (_, low, high) in apart.items()}
+    standing = {name: standing_of(metric, low, high) for name, (_, low, high) in apart.items()}
     values = {name: evaluate(other)[metric] for name, other in baselines.items()}
 
     parts = []
     for word, kind in (("better than", "better"), ("no clear difference from", "level"), ("worse than", "worse")):
-        named = [f"{_NAMES.get(n, n)} ({metric_value(metric, values[n])})" for n in values if standing[n] == kind]
+        named = [f"{IN_WORDS.get(n, n)} ({metric_value(metric, values[n])})" for n in values if standing[n] == kind]
         if named:
             parts.append(f"{word} {_and(named)}")
     own = metric_value(metric, evaluate(outcome)[metric])
@@ -281,7 +281,10 @@ def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, see
         baselines: The same for each baseline.
         seeds: Number of seeds.
     """
-    contenders, baselines = contenders.dropna(), baselines[[name for name in _NAMES if name in baselines]].dropna()
+    contenders, baselines = (
+        contenders.dropna(),
+        baselines[[name for name in IN_WORDS if name in baselines]].dropna(),
+    )
     if contenders.empty or baselines.empty:
         return []
     lower = LOWER_IS_BETTER[metric]
@@ -291,12 +294,13 @@ def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, see
     ahead, behind = (metric_value(metric, float(value)) for value in (baselines[baseline], contenders[best]))
     mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
     return [
-        f"A baseline is better than all of them: {_NAMES[baseline]}, with {in_sentence(metric)} {ahead}{mean}; the "
+        f"A baseline is better than all of them: {IN_WORDS[baseline]}, with {in_sentence(metric)} {ahead}{mean}; the "
         f"best of them, {plain(best)}, has {behind}. This difference is not tested."
     ]
 
 
-_NAMES = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
+IN_WORDS = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
+"""Baseline -> what it is called inside a sentence."""
 
 
 def _common(outcome: Outcome, baselines: Mapping[str, Outcome]) -> str | None:
@@ -306,10 +310,16 @@ def _common(outcome: Outcome, baselines: Mapping[str, Outcome]) -> str | None:
     return next((name for name in names if all(math.isfinite(f.get(name, math.nan)) for f in found)), None)
 
 
-def _standing(metric: str, low: float, high: float) -> str:
-    if not (low > 0 or high < 0):
+def standing_of(metric: str, low: float, high: float) -> str:
+    """Return what the interval of a paired difference means: "better", "worse", or "level" where it holds 0.
+
+    Example:
+        >>> standing_of("rmse", -3.0, -1.0), standing_of("accuracy", -0.02, 0.04)
+        ('better', 'level')
+    """
+    if not (low > 0 or high < 0):  # also where an end is NaN
         return "level"
-    return "better" if (high < 0) == LOWER_IS_BETTER[metric] else "worse"
+    return "better" if (high < 0) == LOWER_IS_BETTER.get(metric, False) else "worse"
 
 
 def _amount(metric: str, value: float) -> str:
@@ -362,7 +372,7 @@ def _against(
             "to the network.",
             "worse": f"use the linear model{took}; the network is too large, not trained well, or short of rows.",
         }
-    return f"Against {_NAMES[name]} {size}: {follows[standing]}"
+    return f"Against {IN_WORDS[name]} {size}: {follows[standing]}"
 
 
 def _size(task: str, rows: int, classes: int, parameters: int | None, standing: Mapping[str, str]) -> list[str]:

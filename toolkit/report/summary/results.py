@@ -9,7 +9,7 @@ from typing import Any
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import LOWER_IS_BETTER, evaluate
 from toolkit.evaluation.result import Result
-from toolkit.report.summary.values import standing
+from toolkit.evaluation.verdicts import standing_of
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -68,6 +68,6 @@ def _difference(
         return None
     return {
         **{key: entry[key] for key in ("value", "low", "high", "p", "clear", "method", "over")},
-        "standing": standing(name, entry["value"], entry["low"], entry["high"]),
+        "standing": standing_of(name, entry["low"], entry["high"]),
         "seeds": [value - base for value, base in zip(seeds, reference, strict=True)],
     }

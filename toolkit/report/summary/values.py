@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.formatting import plain
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
-from toolkit.evaluation.metrics import LOWER_IS_BETTER, Outcome
+from toolkit.evaluation.metrics import Outcome
 
 __all__ = [
     "clean",
@@ -24,7 +24,6 @@ __all__ = [
     "share",
     "short",
     "spread",
-    "standing",
 ]
 
 
@@ -76,18 +75,6 @@ def listed(names: list[str]) -> str:
         'a, b and c'
     """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def standing(metric: str, value: float, low: float, high: float) -> str:
-    """Return whether a paired difference of a metric means "better", "worse", or "level": its interval holds 0.
-
-    Example:
-        >>> standing("rmse", -2.0, -3.0, -1.0), standing("accuracy", 0.01, -0.02, 0.04)
-        ('better', 'level')
-    """
-    if not (low > 0 or high < 0):  # also where an end is NaN
-        return "level"
-    return "better" if (value < 0) == LOWER_IS_BETTER.get(metric, False) else "worse"
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:

@@ -11,11 +11,11 @@ from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metric_names import in_sentence
 from toolkit.evaluation.metrics import PRIMARY, Outcome, difference
 from toolkit.evaluation.result import Result
-from toolkit.report.summary.values import listed, share, standing
+from toolkit.evaluation.verdicts import IN_WORDS, standing_of
+from toolkit.report.summary.values import listed, share
 
 __all__ = ["for_comparison", "for_result"]
 
-NAMES = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
 STANDINGS = {"better": "better than", "level": "not clearly different from", "worse": "worse than"}
 ADVICE = {
     "underfitted": "Give the network more capacity (wider, more layers, less regularization), or raise the learning "
@@ -69,7 +69,7 @@ def for_comparison(
 
 def _against(outcome: Outcome, baseline: Outcome, name: str) -> dict[str, Any]:
     value, low, high = difference(outcome, baseline, name)
-    return {"difference": value, "low": low, "high": high, "standing": standing(name, value, low, high)}
+    return {"difference": value, "low": low, "high": high, "standing": standing_of(name, low, high)}
 
 
 def _caution(name: str, entry: Mapping[str, Any], rows: int) -> str:
@@ -95,7 +95,7 @@ def _headline(against: Mapping[str, Mapping[str, Any]]) -> str:
         return "Worse than guessing." if against["dummy"]["standing"] == "worse" else "No better than guessing."
     clauses = []
     for key, clause in STANDINGS.items():
-        names = [NAMES.get(name, name) for name, entry in against.items() if entry["standing"] == key]
+        names = [IN_WORDS.get(name, name) for name, entry in against.items() if entry["standing"] == key]
         if names:
             clauses.append(f"{clause} {listed(names)}")
     sentence = ", ".join(clauses)
