@@ -138,7 +138,7 @@ def _histogram(values: NDArray[np.float64], marks: Sequence[float]) -> dict[str,
 
 
 def _losses(head: Head, scores: NDArray[Any], truth: int, moves: NDArray[np.float64]) -> list[float]:
-    """Return a head's loss of one row for each move of its true class's score, or of its only score to the truth."""
+    """Return the loss of one row for each move of the score of its true class, or of its only score to the truth."""
     # One copy of the row's scores (units,) per move: (moves, units).
     copies = np.repeat(np.asarray(scores, dtype=np.float32).reshape(1, -1), len(moves), axis=0)
     if head.task == "multiclass":

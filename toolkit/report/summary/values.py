@@ -14,17 +14,7 @@ from toolkit.common.formatting import plain
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.metrics import Outcome
 
-__all__ = [
-    "clean",
-    "clipped_histogram",
-    "contenders_of",
-    "listed",
-    "pooled",
-    "sample",
-    "share",
-    "short",
-    "spread",
-]
+__all__ = ["clean", "clipped_histogram", "contenders_of", "listed", "pooled", "sample", "share", "short", "spread"]
 
 
 def clean(value: Any) -> Any:
