@@ -109,8 +109,7 @@ def _marks(axes: Axes, marks: Mapping[float, str]) -> None:
 
 def histogram(
     edges: Numbers,
-    right: Numbers,
-    wrong: Numbers | None = None,
+    counts: Sequence[Numbers],
     *,
     color: str,
     along: str,
@@ -123,8 +122,8 @@ def histogram(
 
     Args:
         edges: Bin edges, shape (bins + 1,).
-        right: Rows decided rightly in each bin, shape (bins,).
-        wrong: Rows decided wrongly, stacked on the right ones in another color; None where a value is neither.
+        counts: (rows,), or (right rows, wrong rows), each of shape (bins,): the wrong ones are stacked on the right
+            ones in another color.
         color: The contender's color, a key of `COLORS`.
         along: What x shows.
         name: What is counted.
@@ -133,17 +132,17 @@ def histogram(
         width: Width in inches.
 
     Example:
-        >>> figure = histogram([-1, 0, 1], [0, 5], [2, 0], color="network", along="margin")
+        >>> figure = histogram([-1, 0, 1], [[0, 5], [2, 0]], color="network", along="margin")
         >>> [float(bar.get_height()) for bar in figure.axes[0].patches]  # the right ones, then the wrong ones
         [0.0, 5.0, 2.0, 0.0]
     """
     with look():
         figure, axes = canvas(width, 2.3)
-        bins, below = as_numbers(edges), as_numbers(right)
-        above = np.zeros_like(below) if wrong is None else as_numbers(wrong)
+        bins = as_numbers(edges)
         middles, widths = (bins[:-1] + bins[1:]) / 2, np.diff(bins) * 0.92
-        axes.bar(middles, below, width=widths, color=COLORS[color][0], alpha=0.6)
-        axes.bar(middles, above, bottom=below, width=widths, color=COLORS["ink"][0], alpha=0.75)
+        axes.bar(middles, as_numbers(counts[0]), width=widths, color=COLORS[color][0], alpha=0.6)
+        for wrong in counts[1:]:
+            axes.bar(middles, wrong, bottom=counts[0], width=widths, color=COLORS["ink"][0], alpha=0.75)
         _marks(axes, dict.fromkeys(marks, ""))
         axes.set_xlim(bins[0], bins[-1])
         if top is not None:

@@ -1,4 +1,4 @@
-"""Reports: the summary first, then the page made from it."""
+"""The page of a run or of a comparison as a whole: its structure, its safety, its files."""
 
 from __future__ import annotations
 
@@ -15,84 +15,79 @@ import pytest
 from recipes import multilabel
 from tests.helpers.comparisons import TASKS
 from tests.helpers.pages import Page, words
+from toolkit import report
 from toolkit.common.errors import DataError
-from toolkit.report import page as report
 from toolkit.report.summary import summarize
+from toolkit.runs.comparison import Comparison
 
 HOSTILE = "</style><script>alert(1)</script>\"'& \u202e😀 العربية " + "x" * 300
+KINDS = {"run": "Training report", "comparison": "Comparison report"}
+
+of_each_kind = pytest.mark.parametrize("kind", KINDS)
+of_each_task = pytest.mark.parametrize("task", TASKS)
 
 
-@pytest.fixture(scope="module")
-def summaries(results):
-    return {task: summarize(run) for task, run in results.items()}
-
-
-@pytest.fixture(scope="module")
-def pages(summaries):
-    return {task: report.render(content) for task, content in summaries.items()}
-
-
-@pytest.fixture(scope="module")
-def wide():
-    """A run on 117 columns and 14 labels."""
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame(random.normal(size=(240, 117)), columns=[f"Att{i}" for i in range(117)])
-    labels = [f"Class{i}" for i in range(14)]
-    for i, label in enumerate(labels):
-        frame[label] = (frame[f"Att{i}"] + random.normal(size=240) > 0).astype(int)
-    return multilabel.train(frame, target=labels, hidden=(4,), epochs=2, baselines=False, progress=False).result
-
-
-# The page
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_the_page_is_well_formed_and_can_be_found_ones_way_in(task, pages):
-    page = Page(pages[task])
+@of_each_kind
+@of_each_task
+def test_the_page_is_well_formed_and_every_section_is_in_its_contents(kind, task, pages):
+    page = Page(pages[kind, task])
     assert page.all("html")[0]["lang"] == "en"
     assert [len(page.all(tag)) for tag in ("h1", "main", "header", "nav", "footer")] == [1] * 5
-    assert [element["text"] for element in page.all("title") if "head" in element["path"]] == [
-        f"{page.all('h1')[0]['text']}: training report"
-    ]
+    titles = [element["text"] for element in page.all("title") if "head" in element["path"]]
+    assert titles == [f"{page.all('h1')[0]['text']}: {KINDS[kind].lower()}"]
     levels = [int(element["tag"][1]) for element in page.all("h1", "h2", "h3", "h4")]
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     names = [element["id"] for element in page.elements if "id" in element]
     assert len(names) == len(set(names))
-    links = [element["href"] for element in page.all("a")]
-    assert links[0] == "#main"
-    assert {link.removeprefix("#") for link in links} <= set(names)
     for element in page.elements:
-        for key in ("aria-labelledby", "aria-label"):
-            assert element.get(key, "x").strip()
+        assert element.get("aria-label", "x").strip()
         assert element.get("aria-labelledby", names[0]) in names
-    assert [element["aria-labelledby"] for element in page.all("section")] == [
-        f"h-{element['id']}" for element in page.all("section")
-    ]
+    sections = [element["id"] for element in page.all("section")]
+    assert [element["href"].removeprefix("#") for element in page.all("a")] == ["main", *sections]
+    assert [element["aria-labelledby"] for element in page.all("section")] == [f"h-{name}" for name in sections]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_tables_and_pictures_say_what_they_are(task, pages):
-    page = Page(pages[task])
+@of_each_kind
+@of_each_task
+def test_only_the_sections_that_apply_are_on_the_page(kind, task, pages):
+    everywhere = {
+        "run": "verdict data split model training results numerics mistakes settings",
+        "comparison": "verdict metrics contenders training disagreement settings",
+    }[kind].split()
+    scores = "margins probabilities jiggle regions"
+    more = {
+        "regression": "errors",
+        "binary": scores,
+        "multiclass": scores,
+        "multilabel": "margins probabilities labels",
+    }[task].split()
+    sections = {element["id"] for element in Page(pages[kind, task]).all("section")}
+    assert sections == {*everywhere, *(more if kind == "comparison" else [])}
+
+
+@of_each_kind
+@of_each_task
+def test_every_table_has_a_caption_and_every_picture_a_text_and_its_numbers(kind, task, pages):
+    page = Page(pages[kind, task])
     assert len(page.all("table")) == len(page.all("caption"))
     assert all(element["text"].strip() for element in page.all("caption"))
-    assert {element.get("scope") for element in page.all("th")} == {"col", "row", "rowgroup"}
-    for box in [element for element in page.elements if (element.get("class") or "").startswith("box")]:
-        assert (box["role"], box["tabindex"]) == ("region", "0")
-    assert {"box"} <= {(element.get("class") or "").split(" ")[0] for element in page.all("div")}
-    pictures = page.all("svg")
-    assert len(pictures) > 20
-    for picture in pictures:
+    assert {element.get("scope") for element in page.all("th")} <= {"col", "row", "rowgroup"}
+    boxes = [element for element in page.all("div") if (element.get("class") or "").split(" ")[0] == "box"]
+    assert len(boxes) == len(page.all("table"))
+    assert {(box["role"], box["tabindex"]) for box in boxes} == {("region", "0")}
+    for picture in page.all("svg"):
         assert picture.get("aria-hidden") == "true" or picture["role"] == "img"
         assert picture.get("aria-label") or picture.get("aria-hidden") or picture["text"].strip()
     assert all("details" not in element["path"] for element in page.all("figure"))
-    assert len(page.all("figure")) == len(page.all("figcaption"))
-    folded = [element for element in page.all("table") if "figure" in element["path"]]
-    assert len(folded) == len(page.all("figure"))  # the numbers of each picture
+    tables = [element for element in page.all("table") if "figure" in element["path"]]
+    assert len(tables) == len(page.all("figure")) == len(page.all("figcaption")) > 2
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_page_asks_for_nothing(task, pages):
-    page = Page(pages[task])
+@of_each_kind
+@of_each_task
+def test_the_page_loads_nothing_and_stays_small(kind, task, pages, contents):
+    text = pages[kind, task]
+    page = Page(text)
     policy = next(element for element in page.all("meta") if "http-equiv" in element)
     assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert not page.all("script", "iframe", "object", "embed", "img", "form", "base")
@@ -100,125 +95,132 @@ def test_the_page_asks_for_nothing(task, pages):
         assert not [key for key in element if key.startswith("on")]
         for key in ("href", "src", "xlink:href"):
             assert re.match(r"#|data:,", element.get(key) or "#")
-    outside = re.sub(r'xmlns="http://www.w3.org/2000/svg"', "", pages[task])
-    assert "://" not in outside
-    assert "url(" not in page.all("style")[0]["text"]
-    assert "@import" not in page.all("style")[0]["text"]
+    assert "://" not in text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    style = page.all("style")[0]["text"]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert len(text.encode()) < 500_000
+    assert len(json.dumps(contents[kind, task])) < 500_000
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_every_color_on_the_page_is_set_by_its_style_sheet(task, pages):
-    style = Page(pages[task]).all("style")[0]["text"]
-    assert set(re.findall(r"var\(--([\w-]+)", pages[task])) <= {"a", *re.findall(r"--([\w-]+):", style)}
+@of_each_kind
+@of_each_task
+def test_every_color_on_the_page_is_set_by_its_style_sheet(kind, task, pages):
+    style = Page(pages[kind, task]).all("style")[0]["text"]
+    assert set(re.findall(r"var\(--([\w-]+)", pages[kind, task])) <= {"a", *re.findall(r"--([\w-]+):", style)}
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_every_metric_stands_on_the_page_as_people_write_it(task, results, pages):
-    text = words(Page(pages[task]).all("main")[0]["text"])
-    for name, value in results[task].metrics.items():
-        shown = report.metric_names.metric_value(name, value)
-        assert words(shown) in text, name
+@of_each_kind
+@of_each_task
+def test_the_page_shows_no_python_literals_and_says_what_it_lacks(kind, task, pages):
+    text = words(Page(pages[kind, task]).all("main")[0]["text"])
     assert not re.search(r"\b(nan|None|inf)\b", text)
     assert "not defined" in text or "not set" in text
 
 
-def test_what_is_not_defined_is_said_so(summaries):
-    content = copy.deepcopy(summaries["binary"])
-    row = content["results"]["metrics"]["roc_auc"]
-    row.update(value=None, low=None, high=None)
-    content["verdict"].update(value=None, low=None, high=None)
-    content["results"]["classes"]["shown"][0]["precision"] = {"value": None, "low": None, "high": None}
-    for entry in content["verdict"]["against"].values():
-        entry.update(difference=None, low=None, high=None)
-    text = words(Page(report.render(content)).all("main")[0]["text"])
-    assert "95 % interval not defined" in text
-    assert text.lower().count("not defined") > 6
+@of_each_kind
+@of_each_task
+def test_the_same_summary_gives_the_same_bytes_also_when_read_back_from_json(kind, task, contents, pages):
+    assert report.render(json.loads(json.dumps(contents[kind, task]))) == pages[kind, task]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_same_summary_gives_the_same_bytes_also_when_read_back_from_json(task, summaries, pages):
-    assert report.render(json.loads(json.dumps(summaries[task]))) == pages[task]
-
-
-def test_a_wide_table_stays_under_a_megabyte_and_says_what_is_left_out(wide):
-    content = summarize(wide)
-    assert len(content["data"]["columns"]) == 40
+def test_a_wide_table_stays_under_a_megabyte_and_says_what_is_left_out():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(240, 117)), columns=[f"Att{i}" for i in range(117)])
+    labels = [f"Class{i}" for i in range(14)]
+    for i, label in enumerate(labels):
+        frame[label] = (frame[f"Att{i}"] + random.normal(size=240) > 0).astype(int)
+    run = multilabel.train(frame, target=labels, hidden=(4,), epochs=2, baselines=False, progress=False)
+    content = summarize(run.result)
     assert content["data"]["left_out"] == 77
-    telling = sorted(wide.dataset.describe()["columns"], key=lambda entry: -entry["alone"])[:40]
+    telling = sorted(run.result.dataset.describe()["columns"], key=lambda entry: -entry["alone"])[:40]
     assert {entry["name"] for entry in content["data"]["columns"]} == {entry["name"] for entry in telling}
     page = report.render(content)
     assert "77 more columns are not shown" in page
     assert len(page.encode()) < 1_000_000
     assert len(json.dumps(content)) < 1_000_000
+    text = Page(page).all("main")[0]["text"]
+    assert "Trained without baselines" in text
+    assert "Linear model" not in text
 
 
-def test_without_baselines_the_page_has_none(wide):
-    page = Page(report.render(summarize(wide, rows=False)))
-    assert "Linear model" not in page.all("main")[0]["text"]
-    assert "Trained without baselines" in page.all("main")[0]["text"]
-
-
-def replaced(value: Any, old: set[str], new: str) -> Any:
-    """A summary with some of its texts exchanged, also where they are keys."""
+def with_hostile_names(value: Any, names: set[str], keys: bool) -> Any:
+    """A summary with these texts exchanged for a hostile one, perhaps also where they are keys."""
     if isinstance(value, dict):
-        return {new if key in old else key: replaced(item, old, new) for key, item in value.items()}
+        items = [(key, with_hostile_names(item, names, keys)) for key, item in value.items()]
+        return {HOSTILE if keys and key in names else key: item for key, item in items}
     if isinstance(value, list):
-        return [replaced(item, old, new) for item in value]
-    return new if isinstance(value, str) and value in old else value
+        return [with_hostile_names(item, names, keys) for item in value]
+    return HOSTILE if isinstance(value, str) and value in names else value
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_hostile_names_are_shown_and_do_nothing(task, summaries):
-    content = copy.deepcopy(summaries[task])
+def hostile(content):
+    """A summary in which every text of the user's is hostile."""
+    content = copy.deepcopy(content)
     names = {content["name"], *content["target"], *content["classes"]}
-    names |= {entry["name"] for entry in content["data"]["columns"] + content["data"]["target"]}
-    content = replaced(content, names, HOSTILE)
-    content["data"]["notes"] = [HOSTILE]
-    content["data"]["set_aside"] = [{"column": HOSTILE, "reason": HOSTILE}]
-    content["data"]["leaks"] = [HOSTILE]
-    content["title"] = content["split"]["reason"] = content["settings"]["call"] = HOSTILE
-    text = report.render(content)
-    page = Page(text)
+    if content["kind"] == "run":
+        names |= {entry["name"] for entry in content["data"]["columns"] + content["data"]["target"]}
+    else:
+        names |= {entry["label"] for entry in content["contenders"]} | set(content["disagreement"]["shown"]["columns"])
+    # In a run, names of columns are keys; in a comparison, a contender may be called as a key is.
+    content = with_hostile_names(content, names, keys=content["kind"] == "run")
+    if content["kind"] == "run":
+        content["data"] |= {"notes": [HOSTILE], "leaks": [HOSTILE]}
+        content["data"]["set_aside"] = [{"column": HOSTILE, "reason": HOSTILE}]
+        content["split"]["reason"] = HOSTILE
+    else:
+        content["verdict"]["headline"] = content["terms"]["reason"] = HOSTILE
+    return content | {"title": HOSTILE, "settings": {**content["settings"], "call": HOSTILE}}
+
+
+@of_each_kind
+@of_each_task
+def test_hostile_names_are_shown_and_do_nothing(kind, task, contents):
+    page = Page(report.render(hostile(contents[kind, task])))
     assert not page.all("script")
     assert len(page.all("style")) == 1
     assert "<script>alert(1)</script>" in words(page.all("main")[0]["text"])
     assert HOSTILE in page.all("pre")[0]["text"]
 
 
-def test_hostile_names_do_not_leave_a_notebooks_frame(summaries):
-    content = replaced(copy.deepcopy(summaries["multiclass"]), set(summaries["multiclass"]["classes"]), HOSTILE)
-    frame = Page(report.notebook({**content, "title": HOSTILE}))
+def test_hostile_names_do_not_leave_a_notebooks_frame(contents):
+    frame = Page(report.notebook(hostile(contents["run", "multiclass"])))
     assert [element["tag"] for element in frame.elements] == ["iframe"]
     assert not Page(frame.elements[0]["srcdoc"]).all("script")
 
 
-def test_a_notebook_shows_the_page_in_a_frame_that_can_do_nothing(summaries, pages):
-    frame = Page(report.notebook(summaries["multiclass"])).elements
-    assert [element["tag"] for element in frame] == ["iframe"]
-    assert frame[0]["sandbox"] == ""
+@of_each_kind
+def test_a_notebook_shows_the_page_in_a_frame_that_can_do_nothing(kind, contents, pages):
+    frame = Page(report.notebook(contents[kind, "multiclass"])).elements
+    assert [(element["tag"], element["title"], element["sandbox"]) for element in frame] == [
+        ("iframe", KINDS[kind], "")
+    ]
     assert "height:" in frame[0]["style"]
-    inner, whole = Page(frame[0]["srcdoc"]), Page(pages["multiclass"])
-    assert inner.all("main")[0]["text"] == whole.all("main")[0]["text"]
+    inner, full = Page(frame[0]["srcdoc"]), Page(pages[kind, "multiclass"])
+    assert inner.all("main")[0]["text"] == full.all("main")[0]["text"]
     assert not inner.all("nav")
 
 
-# Files
+def test_page_and_summary_are_written_side_by_side(contents, pages, tmp_path):
+    path = report.write(contents["run", "binary"], tmp_path / "new" / "report")
+    assert path == tmp_path / "new" / "report.html"
+    assert path.read_text(encoding="utf-8") == pages["run", "binary"]
+    assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) == contents["run", "binary"]
+    assert len(list(path.parent.iterdir())) == 2
 
 
-def test_page_and_summary_are_written_side_by_side(summaries, pages, tmp_path):
-    where = report.write(summaries["binary"], tmp_path / "new" / "report")
-    assert where == tmp_path / "new" / "report.html"
-    assert where.read_text(encoding="utf-8") == pages["binary"]
-    assert json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8")) == summaries["binary"]
-    assert len(list(where.parent.iterdir())) == 2
+def test_a_comparison_writes_the_same_page(comparisons, pages, tmp_path):
+    path = Comparison(comparisons["regression"]).report(tmp_path / "heads")
+    assert path.read_text(encoding="utf-8") == pages["comparison", "regression"]
 
 
-def test_a_summary_of_a_later_version_is_refused(summaries):
+@pytest.mark.parametrize("change", [{"schema": 2}, {"kind": "lesson"}], ids=["schema", "kind"])
+def test_a_summary_of_a_later_version_or_another_kind_is_refused(change, contents):
     with pytest.raises(DataError, match="Update logitkit"):
-        report.render({**summaries["binary"], "schema": 2})
+        report.render({**contents["run", "binary"], **change})
 
 
-def test_another_ending_is_refused_before_anything_is_written(summaries, tmp_path):
+def test_another_ending_is_refused_before_anything_is_written(contents, tmp_path):
     with pytest.raises(DataError, match="ends in \\.html"):
-        report.write(summaries["binary"], tmp_path / "report.pdf")
+        report.write(contents["run", "binary"], tmp_path / "report.pdf")
     assert list(tmp_path.iterdir()) == []

@@ -115,7 +115,7 @@ def test_pictures_of_several_contenders_hold_their_lines_in_order_and_their_band
 
 
 def test_bars_are_right_below_and_wrong_on_top():
-    figure = plots.histogram([0, 1, 2], [3, 0], [1, 2], color="second", along="x", top=10)
+    figure = plots.histogram([0, 1, 2], [[3, 0], [1, 2]], color="second", along="x", top=10)
     bars = [(bar.get_y(), bar.get_height()) for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
     assert bars == [(0, 3), (0, 0), (3, 1), (0, 2)]
     assert figure.axes[0].get_ylim() == (0, 10.5)

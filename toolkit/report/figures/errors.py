@@ -103,7 +103,7 @@ def _histograms(target: Mapping[str, Any], summary: Mapping[str, Any], prefix: s
         low, middle, high = (number(entry[key], 3) for key in ("low", "mid", "high"))
         pictures.append(
             Picture.draw(
-                histogram(edges, entry["counts"], along="error (true − predicted)", marks=[0.0], top=top, **options),
+                histogram(edges, [entry["counts"]], along="error (true − predicted)", marks=[0.0], top=top, **options),
                 f"{prefix}{name}",
                 f"90{NARROW}% of its errors lie from {low} to {high}, the median at {middle}; above 0 the prediction "
                 f"was too low.{beyond(entry['beyond'])}",

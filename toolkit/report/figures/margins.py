@@ -34,7 +34,7 @@ def margins(summary: Mapping[str, Any], counted: str) -> list[Picture]:
             )
         pictures.append(
             Picture.draw(
-                histogram(edges, right, wrong, along="margin", name=counted, marks=marks, **options),
+                histogram(edges, [right, wrong], along="margin", name=counted, marks=marks, **options),
                 name,
                 f"{percent(entry['wrong'])} lie below 0 and are wrong (gray); the median is "
                 f"{number(entry['median'], 3)}. {sentence}{beyond(entry['histogram']['beyond'])}",

@@ -115,7 +115,7 @@ def confidence(summary: Mapping[str, Any], counted: str) -> list[Picture]:
     for index, name, entry, options in each_contender(summary, summary["confidence"]):
         edges, right, wrong = (entry[key][first:] for key in ("edges", "right", "wrong"))
         along, top = "probability of the decision", max(map(max, totals))
-        figure = plots.histogram(edges, right, wrong, along=along, name=counted, top=top, **options)
+        figure = plots.histogram(edges, [right, wrong], along=along, name=counted, top=top, **options)
         source = "" if summary["contenders"][index]["link"] else "Fitted on validation margins. "
         caption = (
             f"{source}On average {percent(entry['mean'])} sure, and right in {percent(entry['right_share'])}; over "

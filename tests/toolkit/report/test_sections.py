@@ -1,0 +1,92 @@
+"""What the sections of a page say."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from tests.helpers.comparisons import HEADS, TASKS, compare
+from tests.helpers.pages import Page, words
+from toolkit.evaluation.metric_names import metric_value
+from toolkit.evaluation.metrics import Outcome
+from toolkit.report import render
+from toolkit.report.cells import difference
+from toolkit.report.summary import summarize, without_rows
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_metric_of_a_run_is_in_its_results(task, results, pages):
+    section = Page(pages["run", task]).section("results")
+    for name, value in results[task].metrics.items():
+        assert words(metric_value(name, value)) in section, name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_verdict_of_a_comparison_and_every_metric_and_difference_is_on_its_page(task, comparisons, compared, pages):
+    page = Page(pages["comparison", task])
+    assert all(words(sentence) in page.section("verdict") for sentence in comparisons[task].verdict)
+    section = page.section("metrics")
+    for name, row in compared[task]["results"]["metrics"].items():
+        for entry in row["contenders"]:
+            assert words(metric_value(name, entry["value"])) in section
+        for entry in row["differences"][1:]:
+            assert words(difference(name, entry["value"], entry)["value"]) in section
+    assert "Never ranked by loss." in section
+    assert "different scales" in section
+    assert "paired bootstrap of the test rows" in section
+
+
+def test_a_metric_of_a_run_that_is_not_defined_is_said_so(contents):
+    content = copy.deepcopy(contents["run", "binary"])
+    content["results"]["metrics"]["roc_auc"].update(value=None, low=None, high=None)
+    content["verdict"].update(value=None, low=None, high=None)
+    content["results"]["classes"]["shown"][0]["precision"] = {"value": None, "low": None, "high": None}
+    for entry in content["verdict"]["against"].values():
+        entry.update(difference=None, low=None, high=None)
+    page = Page(render(content))
+    assert "95 % interval not defined" in page.section("verdict")
+    assert page.section("verdict").lower().count("not defined") == 6  # value, interval, in the table, three baselines
+    assert page.section("results").count("not defined") > 1
+
+
+def test_a_metric_of_a_contender_that_is_not_defined_is_said_so(contents):
+    content = copy.deepcopy(contents["comparison", "binary"])
+    row = content["results"]["metrics"]["roc_auc"]
+    row["contenders"][1].update(value=None, low=None, high=None, seeds=[None, None])
+    row["differences"][1].update(value=None, low=None, high=None, standing="level", seeds=[None, None])
+    row["differences"][2].update(low=None, high=None, standing="level")
+    content["margins"][1] = content["reliability"][1] = content["confidence"][1] = None
+    content["training"]["curves"][1] = None
+    section = Page(render(content)).section("verdict")
+    assert "not defined" in section.lower()
+    assert "No interval" in section
+
+
+def test_one_seed_has_no_spread(results):
+    page = Page(render(summarize(compare(results["multiclass"], ("softmax", "hinge"), seeds=(3,)))))
+    assert "seed 3" not in page.section("verdict")
+    assert "Mean over" not in page.section("training")
+    assert "1 seed" in words(page.all("header")[0]["text"])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_baseline_that_is_better_than_all_contenders_is_named_once(task, results):
+    result, names = results[task], HEADS[task][:2]
+    truth = result.outcome.y_true
+    certain = None if task == "regression" else np.eye(3)[truth] if task == "multiclass" else truth.astype(float)
+    right = {"dummy": result.baselines["dummy"], "tree": Outcome(task, truth, truth, certain)}
+    best = compare(result, names, baselines={0: right, 1: right})
+    assert len(best.verdict) == 2
+    assert best.verdict[-1].startswith("A baseline is better than all of them: the gradient-boosted trees, with ")
+    assert "This difference is not tested." in Page(render(summarize(best))).section("verdict")
+    worst = compare(result, names, baselines={seed: {"dummy": result.baselines["dummy"]} for seed in (0, 1)})
+    assert len(worst.verdict) == 1
+
+
+def test_without_rows_the_page_of_a_comparison_names_none(compared):
+    page = render(without_rows(compared["multiclass"]))
+    assert "are left out of this report" in page
+    assert "rows of your data" not in page
+    assert "Row " not in Page(page).all("main")[0]["text"]
