@@ -156,7 +156,7 @@ def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) 
     """
     scale = _scale(metric)
     largest = max((abs(scale * value) for value in values if value is not None), default=0.0)
-    if not largest or largest >= 1e6 or largest < 1e-6:
+    if not largest or largest >= 1e6 or largest < 1e-6:  # decimals would be too many or none
         texts = [UNDEFINED if value is None else number(scale * value, 3) for value in values]
     else:
         # Three significant digits of the largest; of percentage points, whose tenths are enough, one fewer.
@@ -183,6 +183,7 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
         ('−1.0 points', '−3.0 to 1.0', 'no clear difference')
     """
     ends = [entry["low"], entry["high"]]
+    # Formatted together, so that all three have the same decimals; only the difference itself gets a plus sign.
     text, _, _ = amounts(metric, [value, *ends], sign=True)
     _, low, high = amounts(metric, [value, *ends])
     if value is None:
@@ -224,6 +225,7 @@ def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference:
     def at(value: float) -> float:
         return round(3 + 94 * (value - low) / (high - low), 2)
 
+    # Percent rather than pixels: the picture stretches with its column.
     placed = [
         row
         and {

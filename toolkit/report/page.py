@@ -73,6 +73,7 @@ def render(summary: Mapping[str, Any], *, embedded: bool = False) -> str:
         toolkit.DataError: can't show a summary of kind 'run', schema 99: expected run or comparison, schema 1. Update
         logitkit.
     """
+    # A summary may come from a JSON file that a later version wrote.
     kind, schema = summary.get("kind"), summary.get("schema")
     if schema != SCHEMA or kind not in SECTIONS:
         raise DataError(

@@ -83,7 +83,7 @@ def line_chart(
         figure, axes = canvas(width, height)
         for line in lines:
             x, y, color = as_numbers(line.x), as_numbers(line.y), COLORS[line.style[0]][0]
-            if line.band is not None:
+            if line.band is not None:  # first, so that the line lies on it
                 low, high = map(as_numbers, line.band)
                 axes.fill_between(x, low, high, color=color, alpha=0.13, linewidth=0)
             axes.plot(x, y, label=line.name or "_line", **stroke(line.style))
@@ -146,7 +146,7 @@ def histogram(
         _marks(axes, dict.fromkeys(marks, ""))
         axes.set_xlim(bins[0], bins[-1])
         if top is not None:
-            axes.set_ylim(0, top * 1.05 or 1)
+            axes.set_ylim(0, top * 1.05 or 1)  # a little room above the highest bar; 1 where nothing was counted
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
         axes.grid(visible=False, axis="x")
@@ -210,7 +210,7 @@ def reliability(
         ['_diagonal', '_after']
     """
     with look():
-        figure, axes = canvas(width, 3.1 * width / 3.6)
+        figure, axes = canvas(width, 3.1 * width / 3.6)  # the same shape at every width
         axes.plot([0, 1], [0, 1], linewidth=0.9, label="_diagonal", **stroke(SERIES["chance"]))
         if before is not None:
             hollow = {"marker": "o", "markersize": 3, "markerfacecolor": COLORS["paper"][0], "label": "_before"}
@@ -252,6 +252,7 @@ def against_predicted(
         x, low, middle, high = (as_numbers(bands[key]) for key in ("x", "low", "middle", "high"))
         no_error = {"linewidth": 0.9, "label": "_no error", **stroke(SERIES["chance"])}
         if errors is None:
+            # Both axes show the same quantity: one range for both puts a right prediction on the diagonal.
             limits = _limits(predicted, values, x, low, high)
             axes.plot(limits, limits, **no_error)
             axes.set(xlim=limits, ylim=limits, box_aspect=1)
@@ -281,7 +282,7 @@ def _limits(*arrays: Numbers) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
-    pad = 0.04 * (high - low) or max(abs(high) * 0.05, 0.5)
+    pad = 0.04 * (high - low) or max(abs(high) * 0.05, 0.5)  # equal values need a width of their own
     return low - pad, high + pad
 
 

@@ -74,11 +74,11 @@ RC = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "logitkit",  # the same identifiers in every run
     "text.parse_math": False,  # a dollar sign is a dollar sign
-    "axes.unicode_minus": True,
+    "axes.unicode_minus": True,  # − rather than a hyphen
     "axes.titlelocation": "left",
     "axes.titlepad": 7.0,
     "axes.grid": True,
-    "axes.axisbelow": True,
+    "axes.axisbelow": True,  # grid lines behind the marks
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.handlelength": 2.2,
@@ -86,7 +86,9 @@ RC = {
     "text.color": COLORS["ink"][0],
     **dict.fromkeys(["axes.edgecolor", "grid.color"], COLORS["line"][0]),
     **dict.fromkeys(["axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"], COLORS["muted"][0]),
+    # Clear, so that the page's own paper shows through, light or dark.
     **dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "none"),
+    # Of the frame, only the lower edge; no tick marks.
     **dict.fromkeys(["axes.spines.top", "axes.spines.right", "axes.spines.left"], False),
     **{f"{axis}tick.{kind}.size": 0.0 for axis in "xy" for kind in ("major", "minor")},
     **{f"{text}size": 7.5 for text in ("font.", "axes.title", "axes.label", "xtick.label", "ytick.label")},

@@ -102,6 +102,7 @@ def _prune(node: ElementTree.Element) -> None:
     children = []
     for child in node:
         _prune(child)
+        # "fill:none" is the clear background of figure and axes.
         if (child.tag in ("g", "defs") and not len(child)) or child.get("style") == "fill:none":
             continue
         children.extend(child if child.tag == "g" and not child.attrib else [child])

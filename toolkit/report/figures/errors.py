@@ -30,6 +30,7 @@ def _prefix(target: Mapping[str, Any], targets: Sequence[Any]) -> str:
 
 def _against_predicted(target: Mapping[str, Any], prefix: str) -> list[Picture]:
     bands, points, errors = target["bands"], target["points"], target["histogram"]
+    # Without points (rows=False) the bands are drawn alone.
     true, predicted = (points["true"], points["predicted"]) if points else ([], [])
     if points is None:
         points_note = "Single rows were left out of this report."

@@ -54,6 +54,7 @@ def spread(size: int, count: int, always: Sequence[int] = ()) -> list[int]:
     """
     if size <= count:
         return list(range(size))
+    # With count - 1 equal steps the first position is 0 and the last size - 1.
     return sorted({round(i * (size - 1) / (count - 1)) for i in range(count)} | set(always))
 
 
