@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.common.formatting import number
-from toolkit.evaluation.metric_names import METRICS
+from toolkit.evaluation.metric_names import METRICS, in_sentence
 from toolkit.report.cells import mean_and_range
 from toolkit.report.figures.picture import WIDE, Picture, contender_names, spread
 from toolkit.report.plots import Line, line_chart
@@ -44,7 +44,7 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         if name.startswith("val_") and name != "val_loss":
             metric = name.removeprefix("val_")
             label = METRICS[metric].label if metric in METRICS else "Metric"
-            axis = label if label[:2].isupper() else label[0].lower() + label[1:]
+            axis = in_sentence(metric) if metric in METRICS else "metric"
             caption = "On the validation rows, after each epoch."
             pictures.append(draw({name: "validation"}, label, axis, caption, marks=marks))
     if "learning_rate" in history:
