@@ -1,4 +1,4 @@
-"""Notebooks, and the text scripts that they are made from: ``python -m recipes.notebooks`` makes them again."""
+"""Notebooks, and the Python scripts that ``python -m recipes.notebooks`` makes them from."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from toolkit.common.files import write_whole
 
-__all__ = ["NOTEBOOKS", "made", "source", "write"]
+__all__ = ["NOTEBOOKS", "notebook_json", "source", "write"]
 
-#: The notebooks by name, each with what it shows.
+#: Name of a notebook -> its content.
 NOTEBOOKS: dict[str, str] = {
     "quickstart": "a table, a network, its report, predictions, a saved file",
     "svm_against_softmax": "two heads on the same rows: labels, margins, probabilities",
-    "lessons": "the experiments of the lectures, on their own numbers and on a table",
+    "lessons": "the experiments of the lectures, on their numbers and on a table",
 }
 
 _HERE = Path(__file__).resolve().parent
@@ -23,34 +23,31 @@ _CELL = re.compile(r"^# %%(?: \[(markdown)\])?\n", re.MULTILINE)
 
 
 def source(name: str, ending: str = ".py") -> Path:
-    """Return where a notebook's script stands, or the notebook itself.
+    """Return the path of a notebook's script, or of the notebook.
 
     Args:
         name: One of `NOTEBOOKS`.
-        ending: ``".py"`` is the script, ``".ipynb"`` the notebook.
+        ending: ``".py"`` for the script, ``".ipynb"`` for the notebook.
     """
     return _HERE / f"{name}{ending}"
 
 
-def made(name: str, script: str) -> str:
-    r"""Return a script as a notebook (nbformat 4.5) without outputs: the same text for the same script.
+def notebook_json(name: str, script: str) -> str:
+    r"""Return a script as the JSON of a notebook (nbformat 4.5) without outputs.
 
     Args:
-        name: The notebook's name, for the identifiers of its cells.
-        script: Cells that begin with ``# %%``, or with ``# %% [markdown]`` where the lines are comments.
-
-    Returns:
-        The notebook as JSON.
+        name: Name of the notebook, for the identifiers of its cells.
+        script: Code cells after ``# %%``, and Markdown cells as comments after ``# %% [markdown]``.
 
     Example:
-        >>> cells = json.loads(made("sum", "# %% [markdown]\n# A sum\n\n# %%\n1 + 1\n"))["cells"]
+        >>> cells = json.loads(notebook_json("sum", "# %% [markdown]\n# A sum\n\n# %%\n1 + 1\n"))["cells"]
         >>> [(cell["cell_type"], cell["source"]) for cell in cells]
         [('markdown', ['A sum']), ('code', ['1 + 1'])]
     """
     _, *parts = _CELL.split(script)
     cells = [
-        _cell(f"{name}-{place}", kind == "markdown", text.strip("\n"))
-        for place, (kind, text) in enumerate(zip(parts[::2], parts[1::2], strict=True))
+        _cell(f"{name}-{index}", kind == "markdown", text.strip("\n"))
+        for index, (kind, text) in enumerate(zip(parts[::2], parts[1::2], strict=True))
     ]
     notebook = {
         "cells": cells,
@@ -65,9 +62,10 @@ def made(name: str, script: str) -> str:
 
 
 def write() -> list[Path]:
-    """Make every notebook from its script, and return where they stand."""
+    """Make every notebook from its script, and return their paths."""
     return [
-        write_whole(source(name, ".ipynb"), made(name, source(name).read_text(encoding="utf-8"))) for name in NOTEBOOKS
+        write_whole(source(name, ".ipynb"), notebook_json(name, source(name).read_text(encoding="utf-8")))
+        for name in NOTEBOOKS
     ]
 
 

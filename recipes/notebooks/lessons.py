@@ -1,15 +1,16 @@
 # %% [markdown]
 # # The lessons
 #
-# Every experiment of the lectures, computed and drawn by one call: on the lectures' own numbers, and some of them on a
-# table of your own.
+# Each experiment of the lectures is computed and drawn by one call, with the numbers of the lectures. Some of them also
+# accept your own table.
 
 # %% [markdown]
 # ## Install
 #
-# Run this cell first. Where the toolkit is installed already, it does nothing; in a checkout of the project it installs
-# that. Elsewhere, as in Colab, it wants the wheel: make it with `pip wheel --no-deps --wheel-dir dist .` in a checkout,
-# and drag `dist/logitkit-….whl` into the file pane on the left. Nothing heavy that Colab brings along is replaced.
+# Run this cell first. It does nothing if the toolkit is already installed. In a checkout of the project it installs the
+# checkout. Elsewhere, as in Colab, it needs the wheel: make it with `pip wheel --no-deps --wheel-dir dist .` in a
+# checkout, and drag `dist/logitkit-….whl` into the file pane on the left. It does not replace large packages that Colab
+# already has.
 
 # %%
 import importlib.util
@@ -27,7 +28,7 @@ if importlib.util.find_spec("recipes") is None:
     importlib.invalidate_caches()
 
 # %% [markdown]
-# ## What there is
+# ## All lessons
 
 # %%
 import pandas as pd
@@ -40,13 +41,13 @@ pd.Series(lessons.LESSONS, name="question").to_frame()
 # %% [markdown]
 # ## One lesson
 #
-# A lesson shows itself as a page.
+# A lesson is displayed as a page.
 
 # %%
 lessons.show("losses")
 
 # %% [markdown]
-# Where a lecture has a number, the lesson computes it; where a slide slips, the page says what is right.
+# The lesson computes the numbers of the lecture. If a slide has a mistake, the page says what is right.
 
 # %%
 backprop = lessons.show("backprop")
@@ -56,9 +57,10 @@ backprop.table
 backprop.corrections
 
 # %% [markdown]
-# ## Its numbers and its pictures
+# ## The numbers and the pictures of a lesson
 #
-# Each picture has its numbers as a table, whole; the figures are matplotlib's, to be drawn on or saved.
+# The numbers of each picture are a DataFrame with all rows. The figures are matplotlib figures that you can change or
+# save.
 
 # %%
 descent = lessons.show("descent")
@@ -66,16 +68,17 @@ descent.figures["Step sizes and cost"].savefig("descent.png", dpi=200)
 descent.tables["Step sizes and cost"].tail()
 
 # %% [markdown]
-# ## On a table of your own
+# ## A lesson on your own table
 #
-# Put its file into the file pane, and write its name in place of `path("breast_cancer")`. Here: is a network worth it?
+# Put the file into the file pane, and write its name in place of `path("breast_cancer")`. The question here: is a
+# network worth it?
 
 # %%
 worth = lessons.show("worth", path("breast_cancer"), target="diagnosis", task="binary")
 worth
 
 # %% [markdown]
-# ## A page to keep
+# ## Save the page
 
 # %%
 worth.report("worth.html")

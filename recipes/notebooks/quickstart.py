@@ -1,14 +1,15 @@
 # %% [markdown]
 # # From a table to a network, in one call
 #
-# A table of wines, a network that names their grower, its report, and a file to keep. A CPU is enough.
+# A table of wines, a network that predicts their grower, its report, and a saved file. A CPU is enough.
 
 # %% [markdown]
 # ## Install
 #
-# Run this cell first. Where the toolkit is installed already, it does nothing; in a checkout of the project it installs
-# that. Elsewhere, as in Colab, it wants the wheel: make it with `pip wheel --no-deps --wheel-dir dist .` in a checkout,
-# and drag `dist/logitkit-….whl` into the file pane on the left. Nothing heavy that Colab brings along is replaced.
+# Run this cell first. It does nothing if the toolkit is already installed. In a checkout of the project it installs the
+# checkout. Elsewhere, as in Colab, it needs the wheel: make it with `pip wheel --no-deps --wheel-dir dist .` in a
+# checkout, and drag `dist/logitkit-….whl` into the file pane on the left. It does not replace large packages that Colab
+# already has.
 
 # %%
 import importlib.util
@@ -28,8 +29,8 @@ if importlib.util.find_spec("recipes") is None:
 # %% [markdown]
 # ## The table
 #
-# A sample that comes along: chemical measurements of wines, and who grew them. For a table of your own, put its file
-# into the file pane and write its name in place of `path("wine")`.
+# A sample that comes with the toolkit: chemical measurements of wines, and their grower. To use your own table, put its
+# file into the file pane and write its name in place of `path("wine")`.
 
 # %%
 import pandas as pd
@@ -42,16 +43,17 @@ pd.read_csv(path("wine")).head()
 # %% [markdown]
 # ## The network
 #
-# One call reads the columns, splits the rows, encodes, trains, calibrates, and judges the network on rows it never saw.
-# `effort="quick"` trains one network; leave it out for four, which answer together.
+# One call reads the columns, splits the rows, encodes them, trains, calibrates, and evaluates the network on test rows
+# that it has never seen. `effort="quick"` trains one network; without it, four networks are trained and their scores
+# are averaged.
 
 # %%
 run = multiclass.train(path("wine"), target="grower", effort="quick", progress=False)
 run.table
 
 # %% [markdown]
-# Each metric has its 95 % interval, and stands beside a model that always says the same, a linear one and trees. What
-# that means, in sentences:
+# Each metric has a 95 % interval, next to the same metric of three simpler models: one that always gives the same
+# answer, a linear one, and trees. In sentences:
 
 # %%
 run.verdict
@@ -59,8 +61,8 @@ run.verdict
 # %% [markdown]
 # ## The report
 #
-# A run shows itself: everything about the data, the split, the training and the mistakes. `run.report("wine.html")`
-# writes the same as one page, which can be sent to someone.
+# A run is displayed as a report about the data, the split, the training and the mistakes. `run.report("wine.html")`
+# writes it as one page that you can send to someone.
 
 # %%
 run
@@ -68,32 +70,33 @@ run
 # %% [markdown]
 # ## Predictions
 #
-# In your own labels, as probabilities, and as the raw scores (logits) that the last layer gives.
+# As your labels, as probabilities, and as raw scores (logits), which are the output of the last layer.
 
 # %%
 wines = pd.read_csv(path("wine")).drop(columns="grower").sample(5, random_state=0)
-pd.DataFrame(run.predict_proba(wines), columns=run.classes, index=wines.index).assign(said=run.predict(wines))
+pd.DataFrame(run.predict_proba(wines), columns=run.classes, index=wines.index).assign(prediction=run.predict(wines))
 
 # %%
 run.decision_function(wines)
 
 # %% [markdown]
-# ## A file to keep
+# ## Save the network
 #
-# A plain Keras model, with the encoding of the columns as JSON inside. It can go on learning, too.
+# The file is a plain Keras model that also contains the preprocessing of the columns, as JSON. A loaded network can
+# learn from new rows.
 
 # %%
 import toolkit
 
 run.save("wine.keras")
 again = toolkit.load("wine.keras")
-again.update(path("wine"))  # one pass over labelled rows, which are then forgotten
+again.update(path("wine"))  # one pass over labeled rows, which are not stored
 again.evaluate(path("wine"))
 
 # %% [markdown]
 # ## It is Keras
 #
-# Whoever outgrows the toolkit takes the model and goes on.
+# If you need more than the toolkit offers, take the Keras model and continue with it.
 
 # %%
 run.model.summary()

@@ -1,15 +1,17 @@
 # %% [markdown]
 # # SVM against softmax
 #
-# The same network can end in two ways: with the loss of a support vector machine, which asks for a margin, or with the
-# cross-entropy of a softmax, which asks for probability. What is the difference, and does it matter?
+# The same network can be trained with two losses: the hinge loss of a support vector machine, which requires a margin
+# between the classes, or the cross-entropy of a softmax, which requires a high probability of the true class. What is
+# the difference, and does it matter?
 
 # %% [markdown]
 # ## Install
 #
-# Run this cell first. Where the toolkit is installed already, it does nothing; in a checkout of the project it installs
-# that. Elsewhere, as in Colab, it wants the wheel: make it with `pip wheel --no-deps --wheel-dir dist .` in a checkout,
-# and drag `dist/logitkit-….whl` into the file pane on the left. Nothing heavy that Colab brings along is replaced.
+# Run this cell first. It does nothing if the toolkit is already installed. In a checkout of the project it installs the
+# checkout. Elsewhere, as in Colab, it needs the wheel: make it with `pip wheel --no-deps --wheel-dir dist .` in a
+# checkout, and drag `dist/logitkit-….whl` into the file pane on the left. It does not replace large packages that Colab
+# already has.
 
 # %%
 import importlib.util
@@ -27,10 +29,10 @@ if importlib.util.find_spec("recipes") is None:
     importlib.invalidate_caches()
 
 # %% [markdown]
-# ## What each loss asks for
+# ## What each loss requires
 #
-# Three pictures, with the scores of three classes each. The hinge sums by how much wrong classes come within 1 of the
-# true one; the cross-entropy is the negative logarithm of the true class's probability.
+# Three pictures, each with the scores of three classes. The hinge loss adds, for each wrong class, by how much the true
+# class misses a lead of 1 over it. The cross-entropy is the negative logarithm of the true class's probability.
 
 # %%
 from recipes import lessons, multiclass
@@ -41,8 +43,8 @@ lessons.show("losses").table
 # %% [markdown]
 # ## The same rows, the same start, two heads
 #
-# Every seed draws a split, initial weights and an order of the rows that both heads share, so that their differences
-# are paired.
+# Both heads share the split, the initial weights and the order of the rows of each seed, so their differences are
+# paired.
 
 # %%
 comparison = multiclass.compare(
@@ -51,7 +53,7 @@ comparison = multiclass.compare(
 comparison.table[["softmax", "hinge", "hinge_difference", "hinge_difference_low", "hinge_difference_high"]]
 
 # %% [markdown]
-# An interval of the difference that holds 0 means: no clear difference.
+# If the interval of a difference contains 0, there is no clear difference.
 
 # %%
 comparison.verdict
@@ -59,7 +61,7 @@ comparison.verdict
 # %% [markdown]
 # ## Side by side
 #
-# Learning curves, margins, confidence, reliability, and the rows on which the two disagree.
+# Learning curves, margins, confidence, reliability, and the rows on which the two heads disagree.
 
 # %%
 comparison
@@ -67,8 +69,8 @@ comparison
 # %% [markdown]
 # ## A margin is not a probability
 #
-# The scores of a hinge run are margins. Its probabilities are fitted afterwards, on validation rows; they never change
-# which class wins.
+# The scores of a run with the hinge loss are margins. Its probabilities are fitted afterwards, on the validation rows;
+# they do not change the predicted class.
 
 # %%
 import pandas as pd
