@@ -155,8 +155,8 @@ def decode(
         notes.append("All pictures are gray, though some are stored in color: one channel is used.")
     if form is None and chosen.dtype == "float32":
         notes.append("Pictures with 16 bits per pixel keep their precision: pixels are fractions from 0 to 255.")
-    target = pd.DataFrame(index=range(len(paths))) if target is None else target
-    return ImageSet(pixels, target.iloc[indices].reset_index(drop=True), [names[i] for i in indices], notes, source)
+    rows = pd.DataFrame(index=range(len(paths))) if target is None else target
+    return ImageSet(pixels, rows.iloc[indices].reset_index(drop=True), [names[i] for i in indices], notes, source)
 
 
 def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

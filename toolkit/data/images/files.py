@@ -119,7 +119,7 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
         return decode(paths, [str(path) for path in source], "the list", form=form, strict=strict)
     path = _existing(source)
     if path.is_dir():
-        paths = list_pictures(path).pictures
+        paths, _, _ = list_pictures(path)
         if not paths:
             raise DataError(f"{path} has no pictures ({', '.join(sorted(ENDINGS))}).")
         names = [picture.relative_to(path).as_posix() for picture in paths]

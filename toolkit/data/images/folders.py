@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ from toolkit.data.columns import listing
 from toolkit.data.images.decoding import ENDINGS, Form, decode
 from toolkit.data.images.stack import ImageSet
 
-__all__ = ["TABLE_ENDINGS", "Listing", "is_hidden", "list_pictures", "plural", "read_class_folders"]
+__all__ = ["TABLE_ENDINGS", "is_hidden", "list_pictures", "plural", "read_class_folders"]
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 # The usual names for the parts of a set that is split already.
@@ -25,35 +25,21 @@ _PARTS = {
 }
 
 
-@dataclass
-class Listing:
-    """The files below a folder.
-
-    Attributes:
-        pictures: The pictures, sorted folder by folder.
-        unusable: The files that are no pictures.
-        hidden: The number of hidden files and folders.
-    """
-
-    pictures: list[Path] = field(default_factory=list)
-    unusable: list[Path] = field(default_factory=list)
-    hidden: int = 0
-
-
 def is_hidden(name: str) -> bool:
     """Return whether a file or folder is hidden, or was added by macOS to a zip file."""
     return name.startswith(".") or name == "__MACOSX"
 
 
-def list_pictures(folder: Path) -> Listing:
-    """Return the files below a folder, at any depth."""
-    files = Listing()
-    for parent, folders, names in os.walk(folder):
-        files.hidden += sum(is_hidden(name) for name in [*folders, *names])
-        folders[:] = sorted(name for name in folders if not is_hidden(name))  # os.walk descends into these only
-        for path in [Path(parent) / name for name in sorted(names) if not is_hidden(name)]:
-            (files.pictures if path.suffix.lower() in ENDINGS else files.unusable).append(path)
-    return files
+def list_pictures(*folders: Path) -> tuple[list[Path], list[Path], int]:
+    """Return the pictures at any depth below folders, the other files, and the number of hidden files and folders."""
+    pictures, unusable, hidden = [], [], 0
+    for folder in folders:
+        for parent, subfolders, names in os.walk(folder):
+            hidden += sum(is_hidden(name) for name in [*subfolders, *names])
+            subfolders[:] = sorted(name for name in subfolders if not is_hidden(name))  # os.walk descends into these
+            for path in [Path(parent, name) for name in sorted(names) if not is_hidden(name)]:
+                (pictures if path.suffix.lower() in ENDINGS else unusable).append(path)
+    return pictures, unusable, hidden
 
 
 def plural(count: int, noun: str) -> str:
@@ -127,7 +113,7 @@ def _find_parts(folder: Path) -> tuple[dict[str, Path], list[str]]:
         else:
             parts[part] = path
     names = [path.name for path in remaining]
-    if len(parts) == 1 and any(list_pictures(path).pictures for path in remaining):
+    if len(parts) == 1 and list_pictures(*remaining)[0]:
         (single,) = parts.values()
         if not _subfolders(single):
             return {}, []
@@ -151,29 +137,37 @@ def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | No
             f"{folder} has one sub-folder per class, but a multilabel image can have several labels: give a CSV with "
             "the file names and a column of 0 and 1 for each label."
         )
-    files = Listing(hidden=sum(is_hidden(entry.name) for entry in folder.iterdir()))
-    labels: list[str] = []
-    empty = []
-    for subfolder in _subfolders(folder):
-        inside = list_pictures(subfolder)
-        files.pictures += inside.pictures
-        files.unusable += inside.unusable
-        files.hidden += inside.hidden
-        labels += [subfolder.name] * len(inside.pictures)
-        if not inside.pictures:
-            empty.append(subfolder.name)
-    outside = sorted(path for path in folder.iterdir() if path.is_file() and not is_hidden(path.name))
-    _check_classes(folder, labels, outside, files.unusable, complete=form is None)
-    names = [path.relative_to(folder).as_posix() for path in files.pictures]
-    images = decode(files.pictures, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form)
-    labels = images.target["class"].tolist()
-    _check_classes(folder, labels, outside, files.unusable, complete=form is None)  # some may have been unreadable
-    notes = [*images.notes, *_left_out(folder, outside, files, empty)]
-    if any(path.parent.parent != folder for path in files.pictures):
+    subfolders = _subfolders(folder)
+    paths, unusable, hidden = list_pictures(*subfolders)
+    names = [path.relative_to(folder).as_posix() for path in paths]  # such as "dog/large/rex.png"
+    labels = [name.split("/")[0] for name in names]
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not is_hidden(path.name))
+    outside = [path for path in files if path.suffix.lower() in ENDINGS]
+    unusable = [path for path in files if path.suffix.lower() not in ENDINGS] + unusable
+    _check_classes(folder, labels, outside, unusable, complete=form is None)
+    images = decode(paths, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form)
+    readable = images.target["class"].tolist()
+    _check_classes(folder, readable, outside, unusable, complete=form is None)
+    notes = [*images.notes]
+    empty = sorted({subfolder.name for subfolder in subfolders} - set(labels))
+    if empty:
+        subject = "The sub-folder {} holds" if len(empty) == 1 else "The sub-folders {} hold"
+        notes.append(f"{subject.format(listing(map(repr, empty)))} no pictures: left out.")
+    for left_out, noun, kind in (
+        (outside, "picture", "outside the sub-folders"),
+        (unusable, "file", "other than pictures"),
+    ):
+        if left_out:
+            relative = listing([path.relative_to(folder).as_posix() for path in left_out], most=3)
+            notes.append(f"{plural(len(left_out), noun)} {kind} left out: {relative}.")
+    hidden += sum(is_hidden(entry.name) for entry in folder.iterdir())
+    if hidden:
+        notes.append(f"{plural(hidden, 'hidden file')} or folder{'s' * (hidden != 1)} left out.")
+    if any(name.count("/") > 1 for name in names):
         notes.append("Pictures in deeper folders belong to the class of the sub-folder that they are in.")
     target = images.target
     if task == "regression":
-        target = pd.DataFrame({"value": _as_numbers(folder, labels)})
+        target = pd.DataFrame({"value": _as_numbers(folder, readable)})
     return replace(images, target=target, notes=notes, name=name)
 
 
@@ -195,46 +189,25 @@ def _check_classes(
 ) -> None:
     """Check that there are two classes with pictures, or one where the set need not be complete."""
     classes = set(labels)
-    pictures = [path for path in outside if path.suffix.lower() in ENDINGS]
-    if not classes and pictures:
-        table = next((path for path in outside if path.name.lower().endswith(TABLE_ENDINGS)), None)
+    if not classes and outside:
+        table = next((path for path in unusable if path.name.lower().endswith(TABLE_ENDINGS)), None)
         hint = f" If {table} lists their labels, give that file." if table else ""
         raise DataError(
-            f"{folder} has {plural(len(pictures), 'picture')}, but no sub-folders of pictures: expected one sub-folder "
+            f"{folder} has {plural(len(outside), 'picture')}, but no sub-folders of pictures: expected one sub-folder "
             f"per class.{hint}"
         )
     if not classes:
-        names = [path.name for path in [*outside, *unusable]]
+        names = [path.name for path in unusable]
+        content = f", only other files ({listing(names, most=5)})" if names else ""
         hint = ""
         if any(name.lower().endswith((".heic", ".heif")) for name in names):
             hint = " Pictures in HEIC can't be read: save them as JPEG."
         raise DataError(
-            f"{folder} has no pictures ({', '.join(sorted(ENDINGS))}) in sub-folders, only "
-            f"{f'other files ({listing(names, most=5)})' if names else 'empty folders, if any'}: expected one "
-            f"sub-folder per class.{hint}"
+            f"{folder} has no pictures ({', '.join(sorted(ENDINGS))}) in sub-folders{content}: expected one sub-folder "
+            f"per class.{hint}"
         )
     if len(classes) == 1 and complete:
         raise DataError(
             f"{folder} has pictures of one class, '{classes.pop()}': expected two classes or more, with one sub-folder "
             "each."
         )
-
-
-def _left_out(folder: Path, outside: Sequence[Path], files: Listing, empty: Sequence[str]) -> list[str]:
-    """Return sentences about the sub-folders and files that are not used."""
-    notes = []
-    if empty:
-        subject = "The sub-folder {} holds" if len(empty) == 1 else "The sub-folders {} hold"
-        notes.append(f"{subject.format(listing(map(repr, empty)))} no pictures: left out.")
-    pictures = [path.name for path in outside if path.suffix.lower() in ENDINGS]
-    unusable = [path.relative_to(folder).as_posix() for path in files.unusable]
-    unusable += [path.name for path in outside if path.name not in pictures]
-    if pictures:
-        notes.append(
-            f"{plural(len(pictures), 'picture')} outside the sub-folders left out: {listing(pictures, most=3)}."
-        )
-    if unusable:
-        notes.append(f"{plural(len(unusable), 'file')} other than pictures left out: {listing(unusable, most=3)}.")
-    if files.hidden:
-        notes.append(f"{plural(files.hidden, 'hidden file')} or folder{'s' * (files.hidden != 1)} left out.")
-    return notes
