@@ -6,7 +6,6 @@ import datetime
 import decimal
 import gzip
 import itertools
-import json
 from typing import Any
 
 import numpy as np
@@ -14,33 +13,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
+from tests.helpers.people import people
 from toolkit.common.errors import DataError
 from toolkit.data.columns import Column, coerce
 from toolkit.data.dataset import SplitData
-from toolkit.data.describe import alone, describe
 from toolkit.data.prepare import prepare
 from toolkit.data.read import read
 from toolkit.data.split import FOLDS, iterative
-
-
-def people(rows: int = 200, seed: int = 0) -> pd.DataFrame:
-    """A small mixed table whose label depends on age and sex."""
-    rng = np.random.default_rng(seed)
-    age = rng.normal(40, 12, rows).round(2)
-    sex = rng.choice(["f", "m"], rows)
-    score = age / 12 + (sex == "f") * 2 + rng.normal(0, 1, rows)
-    return pd.DataFrame(
-        {
-            "age": age,
-            "sex": sex,
-            "member": rng.random(rows) < 0.5,
-            "joined": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D"),
-            "label": np.where(score > np.median(score), "yes", "no"),
-            "amount": (score * 10).round(3),
-        }
-    )
 
 
 def kinds(table: SplitData) -> dict[str, str]:
@@ -964,103 +944,3 @@ def test_weights_of_given_test_rows_are_their_own_or_one():
     assert both.sample_weight is not None
     assert set(alone_table.sample_weight[alone_table.parts["test"]]) == {1.0}
     assert set(both.sample_weight[both.parts["test"]]) == {3.0}
-
-
-# ------------------------------------------------------------------------------------------------------------ describe
-
-
-def test_distributions_agree_with_pandas_over_all_rows_and_in_each_part():
-    frame = people(300)
-    frame.loc[::10, "age"] = np.nan
-    table = prepare(frame, "label", task="binary")
-    described = table.describe()
-    age = next(entry for entry in described["columns"] if entry["name"] == "age")
-    for part, rows in {"all": np.arange(300), **table.parts}.items():
-        expected = frame["age"].iloc[rows].describe()
-        for ours, theirs in {
-            "mean": "mean",
-            "min": "min",
-            "q1": "25%",
-            "median": "50%",
-            "q3": "75%",
-            "max": "max",
-        }.items():
-            assert age[part][ours] == pytest.approx(expected[theirs])
-        assert age[part]["std"] == pytest.approx(frame["age"].iloc[rows].std(ddof=0))
-        assert age[part]["count"] + age[part]["missing"] == len(rows)
-        assert age[part]["distinct"] == frame["age"].iloc[rows].nunique()
-        known = frame["age"].iloc[rows].dropna()
-        assert age[part]["counts"] == np.histogram(known, bins=age["edges"])[0].tolist()
-    sex = next(entry for entry in described["columns"] if entry["name"] == "sex")
-    for part, rows in table.parts.items():
-        counted = frame["sex"].iloc[rows].value_counts()
-        assert sex[part]["counts"] == [counted[label] for label in sex["levels"]]
-    joined = next(entry for entry in described["columns"] if entry["name"] == "joined")
-    assert joined["all"]["min"] == str(frame["joined"].min().date())
-    assert sum(joined["all"]["counts"]) == 300
-    assert described["targets"][0]["levels"] == ["no", "yes"]
-
-
-def test_the_description_is_strict_json_even_of_odd_columns():
-    frame = people(60)
-    frame["huge"] = np.linspace(-1e300, 1e300, 60)
-    frame["gone"], frame["flag"] = np.nan, [True, None] * 30
-    for level in range(60):
-        frame.loc[level, "town"] = f"town {level % 20}"
-    table = prepare(frame, "amount", task="regression", keep="gone")
-    described = json.loads(json.dumps(table.describe(), allow_nan=False))
-    by_name = {entry["name"]: entry for entry in described["columns"]}
-    assert by_name["gone"]["all"]["count"] == 0
-    assert by_name["huge"]["all"]["std"] is None
-    assert by_name["flag"]["levels"] == ["True"]
-    town = by_name["town"]
-    assert sum(town["all"]["counts"]) + town["all"]["other"] == 60
-    assert len(town["levels"]) < 20
-    assert described["targets"][0]["name"] == "amount"
-
-
-def test_a_column_that_gives_the_target_away_is_flagged():
-    frame = people(400)
-    frame["copy"] = np.where(frame["label"] == "yes", 17.0, 3.0) + np.random.default_rng(0).random(400)
-    table = prepare(frame, "label", task="binary", drop="amount")
-    described = table.describe()
-    assert described["leaks"] == table.leaks() == ["copy"]
-    assert described["strongest"] == {"column": "copy", "alone": 1.0}
-    shown = {entry["name"]: entry["alone"] for entry in described["columns"]}
-    assert shown["member"] < 0.3 < shown["age"] < 0.9
-
-
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
-def test_alone_is_near_0_for_noise_and_1_for_the_target_itself(task):
-    rng = np.random.default_rng(0)
-    ids = rng.integers(0, 4, 900)
-    outcome = {
-        "binary": (ids > 1)[:, None].astype(float),
-        "multiclass": np.eye(4)[ids],
-        "multilabel": np.column_stack([ids > 1, rng.random(900) < 0.3]).astype(float),
-        "regression": ids[:, None].astype(float),
-    }[task]
-    assert alone(ids.astype(float), "number", outcome, task) > 0.99
-    assert alone(np.array([f"level {value}" for value in ids], dtype=object), "category", outcome, task) > 0.99
-    assert alone(rng.random(900), "number", outcome, task) < 0.12
-
-
-def test_alone_for_two_classes_is_the_area_under_the_curve_rescaled():
-    # A category of two levels is predicted by its levels' means, so the curve has one corner, known by hand.
-    rng = np.random.default_rng(0)
-    truth = rng.random(3_000) < 0.4
-    said = np.where(rng.random(3_000) < 0.8, truth, ~truth)
-    score = alone(np.where(said, "a", "b").astype(object), "category", truth[:, None].astype(float), "binary")
-    assert score == pytest.approx(2 * float(roc_auc_score(truth, said)) - 1, abs=0.03)
-
-
-def test_describing_says_what_it_left_out_of_wide_and_long_tables():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.integers(0, 2, (9_000, 202)).astype(float), columns=[f"c{place}" for place in range(202)])
-    columns = [Column(str(name), "number") for name in frame.columns]
-    target = pd.DataFrame({"y": rng.random(9_000)})
-    parts = {"train": np.arange(6_000), "validation": np.arange(6_000, 7_500), "test": np.arange(7_500, 9_000)}
-    described = describe(frame, columns, target, "regression", parts, {})
-    assert described["columns"][-1]["alone"] is None
-    assert any("5,000 of 6,000 training rows" in sentence for sentence in described["left_out"])
-    assert any("first 200 of 202 columns" in sentence for sentence in described["left_out"])
