@@ -138,11 +138,11 @@ def histogram(
     """
     with look():
         figure, axes = canvas(width, 2.3)
-        bins = as_numbers(edges)
+        bins, below, *above = map(as_numbers, (edges, *counts))
         middles, widths = (bins[:-1] + bins[1:]) / 2, np.diff(bins) * 0.92
-        axes.bar(middles, as_numbers(counts[0]), width=widths, color=COLORS[color][0], alpha=0.6)
-        for wrong in counts[1:]:
-            axes.bar(middles, wrong, bottom=counts[0], width=widths, color=COLORS["ink"][0], alpha=0.75)
+        axes.bar(middles, below, width=widths, color=COLORS[color][0], alpha=0.6)
+        for wrong in above:
+            axes.bar(middles, wrong, bottom=below, width=widths, color=COLORS["ink"][0], alpha=0.75)
         _marks(axes, dict.fromkeys(marks, ""))
         axes.set_xlim(bins[0], bins[-1])
         if top is not None:
