@@ -21,7 +21,7 @@ from recipes.workflow import defaults
 from toolkit import builders, training
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import duration, number
-from toolkit.data import split as splitting
+from toolkit.data import stratify
 from toolkit.data.dataset import SplitData
 from toolkit.data.target import TASKS
 from toolkit.evaluation.metrics import Outcome
@@ -190,7 +190,7 @@ def stratified_order(target: pd.DataFrame, task: str, rng: np.random.Generator) 
     shuffled = rng.permutation(len(target))
     if task == "multilabel":
         return shuffled
-    stratum = splitting.strata(target, task)[shuffled]
+    stratum = stratify.strata(target, task)[shuffled]
     # The k-th of a stratum's n rows gets the position (k + start) / n: each stratum is spread evenly from 0 to 1.
     start = rng.random(stratum.max() + 1)[stratum]
     position = (pd.Series(stratum).groupby(stratum).cumcount() + start) / np.bincount(stratum)[stratum]

@@ -15,7 +15,8 @@ from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.encoding import Encoder
-from toolkit.data.images.stack import ImageEncoder, Images, holds_images
+from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.stack import Images, holds_images
 from toolkit.data.target import Target
 from toolkit.evaluation.result import Result, evaluate, timed
 from toolkit.heads import Head, get_head

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import ClassVar
+
 import keras
 import numpy as np
 import pytest
@@ -17,7 +20,10 @@ from recipes import (
 )
 from recipes.workflow import defaults
 from toolkit.common.errors import DataError
+from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.prepare import prepare
 from toolkit.evaluation import baselines
+from toolkit.evaluation.metrics import evaluate
 from toolkit.heads import get_head
 from toolkit.report import render
 
@@ -160,17 +166,26 @@ def test_heads_are_compared_on_images_on_equal_terms(tmp_path):
     assert several.labels == ["logistic", "separate"]
 
 
-def test_baselines_learn_from_pixels_and_say_what_they_did_not_see(monkeypatch):
+def test_baselines_learn_from_pixels():
     trained = multiclass.train((X, Y), **QUICK | {"baselines": True})
     assert set(trained.baselines) == {"dummy", "linear", "tree"}
     assert trained.table.loc["accuracy", "linear"] > 0.8
     assert not any("baseline learns from" in sentence for sentence in trained.verdict)
-    monkeypatch.setattr(baselines, "_IMAGE_COLUMNS", {"linear": 64, "tree": 16})
-    monkeypatch.setattr(baselines, "_IMAGE_ROWS", {"linear": 100, "tree": 150})
-    limited = multiclass.train((X, Y), **QUICK | {"baselines": True})
-    assert limited.verdict[-2].startswith("The linear baseline learns from 100 of 192 images, which")
-    assert limited.verdict[-1].startswith("The tree baseline learns from 150 of 192 images and the means of 2 x 2 pix")
-    assert limited.table.loc["accuracy", "tree"] > 0.3
+
+
+class SmallEncoder(ImageEncoder):
+    most_rows: ClassVar = {"linear": 100, "tree": 150}
+    most_columns: ClassVar = {"linear": 64, "tree": 16}
+
+
+def test_baselines_of_many_or_large_images_say_what_they_did_not_see():
+    dataset = prepare((X, Y), task="multiclass").encode()
+    dataset = dataclasses.replace(dataset, encoder=SmallEncoder(**vars(dataset.encoder)))
+    linear, tree = baselines.said_of_images(dataset)
+    assert linear.startswith("The linear baseline learns from 100 of 192 images, which")
+    assert tree.startswith("The tree baseline learns from 150 of 192 images and the means of 2 x 2 pixels")
+    outcomes = baselines.fit_baselines(dataset, dataset.encoder, dataset.target, seed=0)
+    assert evaluate(outcomes["tree"])["accuracy"] > 0.3
 
 
 @pytest.mark.parametrize(

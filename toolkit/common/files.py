@@ -12,18 +12,18 @@ __all__ = ["write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
-    """Write a file beside its final place, then move it there in one step.
+    """Write a file under a temporary name, then move it to its path in one step.
 
     Args:
-        path: Where the file shall stand. Missing folders are made.
-        content: The whole content; text is written as UTF-8.
+        path: The path of the file. Missing folders are created.
+        content: The content; text is written as UTF-8.
 
     Returns:
         The path.
 
     Raises:
-        DataError: The file can't be written (no permission, a full disk, a folder of that name). What stood there
-            before is untouched.
+        DataError: The file can't be written (no permission, a full disk, a folder of that name). An earlier file is
+            then unchanged.
 
     Example:
         >>> folder = getfixture("tmp_path")
@@ -32,24 +32,24 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    beside: str | None = None
+    temporary: str | None = None
     try:
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder", str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files private; what a user asked for gets the usual permissions.
+        # mkstemp makes files private; a user's file gets the permissions that open() would give.
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(beside, 0o666 & ~mask)
-        os.replace(beside, path)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path} could not be written: {error.strerror or error}. Nothing was changed.") from error
     finally:
-        if beside is not None and os.path.exists(beside):
-            os.unlink(beside)
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
     return path

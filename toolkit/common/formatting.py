@@ -1,12 +1,26 @@
-"""Numbers and names as people write them, the same in every report and picture."""
+"""Numbers, names and lists as people write them, the same in every message, report and picture."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-__all__ = ["MINUS", "NARROW", "UNDEFINED", "duration", "isolated", "number", "percent", "plain"]
+__all__ = [
+    "MINUS",
+    "NARROW",
+    "UNDEFINED",
+    "counted",
+    "duration",
+    "isolated",
+    "listing",
+    "number",
+    "percent",
+    "plain",
+    "rows_text",
+]
 
-NARROW = "\u202f"  # the narrow space that a unit keeps from its number, and that never breaks a line
+NARROW = "\u202f"  # the narrow no-break space between a number and its unit
 MINUS = "\u2212"
 UNDEFINED = "not defined"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -14,14 +28,9 @@ _CONTROL = {code: "\ufffd" for code in (*range(32), 127, *range(128, 160)) if co
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Say a number with at most so many significant digits; thousands are set apart, whole parts never rounded.
+    """Format a number to at most `digits` significant digits; the integer part is never rounded.
 
-    Args:
-        value: The number; None and NaN are "not defined".
-        digits: Significant digits of a number that is not whole.
-
-    Returns:
-        The text.
+    None and NaN are "not defined".
 
     Example:
         >>> number(52137.8), number(0.98734), number(12), number(-3.5), number(None)
@@ -46,14 +55,11 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def percent(value: float | None, places: int = 1) -> str:
-    r"""Say a share from 0 to 1 in per cent.
+    r"""Format a share from 0 to 1 in percent, with a narrow space before the sign; None and NaN are "not defined".
 
     Args:
-        value: The share; None and NaN are "not defined".
-        places: Digits after the point; none, all and nothing need none.
-
-    Returns:
-        The text, with a narrow space before the sign.
+        value: The share.
+        places: Digits after the point; 0 % and 100 % have none.
 
     Example:
         >>> [percent(share).replace("\u202f", " ") for share in (0.9856, 0.99, 1.0, None)]
@@ -67,13 +73,7 @@ def percent(value: float | None, places: int = 1) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    r"""Say how long something took.
-
-    Args:
-        seconds: The time; None is "not measured".
-
-    Returns:
-        The text.
+    r"""Format a time; None and NaN are "not measured".
 
     Example:
         >>> [duration(s).replace("\u202f", " ") for s in (0.0123, 4.26, 75, 7322)]
@@ -85,20 +85,14 @@ def duration(seconds: float | None) -> str:
         return f"{seconds * 1000:.0f}{NARROW}ms"
     if seconds < 59.95:
         return f"{seconds:.1f}{NARROW}s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}{NARROW}min {whole % 60}{NARROW}s"
-    return f"{whole // 3600}{NARROW}h {whole % 3600 // 60}{NARROW}min"
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{NARROW}min {seconds}{NARROW}s"
+    return f"{minutes // 60}{NARROW}h {minutes % 60}{NARROW}min"
 
 
 def isolated(text: str) -> str:
-    """Return text of the user's to stand inside a sentence, so that its direction of writing ends where it ends.
-
-    Args:
-        text: A name or a label.
-
-    Returns:
-        The text between the Unicode isolates, which can't be seen.
+    """Return a user's text between invisible Unicode isolates: text written from right to left keeps to itself.
 
     Example:
         >>> len(isolated("abc"))
@@ -108,15 +102,9 @@ def isolated(text: str) -> str:
 
 
 def plain(value: object) -> str:
-    r"""Return a user's value as text that any page and JSON file can hold.
+    r"""Return a user's value (a label, a column name, a cell) as text that any page and JSON file can hold.
 
     Control characters and halves of surrogate pairs, which HTML forbids, become the replacement sign.
-
-    Args:
-        value: A label, a column's name, a cell.
-
-    Returns:
-        The text.
 
     Example:
         >>> plain("a\x00b"), plain(3.0), plain("\ud800")
@@ -125,3 +113,38 @@ def plain(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     return str(value).translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")
+
+
+def listing(names: Iterable[object], most: int = 8) -> str:
+    """Return names in one line, cut after `most`.
+
+    Example:
+        >>> listing(["a", "b", "c"], most=2)
+        'a, b, ... (3 in all)'
+    """
+    words = [str(name) for name in names]
+    return ", ".join(words) if len(words) <= most else ", ".join(words[:most]) + f", ... ({len(words)} in all)"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Example:
+        >>> counted(1, "row"), counted(2_000, "row")
+        ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def rows_text(rows: Sequence[int] | Any, most: int = 5) -> str:
+    """Return row numbers as words, cut after `most`.
+
+    Example:
+        >>> rows_text([5]), rows_text([5, 9, 12], most=2)
+        ('row 5', 'rows 5, 9 and 1 more')
+    """
+    numbers = [str(int(row)) for row in rows[:most]]
+    if len(rows) == 1:
+        return f"row {numbers[0]}"
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return f"rows {', '.join(numbers)}{more}"

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
-
 from toolkit.common.errors import DataError, nearest
 
-__all__ = ["Option", "check_number", "check_whole", "documented", "options_of", "refuse_unknown"]
+__all__ = ["Option", "documented", "options_of", "refuse_unknown"]
 
 Declaration = TypeVar("Declaration", bound=Callable[..., Any])
 
@@ -121,48 +118,6 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
     for name in given:
         if name not in known:
             raise DataError(f"option '{name}' is not known.{nearest(name, known)} Known: {', '.join(sorted(known))}.")
-
-
-def check_number(name: str, value: Any, *, above: float) -> None:
-    """Check that an option is None or a finite number above another.
-
-    Args:
-        name: The option.
-        value: Its value.
-        above: The number that it must exceed; below 0 means that 0 is allowed.
-
-    Raises:
-        DataError: It is something else.
-
-    Example:
-        >>> check_number("clip_norm", "1", above=0)
-        Traceback (most recent call last):
-        toolkit.DataError: clip_norm='1': expected a number above 0.
-    """
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if value is not None and not (is_number and above < value < math.inf):
-        raise DataError(f"{name}={value!r}: expected a number {'above 0' if above == 0 else 'of 0 or more'}.")
-
-
-def check_whole(name: str, value: Any, *, least: int) -> None:
-    """Check that an option is None or a whole number.
-
-    Args:
-        name: The option.
-        value: Its value.
-        least: The smallest number allowed.
-
-    Raises:
-        DataError: It is something else.
-
-    Example:
-        >>> check_whole("epochs", 0, least=1)
-        Traceback (most recent call last):
-        toolkit.DataError: epochs=0: expected a whole number, 1 or more.
-    """
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if value is not None and not (is_whole and value >= least):
-        raise DataError(f"{name}={value!r}: expected a whole number, {least} or more.")
 
 
 def _read(declaration: Callable[..., Any]) -> dict[str, Option]:

@@ -1,4 +1,4 @@
-"""The version of what a saved run holds as JSON."""
+"""The version of the JSON in a saved run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SCHEMA = 1
 
 
 def check_schema(content: Any, what: str) -> None:
-    """Refuse content of another schema version.
+    """Check the schema version of saved content.
 
     Args:
         content: A dictionary with the version under ``"schema"``.
-        what: What it is, for the message.
+        what: The name of the content in the message.
 
     Raises:
-        DataError: The version is another, or there is none.
+        DataError: The version is missing or not the current one.
 
     Example:
         >>> check_schema({"schema": SCHEMA}, "encoding")

@@ -13,7 +13,8 @@ import pandas as pd
 from toolkit.data.describe import describe
 from toolkit.data.encoding import Encoder
 from toolkit.data.features import Features
-from toolkit.data.images.stack import ImageEncoder, Images
+from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.stack import Images
 from toolkit.data.row_weights import row_weights
 from toolkit.data.target import Target
 
@@ -153,7 +154,7 @@ class Dataset(SplitData):
 
 def fit_encoder(features: Features, **options: Any) -> Encoder | ImageEncoder:
     """Return an encoder fitted on the features of training rows."""
-    return ImageEncoder.fit(features.pixels) if isinstance(features, Images) else Encoder.fit(features, **options)
+    return ImageEncoder.fit(features) if isinstance(features, Images) else Encoder.fit(features, **options)
 
 
 def _parts_of_folds(folds: np.ndarray, networks: int, test: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.data.columns import Column, level
+from toolkit.data.cells import level
+from toolkit.data.columns import Column
 from toolkit.data.target import labels_of
 
 __all__ = ["LEAK", "describe", "predictive_power"]

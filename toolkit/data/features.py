@@ -1,41 +1,39 @@
-"""What columns and images have in common: the interface of a dataset's features, and of what encodes them."""
+"""What columns and images have in common: the features of a dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from toolkit.data.columns import Column
 
-    from toolkit.data.columns import Column
-
-__all__ = ["FeatureEncoder", "Features"]
+__all__ = ["Features"]
 
 
 class Features(Protocol):
-    """The features of some rows in canonical form: `Columns` or `Images`."""
+    """The features of some rows in canonical form: `Columns`, without pixels, or `Images`, without columns."""
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The columns, shape (rows, columns), index 0 to n - 1; images have none."""
+        """The columns, shape (rows, columns), index 0 to n - 1."""
         ...
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The names and kinds of the columns, in order; images have none."""
+        """The names and kinds of the columns, in order."""
         ...
 
     @property
     def source_columns(self) -> tuple[str, ...]:
-        """All feature columns of the user's table, those set aside included; images have none."""
+        """All feature columns of the user's table, those set aside included."""
         ...
 
     @property
     def pixels(self) -> np.ndarray | None:
-        """The images, shape (rows, height, width, channels); columns have none."""
+        """The images, shape (rows, height, width, channels)."""
         ...
 
     @property
@@ -55,21 +53,4 @@ class Features(Protocol):
 
     def same_rows(self) -> np.ndarray:
         """Number the distinct rows by their first appearance, int64 of shape (rows,): equal rows, equal numbers."""
-        ...
-
-
-class FeatureEncoder(Protocol):
-    """What turns features into the inputs of a network, learned from training rows: `Encoder` or `ImageEncoder`."""
-
-    @property
-    def width(self) -> int:
-        """The number of inputs of a row."""
-        ...
-
-    def encode(self, features: Any) -> np.ndarray:
-        """Return the inputs of rows of the dataset, shape (rows, ...)."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the encoder as a dict that strict JSON can hold, exactly."""
         ...

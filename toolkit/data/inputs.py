@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from toolkit.data.columns import coerce
 from toolkit.data.encoding import Encoder
+from toolkit.data.images.encoding import ImageEncoder, check_files
 from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
-from toolkit.data.images.stack import ImageEncoder, check_files
 from toolkit.data.prepare import labeled
 from toolkit.data.read import read
 

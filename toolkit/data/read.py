@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.data.columns import MISSING_TEXT, listing
+from toolkit.common.formatting import listing
+from toolkit.data.cells import MISSING_TEXT
 
 __all__ = ["read"]
 

@@ -1,8 +1,9 @@
-"""How much each row counts in training."""
+"""Row weights: how much each row counts in training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,10 +11,44 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import rows_text
 from toolkit.common.options import documented
+from toolkit.data.columns import infer
 from toolkit.data.target import Target
 
-__all__ = ["row_weights"]
+__all__ = ["read_weights", "row_weights"]
+
+
+def read_weights(
+    weights: str | Any, features: pd.DataFrame, name: str, present: NDArray[np.bool_]
+) -> NDArray[np.float64] | None:
+    """Return the user's weights of the rows with a target.
+
+    Args:
+        weights: The name of a column of `features`, an array of shape (rows,), or None.
+        features: The user's columns.
+        name: The name of the table in messages.
+        present: Mask of the rows that have a target, shape (rows,).
+
+    Raises:
+        DataError: The weights are no numbers, negative, infinite, all 0, or not one per row.
+    """
+    if weights is None:
+        return None
+    if isinstance(weights, str):
+        column, values, _ = infer(features[weights], weights)
+        if column is None or column.kind != "number":
+            raise DataError(f"sample_weight= names '{weights}', which does not hold numbers.")
+    else:
+        values = np.asarray(weights, dtype=np.float64)
+        if values.shape != present.shape:
+            raise DataError(f"sample_weight has shape {values.shape}; {name} has {len(present)} rows.")
+    bad = present & ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        raise DataError(f"weights must be finite and not negative ({rows_text(np.flatnonzero(bad) + 1)} of {name}).")
+    if values[present].sum() == 0:
+        raise DataError(f"every weight of {name} is 0.")
+    return values[present].astype(np.float64)
 
 
 @documented
@@ -56,19 +91,22 @@ def row_weights(
     return weights / weights[train].mean()
 
 
-def _by_class(given: str | Mapping[Any, float], target: Target, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    if isinstance(given, str):
-        if given != "balanced":
-            raise DataError(f"class_weight='{given}': expected 'balanced' or a weight for each label.")
+def _by_class(class_weight: str | Mapping[Any, float], target: Target, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the weight of each class."""
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise DataError(f"class_weight='{class_weight}': expected 'balanced' or a weight for each label.")
         return len(ids) / (len(target.classes) * np.bincount(ids, minlength=len(target.classes)))
-    if not isinstance(given, Mapping) or not all(isinstance(w, int | float | np.number) for w in given.values()):
-        raise DataError(f"class_weight={given!r}: expected 'balanced' or a dictionary with a number for each label.")
-    places = {str(label): i for i, label in enumerate(target.classes)}
-    weights = np.ones(len(places))
-    for label, weight in given.items():
-        if str(label) not in places:
-            raise DataError(f"class_weight names {label!r}, which is not a class (classes: {', '.join(places)}).")
+    if not isinstance(class_weight, Mapping) or not all(isinstance(w, Real) for w in class_weight.values()):
+        raise DataError(
+            f"class_weight={class_weight!r}: expected 'balanced' or a dictionary with a number for each label."
+        )
+    ids_by_text = {str(label): i for i, label in enumerate(target.classes)}
+    weights = np.ones(len(ids_by_text))
+    for label, weight in class_weight.items():
+        if str(label) not in ids_by_text:
+            raise DataError(f"class_weight names {label!r}, which is not a class (classes: {', '.join(ids_by_text)}).")
         if not 0 <= float(weight) < np.inf:
             raise DataError(f"class_weight of {label!r} is {weight!r}: expected a number of 0 or more.")
-        weights[places[str(label)]] = float(weight)
+        weights[ids_by_text[str(label)]] = float(weight)
     return weights

@@ -11,14 +11,11 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.formatting import listing, rows_text
 from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
-from toolkit.data.columns import (
-    infer,
-    level,
-    listing,
-    rows_text,
-)
+from toolkit.data.cells import level
+from toolkit.data.columns import infer
 
 __all__ = ["TASKS", "Target", "check_target", "labels_of", "match_target", "target_of_pair"]
 

@@ -21,9 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
-from toolkit.data.dataset import SplitData
+from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.encoding import Encoder
-from toolkit.data.images.stack import ImageEncoder, Images, square_for
+from toolkit.data.images.encoding import ImageEncoder
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 
@@ -44,11 +44,8 @@ _STEPS_BUDGET = 20_000_000_000
 _FEWEST_STEPS = 20
 # Multiplications of the fewest steps that would take minutes.
 _STEPS_LIMIT = 1_000_000_000_000
-# Of images: the most columns and rows of each, beside a network that takes minutes.
-_IMAGE_COLUMNS = {"linear": 1_024, "tree": 256}
-_IMAGE_ROWS = {"linear": 20_000, "tree": 10_000}
-# Pixels hang together, and a linear model that is stopped early does better on them besides.
-_IMAGE_STEPS_BUDGET = 5_000_000_000
+# Neighboring pixels are correlated, and a linear model that is stopped early does better on them besides.
+_CORRELATED_STEPS_BUDGET = 5_000_000_000
 
 
 def fit_baselines(
@@ -89,29 +86,27 @@ def fit_baselines(
     """
     rows = np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
     test = table.parts["test"]
-    features: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {
+    matrices: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {
         "dummy": (rows, np.zeros((len(rows), 1)), np.zeros((len(test), 1)))
     }
-    if isinstance(encoder, ImageEncoder):
-        categorical = np.zeros(0, bool)
-        features |= _pixels(table, encoder, rows, test, seed)
-    else:
-        plain = encoder.without_pieces()
-        frame = table.features.frame
-        codes, categorical = encoder.codes(frame)
-        # scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
-        fewest = 1 if len(rows) <= 10_000 else max(20, len(rows) // 10_000)
-        codes = np.where((~np.isnan(codes[rows])).sum(axis=0) < fewest, 0.0, codes)
-        features["linear"] = rows, plain.transform(frame.iloc[rows]), plain.transform(frame.iloc[test])
-        features["tree"] = rows, codes[rows], codes[test]
+    categorical = np.zeros(0, bool)
+    for name in ("linear", "tree"):
+        most = encoder.most_rows.get(name, len(rows))
+        used = rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+        features, new = table.features.take(used), table.features.take(test)
+        if name == "linear":
+            matrices[name] = used, encoder.linear_matrix(features), encoder.linear_matrix(new)
+        else:
+            x, categorical = encoder.tree_matrix(features)
+            matrices[name] = used, *_filled(x, encoder.tree_matrix(new)[0])
     classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
     outcomes = {}
-    for name, (used, x, new) in features.items():
+    for name, (used, x, new) in matrices.items():
         y = target.encode(table.target_frame.iloc[used])
         outputs = y.reshape(len(y), -1).T
         outputs = outputs.astype(int) if classes else outputs
         weights = None if table.sample_weight is None else table.sample_weight[used]
-        make = _maker(name, x, classes, len(outputs), categorical, seed, isinstance(encoder, ImageEncoder))
+        make = _maker(name, x, classes, len(outputs), categorical, seed, encoder.correlated)
         if make is None:
             continue
         start = time.perf_counter()
@@ -127,36 +122,30 @@ def fit_baselines(
     return outcomes
 
 
-def said_of_images(table: SplitData) -> list[str]:
-    """Say what the linear model and the trees see of many or large images; nothing of a table of columns."""
-    if not isinstance(table.features, Images):
-        return []
-    rows = len(table.parts["train"]) + len(table.parts["validation"])
+def said_of_images(dataset: Dataset) -> list[str]:
+    """Return what the linear model and the trees see of many or large images; of a table they see everything."""
+    rows = len(dataset.parts["train"]) + len(dataset.parts["validation"])
     sentences = []
     for name, words in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
-        square = square_for(table.features.pixels.shape[1:], _IMAGE_COLUMNS[name])
-        seen = [f"{_IMAGE_ROWS[name]:,} of {rows:,} images"] * (rows > _IMAGE_ROWS[name])
-        seen += [f"the means of {square} x {square} pixels"] * (square > 1)
+        most, simplified = dataset.encoder.most_rows.get(name, rows), dataset.encoder.simplified(name)
+        seen = [f"{most:,} of {rows:,} images"] * (rows > most) + [simplified] * bool(simplified)
         if seen:
             sentences.append(f"{words} learns from {' and '.join(seen)}, which keeps its time below the network's.")
     return sentences
 
 
-def _pixels(
-    table: SplitData, encoder: ImageEncoder, rows: np.ndarray, test: np.ndarray, seed: int
-) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return the rows that each model of pixels learns from, and its matrices."""
-    found = {}
-    for name, most in _IMAGE_ROWS.items():
-        used = rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-        square = square_for(encoder.shape, _IMAGE_COLUMNS[name])
-        x, new = (encoder.columns(encoder.encode(table.features.take(part)), square) for part in (used, test))
-        found[name] = used, x, new
-    return found
+def _filled(x: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the trees' columns with 0 in those that are almost empty in the rows to learn from.
+
+    scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
+    """
+    fewest = 1 if len(x) <= 10_000 else max(20, len(x) // 10_000)
+    empty = (~np.isnan(x)).sum(axis=0) < fewest
+    return np.where(empty, 0.0, x), np.where(empty, 0.0, new)
 
 
 def _maker(
-    name: str, x: np.ndarray, classes: int, outputs: int, categorical: np.ndarray, seed: int, pixels: bool = False
+    name: str, x: np.ndarray, classes: int, outputs: int, categorical: np.ndarray, seed: int, correlated: bool = False
 ) -> Callable[[], Any] | None:
     """Return what makes the unfitted model of one output, or None where it would take too long."""
     if name == "dummy":
@@ -167,7 +156,9 @@ def _maker(
             return partial(Ridge, random_state=seed)
         if _FEWEST_STEPS * x.size * together > _STEPS_LIMIT:
             return None
-        return partial(_logistic, x.shape, classes, together, _IMAGE_STEPS_BUDGET if pixels else _STEPS_BUDGET, seed)
+        return partial(
+            _logistic, x.shape, classes, together, _CORRELATED_STEPS_BUDGET if correlated else _STEPS_BUDGET, seed
+        )
     rows, columns = x.shape
     bins = 255
     if 100 * together * columns * (rows + _HISTOGRAM_ROWS[bins]) > _TREE_BUDGET and together > 1:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
-from toolkit.data.dataset import SplitData
+from toolkit.data.dataset import Dataset
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.differences import Difference, over_splits, pooled_bootstrap, verdict
@@ -84,7 +84,7 @@ class ComparisonResult:
     labels: list[str]
     seeds: list[int]
     trials: dict[tuple[str, int], Trial]
-    datasets: dict[int, SplitData]
+    datasets: dict[int, Dataset]
     target: Target
     settings: dict[str, Any]
     primary: str
@@ -151,7 +151,7 @@ def joined_trial(label: str, seed: int, results: Sequence[Result]) -> Trial:
 
 def compare_trials(
     trials: Sequence[Trial],
-    datasets: Mapping[int, SplitData],
+    datasets: Mapping[int, Dataset],
     target: Target,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -213,7 +213,7 @@ def compare_trials(
 
 
 def _test_of_differences(
-    datasets: Sequence[SplitData], primary: str
+    datasets: Sequence[Dataset], primary: str
 ) -> tuple[bool, Callable[[Sequence[Outcome], Sequence[Outcome], str], Difference]]:
     """Return whether all seeds share their test rows, and the test that suits: (outcomes, others, metric)."""
     rows = [dataset.source_rows[dataset.parts["test"]] for dataset in datasets]
@@ -238,7 +238,7 @@ def _over_seeds(values: Mapping[str, Sequence[Mapping[str, float]]], metrics: pd
     return pd.DataFrame(columns, index=metrics)
 
 
-def _check_equal_terms(trial: Trial, first: Trial, dataset: SplitData) -> None:
+def _check_equal_terms(trial: Trial, first: Trial, dataset: Dataset) -> None:
     """Refuse a contender that was not tested on the rows of the first one."""
     same = trial.outcome.task == first.outcome.task and np.array_equal(trial.outcome.y_true, first.outcome.y_true)
     trained_on = None if trial.result is None else trial.result.dataset

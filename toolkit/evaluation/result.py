@@ -17,7 +17,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
 from toolkit.data.encoding import Encoder
-from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.images.encoding import ImageEncoder
 from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import fit_baselines, said_of_images

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from toolkit.data.dataset import SplitData
+from toolkit.data.dataset import Dataset
 from toolkit.data.target import Target
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.metrics import Outcome
@@ -31,7 +31,7 @@ class Comparison:
     labels: list[str] = from_result()
     seeds: list[int] = from_result()
     trials: dict[tuple[str, int], Trial] = from_result()
-    datasets: dict[int, SplitData] = from_result()
+    datasets: dict[int, Dataset] = from_result()
     target: Target = from_result()
     settings: dict[str, Any] = from_result()
     primary: str = from_result()

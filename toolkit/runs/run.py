@@ -16,7 +16,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.dataset import Dataset
 from toolkit.data.encoding import Encoder
-from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.images.encoding import ImageEncoder
 from toolkit.data.inputs import batches, encode_labeled
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics

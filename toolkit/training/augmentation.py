@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
-from toolkit.common.options import check_whole
 
 __all__ = ["augmented", "check_augmentation"]
 

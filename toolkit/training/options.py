@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from toolkit.common.checks import check_number, check_whole
 from toolkit.common.errors import DataError
-from toolkit.common.options import check_number, check_whole, documented
+from toolkit.common.options import documented
 from toolkit.training.callbacks import checked
 
 if TYPE_CHECKING:

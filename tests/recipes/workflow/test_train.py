@@ -21,7 +21,7 @@ from recipes.workflow import defaults, options
 from recipes.workflow import train as workflow
 from toolkit import training
 from toolkit.common.errors import DataError
-from toolkit.data.split import FOLDS
+from toolkit.data.stratify import FOLDS
 from toolkit.evaluation.result import unseen_scores
 from toolkit.heads import get_head
 

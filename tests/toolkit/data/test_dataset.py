@@ -20,7 +20,7 @@ from toolkit.data.columns import Column, coerce
 from toolkit.data.dataset import SplitData
 from toolkit.data.prepare import prepare
 from toolkit.data.read import read
-from toolkit.data.split import FOLDS, iterative
+from toolkit.data.stratify import FOLDS, deal_by_labels
 
 
 def kinds(table: SplitData) -> dict[str, str]:
@@ -292,7 +292,7 @@ def test_columns_without_use_are_set_aside_each_with_its_reason():
     assert list(kinds(table)) == ["age", "sex", "member", "joined", "amount"]
     assert table.set_aside["row"].startswith("a row number")
     assert table.set_aside["key"] == "a key: each of its 120 values is different"
-    assert table.set_aside["name"].startswith("text with a value per row or nearly")
+    assert table.set_aside["name"].startswith("text with nearly one value per row")
     assert table.set_aside["same"] == "constant: every row holds 7"
     assert table.set_aside["nothing"] == "every cell is missing"
     assert table.set_aside["age (2)"] == "another column is named 'age' too; the first one is used"
@@ -336,7 +336,7 @@ def test_a_table_without_a_usable_column_is_refused_with_the_reasons():
     frame = pd.DataFrame({"key": [f"id-{number}" for number in range(20)], "same": 1, "y": [0, 1] * 10})
     with pytest.raises(DataError, match=r"no usable column is left in DataFrame. Set aside: 'key': a key.*keep="):
         prepare(frame, "y", task="binary")
-    with pytest.raises(DataError, match="there is the target alone"):
+    with pytest.raises(DataError, match="there is only the target"):
         prepare(frame[["y"]], "y", task="binary")
 
 
@@ -374,15 +374,15 @@ def test_an_option_that_names_no_column_names_the_nearest(option):
         ({"target": None}, r"target= is needed: the column of DataFrame to predict \(columns: age"),
         ({"target": ["label", "label"], "task": "multilabel"}, "names the column 'label' twice"),
         ({"target": ["label", "sex"]}, "binary predicts one column.*use multilabel"),
-        ({"task": "binery"}, r"task 'binery' is not known.*Did you mean 'binary'\?"),
+        ({"task": "binery"}, r"task='binery': expected one of .*Did you mean 'binary'\?"),
         ({"test": 1.5}, "test=1.5 is not a fraction between 0 and 1"),
         ({"test": 1}, "test=1 is not a fraction"),
         ({"validation": True}, "validation=True is not a fraction"),
         ({"test": 0.6, "validation": 0.4}, "leave no rows to train on"),
         ({"group": "sex", "time": "joined"}, "can't be combined"),
         ({"keep": "age", "drop": "age"}, "'age' is named in keep= and in drop="),
-        ({"seed": -1}, "seed=-1 is not a whole number"),
-        ({"seed": 2**32}, "is not a whole number from 0 to 4294967295"),
+        ({"seed": -1}, "seed=-1: expected a whole number"),
+        ({"seed": 2**32}, "expected a whole number from 0 to 4294967295"),
         ({"sample_weight": np.ones(3)}, r"sample_weight has shape \(3,\); DataFrame has 200 rows"),
         ({"sample_weight": -np.ones(200)}, r"not negative \(rows 1, 2, 3, 4, 5 and 195 more"),
         ({"sample_weight": np.zeros(200)}, "every weight of DataFrame is 0"),
@@ -751,7 +751,7 @@ def test_iterative_stratification_deals_the_rarest_label_first():
     # Two rows carry the rare label; halves must get one each, although chance would put both into one half often.
     labels = np.array([[1, 1], [1, 1], [1, 0], [1, 0], [1, 0], [1, 0]], dtype=float)
     for seed in range(20):
-        parts = iterative(labels, np.ones(6), [0.5, 0.5], np.random.default_rng(seed))
+        parts = deal_by_labels(labels, np.ones(6), [0.5, 0.5], np.random.default_rng(seed))
         assert sorted(parts[:2]) == [0, 1]
         assert np.bincount(parts).tolist() == [3, 3]
 
@@ -902,7 +902,7 @@ def test_training_rows_that_also_stand_in_the_test_set_are_left_out():
     assert table.rows == 246
     assert not set(table.source_rows[table.parts["train"]]) & {1, 2, 3, 4}
     assert "4 rows with the same features as a row of test are left out." in table.split_reason
-    with pytest.raises(DataError, match="every row of the data also stands in the test or validation rows"):
+    with pytest.raises(DataError, match="every row of the data is also in the test or validation rows"):
         prepare(frame, "label", task="binary", test=frame)
 
 

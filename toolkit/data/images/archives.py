@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
-from toolkit.data.columns import listing
+from toolkit.common.formatting import listing
 
 __all__ = ["find_idx", "is_idx_name", "read_idx", "read_idx_set", "read_npz", "read_npz_pictures"]
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import number
-from toolkit.data.columns import listing
+from toolkit.common.formatting import listing, number
 from toolkit.data.images.stack import ImageSet
 
 __all__ = ["ENDINGS", "Form", "check_size", "decode", "resize"]

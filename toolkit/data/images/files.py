@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.data.columns import listing
+from toolkit.common.formatting import listing
 from toolkit.data.images.archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz, read_npz_pictures
 from toolkit.data.images.decoding import ENDINGS, Form, check_size, decode, resize
 from toolkit.data.images.folders import TABLE_ENDINGS, is_hidden, list_pictures, plural, read_class_folders

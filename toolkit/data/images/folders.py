@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.data.columns import listing
+from toolkit.common.formatting import listing
 from toolkit.data.images.decoding import ENDINGS, Form, decode
 from toolkit.data.images.stack import ImageSet
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data.dataset import SplitData
-from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.images.encoding import ImageEncoder
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result

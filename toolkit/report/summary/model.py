@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.builders import architecture
 from toolkit.common.formatting import number, plain
-from toolkit.data.images.stack import ImageEncoder
+from toolkit.data.images.encoding import ImageEncoder
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, spread

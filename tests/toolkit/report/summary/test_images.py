@@ -16,7 +16,8 @@ from PIL import Image
 
 from tests.helpers.pages import Page, pixels_of, words
 from toolkit.common.formatting import number
-from toolkit.data.images.stack import ImageEncoder, Images
+from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.stack import Images
 from toolkit.data.target import Target
 from toolkit.heads import get_head
 from toolkit.report import page as report
@@ -309,7 +310,7 @@ def test_a_summary_saved_before_there_were_images_is_still_shown(results):
 def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_result):
     images = Images(image_result.dataset.features.pixels.astype(np.float32) / 229)
     floats = dataclasses.replace(image_result.dataset, features=images)
-    encoder = ImageEncoder.fit(images.pixels[floats.parts["train"]])
+    encoder = ImageEncoder.fit(images.take(floats.parts["train"]))
     changed = dataclasses.replace(image_result, encoder=encoder, dataset=floats)
     sheet = pixels_of(examples(changed)["shown"][0]["sheet"])
     expected = shrunk(displayed(images.pixels[:1], encoder.low, encoder.high))

@@ -1,0 +1,62 @@
+"""Checks of option values that several modules share; each names the option, the value and what was expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from toolkit.common.errors import DataError, nearest
+
+__all__ = ["check_choice", "check_number", "check_whole"]
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Check that an option is one of several words; the message names the nearest.
+
+    Raises:
+        DataError: It is something else.
+
+    Example:
+        >>> check_choice("task", "binery", ["regression", "binary"])
+        Traceback (most recent call last):
+        toolkit.DataError: task='binery': expected one of regression, binary. Did you mean 'binary'?
+    """
+    words = list(choices)
+    if value not in words:
+        raise DataError(f"{name}={value!r}: expected one of {', '.join(words)}.{nearest(value, words)}")
+
+
+def check_whole(name: str, value: Any, *, least: int, most: int | None = None, optional: bool = True) -> None:
+    """Check that an option is a whole number, or None where it is optional.
+
+    Raises:
+        DataError: It is something else.
+
+    Example:
+        >>> check_whole("epochs", 0, least=1)
+        Traceback (most recent call last):
+        toolkit.DataError: epochs=0: expected a whole number, 1 or more.
+    """
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (optional if value is None else is_whole and least <= value <= (value if most is None else most)):
+        span = f", {least} or more" if most is None else f" from {least} to {most}"
+        raise DataError(f"{name}={value!r}: expected a whole number{span}.")
+
+
+def check_number(name: str, value: Any, *, above: float) -> None:
+    """Check that an option is None or a finite number above another one: 0, or less so that 0 is allowed.
+
+    Raises:
+        DataError: It is something else.
+
+    Example:
+        >>> check_number("clip_norm", "1", above=0)
+        Traceback (most recent call last):
+        toolkit.DataError: clip_norm='1': expected a number above 0.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if value is not None and not (is_number and above < value < math.inf):
+        raise DataError(f"{name}={value!r}: expected a number {'above 0' if above == 0 else 'of 0 or more'}.")

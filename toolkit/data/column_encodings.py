@@ -1,0 +1,294 @@
+"""How one column becomes inputs of a network: learned from its training rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["CategoryEncoding", "ColumnEncoding", "DateEncoding", "NumberEncoding", "fit", "from_dict", "scale"]
+
+OTHER = "(other)"
+
+_BEND = 3.0  # smooth scaling draws numbers into -3 to 3 standard deviations
+_FEWEST_EDGES = 4  # fewer pieces would add nothing to a column's scaled value
+_LARGEST = float(np.finfo(np.float32).max)
+_EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
+
+
+def scale(values: np.ndarray, center: Any, spread: Any, fill: Any, bent: bool) -> np.ndarray:
+    """Return `(value - center) / spread` within the range of float32, missing values filled; `bent` pulls in outliers.
+
+    Example:
+        >>> scale(np.array([1.0, np.nan, 1e9]), 1.0, 2.0, 5.0, bent=True).round(2).tolist()
+        [0.0, 1.66, 3.0]
+    """
+    with np.errstate(over="ignore"):
+        scaled = (np.where(np.isnan(values), fill, values) - center) / spread
+        if bent:
+            scaled = np.where(np.isinf(scaled), np.sign(scaled) * _BEND, scaled / np.hypot(1, scaled / _BEND))
+    return np.clip(scaled, -_LARGEST, _LARGEST)
+
+
+@dataclass(frozen=True)
+class NumberEncoding:
+    """The inputs of a number: its scaled value, whether it is missing (if training rows were), and its pieces.
+
+    Attributes:
+        center: What is subtracted.
+        spread: What it is divided by.
+        fill: What stands in for a missing value.
+        missing: Whether there is an input for missing values.
+        bent: Whether outliers are pulled in.
+        edges: The ends of the pieces.
+    """
+
+    center: float
+    spread: float
+    fill: float
+    missing: bool
+    bent: bool = False
+    edges: tuple[float, ...] = ()
+
+    @classmethod
+    def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0) -> NumberEncoding:
+        """Learn from float64 values, NaN where missing."""
+        known = values[~np.isnan(values)]
+        missing = len(known) < len(values)
+        if len(known) == 0:
+            return cls(0.0, 1.0, 0.0, missing)
+        low, high = float(known.min()), float(known.max())
+        quarter, median, three_quarters = (float(q) for q in np.quantile(known, (0.25, 0.5, 0.75)))
+        if low == high:
+            return cls(low, 1.0, median, missing)
+        # Sums of squares overflow beyond 1e154, so large numbers are divided first.
+        unit = max(abs(low), abs(high), 1.0)
+        unit = unit if unit > 1e100 else 1.0
+        mean, deviation = float((known / unit).mean() * unit), float((known / unit).std() * unit)
+        ends = _edges(known, pieces) if pieces else []
+        edges = tuple(ends) if len(ends) >= _FEWEST_EDGES and ends[-1] - ends[0] < _LARGEST else ()
+        if scaling == "mean":
+            half = high / 2 - low / 2
+            return cls(mean, 2 * half if half < 8e307 else half, median, missing, False, edges)
+        if scaling in ("robust", "smooth"):
+            # If half of the rows or more are equal, the standard deviation takes the place of the quartiles' distance.
+            spread = three_quarters - quarter if three_quarters > quarter else deviation or 1.0
+            return cls(median, spread, median, missing, scaling == "smooth", edges)
+        return cls(mean, deviation or 1.0, median, missing, False, edges)
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return 1 + self.missing + max(0, len(self.edges) - 1)
+
+    def names(self, column: str) -> list[str]:
+        """Return what each input stands for."""
+        pieces = [f"{column}: {low:g} to {high:g}" for low, high in pairwise(self.edges)]
+        return [column, *[f"{column} is missing"] * self.missing, *pieces]
+
+    def encode(self, values: np.ndarray, inputs: np.ndarray) -> None:
+        """Write the inputs of float64 values into an array of zeros, shape (rows, width)."""
+        inputs[:, 0] = self.scaled(values)
+        if self.missing:
+            inputs[:, 1] = np.isnan(values)
+        if self.edges:
+            inputs[:, 1 + self.missing :] = self.rises(values)
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Return scaled values, shape (rows,)."""
+        return scale(values, self.center, self.spread, self.fill, self.bent)
+
+    def rises(self, values: np.ndarray) -> np.ndarray:
+        """Return how far each value has come in each piece, from -0.5 to 0.5, shape (rows, pieces)."""
+        # With edges 0, 2, 4, 6 the value 3 has passed the first piece, is in the middle of the second, and has not
+        # reached the third: 0.5, 0, -0.5. A linear layer on these inputs is a piecewise-linear function of the value.
+        #   values (rows, 1)   edges[:-1] (pieces,)   -> (rows, pieces)
+        edges = np.asarray(self.edges)
+        filled = np.where(np.isnan(values), self.fill, values)[:, None]
+        with np.errstate(over="ignore"):
+            return np.clip((filled - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
+
+    def tree_columns(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return the columns that a tree takes."""
+        return [values]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned, as JSON can hold it."""
+        content = asdict(self)
+        return content | {"centre": content.pop("center"), "edges": list(self.edges)}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> NumberEncoding:
+        """Return the encoding that `to_dict` described; files saved before there were pieces have no edges."""
+        center, spread, fill = content["centre"], content["spread"], content["fill"]
+        edges = tuple(content.get("edges", ()))
+        return cls(center, spread, fill, content["missing"], content.get("bent", False), edges)
+
+
+def _edges(known: np.ndarray, pieces: int) -> list[float]:
+    """Return the ends of pieces with equally many training rows."""
+    values, rows = np.unique(known, return_counts=True)
+    if len(values) <= pieces + 1:
+        return values.tolist()
+    # Rows of one value count for one piece at most: if nine in ten are 0, the pieces divide the other rows. Lowering
+    # the weight of a frequent value makes a piece smaller, so the limit is applied until it settles.
+    weight = rows.astype(np.float64)
+    for _ in range(20):
+        weight = np.minimum(weight, weight.sum() / pieces)
+    middle = np.cumsum(weight) - weight / 2
+    ends = np.linspace(middle[0], middle[-1], pieces + 1)
+    return values[np.unique(np.searchsorted(middle, ends))].tolist()
+
+
+@dataclass(frozen=True)
+class CategoryEncoding:
+    """The inputs of a category: one per level, one for rare and unseen levels, one for missing cells.
+
+    Attributes:
+        levels: The levels with an input each, sorted.
+        other: Whether there is an input for the other levels: training rows had rare ones.
+        missing: Whether there is an input for missing cells: training rows had some.
+    """
+
+    levels: tuple[str, ...]
+    other: bool
+    missing: bool
+
+    @classmethod
+    def fit(cls, values: np.ndarray, rare: int, most: int) -> CategoryEncoding:
+        """Learn the levels in at least `rare` rows, the `most` frequent of them, from text, None where missing."""
+        missing = np.asarray(pd.isna(values))
+        levels, counts = np.unique(values[~missing].astype(str), return_counts=True)
+        order = np.lexsort((levels, -counts))
+        chosen = [str(levels[index]) for index in order[:most] if counts[index] >= rare]
+        return cls(tuple(sorted(chosen)), len(chosen) < len(levels), bool(missing.any()))
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return len(self.levels) + self.other + self.missing
+
+    def names(self, column: str) -> list[str]:
+        """Return what each input stands for."""
+        levels = [f"{column} = {label}" for label in self.levels]
+        return [*levels, *[f"{column} = {OTHER}"] * self.other, *[f"{column} is missing"] * self.missing]
+
+    def encode(self, values: np.ndarray, inputs: np.ndarray) -> None:
+        """Write the inputs of level texts into an array of zeros, shape (rows, width)."""
+        slots = self.slots(values)
+        rows = np.flatnonzero(slots >= 0)
+        inputs[rows, slots[rows]] = 1.0
+
+    def slots(self, values: np.ndarray) -> np.ndarray:
+        """Return the input that is 1 in each row, -1 for none."""
+        missing = np.asarray(pd.isna(values))
+        slots = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
+        slots[(slots < 0) & ~missing] = len(self.levels) if self.other else -1
+        slots[missing] = len(self.levels) + self.other if self.missing else -1
+        return slots
+
+    def tree_columns(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return the columns that a tree takes: the number of the level, after the last for others, NaN if missing."""
+        slots = self.slots(values).astype(np.float64)
+        slots[(slots < 0) | np.asarray(pd.isna(values))] = np.nan
+        return [slots]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned, as JSON can hold it."""
+        return asdict(self) | {"levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> CategoryEncoding:
+        """Return the encoding that `to_dict` described."""
+        return cls(tuple(content["levels"]), content["other"], content["missing"])
+
+
+@dataclass(frozen=True)
+class DateEncoding:
+    """The inputs of a date: those of its parts that vary in training, and the days since the first training date.
+
+    Attributes:
+        origin: The first training date, in nanoseconds since 1970.
+        parts: The names of the parts.
+        numbers: The scaling of each part; the first one says whether there is an input for missing dates.
+        clock: Whether training dates have a time of day.
+    """
+
+    origin: int
+    parts: tuple[str, ...]
+    numbers: tuple[NumberEncoding, ...]
+    clock: bool
+
+    @classmethod
+    def fit(cls, values: np.ndarray, scaling: str) -> DateEncoding:
+        """Learn from datetime64[ns], NaT where missing."""
+        known = values[~np.isnat(values)]
+        origin = int((known.min() - _EPOCH).astype(np.int64)) if len(known) else 0
+        parts = _parts(values, origin)
+        varying = [name for name in parts if name == "days" or len(np.unique(parts[name][~np.isnat(values)])) > 1]
+        numbers = tuple(NumberEncoding.fit(parts[name], scaling) for name in varying)
+        return cls(origin, tuple(varying), numbers, bool((known.astype("datetime64[D]") != known).any()))
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return len(self.numbers) + self.numbers[0].missing
+
+    def names(self, column: str) -> list[str]:
+        """Return what each input stands for."""
+        parts = [f"{column}: {part}" for part in self.parts]
+        return [*parts, *[f"{column} is missing"] * self.numbers[0].missing]
+
+    def encode(self, values: np.ndarray, inputs: np.ndarray) -> None:
+        """Write the inputs of dates into an array of zeros, shape (rows, width)."""
+        for index, (number, part) in enumerate(zip(self.numbers, self.tree_columns(values), strict=True)):
+            inputs[:, index] = number.scaled(part)
+        if self.numbers[0].missing:
+            inputs[:, -1] = np.isnat(values)
+
+    def tree_columns(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return the columns that a tree takes: each part."""
+        parts = _parts(values, self.origin)
+        return [parts[name] for name in self.parts]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned, as JSON can hold it."""
+        return asdict(self) | {"parts": list(self.parts), "numbers": [number.to_dict() for number in self.numbers]}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> DateEncoding:
+        """Return the encoding that `to_dict` described."""
+        numbers = tuple(NumberEncoding.from_dict(number) for number in content["numbers"])
+        return cls(content["origin"], tuple(content["parts"]), numbers, content["clock"])
+
+
+def _parts(values: np.ndarray, origin: int) -> dict[str, np.ndarray]:
+    """Return year, month, day, weekday (Monday is 0), hour and days since the origin, float64, NaN where missing."""
+    values = values.astype("datetime64[ns]", copy=False)
+    index = pd.DatetimeIndex(values)
+    fields = {"year": index.year, "month": index.month, "day": index.day}
+    fields |= {"weekday": index.day_of_week, "hour": index.hour}
+    days = ((values - _EPOCH).astype(np.int64).astype(np.float64) - float(origin)) / 86_400e9
+    days[np.isnat(values)] = np.nan
+    return {**{name: np.asarray(field, dtype=np.float64) for name, field in fields.items()}, "days": days}
+
+
+ColumnEncoding = NumberEncoding | CategoryEncoding | DateEncoding
+_BY_KIND = {"category": CategoryEncoding, "date": DateEncoding}
+
+
+def fit(kind: str, values: np.ndarray, *, scaling: str, pieces: int, rare: int, most_levels: int) -> ColumnEncoding:
+    """Learn the encoding of a column from its canonical training values; true and false are the numbers 1 and 0."""
+    if kind == "category":
+        return CategoryEncoding.fit(values, rare, most_levels)
+    if kind == "date":
+        return DateEncoding.fit(values.astype("datetime64[ns]"), scaling)
+    return NumberEncoding.fit(values.astype(np.float64, copy=False), scaling, pieces)
+
+
+def from_dict(kind: str, content: dict[str, Any]) -> ColumnEncoding:
+    """Return the encoding of a column of this kind that its `to_dict` described."""
+    return _BY_KIND.get(kind, NumberEncoding).from_dict(content)
