@@ -140,6 +140,7 @@ def find_idx(folder: Path) -> dict[str, tuple[Path, Path]]:
         )
     pairs = {}
     for part in ("train", "validation", "test"):
+        # The two files of the only stem, None where one is missing; [] if there are no idx files.
         pair = [files.get((stem, part, what)) for stem in stems for what in ("images", "labels")]
         if any(pair):
             pictures, labels = pair

@@ -119,7 +119,7 @@ def decode(
         size: Height and width. By default a size that all pictures share is kept up to 128 pixels; otherwise the median
             height and width are taken, scaled down to at most 64.
         form: The form of the images that a run was trained on, in place of `size`.
-        strict: Whether one unreadable file is an error. Otherwise 1 in 100 is left out, and at least one.
+        strict: Whether one unreadable file is an error. Otherwise up to 1 file in 100, and always one, is left out.
 
     Returns:
         The images that could be read, with their rows of the target.
@@ -129,6 +129,7 @@ def decode(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow also warns of flaws that do not keep it from reading a file
+        # All headers first: the form depends on every picture, and the stack is allocated once, for all of them.
         results = _each(_read_header, paths)
         headers = {index: header for index, header in enumerate(results) if isinstance(header, _Header)}
         flaws = {index: reason for index, reason in enumerate(results) if isinstance(reason, str)}
@@ -141,11 +142,12 @@ def decode(
     flaws |= {index: reason for index, reason in zip(headers, results, strict=True) if isinstance(reason, str)}
     if flaws and (strict or len(flaws) > max(1, len(paths) // _FILES_PER_FLAW) or len(flaws) == len(paths)):
         raise _unreadable(source, names, flaws, strict=strict)
+    # headers: the files that the stack has a row for. indices: those of them whose pixels could be read too.
     indices = [index for index in headers if index not in flaws]
     if len(indices) < len(headers):
         pixels = pixels[[not isinstance(reason, str) for reason in results]]
     notes = [_left_out(names, flaws)] if flaws else []
-    why = f"the median size, and no side longer than {_MEDIAN_SIDE}; size= asks for another"
+    why = f"the median size, with no side above {_MEDIAN_SIDE}; choose another with size="
     if form is not None or size is not None:
         why = "as asked" if form is None else "the size of the training images"
     notes += _changes([headers[index] for index in indices], results.count(True), chosen.shape, why)

@@ -84,6 +84,7 @@ def read_images(
         for option, value in (("target", target), ("files", files)):
             if value is not None:
                 raise DataError(f"{option}= names a column of a table of file names: leave it out with {path}.")
+        # A folder is a folder of classes, unless it has files with names as MNIST's.
         if path.is_dir() and not find_idx(path):
             return read_class_folders(path, task, sides, form)
         pairs = read_npz(path) if is_npz else read_idx_set(path)
@@ -171,9 +172,9 @@ def _existing(source: Any) -> Path:
 
 def _from_arrays(x: Any, y: Any, task: str, name: str) -> ImageSet:
     pixels = canonical(x, "X" if name == "images" else name)
-    labels = np.asarray(y)
-    if isinstance(y, np.ndarray) and (labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)):
-        y = pd.Series(labels.ravel(), name="label")
+    # Labels (n,) and, as in Keras's CIFAR-10, (n, 1) become one named column.
+    if isinstance(y, np.ndarray) and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1)):
+        y = pd.Series(y.ravel(), name="label")
     return ImageSet(pixels, target_of_pair(pixels, y, task), name=name)
 
 
