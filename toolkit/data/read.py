@@ -19,9 +19,9 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import listing
 from toolkit.data.cells import MISSING_TEXT
 
-__all__ = ["read"]
+__all__ = ["TABLE_ENDINGS", "read"]
 
-_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
 def read(source: Any) -> tuple[pd.DataFrame, str]:
@@ -50,21 +50,21 @@ def read(source: Any) -> tuple[pd.DataFrame, str]:
         return source, "DataFrame"
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(
-            f"data is of type {type(source).__name__}; expected a path ({', '.join(_ENDINGS)}), a DataFrame "
+            f"data is of type {type(source).__name__}; expected a path ({', '.join(TABLE_ENDINGS)}), a DataFrame "
             "or an (X, y) pair of arrays."
         )
     path = Path(source).expanduser()
     if path.is_dir():
-        raise DataError(f"{path} is a folder; expected a file ({', '.join(_ENDINGS)}).")
+        raise DataError(f"{path} is a folder; expected a file ({', '.join(TABLE_ENDINGS)}).")
     if not path.is_file():
         folder = path.parent
         if not folder.is_dir():
             raise DataError(f"no such file: {path} (there is no folder {folder}).")
         hint = nearest(path.name, [entry.name for entry in folder.iterdir()])
         raise DataError(f"no such file: {path} (looked in {folder.resolve()}).{hint}")
-    ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
+    ending = next((ending for ending in TABLE_ENDINGS if path.name.lower().endswith(ending)), None)
     if ending is None:
-        raise DataError(f"{path.name}: this kind of file can't be read; expected one of {', '.join(_ENDINGS)}.")
+        raise DataError(f"{path.name}: this kind of file can't be read; expected one of {', '.join(TABLE_ENDINGS)}.")
     frame = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
     if frame.shape[1] == 0:
         raise DataError(f"{path.name} has no columns.")

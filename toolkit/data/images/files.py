@@ -11,13 +11,14 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from toolkit.common.checks import check_choice
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.formatting import listing
+from toolkit.common.formatting import counted, listing
 from toolkit.data.images.archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz, read_npz_pictures
 from toolkit.data.images.decoding import ENDINGS, Form, check_size, decode, resize
-from toolkit.data.images.folders import TABLE_ENDINGS, is_hidden, list_pictures, plural, read_class_folders
+from toolkit.data.images.folders import is_hidden, list_pictures, read_class_folders
 from toolkit.data.images.stack import ImageSet, canonical
-from toolkit.data.read import read
+from toolkit.data.read import TABLE_ENDINGS, read
 from toolkit.data.target import TASKS, target_of_pair
 
 __all__ = ["Form", "is_image_source", "read_images", "read_pictures"]
@@ -71,8 +72,7 @@ def read_images(
         >>> images.pixels.shape, images.target["class"].tolist()
         ((4, 8, 12, 1), ['cat', 'cat', 'dog', 'dog'])
     """
-    if task not in TASKS:
-        raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
+    check_choice("task", task, TASKS)
     sides = form.shape[:2] if form is not None else check_size(size)
     if isinstance(source, ImageSet):
         return {"train": _resized(source, sides)}
@@ -215,7 +215,7 @@ def _from_table(
     images = decode(paths, names, name, rows[targets], size=size, form=form)
     images.notes.insert(0, f"File names are in the column '{column}'.")
     if blank.any():
-        images.notes.append(f"{plural(int(blank.sum()), 'row')} without a file name left out.")
+        images.notes.append(f"{counted(int(blank.sum()), 'row')} without a file name left out.")
     unused = [label for label in frame.columns if label != column and label not in targets]
     if unused:
         images.notes.append(f"Columns of {name} that are not used: {listing(unused)}.")

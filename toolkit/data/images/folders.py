@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import listing
+from toolkit.common.formatting import counted, listing
 from toolkit.data.images.decoding import ENDINGS, Form, decode
 from toolkit.data.images.stack import ImageSet
+from toolkit.data.read import TABLE_ENDINGS
 
-__all__ = ["TABLE_ENDINGS", "is_hidden", "list_pictures", "plural", "read_class_folders"]
+__all__ = ["is_hidden", "list_pictures", "read_class_folders"]
 
-TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 # The usual names for the parts of a set that is split already.
 _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -40,11 +40,6 @@ def list_pictures(*folders: Path) -> tuple[list[Path], list[Path], int]:
             for path in [Path(parent, name) for name in sorted(names) if not is_hidden(name)]:
                 (pictures if path.suffix.lower() in ENDINGS else unusable).append(path)
     return pictures, unusable, hidden
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count and its noun, in the plural where needed."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def read_class_folders(
@@ -159,10 +154,10 @@ def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | No
     ):
         if left_out:
             relative = listing([path.relative_to(folder).as_posix() for path in left_out], most=3)
-            notes.append(f"{plural(len(left_out), noun)} {kind} left out: {relative}.")
+            notes.append(f"{counted(len(left_out), noun)} {kind} left out: {relative}.")
     hidden += sum(is_hidden(entry.name) for entry in folder.iterdir())
     if hidden:
-        notes.append(f"{plural(hidden, 'hidden file')} or folder{'s' * (hidden != 1)} left out.")
+        notes.append(f"{counted(hidden, 'hidden file')} or folder{'s' * (hidden != 1)} left out.")
     if any(name.count("/") > 1 for name in names):
         notes.append("Pictures in deeper folders belong to the class of the sub-folder that they are in.")
     target = images.target
@@ -193,7 +188,7 @@ def _check_classes(
         table = next((path for path in unusable if path.name.lower().endswith(TABLE_ENDINGS)), None)
         hint = f" If {table} lists their labels, give that file." if table else ""
         raise DataError(
-            f"{folder} has {plural(len(outside), 'picture')}, but no sub-folders of pictures: expected one sub-folder "
+            f"{folder} has {counted(len(outside), 'picture')}, but no sub-folders of pictures: expected one sub-folder "
             f"per class.{hint}"
         )
     if not classes:
