@@ -1,8 +1,7 @@
 """Builders: functions that return a ``keras.Sequential`` whose last layer is linear.
 
-The output is always raw scores (logits): the loss takes them as they are, and probabilities are made when someone
-asks for them. Weight initialisation, dropout and the rest are seeded one by one, so that building a model neither
-reads nor changes a global random state.
+The output is always raw scores (logits), as the losses take them. Initial weights, dropout and the rest are seeded one
+by one, so that building a model neither reads nor changes a global random state.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.options import documented
+from toolkit.common.options import check_number, check_whole, documented
 
 if TYPE_CHECKING:
     import keras
@@ -22,31 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["ACTIVATIONS", "BUILDERS", "architecture", "cnn", "linear", "mlp"]
 
 MAXOUT_PIECES = 2
-# Of the running mean and variance of batch normalisation: Keras's 0.99 takes hundreds of steps to get there.
+# For the running mean and variance of batch normalization: with Keras's 0.99 they need hundreds of steps.
 _MOMENTUM = 0.9
 
-#: Every activation by name, with the initialiser that keeps the variance of its outputs steady.
-#: He et al. 2015 for the rectifiers, Glorot and Bengio 2010 for the symmetric ones, LeCun 1998 for SELU.
-ACTIVATIONS = {
-    "linear": "glorot_uniform",
-    "sigmoid": "glorot_uniform",
-    "hard_sigmoid": "glorot_uniform",
-    "tanh": "glorot_uniform",
-    "softsign": "glorot_uniform",
-    "softplus": "glorot_uniform",
-    "relu": "he_normal",
-    "relu6": "he_normal",
-    "leaky_relu": "he_normal",
-    "elu": "he_normal",
-    "selu": "lecun_normal",
-    "gelu": "he_normal",
-    "silu": "he_normal",
-    "swish": "he_normal",
-    "mish": "he_normal",
-    "celu": "he_normal",
-    "maxout": "glorot_uniform",
-}
+_GLOROT = ("linear", "sigmoid", "hard_sigmoid", "tanh", "softsign", "softplus", "maxout")
+_HE = ("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "swish", "mish", "celu")
 
+#: Every activation by name, with the initializer that keeps the variance of its outputs steady.
+#: He et al. 2015 for the rectifiers, Glorot and Bengio 2010 for the symmetric ones, LeCun 1998 for SELU.
+ACTIVATIONS = dict.fromkeys(_GLOROT, "glorot_uniform") | dict.fromkeys(_HE, "he_normal") | {"selu": "lecun_normal"}
 
 Initializer = Annotated[str, "Any Keras initializer by name, such as he_normal; 'auto' chooses by the activation."]
 L1 = Annotated[float, "Strength of the penalty on the sum of absolute weights. With l2 as well: elastic net."]
@@ -79,14 +62,11 @@ def linear(
     `mlp`.
 
     Args:
-        inputs: Number of input columns; or height, width and channels of images, whose pixels are then its columns.
-        units: Number of scores: one for a binary task, otherwise one per class, label or target.
+        inputs: As for `mlp`.
+        units: As for `mlp`.
 
     Returns:
         A model from (n, inputs) to raw scores (n, units), not compiled.
-
-    Raises:
-        DataError: An argument is out of its range.
 
     Example:
         >>> linear(4, 3).count_params()
@@ -149,32 +129,30 @@ def mlp(
     hidden = _widths(hidden)
     activations = _per_layer("activation", activation, len(hidden))
     dropouts = _per_layer("dropout", dropout, len(hidden))
-    _check_ranges(inputs, units, l1, l2, max_norm, dropouts)
-    if not 0 <= bias_spread < float("inf"):
-        raise DataError(f"bias_spread={bias_spread!r}: expected a standard deviation of 0 or more.")
-    seeds, biases = itertools.count(seed * 1_000 + 1), itertools.count(seed * 1_000 + 501)
+    _check(inputs, units, dropouts, l1=l1, l2=l2, bias_spread=bias_spread)
+    check_number("max_norm", max_norm)
+    seeds, bias_seeds = itertools.count(seed * 1_000 + 1), itertools.count(seed * 1_000 + 501)
 
     def dense(width: int, kind: str, name: str, use_bias: bool = True) -> keras.layers.Dense:
-        regularizer = keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
+        biases = keras.initializers.RandomNormal(stddev=bias_spread, seed=next(bias_seeds)) if bias_spread else "zeros"
         return keras.layers.Dense(
             width,
             use_bias=use_bias,
             kernel_initializer=_initializer(initializer, kind, next(seeds)),
-            bias_initializer=keras.initializers.RandomNormal(stddev=bias_spread, seed=next(biases))
-            if bias_spread and name != "scores"
-            else "zeros",
-            kernel_regularizer=regularizer,
+            bias_initializer=biases if name != "scores" else "zeros",
+            kernel_regularizer=keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None,
             kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
             name=name,
         )
 
+    # (n, inputs) or (n, height, width, channels) -> (n, columns) -> (n, width) per hidden layer -> (n, units)
     layers: list[Any] = [keras.Input((inputs,), name="columns")] if isinstance(inputs, int) else _raw(inputs, pixels)
     if not isinstance(inputs, int):
         layers.append(keras.layers.Flatten(name="columns"))
     for i, (width, kind, rate) in enumerate(zip(hidden, activations, dropouts, strict=True), start=1):
         _check_activation(kind)
         pieces = MAXOUT_PIECES if kind == "maxout" else 1
-        # A bias before batch normalisation would be subtracted again.
+        # A bias before batch normalization would be subtracted again.
         layers.append(dense(width * pieces, kind, f"hidden_{i}", use_bias=not batch_norm))
         if batch_norm:
             layers.append(keras.layers.BatchNormalization(name=f"batch_norm_{i}"))
@@ -203,7 +181,7 @@ def cnn(
 
     Args:
         inputs: Height, width and channels of the images.
-        units: Number of scores: one for a binary task, otherwise one per class, label or target.
+        units: As for `mlp`.
 
     Returns:
         A model from raw pixels (n, height, width, channels) to raw scores (n, units), not compiled.
@@ -223,15 +201,12 @@ def cnn(
     import keras
 
     if isinstance(inputs, int):
-        raise DataError("cnn is for images, and the inputs are columns: take build='mlp'.")
+        raise DataError("cnn is for images, and the inputs are columns: write build='mlp'.")
     if not isinstance(inputs, tuple | list) or len(inputs) != 3 or not all(map(_is_whole, inputs)):
         raise DataError(f"inputs={inputs!r}: expected three whole numbers, (height, width, channels).")
     inputs = (int(inputs[0]), int(inputs[1]), int(inputs[2]))
-    if not _is_whole(filters) or filters < 1:
-        raise DataError(f"filters={filters!r}: expected a whole number, 1 or more.")
-    if isinstance(dropout, bool) or not isinstance(dropout, Real):
-        raise DataError(f"dropout={dropout!r}: expected a share from 0 to below 1.")
-    _check_ranges(inputs, units, 0.0, 0.0, None, (dropout,))
+    check_whole("filters", filters, least=1)
+    _check(inputs, units, (dropout,))
     step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
     sides = tuple(-(-side // step) for side in inputs[:2])
     halvings = max(0, math.ceil(math.log2(min(sides) / 3.999)))
@@ -245,12 +220,12 @@ def cnn(
                 2 * stride + 1,
                 strides=stride,
                 padding="same",
-                use_bias=False,  # batch normalisation would subtract it again
+                use_bias=False,  # batch normalization would subtract it again
                 kernel_initializer=_initializer("auto", "relu", next(seeds)),
                 name=f"convolution_{i}",
             )
         )
-        if i <= halvings:  # before the rest, which then has a quarter of the numbers to work on
+        if i <= halvings:  # first, so that normalization and activation have a quarter of the numbers left
             layers.append(keras.layers.MaxPooling2D(name=f"halving_{i}"))
         layers.append(keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{i}"))
         layers.append(keras.layers.Activation("relu", name=f"relu_{i}"))
@@ -263,7 +238,7 @@ def cnn(
     return keras.Sequential(layers, name="cnn")
 
 
-#: Builders by word.
+#: Builders by name.
 BUILDERS: dict[str, Callable[..., Any]] = {"linear": linear, "mlp": mlp, "cnn": cnn}
 
 
@@ -272,11 +247,11 @@ def _is_whole(value: Any) -> bool:
 
 
 def _raw(shape: tuple[int, int, int], pixels: tuple[float, float]) -> list[Any]:
-    """Return the first layers of a network of images, which take raw pixels."""
+    """Return the first layers of a network for images, which take raw pixels."""
     import keras
 
-    centre, spread = pixels
-    return [keras.Input(shape, name="pixels"), keras.layers.Rescaling(1 / spread, -centre / spread, name="rescaled")]
+    center, spread = pixels
+    return [keras.Input(shape, name="pixels"), keras.layers.Rescaling(1 / spread, -center / spread, name="rescaled")]
 
 
 def _activation_layers(kind: str, width: int, name: str) -> list[Any]:
@@ -300,14 +275,12 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
     if name == "auto":
         name = ACTIVATIONS[activation]
     try:
-        made = keras.initializers.get(name)
+        initializer = keras.initializers.get(name)
     except ValueError as error:
         known = sorted(n for n in dir(keras.initializers) if n[0].islower() and n not in ("get", "serialize"))
-        raise DataError(f"initializer '{name}' is not one of Keras's.{nearest(name, known)}") from error
-    config = made.get_config()
-    if "seed" in config:
-        config["seed"] = seed
-    return type(made).from_config(config)
+        raise DataError(f"initializer '{name}' is not known to Keras.{nearest(name, known)}") from error
+    config = initializer.get_config()
+    return type(initializer).from_config(config | ({"seed": seed} if "seed" in config else {}))
 
 
 def _widths(hidden: Sequence[int]) -> tuple[int, ...]:
@@ -322,14 +295,14 @@ def _per_layer(name: str, value: Any, layers: int) -> list[Any]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return [value] * layers
     if len(value) != layers:
-        raise DataError(f"{name} names {len(value)} layers, but hidden has {layers}: give one for all, or one a layer.")
+        raise DataError(f"{name} names {len(value)} layers, but hidden has {layers}: give one value, or one per layer.")
     return list(value)
 
 
 def _check_activation(kind: str) -> None:
     if kind == "sign":
         raise DataError(
-            "activation 'sign' has derivative 0 everywhere, so gradients can't train it. Use 'tanh', its smooth form."
+            "activation 'sign' has derivative 0 everywhere, so gradients can't train it: use 'tanh', its smooth form."
         )
     if kind not in ACTIVATIONS:
         raise DataError(
@@ -337,33 +310,25 @@ def _check_activation(kind: str) -> None:
         )
 
 
-def _check_ranges(
-    inputs: int | tuple[int, ...], units: int, l1: float, l2: float, max_norm: float | None, dropouts: Sequence[float]
-) -> None:
+def _check(inputs: int | tuple[int, ...], units: int, dropouts: Sequence[float], **strengths: float) -> None:
     if min(inputs if isinstance(inputs, tuple) else (inputs,)) < 1 or units < 1:
         raise DataError(f"a model needs at least one input and one output; got inputs={inputs}, units={units}.")
-    for name, value in (("l1", l1), ("l2", l2)):
-        if not 0 <= value < float("inf"):
-            raise DataError(f"{name}={value!r}: expected a strength of 0 or more.")
-    if max_norm is not None and not 0 < max_norm < float("inf"):
-        raise DataError(f"max_norm={max_norm!r}: expected a length above 0, or None.")
+    for name, value in strengths.items():
+        check_number(name, value, zero=True)
     for rate in dropouts:
-        if not 0 <= rate < 1:
+        if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 <= rate < 1:
             raise DataError(f"dropout={rate!r}: expected a share from 0 to below 1.")
 
 
 def architecture(model: keras.Model) -> list[dict[str, Any]]:
-    """Describe a model layer by layer, with neurons and learnable parameters counted.
+    """Return what a built model consists of: one dictionary per layer.
 
-    A neuron is a unit of a dense layer (of networks side by side, each one's) or a filter of a convolution; a maxout
-    unit counts once, with all its pieces' parameters. Moving statistics of batch normalisation are not learnable and
-    are not counted.
-
-    Args:
-        model: A built Keras model.
+    A neuron is a unit of a dense layer (for networks side by side, of each of them) or a filter of a convolution; a
+    maxout unit counts once, with the parameters of all its pieces. Moving statistics of batch normalization are not
+    learnable and are not counted.
 
     Returns:
-        A dictionary a layer: ``layer`` (its name), ``type``, ``activation`` (or an empty string), ``output`` (shape
+        For each layer ``layer`` (its name), ``type``, ``activation`` (or an empty string), ``output`` (its shape
         without the batch), ``neurons``, ``parameters``.
 
     Example:
@@ -377,15 +342,14 @@ def architecture(model: keras.Model) -> list[dict[str, Any]]:
         neurons = int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0)
         if type(layer).__name__ == "EinsumDense":
             neurons = math.prod(layer.output.shape[1:])
-        pair: list[Any] = layers[position + 1 : position + 3]
-        if [type(one).__name__ for one in pair] == ["Reshape", "GlobalMaxPooling1D"]:  # maxout: its pieces are one
-            neurons = int(pair[0].target_shape[-1])
-        activation = getattr(layer, "activation", None)
+        following: list[Any] = layers[position + 1 : position + 3]
+        if [type(layer).__name__ for layer in following] == ["Reshape", "GlobalMaxPooling1D"]:  # pieces of maxout
+            neurons = int(following[0].target_shape[-1])
         rows.append(
             {
                 "layer": layer.name,
                 "type": type(layer).__name__,
-                "activation": getattr(activation, "__name__", "") if activation is not None else "",
+                "activation": getattr(getattr(layer, "activation", None), "__name__", ""),
                 "output": [int(size) for size in layer.output.shape[1:] if size is not None],
                 "neurons": neurons,
                 "parameters": sum(math.prod(v.shape) for v in layer.trainable_variables),

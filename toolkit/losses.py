@@ -1,12 +1,12 @@
 """The losses that Keras lacks or gets wrong, as Keras ``Loss`` classes on raw scores.
 
-They work in plain Keras (``model.compile(loss=MulticlassHinge())``), serialise with the model, take sample weights,
-and a hinge is exactly 0, with a gradient of exactly 0, where every margin is met. None of them is ever NaN for finite
-scores and declared labels, and none is infinite where the true value fits its type: not for huge scores, not in
-float16, not in the mean over the rows.
+They work in plain Keras (``model.compile(loss=MulticlassHinge())``), are saved with the model and take sample weights.
+``reduction``, ``name`` and ``dtype`` are those of every Keras loss; a 16-bit loss is computed in float32. Where every
+margin is met, a hinge and its gradient are exactly 0. For finite scores and valid labels a loss is never NaN, and it is
+infinite only where the true value does not fit its type.
 
-A label that is not a class id, or not one of the two declared ones, is an error where it comes in an array or a list.
-Inside a compiled function nothing can be raised: there its row's loss is NaN, and its gradient 0.
+A label in an array or a list that is not a class id, or not one of the two declared ones, is an error. A compiled
+function can raise none: there the loss of such a row is NaN, and its gradient 0.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from toolkit.common.errors import DataError
 __all__ = ["BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy", "SquaredSigmoid"]
 
 _PACKAGE = "logitkit"
-# Rows are added up at this scale, a power of two and so exact: a sum of up to 16 million of them can't overflow.
+# Rows are summed at this scale, a power of two and so exact: a sum of up to 16 million rows can't overflow.
 _SCALE = 2.0**-24
 _HALVES = ("float16", "bfloat16")
 
 
 class _ScoreLoss(keras.losses.Loss):
-    """A loss of raw scores (n, units) that is written row by row, in `_rows`, and computed in float32 at least.
+    """A loss of raw scores (n, units), written row by row in `_rows`, and computed in float32 at least.
 
-    Keras turns the targets into the loss's type before it calls it: float16 rounds class ids above 2,048, bfloat16
-    those above 256. A 16-bit loss therefore works in float32 and gives its result in 16 bits.
+    Keras casts the targets to the loss's type before it calls it: float16 rounds class ids above 2,048, bfloat16 those
+    above 256. A 16-bit loss therefore works in float32 and returns its result in 16 bits.
     """
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -71,7 +71,7 @@ class _ScoreLoss(keras.losses.Loss):
 
 
 class _Reduction(keras.losses.Loss):
-    """Keras's own weights, mask and reduction around the rows of a `_ScoreLoss`, scaled so that they don't overflow."""
+    """Keras's weights, mask and reduction around the rows of a `_ScoreLoss`, scaled so that they don't overflow."""
 
     def __init__(self, loss: _ScoreLoss, sample_weight: Any) -> None:
         super().__init__(name=loss.name, reduction=loss.reduction, dtype=_wide(loss.dtype))
@@ -84,7 +84,7 @@ class _Reduction(keras.losses.Loss):
         weight = ops.convert_to_tensor(self._weight, dtype=rows.dtype)
         if len(weight.shape) == 2:
             weight = ops.squeeze(weight, axis=-1)
-        return ops.where(weight == 0, 0.0, rows)  # a row without weight stays out, even where it is infinite
+        return ops.where(weight == 0, 0.0, rows)  # a row of weight 0 does not count, even where it is infinite
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -95,20 +95,18 @@ class MulticlassHinge(_ScoreLoss):
     all scores changes nothing. At scores near 0 its value is ``classes - 1`` (for delta 1). Its gradient is 1 for each
     wrong class inside the margin (for squared, twice its term) and minus their sum for the true class.
 
-    It gives no probabilities: take `SoftmaxCrossentropy` where they matter.
+    It gives no probabilities: use `SoftmaxCrossentropy` where they matter.
 
     Args:
-        delta: The margin by which the true class's score shall lead, above 0. Terms are exact to 6e-8 of it, or of
-            the difference where that is larger.
-        squared: Square each term: smooth at the margin, harder on large violations.
-        reduction: As in every Keras loss.
-        name: As in every Keras loss.
-        dtype: The type of the result; None is Keras's ``floatx``. A 16-bit loss is computed in float32.
+        delta: The margin by which the true class's score must lead, above 0. Terms are exact to 6e-8 of it, or of the
+            difference where that is larger.
+        squared: Square each term: smooth at the margin, and larger penalties for large violations.
+        options: ``reduction``, ``name`` and ``dtype``.
 
     Call with ``y_true`` of shape (n,) or (n, 1), integer class ids, and ``y_pred`` of shape (n, classes), raw scores.
 
     Raises:
-        DataError: A margin that is not above 0; shapes that don't fit; labels that are not class ids.
+        DataError: The margin is not above 0, shapes don't fit, or labels are not class ids.
 
     Example:
         >>> loss = MulticlassHinge()
@@ -120,24 +118,18 @@ class MulticlassHinge(_ScoreLoss):
         Hantehzadeh, Machine Learning using Python, week 2 (its example's mean is 5.2667: the slide forgets a +1).
     """
 
-    def __init__(
-        self,
-        delta: float = 1.0,
-        squared: bool = False,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "multiclass_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, delta: float = 1.0, squared: bool = False, **options: Any) -> None:
+        super().__init__(**{"name": "multiclass_hinge"} | options)
         self.delta = _margin(delta)
         self.squared = bool(squared)
 
     def _rows(self, y_true: Any, scores: Any) -> Any:
-        ids, known, own = _true_class(y_true, scores)
-        # The true class is masked, not subtracted: 1 taken from a sum of 1e30 would be lost.
+        ids, valid, true_score = _true_class(y_true, scores)
+        # scores (n, classes) - true scores (n, 1) -> (n, classes). The true class is masked and not subtracted from the
+        # sum: 1 subtracted from 1e30 would be lost.
         true = ops.expand_dims(ids, -1) == ops.arange(scores.shape[-1], dtype="int32")
-        margins = ops.where(true, 0.0, ops.relu((scores - ops.expand_dims(own, -1)) + self.delta))
-        return _or_nan(known, ops.sum(ops.square(margins) if self.squared else margins, axis=-1))
+        margins = ops.where(true, 0.0, ops.relu((scores - ops.expand_dims(true_score, -1)) + self.delta))
+        return _or_nan(valid, ops.sum(ops.square(margins) if self.squared else margins, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds this loss."""
@@ -148,21 +140,19 @@ class MulticlassHinge(_ScoreLoss):
 class BinaryHinge(_ScoreLoss):
     """Max-margin loss of one score, or of one score per label: ``max(0, delta - y * score)`` with y = -1 or +1.
 
-    It gives no probabilities. For one of several classes take `MulticlassHinge`.
+    It gives no probabilities. For one of several classes use `MulticlassHinge`.
 
     Args:
         delta: The margin, above 0. Terms are exact to 6e-8 of it, or of the score where that is larger.
         squared: Square the term.
-        labels: How the targets are written: ``"01"`` or ``"-1+1"``. Declared, never guessed from a batch.
-        reduction: As in every Keras loss.
-        name: As in every Keras loss.
-        dtype: The type of the result; None is Keras's ``floatx``. A 16-bit loss is computed in float32.
+        labels: How the targets are written: ``"01"`` or ``"-1+1"``. It is not guessed from a batch.
+        options: ``reduction``, ``name`` and ``dtype``.
 
     Call with ``y_true`` and ``y_pred`` of shape (n, units), or (n,) and (n, 1); several labels are averaged, as Keras
     does.
 
     Raises:
-        DataError: A margin that is not above 0; shapes that don't fit; labels other than the declared ones.
+        DataError: The margin is not above 0, shapes don't fit, or labels are not the declared ones.
 
     Example:
         >>> round(float(BinaryHinge()([[1.0], [0.0]], [[0.3], [-2.0]])), 4)  # (0.7 + 0) / 2
@@ -175,16 +165,8 @@ class BinaryHinge(_ScoreLoss):
 
     _sparse = False
 
-    def __init__(
-        self,
-        delta: float = 1.0,
-        squared: bool = False,
-        labels: str = "01",
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "binary_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, delta: float = 1.0, squared: bool = False, labels: str = "01", **options: Any) -> None:
+        super().__init__(**{"name": "binary_hinge"} | options)
         if labels not in ("01", "-1+1"):
             raise DataError(f"labels={labels!r}: expected '01' or '-1+1', the way the targets are written.")
         self.delta = _margin(delta)
@@ -226,14 +208,12 @@ class SoftmaxCrossentropy(_ScoreLoss):
 
     Args:
         label_smoothing: Share of the target spread evenly over all classes, 0 to below 1.
-        reduction: As in every Keras loss.
-        name: As in every Keras loss.
-        dtype: The type of the result; None is Keras's ``floatx``. A 16-bit loss is computed in float32.
+        options: ``reduction``, ``name`` and ``dtype``.
 
     Call with ``y_true`` of shape (n,) or (n, 1), integer class ids, and ``y_pred`` of shape (n, classes), raw scores.
 
     Raises:
-        DataError: A share out of its range; shapes that don't fit; labels that are not class ids.
+        DataError: The share is out of its range, shapes don't fit, or labels are not class ids.
 
     Example:
         >>> round(float(SoftmaxCrossentropy()([0], [[3.2, 5.1, -1.7]])), 4)
@@ -244,30 +224,24 @@ class SoftmaxCrossentropy(_ScoreLoss):
         Shin, Machine Learning 07, HBNU (numerically accurate logits).
     """
 
-    def __init__(
-        self,
-        label_smoothing: float = 0.0,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "softmax_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, label_smoothing: float = 0.0, **options: Any) -> None:
+        super().__init__(**{"name": "softmax_crossentropy"} | options)
         if not _is_number(label_smoothing) or not 0 <= label_smoothing < 1:
             raise DataError(f"label_smoothing={label_smoothing!r}: expected a share from 0 to below 1.")
         self.label_smoothing = float(label_smoothing)
 
     def _rows(self, y_true: Any, scores: Any) -> Any:
-        _, known, own = _true_class(y_true, scores)
+        _, valid, true_score = _true_class(y_true, scores)
         # Shifted by the largest score, exp doesn't overflow; the shift cancels, and so does its gradient.
         largest = ops.stop_gradient(ops.max(scores, axis=-1))
         total = ops.log(ops.sum(ops.exp(scores - ops.expand_dims(largest, -1)), axis=-1))
         if not self.label_smoothing:
-            return _or_nan(known, total + (largest - own))
+            return _or_nan(valid, total + (largest - true_score))
         # Halves, since a difference of two huge scores may not fit where its share does.
-        behind = largest / 2 - own / 2
+        behind = largest / 2 - true_score / 2
         all_behind = ops.expand_dims(largest / 2, -1) - scores / 2
         even = ops.sum(all_behind * (2 * self.label_smoothing / scores.shape[-1]), axis=-1)
-        return _or_nan(known, total + 2 * (1 - self.label_smoothing) * behind + even)
+        return _or_nan(valid, total + 2 * (1 - self.label_smoothing) * behind + even)
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds this loss."""
@@ -276,10 +250,10 @@ class SoftmaxCrossentropy(_ScoreLoss):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class SquaredSigmoid(keras.losses.Loss):
-    """Squared error of the sigmoid of one score: the loss not to take, kept to show why.
+    """Squared error of the sigmoid of one score: the loss not to use, kept to show why.
 
-    Its gradient carries the factor ``p * (1 - p)``, so a row that is wrong and sure of it hardly moves the weights.
-    Take ``keras.losses.BinaryCrossentropy(from_logits=True)``.
+    Its gradient has the factor ``p * (1 - p)``, so that a row that is confidently wrong hardly moves the weights. Use
+    ``keras.losses.BinaryCrossentropy(from_logits=True)``.
 
     Call with ``y_true`` of 0 and 1 and ``y_pred`` raw scores, both of shape (n, units).
 
@@ -290,10 +264,8 @@ class SquaredSigmoid(keras.losses.Loss):
 
     from_logits = True
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "squared_sigmoid", dtype: Any = None
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"name": "squared_sigmoid"} | options)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each row, shape (n,): the mean over its scores."""
@@ -327,20 +299,20 @@ def _check_shapes(y_true: Any, y_pred: Any, sparse: bool) -> None:
 
 
 def _fit(given: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
-    """Tell whether two shapes can be one, where None is any number of rows."""
+    """Return whether two shapes can be equal, where None is any number of rows."""
     return len(given) == len(expected) and all(
         a == b or a is None or b is None for a, b in zip(given, expected, strict=True)
     )
 
 
 def _true_class(y_true: Any, scores: Any) -> tuple[Any, Any, Any]:
-    """Return class ids inside the range, whether each was there from the start, and its score: all of shape (n,)."""
+    """Return class ids clipped to the range, whether each is valid, and the true class's score: all of shape (n,)."""
     ids = ops.cast(y_true, "int32")
-    known = (ids >= 0) & (ids < scores.shape[-1]) & (ops.cast(ids, y_true.dtype) == y_true)
+    valid = (ids >= 0) & (ids < scores.shape[-1]) & (ops.cast(ids, y_true.dtype) == y_true)
     ids = ops.clip(ids, 0, scores.shape[-1] - 1)
-    # Read by its place, not by a product with a one-hot: a score of infinity times 0 is NaN.
-    return ids, known, ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(ids, -1), axis=-1), axis=-1)
+    # Read by position and not by a product with a one-hot row: a score of infinity times 0 is NaN.
+    return ids, valid, ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(ids, -1), axis=-1), axis=-1)
 
 
-def _or_nan(known: Any, rows: Any) -> Any:
-    return ops.where(known, rows, float("nan"))
+def _or_nan(valid: Any, rows: Any) -> Any:
+    return ops.where(valid, rows, float("nan"))

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
 from toolkit.heads import Head
-from toolkit.training.loop import Course, rows_on_device, run_epochs
+from toolkit.training.loop import rows_on_device, run_epochs
 from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
-from toolkit.training.plan import Plan, make_plan, programs
+from toolkit.training.plan import Plan, programs
 from toolkit.training.side_by_side import fold
 
 if TYPE_CHECKING:
@@ -112,19 +112,13 @@ def fit(
     if folds is not None and (validation is not None or len(models) == 1 or len(folds) != len(x)):
         raise DataError("folds needs several networks and one number per row, and replaces validation.")
     left_out = None if folds is None else _left_out(folds, len(models), sample_weight)
-    plan = make_plan(models, Options(**options), x, left_out)
+    plan = Plan(models, Options(**options), x, left_out)
     rows = rows_on_device(plan, x, y, sample_weight, validation)
     with programs(plan, head, rows.train) as worker:
-        course = run_epochs(worker, plan, rows, head, scale=scale, seed=seed)
+        history, best_epoch, stopped = run_epochs(worker, plan, rows, head, scale=scale, seed=seed)
     trained, optimizer = _finished(plan, head)
-    return Training(
-        model=trained,
-        members=plan.learner if len(models) > 1 else None,
-        history=_history(course),
-        best_epoch=course.best_epoch,
-        stopped=course.stopped,
-        settings=_settings(plan, optimizer, folds),
-    )
+    members = plan.learner if len(models) > 1 else None
+    return Training(trained, members, history, best_epoch, stopped, _settings(plan, optimizer, folds))
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
@@ -170,14 +164,11 @@ def _finished(plan: Plan, head: Head) -> tuple[keras.Sequential, keras.optimizer
     return model, optimizer
 
 
-def _history(course: Course) -> pd.DataFrame:
-    history = pd.DataFrame(course.history)
-    return history.astype({"epoch": int}) if len(history) else history
-
-
 def _settings(plan: Plan, optimizer: keras.optimizers.Optimizer, folds: NDArray[Any] | None) -> dict[str, Any]:
     """Return every option with the value that was used."""
     names = options_of(Options, leave_out=("in_turns", "progress"))
+    by_batch = ", batch by batch for a callback" if plan.by_batch else ""
+    networks = ", networks in turns" if plan.in_turns else ", networks side by side" if len(plan.models) > 1 else ""
     return {name: getattr(plan.options, name) for name in names} | {
         "epochs": plan.epochs,
         "batch_size": plan.batch_size,
@@ -189,7 +180,7 @@ def _settings(plan: Plan, optimizer: keras.optimizers.Optimizer, folds: NDArray[
         "callbacks": [type(callback).__name__ for callback in plan.options.callbacks],
         "xla": plan.xla,
         "folds": None if folds is None else int(folds.max()) + 1,
-        "loop": plan.loop,
+        "loop": f"compiled epoch{by_batch}{networks}",
     }
 
 

@@ -6,10 +6,10 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.heads import Head
@@ -20,39 +20,16 @@ from toolkit.training.plan import Plan
 from toolkit.training.progress import Progress
 from toolkit.training.stopping import Best, third_cycle
 
-__all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
+__all__ = ["Rows", "rows_on_device", "run_epochs"]
 
 
-@dataclass
-class Rows:
-    """The rows of a training.
-
-    Attributes:
-        x: Inputs of the training rows, shape (n, ...), before augmentation.
-        train: The tensors x, y, and weights or None.
-        validation: The same for the validation rows; None without any.
-        truth: Targets of the validation rows.
-    """
+class Rows(NamedTuple):
+    """The rows of a training: tensors of x, y, and weights or None; x without augmentation and y to validate on."""
 
     x: NDArray[Any]
     train: list[Any]
     validation: list[Any] | None
     truth: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Course:
-    """The course of a training.
-
-    Attributes:
-        history: One row per epoch.
-        best_epoch: The epoch whose weights were kept, for several networks the mean.
-        stopped: Why training ended, as a clause.
-    """
-
-    history: list[dict[str, float]]
-    best_epoch: int
-    stopped: str
 
 
 def rows_on_device(
@@ -82,7 +59,7 @@ def rows_on_device(
 
 def run_epochs(
     worker: Worker | Turns, plan: Plan, rows: Rows, head: Head, *, scale: NDArray[np.float64] | None, seed: int
-) -> Course:
+) -> tuple[pd.DataFrame, int, str]:
     """Train epoch after epoch until a rule stops it, and leave the best weights in the plan's learner.
 
     Args:
@@ -92,6 +69,9 @@ def run_epochs(
         head: What the scores mean.
         scale: Standard deviations of regression targets, to show the error in the user's units.
         seed: Seed of the order of the rows.
+
+    Returns:
+        The history, the epoch of the best weights (for several networks the mean), and why training ended.
     """
     import keras
 
@@ -130,7 +110,8 @@ def run_epochs(
     worker.finish(learner)
     learner.set_weights(best.weights)
     callbacks.on_train_end()
-    return Course(history, round(best.epochs.mean()), stopped)
+    frame = pd.DataFrame(history)
+    return frame.astype({"epoch": int}) if history else frame, round(best.epochs.mean()), stopped
 
 
 def _run_epoch(

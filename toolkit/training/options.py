@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -108,8 +107,8 @@ class Options:
             DataError: An option is out of its range, or two of them contradict each other.
         """
         for name in ("learning_rate", "clip_norm", "min_gradient_norm"):
-            check_number(name, getattr(self, name), above=0)
-        check_number("weight_decay", self.weight_decay, above=-math.ulp(0.0))
+            check_number(name, getattr(self, name))
+        check_number("weight_decay", self.weight_decay, zero=True)
         for name in ("epochs", "patience"):
             check_whole(name, getattr(self, name), least=1)
         if isinstance(self.batch_size, str) and self.batch_size != "all":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,136 +24,66 @@ from toolkit.training.side_by_side import join, member_axes
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Plan", "make_plan", "programs"]
+__all__ = ["Plan", "programs"]
 
 _XLA_STEPS = 2_000  # XLA compiles for one to two seconds, and then saves some 0.2 to 2 ms per step
 
 
-@dataclass(frozen=True)
 class Plan:
     """How one network is trained, or several side by side or in turns.
-
-    Attributes:
-        options: The options that were given.
-        models: The networks.
-        learner: The model that callbacks see: the network itself, or all networks side by side.
-        left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
-        optimizer: The optimizer of the first training with this plan.
-        learning_rate: Its initial learning rate.
-        schedule: The name of its schedule.
-        in_turns: Whether the networks are trained in turns.
-        shared: Whether other trainings may use the compiled programs: no callback looks at the model, and all of it is
-            Keras's own.
-        epochs: Number of epochs.
-        batch_size: Rows per step, those that a network leaves out included.
-        patience: Epochs without a lower validation loss before training stops.
-        step: Rows per step that a network learns from.
-        rows: Rows per epoch that a network learns from.
-    """
-
-    options: Options
-    models: list[keras.Sequential]
-    learner: keras.Sequential
-    left_out: NDArray[np.bool_] | None
-    optimizer: keras.optimizers.Optimizer
-    learning_rate: float
-    schedule: str
-    in_turns: bool
-    shared: bool
-    epochs: int
-    batch_size: int
-    patience: int
-    step: int
-    rows: int
-
-    @property
-    def steps(self) -> int:
-        """Steps per epoch."""
-        return math.ceil(self.rows / self.step)
-
-    @property
-    def by_batch(self) -> bool:
-        """Whether a callback is called at each batch."""
-        return any(wants_batches(callback) for callback in self.options.callbacks)
-
-    @property
-    def member_axes(self) -> list[int] | None:
-        """The networks' axis of each weight of the learner; None for a single network."""
-        return member_axes(self.learner) if len(self.models) > 1 else None
-
-    @property
-    def xla(self) -> bool:
-        """Whether XLA compiles the programs."""
-        if self.options.xla is not None:
-            return self.options.xla
-        steps = self.epochs * self.steps * (len(self.models) if self.in_turns else 1)
-        return steps >= _XLA_STEPS and gains_from_xla(self.learner)
-
-    @property
-    def loop(self) -> str:
-        """The loop in words."""
-        ways = ", batch by batch for a callback" if self.by_batch else ""
-        if len(self.models) > 1:
-            ways += ", networks in turns" if self.in_turns else ", networks side by side"
-        return f"compiled epoch{ways}"
-
-
-def make_plan(
-    models: list[keras.Sequential], options: Options, x: NDArray[Any], left_out: NDArray[np.bool_] | None
-) -> Plan:
-    """Return the plan that suits networks, options and rows.
 
     Args:
         models: Built networks of one structure.
         options: The options.
         x: Inputs of the training rows, shape (n, ...).
-        left_out: The rows that each network leaves out, shape (n, networks), or None.
+        left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
+
+    Attributes:
+        learner: The model that callbacks see: the network itself, or all networks side by side.
+        shared: Whether other trainings may use the compiled programs: no callback looks at the model, and all of it is
+            Keras's own.
+        step: Rows per step that a network learns from.
+        rows: Rows per epoch that a network learns from.
 
     Raises:
         DataError: The options don't suit the rows or the networks.
     """
-    several, n = len(models) > 1, len(x)
-    if several and not isinstance(options.optimizer, str):
-        raise DataError(f"several networks need an optimizer by name: {', '.join(OPTIMIZERS)}.")
-    check_augmentation(x, options.shift, options.flip)
-    epochs = int(options.epochs or default_epochs(n))
-    batch_size = min(n if options.batch_size == "all" else int(options.batch_size or default_batch_size(n)), n)
-    patience = options.patience or (epochs if options.schedule == "cycles" else max(16, epochs // 4))
-    learner = join(models, feature_scale=options.feature_scale) if several or options.feature_scale else models[0]
-    shared = not options.callbacks and isinstance(options.optimizer, str) and is_plain(learner)
-    in_turns = shared and several and is_plain(models[0])
-    in_turns = in_turns and (gains_from_turns(models[0], batch_size) if options.in_turns is None else options.in_turns)
-    step, rows = rows_per_network(left_out, batch_size) if in_turns and left_out is not None else (batch_size, n)
-    # Of networks side by side each one's gradient is clipped separately, in the worker: the optimizer sees only all.
-    clip_norm = None if several and not in_turns else options.clip_norm
-    optimizer, learning_rate, schedule = make_optimizer(options, epochs * math.ceil(rows / step), clip_norm)
-    return Plan(
-        options=options,
-        models=models,
-        learner=learner,
-        left_out=left_out,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        in_turns=in_turns,
-        shared=shared,
-        epochs=epochs,
-        batch_size=batch_size,
-        patience=int(patience),
-        step=step,
-        rows=rows,
-    )
+
+    def __init__(
+        self, models: list[keras.Sequential], options: Options, x: NDArray[Any], left_out: NDArray[np.bool_] | None
+    ) -> None:
+        n, several, by_name = len(x), len(models) > 1, isinstance(options.optimizer, str)
+        if several and not by_name:
+            raise DataError(f"several networks need an optimizer by name: {', '.join(OPTIMIZERS)}.")
+        check_augmentation(x, options.shift, options.flip)
+        self.models, self.options, self.left_out = models, options, left_out
+        self.epochs = int(options.epochs or default_epochs(n))
+        batch_size = n if options.batch_size == "all" else int(options.batch_size or default_batch_size(n))
+        self.batch_size = min(batch_size, n)
+        self.patience = options.patience or (self.epochs if options.schedule == "cycles" else max(16, self.epochs // 4))
+        joins = several or options.feature_scale
+        self.learner = join(models, feature_scale=options.feature_scale) if joins else models[0]
+        self.member_axes = member_axes(self.learner) if several else None
+        self.shared = not options.callbacks and by_name and is_plain(self.learner)
+        self.by_batch = any(wants_batches(callback) for callback in options.callbacks)
+
+        gains = gains_from_turns(models[0], self.batch_size) if options.in_turns is None else options.in_turns
+        self.in_turns = self.shared and several and is_plain(models[0]) and gains
+        self.step, self.rows = self.batch_size, n
+        if self.in_turns and left_out is not None:
+            self.step, self.rows = rows_per_network(left_out, self.batch_size)
+        self.steps = math.ceil(self.rows / self.step)
+        all_steps = self.epochs * self.steps
+        # Side by side each network's gradient is clipped separately, by the worker: the optimizer sees all at once.
+        clip_norm = None if several and not self.in_turns else options.clip_norm
+        self.optimizer, self.learning_rate, self.schedule = make_optimizer(options, all_steps, clip_norm)
+        many = all_steps * (len(models) if self.in_turns else 1) >= _XLA_STEPS
+        self.xla = many and gains_from_xla(self.learner) if options.xla is None else options.xla
 
 
 @contextmanager
 def programs(plan: Plan, head: Head, data: Sequence[Any]) -> Iterator[Worker | Turns]:
-    """Provide the compiled programs of a plan, with the networks' weights in them, and keep them afterwards.
-
-    Args:
-        plan: The plan.
-        head: What the scores mean.
-        data: x, y, and weights or None, on the device.
-    """
+    """Provide the compiled programs of a plan for data (x, y, weights or None), and keep them for later trainings."""
     import keras
 
     options, networks = plan.options, [plan.learner]
@@ -177,9 +106,7 @@ def programs(plan: Plan, head: Head, data: Sequence[Any]) -> Iterator[Worker | T
     worker = WORKERS.take(key)
     if worker is None:
         worker = Worker(keras.models.clone_model(networks[0]), loss, plan.optimizer, plan.step, **settings)
-    lent: Worker | Turns = worker
-    if plan.in_turns:
-        lent = Turns(worker, networks, member_axes(plan.learner), plan.left_out, plan.rows)
-    lent.start(plan.learner)
-    yield lent
+    turns = Turns(worker, networks, plan.member_axes or [], plan.left_out, plan.rows) if plan.in_turns else None
+    (turns or worker).start(plan.learner)
+    yield turns or worker
     WORKERS.keep(key, worker)

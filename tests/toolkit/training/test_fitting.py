@@ -17,7 +17,7 @@ from toolkit.heads import get_head
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import WORKERS, Worker
 from toolkit.training.options import OPTIMIZERS, Options
-from toolkit.training.plan import make_plan
+from toolkit.training.plan import Plan
 from toolkit.training.scoring import Scorer, gains_from_xla, piece_sizes
 
 LOGISTIC = get_head("binary", "logistic")
@@ -713,7 +713,7 @@ def test_a_network_without_rows_to_learn_from_or_to_watch_is_refused(two_classes
 
 def test_xla_compiles_only_trainings_of_many_steps_and_no_convolutions(two_classes):
     def compiled(model, x, **options):
-        return make_plan([model], Options(batch_size=1, **options), x, None).xla
+        return Plan([model], Options(batch_size=1, **options), x, None).xla
 
     x = two_classes[0]  # 400 steps per epoch
     assert [compiled(linear(6, 1), x, epochs=epochs) for epochs in (4, 5)] == [False, True]
