@@ -114,7 +114,7 @@ def _passed_on(name: str) -> Iterator[Option]:
     default, *others = ("cnn", "linear", "mlp") if images else ("mlp", "linear")
     known: dict[str, tuple[Option, list[str]]] = {}
     for builder in (default, *others):
-        for options in all_options(BUILDERS[builder], images=images).values():
+        for options in all_options(BUILDERS[builder]).values():
             for option in options.values():
                 known.setdefault(option.name, (option, []))[1].append(builder)
     for option, builders in known.values():

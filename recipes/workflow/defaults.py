@@ -1,4 +1,4 @@
-"""What a recipe chooses where the user says nothing: one visible place, shown in the report."""
+"""The defaults that depend on the task, the effort and the rows: all in one place, and shown in the report."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = [
     "networks",
 ]
 
-#: Networks that are trained, by effort: they answer with the mean of their scores, and each leaves out another fold
-#: of the rows to choose its epoch on. Of images one: convolutions are not trained side by side.
+#: Number of networks by effort. They answer with the mean of their scores, and each leaves out another fold of the
+#: rows to choose its epoch on. For images one: convolutions are not trained side by side.
 EFFORTS = {"quick": 1, "default": 4, "best": 16}
 
-#: The same of images: filters of the first convolution, and passes in shares of `image_epochs`.
+#: For images by effort: filters of the first convolution, and passes as a share of `image_epochs`.
 IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
 
-#: The heads that `compare` takes; the others are set against the first.
+#: The heads that `compare` takes by default; the others are compared with the first.
 COMPARED: dict[str, tuple[str, ...]] = {
     "regression": ("squared", "absolute", "huber"),
     "binary": ("logistic", "hinge", "squared_hinge"),
@@ -38,37 +38,36 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "multilabel": ("logistic", "hinge", "squared_hinge", "separate"),
 }
 
-#: The options that a recipe chooses by the task, the effort and the rows where the user leaves them out.
+#: The options that are chosen here where the user leaves them out.
 CHOSEN = (
     *("scaling", "pieces", "bias_spread", "dropout", "filters", "epochs", "batch_size", "learning_rate", "schedule"),
     *("label_smoothing", "feature_scale", "layer_rates", "shift"),
 )
 
-# RealMLP's parts (Holzmueller et al. 2024), which writes the rates 16 times larger: for a layer with one input.
+# RealMLP's defaults (Holzmueller et al. 2024). RealMLP writes the rates 16 times larger, for a layer with one input.
 _NETWORK = {"bias_spread": 1.0, "dropout": 0.15}
 _SMOOTHING = 0.1
 _IMAGE_RATE = 0.005
 _RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
 
+#: The options that were given, by the place where they act.
+Given = Mapping[str, Mapping[str, Any]]
+
 
 def check_effort(effort: str) -> None:
-    """Refuse a word that is no effort.
-
-    Raises:
-        DataError: The effort is unknown.
-    """
+    """Check that an effort is known; raise a DataError if it is not."""
     if not isinstance(effort, str) or effort not in EFFORTS:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
 
 
-def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *, own: bool = False) -> dict[str, Any]:
+def encoding(given: Given, rows: int, numbers: int, *, own: bool = False) -> dict[str, Any]:
     """Return the options of `toolkit.data.encoding.Encoder.fit`.
 
-    Numbers are cut into pieces (Gorishniy et al. 2022) for the default network alone: where there are 2,000 rows or
-    more to fill them, 100 each, and not too many columns.
+    Numbers are cut into pieces (Gorishniy et al. 2022) only for the default network, from 2,000 rows on, which fill the
+    pieces with 100 rows each, and for not too many columns.
 
     Args:
-        asked: The options given, by place.
+        given: The options that were given.
         rows: Number of training rows.
         numbers: Number of columns of numbers.
         own: Whether the builder is the user's own.
@@ -77,27 +76,25 @@ def encoding(asked: Mapping[str, Mapping[str, Any]], rows: int, numbers: int, *,
         >>> encoding({"model": {}, "encoding": {}}, 13_000, 8)
         {'scaling': 'smooth', 'pieces': 32}
     """
-    pieces = 0 if own or asked["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
-    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(asked["encoding"])
+    pieces = 0 if own or given["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
+    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(given["encoding"])
 
 
-def choose(
-    head: Head, effort: str, asked: Mapping[str, Mapping[str, Any]], rows: int, *, own: bool = False
-) -> dict[str, Any]:
-    """Return the options of the builder and of the training that suit what was asked.
+def choose(head: Head, effort: str, given: Given, rows: int, *, own: bool = False) -> dict[str, Any]:
+    """Return the options of the builder and of the training that suit the options that were given.
 
-    A network of which the user names a width, an activation or the like is theirs: it is one network, and gets no
-    dropout and no smoothed labels unasked. A builder or an optimiser of the user's own is trained as Keras would.
+    A network whose width, activation or the like the user chooses is one network, without dropout and smoothed labels
+    unless they are asked for. With a builder or an optimizer of the user's own, training is as in Keras.
 
-    What each part brings is measured in ``reports/benchmarks/ablation.md``. On california_housing: the scale of the
-    columns, a rate for each layer, the waves of the rate and spread biases 3 % of the error each, dropout 0.6 %, pieces
-    9 %. On digits smoothed labels bring a third, a rate for each layer a sixth, the scale of the columns an eighth. On
-    wine_quality_white each of the parts costs up to 2 %. Four networks help on all three.
+    What each default brings is measured in ``reports/benchmarks/ablation.md``. On california_housing the scale of the
+    columns, a rate for each layer, the cycles of the rate and spread biases bring 3 % of the error each, dropout 0.6 %,
+    pieces 9 %. On digits smoothed labels bring a third, a rate for each layer a sixth, the scale of the columns an
+    eighth. On wine_quality_white each of them costs up to 2 %. Four networks help on all three.
 
     Args:
         head: What the scores mean.
-        effort: A word of `EFFORTS`.
-        asked: The options given, by place.
+        effort: A name of `EFFORTS`.
+        given: The options that were given.
         rows: Number of training rows.
         own: Whether the builder is the user's own.
 
@@ -113,26 +110,23 @@ def choose(
         {}
     """
     check_effort(effort)
-    named = own or bool(asked["model"])
+    designed = own or bool(given["model"])
     training: dict[str, Any] = {}
-    if not own and "optimizer" not in asked["training"]:
-        penalised = {"l1", "l2", "max_norm"} & set(asked["model"])
-        training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalised}
-        if "callbacks" not in asked["training"]:  # one of them may move the rate
+    if not own and "optimizer" not in given["training"]:
+        penalized = {"l1", "l2", "max_norm"} & set(given["model"])
+        training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalized}
+        if "callbacks" not in given["training"]:  # a callback may set the learning rate
             training["schedule"] = "cycles"
-        if not named:
-            # Fewer passes than a plain network needs: the rates are higher.
+        if not designed:
+            # Fewer passes than a plain network needs, because the rates are higher.
             training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows)}
             if head.can_be_smoothed:
                 training["label_smoothing"] = _SMOOTHING
-    return {
-        "model": {} if named else dict(_NETWORK),
-        "training": training,
-    }
+    return {"model": {} if designed else dict(_NETWORK), "training": training}
 
 
 def _batch_size(rows: int) -> int:
-    """Return the rows a step: ten steps a pass where rows are few, then 256, and 1,024 of very many.
+    """Return the rows per step: a tenth of few rows, then 256, and 1,024 for very many.
 
     Example:
         >>> [_batch_size(rows) for rows in (100, 640, 3_000, 500_000)]
@@ -141,65 +135,55 @@ def _batch_size(rows: int) -> int:
     return 1_024 if rows > 200_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
 
 
-def networks(effort: str, asked: Mapping[str, Mapping[str, Any]], *, own: bool = False) -> int:
-    """Return how many networks are trained: as many as the user says, several of the default one, else one.
+def networks(effort: str, given: Given, *, own: bool = False) -> int:
+    """Return how many networks are trained: the user's number, or several default networks, or one other network.
 
     Args:
-        effort: A word of `EFFORTS`.
-        asked: The options given, by place.
+        effort: A name of `EFFORTS`.
+        given: The options that were given.
         own: Whether the builder is any other than `mlp`, or the rows are images.
 
     Raises:
-        DataError: The user's number is none.
+        DataError: The user's number is not a whole number of 1 or more.
 
     Example:
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
         >>> networks("default", nothing), networks("default", nothing | {"model": {"hidden": (25, 15)}})
         (4, 1)
     """
-    seeds = asked["ensemble"].get("seeds")
+    seeds = given["ensemble"].get("seeds")
     if seeds is not None:
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
             raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
         return seeds
-    single = own or asked["model"] or not isinstance(asked["training"].get("optimizer", ""), str)
+    single = own or given["model"] or not isinstance(given["training"].get("optimizer", ""), str)
     return 1 if single else EFFORTS[effort]  # an optimiser of the user's own is for one network
 
 
 def choose_for_images(
-    head: Head,
-    effort: str,
-    asked: Mapping[str, Mapping[str, Any]],
-    rows: int,
-    shape: Sequence[int],
-    builder: str,
+    head: Head, effort: str, given: Given, rows: int, shape: Sequence[int], builder: str
 ) -> dict[str, Any]:
-    """Return the same for images.
-
-    More effort makes the `cnn` wider and trains it longer. The other builders are trained as on a table.
+    """Return what `choose` does, for images: more effort makes the `cnn` wider and trains it longer.
 
     Args:
         head: What the scores mean.
-        effort: A word of `EFFORTS`.
-        asked: The options given, by place.
+        effort: A name of `EFFORTS`.
+        given: The options that were given.
         rows: Number of training images.
         shape: Height, width and channels of an image.
-        builder: `"cnn"`, `"mlp"`, `"linear"`, or anything else for a builder of the user's own.
-
-    Returns:
-        As `choose`.
+        builder: `"cnn"`; `"mlp"` and `"linear"`, which are trained as on a table; anything else for the user's own.
 
     Example:
         >>> from toolkit.heads import get_head
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
-        >>> found = choose_for_images(get_head("binary", "logistic"), "default", nothing, 51_000, (28, 28, 1), "cnn")
-        >>> found["model"], found["training"]["epochs"], found["training"]["shift"]
+        >>> chosen = choose_for_images(get_head("binary", "logistic"), "default", nothing, 51_000, (28, 28, 1), "cnn")
+        >>> chosen["model"], chosen["training"]["epochs"], chosen["training"]["shift"]
         ({'filters': 32}, 16, 2)
     """
     if builder != "cnn":
-        found = choose(head, effort, asked, rows, own=builder != "mlp")
-        found["training"].pop("feature_scale", None)  # of columns
-        return found
+        chosen = choose(head, effort, given, rows, own=builder != "mlp")
+        chosen["training"].pop("feature_scale", None)  # pixels are not columns
+        return chosen
     check_effort(effort)
     filters, passes = IMAGE_EFFORTS[effort]
     training: dict[str, Any] = {
@@ -207,7 +191,7 @@ def choose_for_images(
         "batch_size": 32 if rows <= 2_000 else 64 if rows <= 20_000 else 128,
         "shift": min(shape[:2]) // 14,
     }
-    if "optimizer" not in asked["training"]:
+    if "optimizer" not in given["training"]:
         training["learning_rate"] = _IMAGE_RATE
         if head.can_be_smoothed:
             training["label_smoothing"] = _SMOOTHING
@@ -215,7 +199,7 @@ def choose_for_images(
 
 
 def image_epochs(rows: int) -> int:
-    """Return the passes that suit a number of training images: fewer of more images, half for eight times as many.
+    """Return the passes that suit a number of training images: half as many for eight times the images.
 
     Example:
         >>> [image_epochs(rows) for rows in (100, 1_000, 10_000, 51_000, 1_000_000)]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from toolkit.builders import cnn, mlp
+from toolkit.common.errors import DataError
 from toolkit.common.options import Option, documented, options_of, refuse_unknown
 
 __all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "route"]
@@ -65,53 +67,48 @@ class Evaluation:
     ] = None
 
 
-def all_options(build: Callable[..., Any] | None = None, *, images: bool = False) -> dict[str, dict[str, Option]]:
-    """Return every option that a recipe passes on, by the place where it acts.
-
-    Args:
-        build: The builder; None is `toolkit.builders.mlp`.
-        images: Leave out what is only for columns, and for a `cnn` what is only for dense networks.
-    """
-    from toolkit import builders
+def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]:
+    """Return every option that a recipe passes on to a builder and elsewhere, by the place where it acts."""
     from toolkit.data.encoding import Encoder
     from toolkit.data.prepare import prepare
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
     from toolkit.training.options import Options
 
-    places = {
+    return {
         "data": options_of(prepare, leave_out=("task", "test", "seed")),
         "encoding": options_of(Encoder.fit),
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),
-        "model": options_of(build or builders.mlp, leave_out=("seed", "pixels")),
+        "model": options_of(build, leave_out=("seed", "pixels")),
         "training": options_of(Options, leave_out=("shuffle", "in_turns")),
-        "ensemble": options_of(Networks),
+        # Convolutions are not trained side by side.
+        "ensemble": options_of(Networks, leave_out=("seeds",) if build is cnn else ()),
         "evaluation": options_of(Evaluation),
     }
-    if images:
-        for options in places.values():
-            for name in [name for name, option in options.items() if "columns" in option.only]:
-                del options[name]
-        if build is builders.cnn:  # convolutions are not trained side by side
-            del places["ensemble"]["seeds"]
-    return places
 
 
-def route(given: Mapping[str, Any], places: Mapping[str, Mapping[str, Option]]) -> dict[str, dict[str, Any]]:
-    """Hand each given option to the place that declares it.
+def route(given: Mapping[str, Any], build: Callable[..., Any], *, images: bool) -> dict[str, dict[str, Any]]:
+    """Return the given options by the place that declares them.
 
     Args:
         given: Options by name.
-        places: The options of each place.
-
-    Returns:
-        A dictionary of options for each place.
+        build: The builder.
+        images: Whether they are for images, and not for columns.
 
     Raises:
-        DataError: An option that no place declares; the message names the nearest.
+        DataError: No place declares an option (the message names the nearest), or it does not suit images.
     """
-    refuse_unknown(given, [name for options in places.values() for name in options])
-    return {
-        place: {name: value for name, value in given.items() if name in options} for place, options in places.items()
-    }
+    places = all_options(build)
+    known = {name: option for options in places.values() for name, option in options.items()}
+    if build is cnn and "seeds" in given:
+        raise DataError(
+            "seeds: networks of cnn can't be trained side by side: leave it out, or train one run per seed."
+        )
+    for name in given:
+        if images and name in known and "columns" in known[name].only:
+            raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")
+        if images and name not in known and "build" not in given and name in options_of(mlp):
+            raise DataError(f"'{name}' is an option of mlp, and images are for cnn: add build='mlp'.")
+    refuse_unknown(given, known)
+    return {place: {name: given[name] for name in given if name in options} for place, options in places.items()}

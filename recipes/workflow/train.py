@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.workflow import defaults, settings
-from recipes.workflow.options import all_options, route
+from recipes.workflow.options import route
 from toolkit import builders, training
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import options_of
@@ -100,19 +100,8 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> As
             f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
         )
     defaults.check_effort(effort)
-    other = [name for name in options if images and "build" not in options and name in options_of(builders.mlp)]
-    if other and other[0] not in options_of(build):
-        raise DataError(f"'{other[0]}' is an option of mlp, and images are for cnn unless you say build='mlp'.")
-    known = all_options(build, images=images)
-    elsewhere = [name for place, some in all_options(build).items() for name in some if name not in known[place]]
-    for name in options:
-        if name == "seeds" and name in elsewhere:
-            raise DataError(
-                "seeds: networks of cnn can't be trained side by side: leave it out, or train one run a seed."
-            )
-        if name in elsewhere:
-            raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")
-    return Asked(build, effort, route({k: v for k, v in options.items() if k != "build"}, known))
+    places = route(options, build, images=images)
+    return Asked(build, effort, places | {"ensemble": {k: v for k, v in places["ensemble"].items() if k != "build"}})
 
 
 def prepare(
