@@ -95,13 +95,8 @@ class Head:
     def decide(self, scores: NDArray[Any], threshold: float = 0.0) -> NDArray[Any]:
         """Return the decisions of raw scores (n, units).
 
-        Args:
-            scores: Raw scores, shape (n, units).
-            threshold: For binary: the score above which a row is of the second class.
-
-        Returns:
-            Regression: the scores, (n, units). Binary: 0 or 1, (n,). Multiclass: class ids, (n,). Multilabel: 0 or 1,
-            (n, labels).
+        For regression the scores, (n, units); binary: 0 or 1, (n,), the second class above the threshold; multiclass:
+        class ids, (n,); multilabel: 0 or 1, (n, labels).
         """
         if self.task == "regression":
             return scores
@@ -114,11 +109,7 @@ class Head:
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64] | None:
         """Return the probabilities of raw scores (n, units) in float64, or None where the head has none.
 
-        Args:
-            scores: Raw scores, shape (n, units).
-
-        Returns:
-            Binary: (n,), for the second class. Multiclass: (n, classes), each row sums to 1. Multilabel: (n, labels).
+        For binary (n,), of the second class; multiclass: (n, classes), each row sums to 1; multilabel: (n, labels).
         """
         if self.link is None:
             return None
@@ -131,12 +122,9 @@ class Head:
         return probability[:, 0] if self.task == "binary" else probability
 
     def measure(self, y_true: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None = None) -> float:
-        """Return `metric` of encoded targets and raw scores, for the curve over the epochs.
+        """Return `metric` of encoded targets and raw scores (n, units), for the curve over the epochs.
 
-        Args:
-            y_true: Encoded targets.
-            scores: Raw scores, shape (n, units).
-            scale: Standard deviations of regression targets in the user's units, shape (units,).
+        For regression ``scale`` holds the targets' standard deviations in the user's units, shape (units,).
         """
         if self.task == "regression":
             error = (scores.astype(np.float64) - y_true) * (1.0 if scale is None else scale)
@@ -145,10 +133,7 @@ class Head:
         return float(wrong.mean()) if self.task == "multilabel" else float(1.0 - wrong.mean())
 
     def smoothed(self, share: float) -> keras.losses.Loss:
-        """Return the loss with a share of each target spread over all classes, which needs a cross-entropy.
-
-        Args:
-            share: 0 to below 1; 0 is the loss itself.
+        """Return the loss with a share (0 to below 1) of each target spread over all classes; 0 is the loss itself.
 
         Raises:
             DataError: The share is out of its range, or the loss is not a cross-entropy.

@@ -102,9 +102,7 @@ def route(given: Mapping[str, Any], build: Callable[..., Any], *, images: bool) 
     places = all_options(build)
     known = {name: option for options in places.values() for name, option in options.items()}
     if build is cnn and "seeds" in given:
-        raise DataError(
-            "seeds: networks of cnn can't be trained side by side: leave it out, or train one run per seed."
-        )
+        raise DataError("seeds: networks of cnn can't be trained side by side: leave it out.")
     for name in given:
         if images and name in known and "columns" in known[name].only:
             raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")

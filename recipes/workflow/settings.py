@@ -1,4 +1,4 @@
-"""What was asked and what was resolved, written down: for the report, for the saved run, and to repeat a training."""
+"""The options of a run in writing: as they were given, to repeat it, and as they were used, for the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["calls", "circumstances", "resolved", "shown"]
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplotlib")
 
-# Options written with commas on the command line; other lists repeat the option.
+# Options whose values are separated by commas on the command line; for other lists the option is repeated.
 _BY_LAYER = ("hidden", "activation", "dropout", "heads", "size", "sizes")
 
 
@@ -39,7 +39,7 @@ def calls(
         options: The options that it passes on, as given.
 
     Returns:
-        ``call``, and ``command``: None where a value can't be written on a command line.
+        ``call``, and ``command``: None if a value can't be written on a command line.
 
     Example:
         >>> calls("binary", "train", "a.csv", {"target": "y", "seed": 0}, {"hidden": (8, 4)})["command"]
@@ -67,14 +67,14 @@ def circumstances() -> dict[str, Any]:
 
 
 def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all options of a function, its defaults overlaid by what was given, as JSON can hold them."""
-    # What a recipe itself gives is no default.
+    """Return all options of a function, its defaults updated with the given ones, as JSON can hold them."""
+    # Recipes themselves pass seed and pixels.
     defaults = {name: option.default for name, option in options_of(function, leave_out=("seed", "pixels")).items()}
     return shown(defaults | dict(given))
 
 
 def shown(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options as JSON can hold them; a table is named by its shape."""
+    """Return options as JSON can hold them; for a table its shape."""
     return {name: _plain(value) for name, value in options.items()}
 
 

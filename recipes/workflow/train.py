@@ -100,8 +100,7 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> As
             f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
         )
     defaults.check_effort(effort)
-    places = route(options, build, images=images)
-    return Asked(build, effort, places | {"ensemble": {k: v for k, v in places["ensemble"].items() if k != "build"}})
+    return Asked(build, effort, route(options, build, images=images))
 
 
 def prepare(

@@ -39,9 +39,6 @@ def layer_rates(model: keras.Model) -> list[float]:
     ``sqrt(256 / inputs)`` for a weight of a dense layer, 1.6 for a bias, 96 for the learned scale of a column, 1 for
     anything else.
 
-    Args:
-        model: A built model.
-
     Example:
         >>> from toolkit.builders import mlp
         >>> layer_rates(mlp(64, 1, hidden=(16,)))

@@ -25,11 +25,7 @@ _LARGE = 10_000_000
 
 
 def gains_from_turns(model: keras.Model, batch: int) -> bool:
-    """Return whether several networks train faster in turns than side by side.
-
-    Args:
-        model: One of the networks, built.
-        batch: Rows per step.
+    """Return whether networks like this one train faster in turns than side by side, at so many rows per step.
 
     Example:
         >>> from toolkit.builders import mlp
@@ -48,7 +44,7 @@ def rows_per_network(left_out: NDArray[np.bool_], batch: int) -> tuple[int, int]
 
     Args:
         left_out: Which rows each network leaves out, shape (n, networks).
-        batch: Rows per step.
+        batch: Rows per step of all networks.
 
     Example:
         >>> folds = np.arange(1000)[:, None] % 4 == np.arange(4)
@@ -108,14 +104,10 @@ class Turns:
         return [np.stack(arrays, axis) for arrays, axis in zip(zip(*weights, strict=True), self._axes, strict=True)]
 
     def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
-        """Train each network on its rows of (x, y, weights or None).
-
-        Args:
-            data: x, y, and weights or None.
-            order: All rows in the order of this epoch.
+        """Train each network on its rows of x, y, and weights or None, in an order of all rows (n,).
 
         Returns:
-            The networks' mean loss per row, times the number of rows in the order.
+            The networks' mean loss per row, times n.
         """
         total = 0.0
         for k, state in enumerate(self._states):

@@ -63,12 +63,12 @@ def run_epochs(
     """Train epoch after epoch until a rule stops it, and leave the best weights in the plan's learner.
 
     Args:
-        worker: The compiled programs.
+        worker: The compiled programs, started.
         plan: The plan.
         rows: Training and validation rows.
         head: What the scores mean.
-        scale: Standard deviations of regression targets, to show the error in the user's units.
-        seed: Seed of the order of the rows.
+        scale: As for `toolkit.training.fit`.
+        seed: As for `toolkit.training.fit`.
 
     Returns:
         The history, the epoch of the best weights (for several networks the mean), and why training ended.

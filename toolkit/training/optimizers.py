@@ -18,12 +18,9 @@ __all__ = ["make_optimizer"]
 def make_optimizer(
     options: Options, steps: int, clip_norm: float | None
 ) -> tuple[keras.optimizers.Optimizer, float, str]:
-    """Return the optimizer, its initial learning rate and the name of its schedule.
+    """Return the optimizer for a training of so many steps, its initial learning rate and the name of its schedule.
 
-    Args:
-        options: The options of the training.
-        steps: Steps of the whole training.
-        clip_norm: Largest norm of the whole gradient; None sets no limit.
+    The gradient's largest norm is given apart from the options, because the optimizer can't clip networks side by side.
 
     Raises:
         DataError: A name is unknown, or two options contradict each other.

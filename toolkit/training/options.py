@@ -32,13 +32,13 @@ class Options:
 
     epochs: Annotated[
         int | None,
-        "Passes over the training rows. By default 64, more for few rows (about 2,500 steps, at most 256 "
-        "passes), fewer from 100,000 rows on.",
+        "Passes over the training rows. By default 64, more for few rows (2,500 steps, at most 256 passes), fewer from "
+        "100,000 rows on.",
     ] = None
     batch_size: Annotated[
         int | str | None,
-        "Rows per step, from 1 up, including those that a network leaves out; 'all' is the whole set. By default 32 up "
-        "to 2,000 rows, 128 up to 10,000, 256 up to 200,000, then 1,024.",
+        "Rows per step, including those that a network leaves out; 'all' is the whole set. By default 32 up to 2,000 "
+        "rows, 128 up to 10,000, 256 up to 200,000, then 1,024.",
     ] = None
     optimizer: Annotated[
         str | keras.optimizers.Optimizer, "sgd, momentum, rmsprop, adam or adamw; in Python any Keras optimizer too."
@@ -47,9 +47,8 @@ class Options:
     schedule: Annotated[
         str | None,
         "How the learning rate falls over the planned epochs: 'constant', 'cosine' (to 0), 'cycles' (up and down four "
-        "times, each cycle twice as long, so that a training that should be short has its end early), 'exponential' "
-        "(to 1 %), 'step' (a tenth at one half, a hundredth at three quarters). By default cosine, or constant where "
-        "a callback changes the rate.",
+        "times, each cycle twice as long), 'exponential' (to 1 %), 'step' (a tenth at one half, a hundredth at three "
+        "quarters). By default cosine, or constant where a callback sets the rate.",
     ] = None
     weight_decay: Annotated[
         float | None, "Share of each weight, times the rate, subtracted at every step; by default the optimizer's."
@@ -57,13 +56,13 @@ class Options:
     clip_norm: Annotated[float | None, "Largest norm of a network's whole gradient; by default no limit."] = None
     label_smoothing: Annotated[
         float,
-        "Share of each target that cross-entropy spreads over all classes, 0 to below 1: scores then stay small, and "
+        "Share of each target that cross-entropy spreads over all classes, 0 to below 1. Scores then stay small; "
         "calibration sharpens the probabilities afterwards.",
     ] = 0.0
     feature_scale: Annotated[
         bool,
-        "Multiply each column by a learned number in training, and fold it into the first layer afterwards. That layer "
-        "must be dense and without penalty. The network learns which columns matter.",
+        "Multiply each column by a learned number, which is folded into the first layer afterwards. That layer must be "
+        "dense and without penalty.",
         "columns",
     ] = False
     layer_rates: Annotated[
@@ -78,24 +77,22 @@ class Options:
     patience: Annotated[
         int | None,
         "Epochs without a lower validation loss before training stops. By default a quarter of the epochs, at least "
-        "16; with the schedule 'cycles' it skips the fourth cycle if the third brought no lower loss (from 32 epochs).",
+        "16; 'cycles' skips the fourth cycle if the third brought no lower loss (from 32 epochs).",
     ] = None
     min_gradient_norm: Annotated[
         float | None, "Stop when the norm of the gradient over all training rows is below this; by default never."
     ] = None
     callbacks: Annotated[
         Sequence[keras.callbacks.Callback],
-        "Keras callbacks, called at each epoch, and at each batch where they ask for batches, which is slower. Their "
-        "model is the one in training; of several networks, all side by side.",
+        "Keras callbacks, called at each epoch, and at each batch where they ask for batches, which is slower.",
     ] = ()
     xla: Annotated[
         bool | None,
-        "Compile the epochs with XLA, which takes one to two seconds and then saves 0.2 to 2 ms per step. By default "
-        "from 2,000 steps on, for layers that XLA runs faster.",
+        "Compile with XLA: one to two seconds more, then 0.2 to 2 ms less per step. By default from 2,000 steps on, "
+        "for layers that XLA runs faster.",
     ] = None
     in_turns: Annotated[
-        bool | None,
-        "Train several networks in turns, one epoch each, instead of side by side; by default where they are large.",
+        bool | None, "Train several networks in turns, not side by side; by default where they are large."
     ] = None
     shuffle: Annotated[bool, "Draw a new order of the rows in every epoch."] = True
     progress: Annotated[bool, "Show the progress of the training."] = True

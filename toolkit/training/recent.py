@@ -15,9 +15,6 @@ Value = TypeVar("Value")
 class Recent(Generic[Value]):
     """The most recently used values by key, for any number of threads.
 
-    Args:
-        size: How many values are kept.
-
     Example:
         >>> recent = Recent[str](2)
         >>> [recent.get(key, lambda: key.upper()) for key in "abca"]

@@ -37,9 +37,6 @@ _OVER_AN_AXIS = {"BatchNormalization", "LayerNormalization", "UnitNormalization"
 def gains_from_xla(model: keras.Model) -> bool:
     """Return whether a model has only layers that XLA is known to run well.
 
-    Args:
-        model: Any built Keras model.
-
     Example:
         >>> from toolkit.builders import mlp
         >>> gains_from_xla(mlp(3, 1))
@@ -52,9 +49,6 @@ def scores_by_row(model: keras.Model) -> bool:
     """Return whether each row is known to be scored separately, in training too.
 
     Penalties on activities are means over rows, and count as combining them.
-
-    Args:
-        model: Any built Keras model.
 
     Example:
         >>> from toolkit.builders import mlp
@@ -85,11 +79,7 @@ def piece_sizes(model: keras.Model, widest: int = WIDEST) -> list[int]:
 
 
 def is_plain(model: keras.Model) -> bool:
-    """Return whether all layers, and the activations, initializers and penalties in them, are Keras's own.
-
-    Args:
-        model: Any built Keras model.
-    """
+    """Return whether all layers, and the activations, initializers and penalties in them, are Keras's own."""
     parts = [part for layer in model.layers for part in (layer, *_parts(layer))]
     return all(str(getattr(part, "__module__", type(part).__module__)).startswith("keras.") for part in parts)
 
@@ -102,9 +92,6 @@ def _parts(layer: keras.layers.Layer) -> list[Any]:
 
 def structure(model: keras.Model) -> str:
     """Return a text that is the same for models that differ only in weights, seeds and names.
-
-    Args:
-        model: Any built Keras model.
 
     Example:
         >>> from toolkit.builders import mlp

@@ -32,9 +32,6 @@ _CONSTRAINTS = {"NoneType", "MaxNorm", "NonNeg"}
 def can_join(model: keras.Model) -> bool:
     """Return whether networks of this structure can be trained side by side: dense layers and elementwise ones.
 
-    Args:
-        model: A built model.
-
     Example:
         >>> from toolkit.builders import mlp
         >>> can_join(mlp(3, 1)), can_join(mlp(3, 1, batch_norm=True))
@@ -55,11 +52,7 @@ def can_join(model: keras.Model) -> bool:
 
 
 def can_scale(model: keras.Model) -> bool:
-    """Return whether a learned scale of each column can be folded into a model's first layer.
-
-    Args:
-        model: A built model.
-    """
+    """Return whether a learned scale of each column can be folded into a model's first layer."""
     first = model.layers[0]
     return (
         _is_dense(first) and len(model.input_shape) == 2 and not (first.kernel_regularizer or first.kernel_constraint)

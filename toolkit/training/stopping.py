@@ -17,8 +17,7 @@ def third_cycle(epochs: int) -> tuple[int, int] | None:
 
     If the third cycle brought nothing, the network overfits, and the fourth, half of all epochs, brings nothing either.
 
-    Returns:
-        The two epochs, or None for a training too short to judge.
+    A training too short to judge has None.
 
     Example:
         >>> third_cycle(64), third_cycle(10)
