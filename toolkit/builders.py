@@ -205,7 +205,7 @@ def cnn(
     if not isinstance(inputs, tuple | list) or len(inputs) != 3 or not all(map(_is_whole, inputs)):
         raise DataError(f"inputs={inputs!r}: expected three whole numbers, (height, width, channels).")
     inputs = (int(inputs[0]), int(inputs[1]), int(inputs[2]))
-    check_whole("filters", filters, least=1)
+    check_whole("filters", filters, minimum=1)
     _check(inputs, units, (dropout,))
     step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
     sides = tuple(-(-side // step) for side in inputs[:2])
@@ -277,8 +277,8 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
     try:
         initializer = keras.initializers.get(name)
     except ValueError as error:
-        known = sorted(n for n in dir(keras.initializers) if n[0].islower() and n not in ("get", "serialize"))
-        raise DataError(f"initializer '{name}' is not known to Keras.{nearest(name, known)}") from error
+        names = sorted(n for n in dir(keras.initializers) if n[0].islower() and n not in ("get", "serialize"))
+        raise DataError(f"initializer '{name}' is not known to Keras.{nearest(name, names)}") from error
     config = initializer.get_config()
     return type(initializer).from_config(config | ({"seed": seed} if "seed" in config else {}))
 

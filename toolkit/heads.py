@@ -115,10 +115,10 @@ class Head:
             return None
         from scipy import special
 
-        wide = scores.astype(np.float64)
+        scores = scores.astype(np.float64)
         if self.link == "softmax":
-            return special.softmax(wide, axis=1)
-        probability = special.expit(wide)
+            return special.softmax(scores, axis=1)
+        probability = special.expit(scores)
         return probability[:, 0] if self.task == "binary" else probability
 
     def measure(self, y_true: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None = None) -> float:
@@ -248,7 +248,7 @@ def get_head(task: str, head: str | Head) -> Head:
         if head.task != task:
             raise DataError(f"head '{head.name}' is for {head.task}, and this is {task}.")
         return head
-    known = [name for (head_task, name) in HEADS if head_task == task]
-    if head not in known:
-        raise DataError(f"head {head!r} is not known for {task} (known: {', '.join(known)}).{nearest(head, known)}")
+    names = [name for (head_task, name) in HEADS if head_task == task]
+    if head not in names:
+        raise DataError(f"head {head!r} is not known for {task} (known: {', '.join(names)}).{nearest(head, names)}")
     return HEADS[task, head]

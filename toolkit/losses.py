@@ -51,8 +51,8 @@ class _ScoreLoss(keras.losses.Loss):
         y_true = ops.convert_to_tensor(y_true)
         _check_shapes(y_true, y_pred, self._sparse)
         y_true = ops.reshape(y_true, (-1,) if self._sparse else ops.shape(y_pred))
-        given = keras.backend.standardize_dtype(y_pred.dtype)
-        return ops.cast(self._rows(y_true, ops.cast(y_pred, _wide(given))), given)
+        dtype = keras.backend.standardize_dtype(y_pred.dtype)
+        return ops.cast(self._rows(y_true, ops.cast(y_pred, _wide(dtype))), dtype)
 
     from_logits = True  # for the audit: it takes raw scores
     _sparse = True  # targets are class ids, one per row
@@ -187,10 +187,10 @@ class BinaryHinge(_ScoreLoss):
         first = 0 if self.labels == "01" else -1
         wrong = labels[(labels != first) & (labels != 1)]
         if wrong.size:
-            other = "-1+1" if self.labels == "01" else "01"
+            alternative = "-1+1" if self.labels == "01" else "01"
             raise DataError(
                 f"label {wrong[0]} is neither {first} nor 1, as labels='{self.labels}' declares "
-                f"(labels='{other}' takes {-1 - first} and 1)."
+                f"(labels='{alternative}' takes {-1 - first} and 1)."
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -287,21 +287,21 @@ def _wide(dtype: str) -> str:
 
 
 def _check_shapes(y_true: Any, y_pred: Any, sparse: bool) -> None:
-    given, scores = tuple(np.shape(y_true)), tuple(np.shape(y_pred))
+    labels, scores = tuple(np.shape(y_true)), tuple(np.shape(y_pred))
     if len(scores) != 2 or scores[-1] is None:
         raise DataError(f"scores have shape {scores}; expected (n, {'classes' if sparse else 'units'}).")
     if sparse and scores[-1] < 2:
         raise DataError(f"scores have shape {scores}; expected (n, classes) with 2 classes or more.")
     expected = [scores[:1], (scores[0], 1)] if sparse or scores[-1] == 1 else [scores]
-    if not any(_fit(given, shape) for shape in expected):
-        wanted = "(n,) or (n, 1), integer class ids" if sparse else "the same"
-        raise DataError(f"labels have shape {given} and scores {scores}; expected labels of shape {wanted}.")
+    if not any(_fit(labels, shape) for shape in expected):
+        shapes = "(n,) or (n, 1), integer class ids" if sparse else "the same"
+        raise DataError(f"labels have shape {labels} and scores {scores}; expected labels of shape {shapes}.")
 
 
-def _fit(given: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+def _fit(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
     """Return whether two shapes can be equal, where None is any number of rows."""
-    return len(given) == len(expected) and all(
-        a == b or a is None or b is None for a, b in zip(given, expected, strict=True)
+    return len(shape) == len(expected) and all(
+        a == b or a is None or b is None for a, b in zip(shape, expected, strict=True)
     )
 
 

@@ -52,11 +52,11 @@ def _run_all(reports: Path) -> None:
     from recipes.lessons import LESSONS, show
     from recipes.lessons.tools.page import write_index
 
-    shown = []
+    pages = []
     for name in LESSONS:
-        shown.append(show(name))
-        click.echo(shown[-1].report(reports / f"{name}.html"))
-    click.echo(write_index(shown, reports))
+        pages.append(show(name))
+        click.echo(pages[-1].report(reports / f"{name}.html"))
+    click.echo(write_index(pages, reports))
 
 
 def _list() -> None:

@@ -84,14 +84,14 @@ def click_option(option: Option, *, chosen: bool = False, required: bool = False
     flag = f"--{option.name.replace('_', '-')}"
     has_default = option.default not in (None, ())
     default = option.default if has_default and not chosen else None
-    shown: bool | str = "chosen by the recipe" if has_default and chosen else has_default
+    note: bool | str = "chosen by the recipe" if has_default and chosen else has_default
     if option.kind.startswith("bool"):
-        return click.Option([f"{flag}/--no-{flag[2:]}"], default=default, show_default=shown, help=option.about)
+        return click.Option([f"{flag}/--no-{flag[2:]}"], default=default, show_default=note, help=option.about)
     names_columns = option.name == "target" or ("columns" in option.only and "Sequence[str]" in option.kind)
     if names_columns:  # a column's name may hold a comma: the option is repeated
         return click.Option([flag], multiple=True, required=required, help=option.about)
     default = ",".join(map(str, default)) if isinstance(default, tuple) else default
-    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=shown, help=option.about)
+    return click.Option([flag], type=_type_of(option.kind), default=default, show_default=note, help=option.about)
 
 
 def _type_of(kind: str) -> click.ParamType:

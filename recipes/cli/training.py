@@ -77,10 +77,10 @@ def _recipe_command(name: str, function: str) -> click.Command:
     recipe = getattr(importlib.import_module(f"recipes.{name}"), function)
     declared = options_of(recipe)
     target = click_option(declared.pop("target"), required=name != "images")
-    own = [click.Argument(["file"], type=PATH), target, *parameters(declared.values())]
+    params = [click.Argument(["file"], type=PATH), target, *parameters(declared.values())]
     if function == "train":
-        own.append(click.Option(["--save"], type=PATH, help="File to save the run in (.keras)."))
-    passed = [option for option in _passed_on(name) if option.name not in declared]
+        params.append(click.Option(["--save"], type=PATH, help="File to save the run in (.keras)."))
+    params += parameters([option for option in _passed_on(name) if option.name not in declared], CHOSEN)
     file = "a folder, a table of file names, a folder of idx files such as MNIST's, or an npz file"
     file = file if name == "images" else "a CSV, TSV or Parquet file"
     about = RECIPES[name] if function == "train" else f"Compare heads for {name}."
@@ -89,17 +89,16 @@ def _recipe_command(name: str, function: str) -> click.Command:
         if save is not None and not save.endswith(".keras"):
             raise DataError(f"--save {save}: the name of the file must end in .keras.")
         source = click.get_current_context().get_parameter_source
-        given = {key: value for key, value in values.items() if source(key) is not click.core.ParameterSource.DEFAULT}
-        given = {key: list(value) if key in repeated else value for key, value in given.items()}
+        options = {key: value for key, value in values.items() if source(key) is not click.core.ParameterSource.DEFAULT}
+        options = {key: list(value) if key in repeated else value for key, value in options.items()}
         several = len(target) > 1 or values.get("task", name) == "multilabel"
-        result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **given)
+        result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **options)
         (show_run if function == "train" else show_comparison)(result)
         if save is not None:
             click.echo(f"Saved: {result.save(save)}")
-        if "report" in given:
-            click.echo(f"Report: {given['report']}")
+        if "report" in options:
+            click.echo(f"Report: {options['report']}")
 
-    params = [*own, *parameters(passed, CHOSEN)]
     repeated = {param.name for param in params if isinstance(param, click.Option) and param.multiple}
     return click.Command(name, params=params, callback=call, help=f"{about}\n\nFILE is {file}.")
 
@@ -111,15 +110,15 @@ def _passed_on(name: str) -> Iterator[Option]:
 
     images = name == "images"
     kinds = {"images", *RECIPES} if images else {"columns", name}
-    default, *others = ("cnn", "linear", "mlp") if images else ("mlp", "linear")
-    known: dict[str, tuple[Option, list[str]]] = {}
-    for builder in (default, *others):
+    builders = ("cnn", "linear", "mlp") if images else ("mlp", "linear")  # the default first
+    by_name: dict[str, tuple[Option, list[str]]] = {}
+    for builder in builders:
         for options in all_options(BUILDERS[builder]).values():
             for option in options.values():
-                known.setdefault(option.name, (option, []))[1].append(builder)
-    for option, builders in known.values():
+                by_name.setdefault(option.name, (option, []))[1].append(builder)
+    for option, takers in by_name.values():
         is_column = images and option.name == "sample_weight"  # images have no column of weights
         if not is_column and (not option.only or kinds & set(option.only)):
             about = option.text if images and option.only != ("images",) else option.about
-            needs = "" if default in builders else f"With --build {' or '.join(builders)}: "
+            needs = "" if builders[0] in takers else f"With --build {' or '.join(takers)}: "
             yield replace(option, about=needs + about)

@@ -51,7 +51,7 @@ _IMAGE_RATE = 0.005
 _RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
 
 #: The options that were given, by the place where they act.
-Given = Mapping[str, Mapping[str, Any]]
+ByPlace = Mapping[str, Mapping[str, Any]]
 
 
 def check_effort(effort: str) -> None:
@@ -60,27 +60,27 @@ def check_effort(effort: str) -> None:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
 
 
-def encoding(given: Given, rows: int, numbers: int, *, own: bool = False) -> dict[str, Any]:
+def encoding(options: ByPlace, rows: int, numbers: int, *, custom: bool = False) -> dict[str, Any]:
     """Return the options of `toolkit.data.encoding.Encoder.fit`.
 
     Numbers are cut into pieces (Gorishniy et al. 2022) only for the default network, from 2,000 rows on, which fill the
     pieces with 100 rows each, and for not too many columns.
 
     Args:
-        given: The options that were given.
+        options: The options that were given, by place.
         rows: Number of training rows.
         numbers: Number of columns of numbers.
-        own: Whether the builder is the user's own.
+        custom: Whether the builder is the user's own.
 
     Example:
         >>> encoding({"model": {}, "encoding": {}}, 13_000, 8)
         {'scaling': 'smooth', 'pieces': 32}
     """
-    pieces = 0 if own or given["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
-    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(given["encoding"])
+    pieces = 0 if custom or options["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
+    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(options["encoding"])
 
 
-def choose(head: Head, effort: str, given: Given, rows: int, *, own: bool = False) -> dict[str, Any]:
+def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool = False) -> dict[str, Any]:
     """Return the options of the builder and of the training that suit the options that were given.
 
     A network whose width, activation or the like the user chooses is one network, without dropout and smoothed labels
@@ -94,9 +94,9 @@ def choose(head: Head, effort: str, given: Given, rows: int, *, own: bool = Fals
     Args:
         head: What the scores mean.
         effort: A name of `EFFORTS`.
-        given: The options that were given.
+        options: The options that were given, by place.
         rows: Number of training rows.
-        own: Whether the builder is the user's own.
+        custom: Whether the builder is the user's own.
 
     Returns:
         ``model`` and ``training``: options by name.
@@ -110,12 +110,12 @@ def choose(head: Head, effort: str, given: Given, rows: int, *, own: bool = Fals
         {}
     """
     check_effort(effort)
-    designed = own or bool(given["model"])
+    designed = custom or bool(options["model"])
     training: dict[str, Any] = {}
-    if not own and "optimizer" not in given["training"]:
-        penalized = {"l1", "l2", "max_norm"} & set(given["model"])
+    if not custom and "optimizer" not in options["training"]:
+        penalized = {"l1", "l2", "max_norm"} & set(options["model"])
         training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalized}
-        if "callbacks" not in given["training"]:  # a callback may set the learning rate
+        if "callbacks" not in options["training"]:  # a callback may set the learning rate
             training["schedule"] = "cycles"
         if not designed:
             # Fewer passes than a plain network needs, because the rates are higher.
@@ -135,13 +135,13 @@ def _batch_size(rows: int) -> int:
     return 1_024 if rows > 200_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
 
 
-def networks(effort: str, given: Given, *, own: bool = False) -> int:
+def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
     """Return how many networks are trained: the user's number, or several default networks, or one other network.
 
     Args:
         effort: A name of `EFFORTS`.
-        given: The options that were given.
-        own: Whether the builder is any other than `mlp`, or the rows are images.
+        options: The options that were given, by place.
+        custom: Whether the builder is any other than `mlp`, or the rows are images.
 
     Raises:
         DataError: The user's number is not a whole number of 1 or more.
@@ -151,24 +151,24 @@ def networks(effort: str, given: Given, *, own: bool = False) -> int:
         >>> networks("default", nothing), networks("default", nothing | {"model": {"hidden": (25, 15)}})
         (4, 1)
     """
-    seeds = given["ensemble"].get("seeds")
+    seeds = options["ensemble"].get("seeds")
     if seeds is not None:
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
             raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
         return seeds
-    single = own or given["model"] or not isinstance(given["training"].get("optimizer", ""), str)
+    single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)
     return 1 if single else EFFORTS[effort]  # an optimiser of the user's own is for one network
 
 
 def choose_for_images(
-    head: Head, effort: str, given: Given, rows: int, shape: Sequence[int], builder: str
+    head: Head, effort: str, options: ByPlace, rows: int, shape: Sequence[int], builder: str
 ) -> dict[str, Any]:
     """Return what `choose` does, for images: more effort makes the `cnn` wider and trains it longer.
 
     Args:
         head: What the scores mean.
         effort: A name of `EFFORTS`.
-        given: The options that were given.
+        options: The options that were given, by place.
         rows: Number of training images.
         shape: Height, width and channels of an image.
         builder: `"cnn"`; `"mlp"` and `"linear"`, which are trained as on a table; anything else for the user's own.
@@ -181,7 +181,7 @@ def choose_for_images(
         ({'filters': 32}, 16, 2)
     """
     if builder != "cnn":
-        chosen = choose(head, effort, given, rows, own=builder != "mlp")
+        chosen = choose(head, effort, options, rows, custom=builder != "mlp")
         chosen["training"].pop("feature_scale", None)  # pixels are not columns
         return chosen
     check_effort(effort)
@@ -191,7 +191,7 @@ def choose_for_images(
         "batch_size": 32 if rows <= 2_000 else 64 if rows <= 20_000 else 128,
         "shift": min(shape[:2]) // 14,
     }
-    if "optimizer" not in given["training"]:
+    if "optimizer" not in options["training"]:
         training["learning_rate"] = _IMAGE_RATE
         if head.can_be_smoothed:
             training["label_smoothing"] = _SMOOTHING

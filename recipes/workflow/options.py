@@ -88,25 +88,25 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     }
 
 
-def route(given: Mapping[str, Any], build: Callable[..., Any], *, images: bool) -> dict[str, dict[str, Any]]:
-    """Return the given options by the place that declares them.
+def route(options: Mapping[str, Any], build: Callable[..., Any], *, images: bool) -> dict[str, dict[str, Any]]:
+    """Return options by the place that declares them.
 
     Args:
-        given: Options by name.
+        options: Options by name.
         build: The builder.
         images: Whether they are for images, and not for columns.
 
     Raises:
         DataError: No place declares an option (the message names the nearest), or it does not suit images.
     """
-    places = all_options(build)
-    known = {name: option for options in places.values() for name, option in options.items()}
-    if build is cnn and "seeds" in given:
+    by_place = all_options(build)
+    declared = {name: option for group in by_place.values() for name, option in group.items()}
+    if build is cnn and "seeds" in options:
         raise DataError("seeds: networks of cnn can't be trained side by side: leave it out.")
-    for name in given:
-        if images and name in known and "columns" in known[name].only:
+    for name in options:
+        if images and name in declared and "columns" in declared[name].only:
             raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")
-        if images and name not in known and "build" not in given and name in options_of(mlp):
+        if images and name not in declared and "build" not in options and name in options_of(mlp):
             raise DataError(f"'{name}' is an option of mlp, and images are for cnn: add build='mlp'.")
-    refuse_unknown(given, known)
-    return {place: {name: given[name] for name in given if name in options} for place, options in places.items()}
+    refuse_unknown(options, [name for name in declared if not (images and "columns" in declared[name].only)])
+    return {key: {name: options[name] for name in options if name in group} for key, group in by_place.items()}

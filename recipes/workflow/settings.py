@@ -27,7 +27,7 @@ _BY_LAYER = ("hidden", "activation", "dropout", "heads", "size", "sizes")
 
 
 def calls(
-    recipe: str, function: str, data: Any, given: Mapping[str, Any], options: Mapping[str, Any]
+    recipe: str, function: str, data: Any, arguments: Mapping[str, Any], options: Mapping[str, Any]
 ) -> dict[str, str | None]:
     """Return the call and the command line that repeat a training or a comparison.
 
@@ -35,7 +35,7 @@ def calls(
         recipe: The module, such as ``"binary"``.
         function: Its function, such as ``"train"`` or ``"compare"``.
         data: The data, as given.
-        given: The arguments of the function itself; those that equal their default are left out.
+        arguments: The arguments of the function itself; those that equal their default are left out.
         options: The options that it passes on, as given.
 
     Returns:
@@ -46,14 +46,15 @@ def calls(
         'recipes binary a.csv --target y --hidden 8,4'
     """
     declared = inspect.signature(getattr(importlib.import_module(f"recipes.{recipe}"), function)).parameters
-    changed = {name: value for name, value in given.items() if _differs(value, declared[name].default)} | dict(options)
+    changed = {name: value for name, value in arguments.items() if _differs(value, declared[name].default)}
+    changed |= options
     source = repr(str(data)) if isinstance(data, str | Path) else "(X, y)" if isinstance(data, tuple) else "data"
     call = ", ".join([source, *(f"{name}={_code(value)}" for name, value in changed.items())])
     written = [_words(name, value) for name, value in changed.items()]
     command = None
     if isinstance(data, str | Path) and None not in written:
-        words = (word for some in written for word in some or [])
-        command = shlex.join(["recipes", *["compare"] * (function == "compare"), recipe, str(data), *words])
+        parts = (part for parts in written for part in parts or [])
+        command = shlex.join(["recipes", *["compare"] * (function == "compare"), recipe, str(data), *parts])
     return {"call": f"{recipe}.{function}({call})", "command": command}
 
 
@@ -66,11 +67,11 @@ def circumstances() -> dict[str, Any]:
     }
 
 
-def resolved(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options of a function, its defaults updated with the given ones, as JSON can hold them."""
     # Recipes themselves pass seed and pixels.
     defaults = {name: option.default for name, option in options_of(function, leave_out=("seed", "pixels")).items()}
-    return shown(defaults | dict(given))
+    return shown(defaults | dict(options))
 
 
 def shown(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,14 +39,14 @@ class Asked:
     def networks(self, data: SplitData) -> int:
         """Return how many networks are trained on a table."""
         own = self.build is not builders.mlp or isinstance(data.features, Images)
-        return defaults.networks(self.effort, self.places, own=own)
+        return defaults.networks(self.effort, self.places, custom=own)
 
     def encoding(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the encoding of a table's columns."""
         if isinstance(data.features, Images):
             return {}
         numbers, rows = sum(column.kind == "number" for column in data.features.columns), len(data.parts["train"])
-        return defaults.encoding(self.places, rows, numbers, own=self.build is not builders.mlp)
+        return defaults.encoding(self.places, rows, numbers, custom=self.build is not builders.mlp)
 
     def suited(self, head: Head, data: SplitData) -> dict[str, Any]:
         """Return what the recipe chooses for the training rows of a table where the user said nothing."""
@@ -56,7 +56,7 @@ class Asked:
             return defaults.choose_for_images(
                 head, self.effort, self.places, rows, data.features.pixels.shape[1:], builder
             )
-        return defaults.choose(head, self.effort, self.places, rows, own=self.build is not builders.mlp)
+        return defaults.choose(head, self.effort, self.places, rows, custom=self.build is not builders.mlp)
 
 
 def train(

@@ -206,7 +206,7 @@ def test_options_that_images_have_no_use_for_are_refused(options, says):
 
 
 def test_the_convolutional_network_is_for_images_alone():
-    with pytest.raises(DataError, match="cnn is for images, and the inputs are columns: take build='mlp'"):
+    with pytest.raises(DataError, match="cnn is for images, and the inputs are columns: write build='mlp'"):
         multiclass.train((X.reshape(ROWS, -1), Y), build="cnn", epochs=1, progress=False, baselines=False)
 
 

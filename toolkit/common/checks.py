@@ -46,17 +46,17 @@ def check_whole(name: str, value: Any, *, least: int, most: int | None = None, o
         raise DataError(f"{name}={value!r}: expected a whole number{span}.")
 
 
-def check_number(name: str, value: Any, *, above: float) -> None:
-    """Check that an option is None or a finite number above another one: 0, or less so that 0 is allowed.
+def check_number(name: str, value: Any, *, zero: bool = False) -> None:
+    """Check that an option is None or a finite number above 0, or 0 itself where it is allowed.
 
     Raises:
         DataError: It is something else.
 
     Example:
-        >>> check_number("clip_norm", "1", above=0)
+        >>> check_number("clip_norm", "1")
         Traceback (most recent call last):
         toolkit.DataError: clip_norm='1': expected a number above 0.
     """
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if value is not None and not (is_number and above < value < math.inf):
-        raise DataError(f"{name}={value!r}: expected a number {'above 0' if above == 0 else 'of 0 or more'}.")
+    if value is not None and not (is_number and (0 < value < math.inf or (zero and value == 0))):
+        raise DataError(f"{name}={value!r}: expected a number {'of 0 or more' if zero else 'above 0'}.")

@@ -100,12 +100,12 @@ def documented(declaration: Declaration) -> Declaration:
     return declaration
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+def refuse_unknown(names: Iterable[str], declared: Collection[str]) -> None:
     """Refuse options that nobody declares.
 
     Args:
-        given: Names of the options that were given.
-        known: Names of the options that are declared.
+        names: Names of the options that were given.
+        declared: Names of the options that are declared.
 
     Raises:
         DataError: A name is not known; the message says which is nearest.
@@ -115,9 +115,10 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
         Traceback (most recent call last):
         toolkit.DataError: option 'epoch' is not known. Did you mean 'epochs'? Known: epochs, seed.
     """
-    for name in given:
-        if name not in known:
-            raise DataError(f"option '{name}' is not known.{nearest(name, known)} Known: {', '.join(sorted(known))}.")
+    for name in names:
+        if name not in declared:
+            hint = nearest(name, declared)
+            raise DataError(f"option '{name}' is not known.{hint} Known: {', '.join(sorted(declared))}.")
 
 
 def _read(declaration: Callable[..., Any]) -> dict[str, Option]:

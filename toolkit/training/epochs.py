@@ -278,10 +278,11 @@ class Worker:
         import tensorflow as tf
 
         scores = self.model(x, training=False)
-        each = tf.unstack(scores, axis=1) if self._members > 1 else [scores]
-        weights = [w] * len(each) if w is None or w.ndim == 1 else tf.unstack(w, axis=1)
-        losses = [self._loss(y, member, sample_weight=weight) for member, weight in zip(each, weights, strict=True)]
-        return tf.stack(losses), tf.stack(each)
+        # scores (n, m, units) -> m times (n, units); w (n, m) -> m times (n,). Losses (m,), scores (m, n, units).
+        members = tf.unstack(scores, axis=1) if self._members > 1 else [scores]
+        weights = [w] * len(members) if w is None or w.ndim == 1 else tf.unstack(w, axis=1)
+        losses = [self._loss(y, member, sample_weight=weight) for member, weight in zip(members, weights, strict=True)]
+        return tf.stack(losses), tf.stack(members)
 
     def _clipped(self, gradients: list[Any], largest: float) -> list[Any]:
         """Scale each member's gradient down to the largest norm."""
@@ -302,8 +303,8 @@ class Worker:
 def _is_mean_of_rows(loss: keras.losses.Loss) -> bool:
     """Return whether a loss is known to be a mean over rows, to which rows of weight 0 contribute nothing."""
     module = type(loss).__module__
-    known = module == "toolkit.losses" or (module.startswith("keras.") and type(loss).__name__ in _ROW_LOSSES)
-    return known and loss.reduction == "sum_over_batch_size" and getattr(loss, "ignore_class", None) is None
+    by_row = module == "toolkit.losses" or (module.startswith("keras.") and type(loss).__name__ in _ROW_LOSSES)
+    return by_row and loss.reduction == "sum_over_batch_size" and getattr(loss, "ignore_class", None) is None
 
 
 def _dropout(layer: Any, x: Any) -> Any:

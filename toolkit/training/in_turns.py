@@ -51,9 +51,9 @@ def rows_per_network(left_out: NDArray[np.bool_], batch: int) -> tuple[int, int]
         >>> rows_per_network(folds, 256), rows_per_network(folds, 1000)
         ((192, 768), (750, 750))
     """
-    most = int((~left_out).sum(axis=0).max())
-    step = max(1, round(batch * most / len(left_out)))
-    return step, -(-most // step) * step
+    largest = int((~left_out).sum(axis=0).max())
+    step = max(1, round(batch * largest / len(left_out)))
+    return step, -(-largest // step) * step
 
 
 class Turns:
@@ -139,11 +139,11 @@ class Turns:
         squares = 0.0
         for k, state in enumerate(self._states):
             self._worker.resume(state)
-            learned = data
+            part = data
             if self._left_out is not None:
                 rows = np.flatnonzero(~self._left_out[:, k])
-                learned = [None if part is None else tf.gather(part, rows) for part in data]
-            squares += self._worker.gradient_norm(learned) ** 2
+                part = [None if tensor is None else tf.gather(tensor, rows) for tensor in data]
+            squares += self._worker.gradient_norm(part) ** 2
         return squares**0.5
 
     def _validate_fold(

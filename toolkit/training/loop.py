@@ -51,10 +51,10 @@ def rows_on_device(
     #
     #   left_out[:, k]   1 0 0 0   ->   learns with weights  0 4/3 4/3 4/3,   is validated with  4 0 0 0
     weights = (np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight))[:, None]
-    learned, watched = (
+    train_weights, validation_weights = (
         _tensor((weights * mask / mask.mean(axis=0)).astype(np.float32)) for mask in (~left_out, left_out)
     )
-    return Rows(x, [*train[:2], learned], [*train[:2], watched], y)
+    return Rows(x, [*train[:2], train_weights], [*train[:2], validation_weights], y)
 
 
 def run_epochs(

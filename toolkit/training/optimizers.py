@@ -46,10 +46,10 @@ def make_optimizer(
             f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
         )
     rate = float(options.learning_rate or OPTIMIZERS[optimizer])
-    moved = any(moves_rate(callback) for callback in options.callbacks)
-    if schedule is not None and moved and schedule != "constant":
+    by_callback = any(moves_rate(callback) for callback in options.callbacks)
+    if schedule is not None and by_callback and schedule != "constant":
         raise DataError(f"schedule='{schedule}' and a callback both change the learning rate: leave one of them out.")
-    schedule = schedule or ("constant" if moved else "cosine")
+    schedule = schedule or ("constant" if by_callback else "cosine")
     keywords: dict[str, Any] = {"global_clipnorm": clip_norm}
     if options.weight_decay is not None:
         keywords["weight_decay"] = float(options.weight_decay)

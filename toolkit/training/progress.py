@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from typing import TextIO
 
 __all__ = ["Progress"]
 
@@ -15,13 +16,14 @@ class Progress:
     Args:
         epochs: Number of planned epochs.
         visible: False shows nothing.
+        stream: Where to write; None is standard error, and in a notebook standard output.
     """
 
-    def __init__(self, epochs: int, visible: bool = True) -> None:
+    def __init__(self, epochs: int, visible: bool = True, stream: TextIO | None = None) -> None:
         self._epochs, self._visible = epochs, visible
         shell = sys.modules.get("IPython")
         notebook = shell is not None and type(shell.get_ipython()).__name__ in ("ZMQInteractiveShell", "Shell")
-        self._stream = sys.stdout if notebook else sys.stderr  # notebooks show standard error in red
+        self._stream = stream or (sys.stdout if notebook else sys.stderr)  # notebooks show standard error in red
         self._rewrites = notebook or self._stream.isatty()
         self._columns = 100 if notebook else shutil.get_terminal_size().columns - 1
         self._start = time.perf_counter()

@@ -189,8 +189,8 @@ def test_a_network_that_the_user_names_is_one_network_and_gets_no_dropout():
     for named in (NOTHING | {"model": {"hidden": (8,)}}, NOTHING | {"model": {"activation": "tanh"}}):
         assert defaults.networks("default", named) == 1
         assert defaults.choose(LOGISTIC, "default", named, 300)["model"] == {}
-    assert defaults.networks("default", NOTHING, own=True) == 1
-    assert defaults.choose(LOGISTIC, "default", NOTHING, 300, own=True) == {"model": {}, "training": {}}
+    assert defaults.networks("default", NOTHING, custom=True) == 1
+    assert defaults.choose(LOGISTIC, "default", NOTHING, 300, custom=True) == {"model": {}, "training": {}}
 
 
 def test_the_default_network_makes_fewer_passes_over_very_many_rows():
