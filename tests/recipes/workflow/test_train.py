@@ -250,7 +250,7 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     assert len(run.residuals) == len(left_out) < len(known)
     encoded = run.encoder.transform(run.dataset.features.frame.iloc[known])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
-    assert f"dealt into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
+    assert f"split into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
     alone = regression.train(data, **options)
     assert alone.settings["training"]["folds"] is None
     assert "best epoch is chosen on the validation part" in alone.report(tmp_path / "alone.html").read_text()
