@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any
 
+from toolkit.common.checks import check_number, check_whole
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.options import check_number, check_whole, documented
+from toolkit.common.options import documented
 
 if TYPE_CHECKING:
     import keras
@@ -205,7 +206,7 @@ def cnn(
     if not isinstance(inputs, tuple | list) or len(inputs) != 3 or not all(map(_is_whole, inputs)):
         raise DataError(f"inputs={inputs!r}: expected three whole numbers, (height, width, channels).")
     inputs = (int(inputs[0]), int(inputs[1]), int(inputs[2]))
-    check_whole("filters", filters, minimum=1)
+    check_whole("filters", filters, least=1)
     _check(inputs, units, (dropout,))
     step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
     sides = tuple(-(-side // step) for side in inputs[:2])

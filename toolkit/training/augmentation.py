@@ -55,7 +55,7 @@ def check_augmentation(images: NDArray[Any], shift: Any, flip: Any) -> None:
     Raises:
         DataError: They don't suit the inputs.
     """
-    check_whole("shift", shift, minimum=0)
+    check_whole("shift", shift, least=0)
     if not isinstance(flip, bool | np.bool_):
         raise DataError(f"flip={flip!r}: expected True or False.")
     if (shift or flip) and images.ndim != 4:

@@ -107,11 +107,11 @@ class Options:
             check_number(name, getattr(self, name))
         check_number("weight_decay", self.weight_decay, zero=True)
         for name in ("epochs", "patience"):
-            check_whole(name, getattr(self, name), minimum=1)
+            check_whole(name, getattr(self, name), least=1)
         if isinstance(self.batch_size, str) and self.batch_size != "all":
             raise DataError(f"batch_size='{self.batch_size}': expected a number of rows, or 'all'.")
         if self.batch_size != "all":
-            check_whole("batch_size", self.batch_size, minimum=1)
+            check_whole("batch_size", self.batch_size, least=1)
         if self.layer_rates and not (isinstance(self.optimizer, str) and self.optimizer in _SCALE_FREE):
             raise DataError(f"layer_rates needs one of the optimizers {', '.join(_SCALE_FREE)}: leave it out.")
         object.__setattr__(self, "callbacks", checked(self.callbacks))
