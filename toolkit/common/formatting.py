@@ -13,6 +13,7 @@ __all__ = [
     "counted",
     "duration",
     "isolated",
+    "join_names",
     "listing",
     "number",
     "percent",
@@ -99,6 +100,16 @@ def isolated(text: str) -> str:
         5
     """
     return f"\u2068{text}\u2069"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return names as a list inside a sentence.
+
+    Example:
+        >>> join_names(["a", "b", "c"])
+        'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def plain(value: object) -> str:

@@ -29,17 +29,17 @@ __all__ = ["Difference", "corrected_t", "over_splits", "pooled_bootstrap", "verd
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two models are apart, the first minus the second, and how sure that is.
+    """The difference of two models, the first minus the second, with its interval.
 
     Attributes:
         value: The difference.
         low: Lower end of its interval; NaN where there is none.
         high: Upper end.
-        p: Chance of a difference at least as large were there none; NaN where it was not computed.
-        method: How the interval was found, in words.
-        n: What it was found over: seeds or rows.
+        p: p-value of no difference; NaN where it was not computed.
+        method: The method of the interval, in words.
+        n: Number of splits, trainings or rows.
         over: The same in words, such as ``"5 splits"``.
-        coverage: Of the interval.
+        coverage: Coverage of the interval.
     """
 
     value: float
@@ -53,7 +53,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -67,67 +67,68 @@ def corrected_t(
 ) -> Difference:
     """Return the mean difference over random splits of one table, by the corrected resampled t-test.
 
-    Test rows of one split are training rows of another, so that the splits' differences move together, and their
-    spread is too small a measure of error. With a correlation c between two of them, the variance of the mean is their
-    variance times 1/n + c/(1 - c); without a correction, 1/n. Nadeau and Bengio put c at test/(train + test), the
-    share of its rows that a split has in common with another, which makes the second term test/train.
+    Test rows of one split are training rows of another, so the differences of the splits are correlated and their
+    spread underestimates the error. With a correlation c between two of them, the variance of the mean is their
+    variance times 1/n + c/(1 - c), instead of 1/n. Nadeau and Bengio set c = test/(train + test), the share of rows
+    that two splits have in common, which makes the second term test/train.
 
-    That is the most it can be. It is right for models that the same rows make the same, and far too careful where
-    initial weights cause most of the difference, since those are drawn anew in each split: of two equal networks it
-    then finds a difference in about 1 % of the cases instead of 5. Where the outcomes are at hand, `over_splits`
-    measures the correlation.
+    That is an upper bound. It suits models that depend only on their rows, and is too careful where initial weights
+    cause most of the difference: between two equal networks it then finds a difference in about 1 % of the cases
+    instead of 5 %. `over_splits` measures the correlation from the outcomes.
 
     Args:
-        differences: One a split, of the same metric of two models on the same rows.
-        train_rows: Rows that a split learns from, validation rows among them.
-        test_rows: Rows of its test part.
-        coverage: Of the interval.
-        correlation: Between the differences of two splits, at least 0 and below 1. By default Nadeau and Bengio's.
+        differences: One per split: the difference of a metric of two models on the same rows.
+        train_rows: Number of training and validation rows of a split.
+        test_rows: Number of its test rows.
+        coverage: Coverage of the interval.
+        correlation: Correlation of the differences of two splits, from 0 to below 1. None takes Nadeau and Bengio's.
 
     Returns:
-        The difference. One split has no interval (NaN); nor have several whose differences are all the same, unless 0.
+        The difference. The interval is NaN for one split, and for equal differences other than 0.
 
     Raises:
-        DataError: There are no differences, one is not finite, or a number is out of its range.
+        DataError: There are no differences, one is not finite, or an argument is out of its range.
 
     References:
         Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
 
     Example:
-        >>> found = corrected_t([0.02, 0.00, 0.03, 0.01, -0.01], train_rows=80, test_rows=20)
-        >>> [round(number, 4) for number in (found.value, found.low, found.high, found.p)]
+        >>> mean = corrected_t([0.02, 0.00, 0.03, 0.01, -0.01], train_rows=80, test_rows=20)
+        >>> [round(number, 4) for number in (mean.value, mean.low, mean.high, mean.p)]
         [0.01, -0.0194, 0.0394, 0.3992]
     """
     _check_coverage(coverage)
     values = np.asarray(differences, np.float64).reshape(-1)
     n = len(values)
     if not n or not np.isfinite(values).all():
-        raise DataError(f"the differences are {values.tolist()}: expected finite numbers, one a split.")
+        raise DataError(f"differences={values.tolist()}: expected finite numbers, one per split.")
     if not (train_rows > 0 and test_rows > 0):
         raise DataError(f"train_rows={train_rows} and test_rows={test_rows}: expected numbers above 0.")
-    together = test_rows / (train_rows + test_rows) if correlation is None else float(correlation)
-    if not 0 <= together < 1:
-        raise DataError(f"correlation={correlation}: expected a number from 0 up to, but not, 1.")
-    how = "corrected resampled t-test"
+    shared = test_rows / (train_rows + test_rows) if correlation is None else float(correlation)
+    if not 0 <= shared < 1:
+        raise DataError(f"correlation={correlation}: expected a number from 0 to below 1.")
+    method = "corrected resampled t-test"
     if correlation is not None:
-        how += ", with the measured correlation of the splits"
+        method += ", with the measured correlation of the splits"
     over = f"{n} split{'' if n == 1 else 's'}"
     value = float(values.mean())
     if n == 1:
-        return Difference(value, math.nan, math.nan, math.nan, f"{how}: one split gives no interval", n, over, coverage)
+        return Difference(
+            value, math.nan, math.nan, math.nan, f"{method}: one split gives no interval", n, over, coverage
+        )
     spread = float(values.std(ddof=1))
-    if spread <= 1e-12 * float(np.abs(values).max()):  # round-off of equal numbers included
+    if spread <= 1e-12 * float(np.abs(values).max()):  # equal but for rounding
         if value == 0:
-            return Difference(0.0, 0.0, 0.0, 1.0, f"{how}: no split shows a difference", n, over, coverage)
-        said = f"{how}: all splits show the same, which gives no interval"
-        return Difference(value, math.nan, math.nan, math.nan, said, n, over, coverage)
-    error = spread * math.sqrt(1 / n + together / (1 - together))
-    return _student(value, error, n - 1, how, n, over, coverage)
+            return Difference(0.0, 0.0, 0.0, 1.0, f"{method}: no split shows a difference", n, over, coverage)
+        method += ": all splits show the same difference, which gives no interval"
+        return Difference(value, math.nan, math.nan, math.nan, method, n, over, coverage)
+    error = spread * math.sqrt(1 / n + shared / (1 - shared))
+    return _student(value, error, n - 1, method, n, over, coverage)
 
 
 def over_splits(
     outcomes: Sequence[Outcome],
-    others: Sequence[Outcome],
+    references: Sequence[Outcome],
     rows: Sequence[NDArray[Any]],
     metric: str,
     *,
@@ -138,29 +139,29 @@ def over_splits(
 ) -> Difference:
     """Return the mean difference of two models over random splits of one table, with the splits' correlation measured.
 
-    Each split has its own test rows, training and initial weights. What two splits have in common are rows: drawn
-    again with replacement, the same draw for all splits (bootstrap), they move the splits' differences together as
-    far as the two models differ on the same rows whatever they were trained on, and not at all where initial weights
-    decide. That correlation goes into `corrected_t`, cut off at 0 and at Nadeau and Bengio's test/(train + test), so
-    that the interval is never wider than theirs and never narrower than that of independent differences.
+    Each split has its own test rows, training and initial weights; two splits share only rows. Resampled with
+    replacement, alike in all splits (bootstrap), common rows move the differences together as far as the two models
+    differ on the same rows whatever they were trained on, and not at all where initial weights decide. This correlation
+    goes into `corrected_t`, clipped to between 0 and Nadeau and Bengio's test/(train + test): the interval is never
+    wider than theirs and never narrower than that of independent differences.
 
-    The interval speaks of other tables of this size from the same source, as far as one table can tell.
+    The interval is about other tables of this size from the same source, as far as one table can tell.
 
     Args:
-        outcomes: Of the one model, one a split, on its test rows.
-        others: Of the other model, on the same rows in the same order.
-        rows: Each split's test rows by their numbers in the table, so that common ones are known.
-        metric: A name that `toolkit.evaluation.metrics.evaluate` gives for all of them.
-        train_rows: Rows that a split learns from, validation rows among them.
-        coverage: Of the interval.
-        resamples: How often the rows are drawn. By default as `toolkit.evaluation.metrics.intervals` does.
-        seed: Of the draws.
+        outcomes: The first model on the test rows of each split.
+        references: The second model on the same rows in the same order.
+        rows: The numbers of each split's test rows in the table.
+        metric: A metric that `toolkit.evaluation.metrics.evaluate` returns for all of them.
+        train_rows: Number of training and validation rows of a split.
+        coverage: Coverage of the interval.
+        resamples: As in `toolkit.evaluation.metrics.intervals`.
+        seed: Seed of the draws.
 
     Returns:
-        The difference of `outcomes` minus `others`; splits where the metric is not defined are left out.
+        The difference of `outcomes` minus `references`, without splits where the metric is not defined.
 
     Raises:
-        DataError: The pairs are not on the same rows, lack the metric, or it is defined in no split.
+        DataError: The pairs are not on the same rows or lack the metric, or it is not defined in any split.
 
     References:
         Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
@@ -172,32 +173,34 @@ def over_splits(
         0.0
     """
     _check_coverage(coverage)
-    _check_pairs(outcomes, others)
+    _check_pairs(outcomes, references)
     numbers = [np.asarray(numbers) for numbers in rows]
     if [len(n) for n in numbers] != [len(outcome.y_true) for outcome in outcomes]:
-        raise DataError("rows does not number the test rows of each split.")
-    pairs = [_pair(outcome, other, metric) for outcome, other in zip(outcomes, others, strict=True)]
-    values = np.array([_apart(pair, metric, np.ones((1, len(n))))[0] for pair, n in zip(pairs, numbers, strict=True)])
+        raise DataError("rows: expected one number for each test row of each split.")
+    pairs = [_pair(*models, metric) for models in zip(outcomes, references, strict=True)]
+    values = np.array([_differ(pair, metric, np.ones((1, len(n))))[0] for pair, n in zip(pairs, numbers, strict=True)])
     defined = np.flatnonzero(np.isfinite(values)).tolist()
     if not len(defined):
         raise DataError(f"{metric} is not defined in any of the {len(values)} splits.")
     test_rows = float(np.mean([len(numbers[i]) for i in defined]))
     bound = test_rows / (train_rows + test_rows)
-    together = bound
+    correlation = bound
     if len(defined) > 1:
-        table, place = np.unique(np.concatenate([numbers[i] for i in defined]), return_inverse=True)
-        places = np.split(place, np.cumsum([len(numbers[i]) for i in defined])[:-1])
+        # All rows that are tested in some split, and where each split's rows are among them.
+        table, index = np.unique(np.concatenate([numbers[i] for i in defined]), return_inverse=True)
+        index_of = np.split(index, np.cumsum([len(numbers[i]) for i in defined])[:-1])
         largest = max((outcomes[i] for i in defined), key=lambda outcome: len(outcome.y_true))
-        drawn = []
-        for weights in draw_weights(_rows_like(largest, len(table)), resamples, seed):
-            drawn.append([_apart(pairs[i], metric, weights[:, at]) for i, at in zip(defined, places, strict=True)])
-        together = _shared(np.concatenate(drawn, axis=1), bound)
-    return corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=together)
+        blocks = [
+            [_differ(pairs[i], metric, weights[:, at]) for i, at in zip(defined, index_of, strict=True)]
+            for weights in draw_weights(_rows_like(largest, len(table)), resamples, seed)
+        ]  # each of shape (splits, resamples)
+        correlation = _common_correlation(np.concatenate(blocks, axis=1), bound)
+    return corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=correlation)
 
 
 def pooled_bootstrap(
     outcomes: Sequence[Outcome],
-    others: Sequence[Outcome],
+    references: Sequence[Outcome],
     metric: str,
     *,
     coverage: float = 0.95,
@@ -206,32 +209,31 @@ def pooled_bootstrap(
 ) -> Difference:
     """Return the mean difference of two models over several trainings, on one fixed test set.
 
-    The trainings share their test rows, so the rows are drawn again for all of them at once; and the trainings are a
-    sample too. Drawing both and taking percentiles counts the noise of one training on one row three times, and the
-    few trainings too little: here the bootstrap gives the variance from the rows, the spread over the trainings the
-    one from them, and what stands in both is counted once. The interval is Student's, with Satterthwaite's degrees of
-    freedom. One training has the percentile interval of `toolkit.evaluation.metrics.difference`, which knows the rows
-    alone.
+    The trainings share their test rows, so the rows are resampled for all of them at once; and the trainings are a
+    sample too. Resampling both and taking percentiles would count the noise of one training on one row three times, and
+    the few trainings too little. Here the bootstrap gives the variance due to the rows, the spread over the trainings
+    that due to the trainings, and the part in both counts once. The interval is Student's, with Satterthwaite's degrees
+    of freedom. A single training has the percentile interval of `toolkit.evaluation.metrics.difference`.
 
-    The interval speaks of other test rows and other trainings on the same training rows, not of other training rows.
+    The interval covers other test rows and other trainings on the same training rows, not other training rows.
 
     Args:
-        outcomes: Of the one model, one a training.
-        others: Of the other model; the same seeds in the same order.
-        metric: A name that `toolkit.evaluation.metrics.evaluate` gives for all of them.
-        coverage: Of the interval.
+        outcomes: The first model, one outcome per training.
+        references: The second model, with the same seeds in the same order.
+        metric: A metric that `toolkit.evaluation.metrics.evaluate` returns for all of them.
+        coverage: Coverage of the interval.
         resamples: As in `toolkit.evaluation.metrics.intervals`.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
-        The difference of `outcomes` minus `others`. NaN where the metric is not defined on these rows.
+        The difference of `outcomes` minus `references`. NaN where the metric is not defined on these rows.
 
     Raises:
         DataError: The outcomes are not all on the same rows, or lack the metric.
 
     References:
-        Owen, The Pigeonhole Bootstrap, Annals of Applied Statistics 1, 2007 (why not to draw both). Searle, Casella and
-        McCulloch, Variance Components, 1992.
+        Owen, The Pigeonhole Bootstrap, Annals of Applied Statistics 1, 2007 (why not to resample both). Searle, Casella
+        and McCulloch, Variance Components, 1992.
 
     Example:
         >>> truth = np.array([0, 1] * 50)
@@ -240,144 +242,141 @@ def pooled_bootstrap(
         1.0
     """
     _check_coverage(coverage)
-    _check_pairs(outcomes, others)
+    _check_pairs(outcomes, references)
     truth, n = outcomes[0].y_true, len(outcomes)
     if not all(np.array_equal(outcome.y_true, truth) for outcome in outcomes):
-        raise DataError("the trainings are not on the same test rows: take over_splits for splits of one table.")
+        raise DataError("the trainings are not on the same test rows: use over_splits for splits of one table.")
     rows = f"{len(truth):,} test rows"
-    how = "paired bootstrap of the test rows"
+    method = "paired bootstrap of the test rows"
     if n == 1:
         value, low, high = metrics.difference(
-            outcomes[0], others[0], metric, coverage=coverage, resamples=resamples, seed=seed
+            outcomes[0], references[0], metric, coverage=coverage, resamples=resamples, seed=seed
         )
-        return Difference(value, low, high, math.nan, how, len(truth), rows, coverage)
-    pairs = [_pair(outcome, other, metric) for outcome, other in zip(outcomes, others, strict=True)]
-    values = np.array([_apart(pair, metric, np.ones((1, len(truth))))[0] for pair in pairs])
-    drawn = np.concatenate(
-        [
-            np.stack([_apart(pair, metric, weights) for pair in pairs])
-            for weights in draw_weights(outcomes[0], resamples, seed)
-        ],
-        axis=1,
-    )
-    drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
+        return Difference(value, low, high, math.nan, method, len(truth), rows, coverage)
+    pairs = [_pair(*models, metric) for models in zip(outcomes, references, strict=True)]
+    values = np.array([_differ(pair, metric, np.ones((1, len(truth))))[0] for pair in pairs])
+    blocks = [
+        np.stack([_differ(pair, metric, weights) for pair in pairs])
+        for weights in draw_weights(outcomes[0], resamples, seed)
+    ]
+    resampled = np.concatenate(blocks, axis=1)  # (trainings, resamples)
+    resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
     over, value = f"{n} trainings and {rows}", float(values.mean())
-    how += ", with the spread over the trainings"
-    if not math.isfinite(value) or drawn.shape[1] < 2:
-        return Difference(value, math.nan, math.nan, math.nan, f"{how}: not defined", n, over, coverage)
-    from_rows = float(drawn.mean(axis=0).var(ddof=1))
-    from_trainings = float(values.var(ddof=1)) / n
-    of_both = float((drawn - drawn.mean(axis=0)).var(axis=1, ddof=1).sum()) / (n - 1) / n
-    trainings = max(from_trainings - of_both, 0.0)
-    variance = trainings + max(from_rows - of_both, 0.0) + of_both
+    method += ", with the spread over the trainings"
+    if not math.isfinite(value) or resampled.shape[1] < 2:
+        return Difference(value, math.nan, math.nan, math.nan, f"{method}: not defined", n, over, coverage)
+    # Variance of the mean over n trainings: what the rows cause, what the trainings cause, and their interaction, which
+    # is in both estimates and counts once.
+    row_variance = float(resampled.mean(axis=0).var(ddof=1))
+    training_variance = float(values.var(ddof=1)) / n
+    interaction = float((resampled - resampled.mean(axis=0)).var(axis=1, ddof=1).sum()) / (n - 1) / n
+    trainings_only = max(training_variance - interaction, 0.0)
+    variance = trainings_only + max(row_variance - interaction, 0.0) + interaction
     if variance <= 1e-24 * value**2:
-        return Difference(value, value, value, 1.0 if value == 0 else math.nan, how, n, over, coverage)
-    freedom = variance**2 / (trainings**2 / (n - 1) + from_rows**2 / max(len(truth) - 1, 1) + 1e-300)
-    return _student(value, math.sqrt(variance), freedom, how, n, over, coverage)
+        return Difference(value, value, value, 1.0 if value == 0 else math.nan, method, n, over, coverage)
+    freedom = variance**2 / (trainings_only**2 / (n - 1) + row_variance**2 / max(len(truth) - 1, 1) + 1e-300)
+    return _student(value, math.sqrt(variance), freedom, method, n, over, coverage)
 
 
-def verdict(name: str, other: str, metric: str, difference: Difference) -> str:
-    """Return what a difference says, in one sentence with its uncertainty.
+def verdict(name: str, reference: str, metric: str, difference: Difference) -> str:
+    """Return a sentence about a difference, with its uncertainty.
 
     Args:
-        name: The model that was the first of the difference.
-        other: The second.
+        name: The first model.
+        reference: The second model.
         metric: The metric.
-        difference: Its value for the first minus that for the second.
-
-    Returns:
-        The sentence.
+        difference: Its value for the first model minus that for the second.
 
     Example:
         >>> print(verdict("hinge", "softmax", "accuracy", corrected_t([-0.02, 0.01, -0.01], 80, 20)))
         hinge and softmax do not differ clearly in accuracy: softmax is 0.7 points higher
         (95 % interval −4.4 to 5.7 over 3 splits).
     """
-    one, two, word = formatting.plain(name), formatting.plain(other), metric_names.in_sentence(metric)
+    first, second, label = formatting.plain(name), formatting.plain(reference), metric_names.in_sentence(metric)
     value, over = difference.value, difference.over
     if math.isnan(value):
-        return f"{one} and {two} can't be compared in {word}, which is not defined over {over}."
+        return f"{first} and {second} can't be compared in {label}, which is not defined over {over}."
     lower = LOWER_IS_BETTER.get(metric, False)
     first_better = value < 0 if lower else value > 0
-    better, worse = (one, two) if first_better else (two, one)
+    better, worse = (first, second) if first_better else (second, first)
     sign = 1 if value >= 0 else -1
-    # Told of the better one: by how much it is higher, or lower where that is better.
+    # From the point of view of the better model: by how much it is higher, or lower.
     ends = sorted((sign * difference.low, sign * difference.high))
     size, *ends = _amounts(metric, [abs(value), *ends])
     unit = " points" if _is_share(metric) else ""
     way = "lower" if lower else "higher"
     if math.isnan(difference.low):
         if value == 0:
-            return f"{one} and {two} have the same {word} over {over}."
+            return f"{first} and {second} have the same {label} over {over}."
         return (
-            f"Whether {one} and {two} differ in {word} can't be said from {over}: {better} is {size}{unit} {way}, and "
-            "there is no interval."
+            f"{over[0].upper()}{over[1:]} can't show whether {first} and {second} differ in {label}: {better} is "
+            f"{size}{unit} {way}, without an interval."
         )
-    sure = f"{formatting.percent(difference.coverage, 0).replace(formatting.NARROW, ' ')} interval"
+    interval = f"{formatting.percent(difference.coverage, 0).replace(formatting.NARROW, ' ')} interval"
     if value == 0:
         if difference.low == difference.high:
-            return f"{one} and {two} have the same {word} over {over}."
+            return f"{first} and {second} have the same {label} over {over}."
         return (
-            f"{one} and {two} do not differ clearly in {word}: the mean difference is 0 ({sure} {ends[0]} to {ends[1]}"
-            f"{unit} over {over})."
+            f"{first} and {second} do not differ clearly in {label}: the mean difference is 0 ({interval} {ends[0]} to "
+            f"{ends[1]}{unit} over {over})."
         )
-    interval = f"{sure} {ends[0]} to {ends[1]} over {over}"
+    interval = f"{interval} {ends[0]} to {ends[1]} over {over}"
     if difference.clear:
-        return f"{better} is clearly better than {worse} in {word}: {size}{unit} {way} ({interval})."
-    return f"{one} and {two} do not differ clearly in {word}: {better} is {size}{unit} {way} ({interval})."
+        return f"{better} is clearly better than {worse} in {label}: {size}{unit} {way} ({interval})."
+    return f"{first} and {second} do not differ clearly in {label}: {better} is {size}{unit} {way} ({interval})."
 
 
 def _check_coverage(coverage: float) -> None:
     if not 0 < coverage < 1:
-        raise DataError(f"coverage {coverage} is not between 0 and 1.")
+        raise DataError(f"coverage={coverage}: expected a number between 0 and 1.")
 
 
-def _check_pairs(outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> None:
-    if not len(outcomes) or len(outcomes) != len(others):
-        raise DataError(f"{len(outcomes)} outcomes against {len(others)}: expected the same number, at least one.")
-    for one, two in zip(outcomes, others, strict=True):
-        if one.task != two.task or not np.array_equal(one.y_true, two.y_true):
+def _check_pairs(outcomes: Sequence[Outcome], references: Sequence[Outcome]) -> None:
+    if not len(outcomes) or len(outcomes) != len(references):
+        raise DataError(f"{len(outcomes)} outcomes against {len(references)}: expected the same number, at least one.")
+    for outcome, reference in zip(outcomes, references, strict=True):
+        if outcome.task != reference.task or not np.array_equal(outcome.y_true, reference.y_true):
             raise DataError("two outcomes are not on the same test rows: a difference between them means nothing.")
 
 
-def _student(value: float, error: float, freedom: float, how: str, n: int, over: str, coverage: float) -> Difference:
+def _student(value: float, error: float, freedom: float, method: str, n: int, over: str, coverage: float) -> Difference:
     half = float(stats.t.ppf((1 + coverage) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(value) / error, freedom))
-    return Difference(value, value - half, value + half, p, how, n, over, coverage)
+    return Difference(value, value - half, value + half, p, method, n, over, coverage)
 
 
 _Pair = tuple[Any, Any]
 
 
-def _pair(outcome: Outcome, other: Outcome, metric: str) -> _Pair:
-    return select(measures_of(outcome), metric), select(measures_of(other), metric)
+def _pair(outcome: Outcome, reference: Outcome, metric: str) -> _Pair:
+    return select(measures_of(outcome), metric), select(measures_of(reference), metric)
 
 
-def _apart(pair: _Pair, metric: str, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The difference of a metric under each row of weights (resamples, rows)."""
+def _differ(pair: _Pair, metric: str, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the difference of a metric under each row of weights: (resamples, rows) -> (resamples,)."""
     return apply([pair[0]], weights)[metric] - apply([pair[1]], weights)[metric]
 
 
 def _rows_like(outcome: Outcome, rows: int) -> Outcome:
-    """So many rows of as many outputs, for which draws cost as much."""
+    """Return an empty outcome of `rows` rows with as many outputs: the number of resamples depends on both."""
     shaped = outcome.y_true if outcome.probabilities is None else outcome.probabilities
     empty = np.broadcast_to(0, (rows, *shaped.shape[1:]))
     return Outcome(outcome.task, empty, empty)
 
 
-def _shared(drawn: NDArray[np.float64], bound: float) -> float:
-    """The correlation between two splits' differences (splits, resamples) that their common rows cause.
+def _common_correlation(resampled: NDArray[np.float64], bound: float) -> float:
+    """Return the correlation of the splits' differences (splits, resamples) that common rows cause, at most `bound`.
 
-    The mean covariance over the mean variance, not the mean of the correlations: a split without a difference has none.
+    It is the mean covariance over the mean variance, since a split without a difference has no correlation.
     """
-    drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
-    if drawn.shape[1] < 2:
+    resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
+    if resampled.shape[1] < 2:
         return bound
-    together = np.cov(drawn)
-    splits, own = len(together), float(np.trace(together))
-    if own <= 0:
+    covariance = np.cov(resampled)
+    splits, variance = len(covariance), float(np.trace(covariance))
+    if variance <= 0:
         return bound
-    return float(np.clip((together.sum() - own) / (splits - 1) / own, 0, bound))
+    return float(np.clip((covariance.sum() - variance) / (splits - 1) / variance, 0, bound))
 
 
 def _is_share(metric: str) -> bool:
@@ -385,11 +384,11 @@ def _is_share(metric: str) -> bool:
 
 
 def _amounts(metric: str, values: list[float]) -> list[str]:
-    """Differences that are read together, with the same digits; those of shares in points."""
+    """Format differences that are read together with the same digits; differences of percentages in points."""
     scale = 100 if _is_share(metric) else 1
     largest = max((abs(scale * value) for value in values if math.isfinite(value)), default=0.0)
     if not largest or largest >= 1e10 or largest < 1e-6:
         return [formatting.number(scale * value, 3) for value in values]
-    places = max(1 if scale == 100 else 0, 2 - math.floor(math.log10(largest)) - (scale == 100))
-    texts = [f"{scale * value:,.{places}f}" for value in values]
+    decimals = max(1 if scale == 100 else 0, 2 - math.floor(math.log10(largest)) - (scale == 100))
+    texts = [f"{scale * value:,.{decimals}f}" for value in values]
     return [text.replace("-", formatting.MINUS) if text.strip("-0.,") else text.lstrip("-") for text in texts]

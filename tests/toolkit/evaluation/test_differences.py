@@ -52,7 +52,7 @@ def test_one_split_has_no_interval_and_says_so() -> None:
     assert np.isnan([found.low, found.high, found.p]).all()
     assert "one split gives no interval" in found.method
     assert not found.clear
-    assert "can't be said from 1 split" in verdict("a", "b", "accuracy", found)
+    assert "1 split can't show whether" in verdict("a", "b", "accuracy", found)
 
 
 def test_splits_that_all_say_the_same_have_no_interval_unless_nothing_differs() -> None:
@@ -166,13 +166,13 @@ def test_pairs_on_other_rows_are_refused() -> None:
     ones, twos, rows = split_pairs("both", np.random.default_rng(2), 2)
     with pytest.raises(DataError, match="not on the same test rows"):
         over_splits(ones, twos[::-1], rows, "accuracy", train_rows=240)
-    with pytest.raises(DataError, match="does not number the test rows"):
+    with pytest.raises(DataError, match="one number for each test row"):
         over_splits(ones, twos, rows[:1], "accuracy", train_rows=240)
     with pytest.raises(DataError, match="2 outcomes against 1"):
         over_splits(ones, twos[:1], rows, "accuracy", train_rows=240)
     with pytest.raises(DataError, match="Did you mean 'accuracy'"):
         over_splits(ones, twos, rows, "acuracy", train_rows=240)
-    with pytest.raises(DataError, match="take over_splits"):
+    with pytest.raises(DataError, match="use over_splits"):
         pooled_bootstrap(ones, twos, "accuracy")
 
 

@@ -14,13 +14,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import scale
 
+from toolkit.evaluation.curves import KINDS, Reading, read_curves
 from toolkit.evaluation.metrics import Outcome
-from toolkit.evaluation.verdicts import (
-    KINDS,
-    Reading,
-    read_baselines,
-    read_curves,
-)
+from toolkit.evaluation.verdicts import read_baselines
 
 
 def history(loss: Any, val_loss: Any = None) -> pd.DataFrame:
@@ -248,13 +244,13 @@ def test_the_numbers_in_a_sentence_are_those_of_the_curve() -> None:
     sentence = read(history(loss, val_loss)).sentence
     assert "after epoch 2" in sentence
     assert (
-        "to epoch 8 the validation loss rose from 0.45 to about 0.76 while the training loss fell from 0.4 to about"
+        "by epoch 8 the validation loss rose from 0.45 to about 0.76 while the training loss fell from 0.4 to about"
         in sentence
     )
     cut = read(history([3.0, 2.0, 1.0], [3.0, 2.5, 2.0]), "all 3 epochs were run").sentence
     assert "from 3 in epoch 1 to 2 in epoch 3, the last (all 3 epochs were run)" in cut
     lost = read(history([1.0, 0.5, math.inf], [1.0, 0.6, math.inf])).sentence
-    assert "in epoch 3 of 3 the loss was no longer finite. The model holds the weights of epoch 2." in lost
+    assert "in epoch 3 of 3 the loss was no longer finite. The model has the weights of epoch 2." in lost
 
 
 def test_a_training_interrupted_in_its_first_epoch_has_no_curve() -> None:
@@ -294,20 +290,22 @@ def test_what_the_interval_does_not_show_is_not_claimed() -> None:
     joined = " ".join(sentences)
     assert "prefer it to the network" in joined
     assert "use them unless you need" in joined
-    assert "No clear difference is not the same as equal" in joined
+    assert "No clear difference does not mean equal" in joined
     assert "worse" not in joined
 
 
 def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
     network, linear = classified(hits(0.9)), classified(hits(0.9))
     _, said, *_ = read_baselines(network, {"dummy": GUESS, "linear": linear}, rows=4000, classes=2)
-    assert said.startswith("Against the linear model there is no difference: it does as well")
+    assert said.startswith(
+        "Against the linear model there is no difference: as far as these rows show, it does as well"
+    )
 
 
 def test_a_network_no_better_than_guessing_is_told_so_and_nothing_else_is_praised() -> None:
     sentences = read_baselines(classified(hits(0.5)), {"dummy": GUESS, "tree": classified(hits(0.5, seed=3))}, 400, 2)
     assert "no clear difference from guessing" in sentences[0]
-    assert "learned nothing that these rows can show" in sentences[1]
+    assert "do not show that it learned anything" in sentences[1]
     assert not any("use the" in sentence for sentence in sentences)
 
 
@@ -341,14 +339,14 @@ def test_rows_per_class_are_named_where_they_are_few() -> None:
     many = " ".join(read_baselines(classified(hits(0.9)), baselines, rows=30_000, classes=3))
     assert "per class" not in many
     beaten = " ".join(read_baselines(classified(hits(0.99)), {"tree": classified(hits(0.7))}, rows=300, classes=3))
-    assert "here it does with fewer" in beaten
+    assert "here fewer are enough" in beaten
 
 
 def test_rows_per_parameter_and_the_times_are_named_where_they_are_known() -> None:
     baselines = {"tree": classified(hits(0.97, seed=2), seconds=0.4)}
     network = classified(hits(0.9), seconds=12)
     sentences = " ".join(read_baselines(network, baselines, rows=300, classes=2, parameters=50_000))
-    assert "50,000 learnable parameters, more than there are training rows (300)" in sentences
+    assert "50,000 trainable parameters, more than training rows (300)" in sentences
     assert "(400\u202fms to fit, the network 12\u202fs)" in sentences.replace("12.0", "12")
 
 
@@ -370,5 +368,5 @@ def test_a_margin_without_probabilities_is_compared_by_its_ranking() -> None:
 
 def test_without_baselines_nothing_is_claimed() -> None:
     assert read_baselines(classified(hits(0.9)), {}, 1000, 2) == [
-        "Nothing says whether a simpler model would do as well: no baseline was fitted."
+        "No baseline was fitted, so it is unknown whether a simpler model would do as well."
     ]

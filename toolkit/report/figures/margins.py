@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.common.formatting import isolated, number, percent
+from toolkit.common.formatting import isolated, join_names, number, percent
 from toolkit.report.cells import shorten
 from toolkit.report.figures.picture import Picture, beyond, bin_rows, contender_names, each_contender, side_by_side
 from toolkit.report.plots import Line, histogram, line_chart
@@ -85,10 +85,6 @@ def _one_point_more(moves: Sequence[float], losses: Mapping[str, Sequence[float]
         else:
             changing.append(f"of {name} from {before} to {after}")
     if not changing:
-        return f"One point more for the truth leaves the loss {_listed(still)}."
-    sentence = f"One point more for the truth takes the loss {_listed(changing)}"
-    return f"{sentence}; that {_listed(still)} does not change." if still else f"{sentence}."
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+        return f"One point more for the truth leaves the loss {join_names(still)}."
+    sentence = f"One point more for the truth takes the loss {join_names(changing)}"
+    return f"{sentence}; that {join_names(still)} does not change." if still else f"{sentence}."

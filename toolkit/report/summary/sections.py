@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import plain
+from toolkit.common.formatting import join_names, plain
 from toolkit.data.dataset import SplitData
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
@@ -29,7 +29,7 @@ from toolkit.report.summary import (
     training,
     verdict,
 )
-from toolkit.report.summary.values import clean, listed
+from toolkit.report.summary.values import clean
 
 __all__ = ["summarize", "without_rows"]
 
@@ -108,7 +108,7 @@ def _of_result(result: Result) -> dict[str, Any]:
     names = [plain(name) for name in result.target.columns]
     names = names if len(names) <= 3 else [", ".join(names[:3]), f"{len(names) - 3} more"]
     return {
-        **_header("run", result, result.dataset, f"Predicting {listed(names)}"),
+        **_header("run", result, result.dataset, f"Predicting {join_names(names)}"),
         "verdict": verdict.for_result(result, about_data, about_training, about_results),
         "data": about_data,
         "images": images.for_result(result) if result.is_image else None,
@@ -128,7 +128,7 @@ def _of_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     regression, multilabel = comparison.task == "regression", comparison.task == "multilabel"
     single = not regression and not multilabel
     names = [entry["label"] for entry in contenders]
-    title = f"{names[0]} against {listed(names[1:])}" if len(names) > 1 else names[0]
+    title = f"{names[0]} against {join_names(names[1:])}" if len(names) > 1 else names[0]
     return {
         **_header("comparison", comparison, comparison.datasets[comparison.seeds[0]], title),
         "seeds": list(comparison.seeds),

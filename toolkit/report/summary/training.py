@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.evaluation.curves import read_curves
 from toolkit.evaluation.result import Result
-from toolkit.evaluation.verdicts import read_curves
 from toolkit.report.summary.values import contenders_of, short
 
 __all__ = ["for_comparison", "for_result"]

@@ -14,7 +14,7 @@ from toolkit.common.formatting import plain
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.metrics import Outcome
 
-__all__ = ["clean", "clipped_histogram", "contenders_of", "listed", "pooled", "sample", "share", "short", "spread"]
+__all__ = ["clean", "clipped_histogram", "contenders_of", "pooled", "sample", "share", "short", "spread"]
 
 
 def clean(value: Any) -> Any:
@@ -55,16 +55,6 @@ def pooled(trials: Sequence[Trial], measure: Callable[[Outcome], NDArray[Any] | 
     """Return a measure of the outcomes of all trials together, or None where one of them has no such measure."""
     values = [values for trial in trials if (values := measure(trial.outcome)) is not None]
     return np.concatenate(values) if len(values) == len(trials) else None
-
-
-def listed(names: list[str]) -> str:
-    """Return names as they stand in a sentence.
-
-    Example:
-        >>> listed(["a", "b", "c"])
-        'a, b and c'
-    """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:

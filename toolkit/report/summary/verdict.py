@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.common.formatting import isolated, number, percent, plain
+from toolkit.common.formatting import isolated, join_names, number, percent, plain
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metric_names import in_sentence
 from toolkit.evaluation.metrics import PRIMARY, Outcome, difference
 from toolkit.evaluation.result import Result
 from toolkit.evaluation.verdicts import IN_WORDS, standing_of
-from toolkit.report.summary.values import listed, share
+from toolkit.report.summary.values import share
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -97,7 +97,7 @@ def _headline(against: Mapping[str, Mapping[str, Any]]) -> str:
     for key, clause in STANDINGS.items():
         names = [IN_WORDS.get(name, name) for name, entry in against.items() if entry["standing"] == key]
         if names:
-            clauses.append(f"{clause} {listed(names)}")
+            clauses.append(f"{clause} {join_names(names)}")
     sentence = ", ".join(clauses)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -113,7 +113,7 @@ def _steps_for_result(
     is_useful, steps = standings.get("dummy", "better") == "better", []
     inputs, source = ("pictures", "these pictures") if data["images"] else ("columns", "this table")
     if data["leaks"]:
-        names = listed([f"“{isolated(plain(name))}”" for name in data["leaks"][:3]])
+        names = join_names([f"“{isolated(plain(name))}”" for name in data["leaks"][:3]])
         subject = "it" if len(data["leaks"]) == 1 else "each of them"
         steps.append(
             f"Check {names} first: {subject} almost determines the target without the other columns. If a value is not "
@@ -163,14 +163,14 @@ def _steps_for_comparison(
     seeds, steps = len(comparison.seeds), []
     if better:
         verb = "each is" if len(better) > 1 else "it is"
-        steps.append(f"Use {listed(better)}: {verb} clearly better in {label} here.")
+        steps.append(f"Use {join_names(better)}: {verb} clearly better in {label} here.")
     elif pairs and not level:
         steps.append(f"Stay with {isolated(contenders[0]['label'])}: no other contender is better in {label}.")
     elif level and comparison.task != "regression" and direct and indirect:
         verb = "gives" if len(direct) == 1 else "give"
         steps.append(
-            f"Choose by what you need apart from {label}: {listed(direct)} {verb} probabilities directly; those of "
-            f"{listed(indirect)} are fitted afterwards."
+            f"Choose by what you need apart from {label}: {join_names(direct)} {verb} probabilities directly; those of "
+            f"{join_names(indirect)} are fitted afterwards."
         )
     if seeds < 10 and any(gap["low"] != gap["high"] for gap in level):
         steps.append(
