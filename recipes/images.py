@@ -15,7 +15,7 @@ from toolkit.data.images.encoding import check_files
 from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.stack import ImageSet
 from toolkit.data.split import is_drawn
-from toolkit.data.target import TASKS
+from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import duration, number
 from toolkit.data import stratify
 from toolkit.data.dataset import SplitData
-from toolkit.data.target import TASKS
+from toolkit.data.target_checks import TASKS
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import evaluate
 from toolkit.heads import DEFAULT_HEADS, get_head

@@ -21,9 +21,9 @@ from toolkit.data.images.encoding import ImageEncoder
 from toolkit.data.images.stack import Images, ImageSet
 from toolkit.data.row_weights import read_weights
 from toolkit.data.source import Source, is_pair, is_path, load, names_of
-from toolkit.data.split import is_drawn, split_rows
+from toolkit.data.split import Split, is_drawn, split_rows
 from toolkit.data.stratify import PARTS
-from toolkit.data.target import TASKS, check_target, match_target
+from toolkit.data.target_checks import TASKS, check_target, match_target
 from toolkit.data.usable_columns import usable_columns
 
 __all__ = ["labeled", "prepare"]
@@ -111,23 +111,7 @@ def prepare(
     split = split_rows(
         rows.features.same_rows(), rows.target_frame, task, owner, by, test=test, validation=validation, seed=int(seed)
     )
-    kept = split.part >= 0
-    rows = rows.take(kept)
-    parts = {part: np.flatnonzero(split.part[kept] == index) for index, part in enumerate(PARTS)}
-    lacking = _check_parts(parts, rows.target_frame, task, split.reason)
-    return SplitData(
-        source.name,
-        task,
-        rows.features,
-        rows.target_frame,
-        parts,
-        None if split.folds is None else split.folds[kept],
-        split.reason,
-        set_aside,
-        [*source.notes, *notes, *feature_notes, *part_notes, *lacking],
-        rows.source_rows,
-        rows.weights,
-    )
+    return _split_data(source.name, task, rows, split, set_aside, [*source.notes, *notes, *feature_notes, *part_notes])
 
 
 @dataclass(frozen=True)
@@ -216,6 +200,21 @@ class _Rows:
             self.source_rows[mask],
             None if self.weights is None else self.weights[mask],
         )
+
+
+def _split_data(
+    name: str, task: str, rows: _Rows, split: Split, set_aside: dict[str, str], notes: list[str]
+) -> SplitData:
+    """Return the rows that have a part."""
+    stays = split.part >= 0
+    rows = rows.take(stays)
+    parts = {part: np.flatnonzero(split.part[stays] == index) for index, part in enumerate(PARTS)}
+    notes = notes + _check_parts(parts, rows.target_frame, task, split.reason)
+    folds = None if split.folds is None else split.folds[stays]
+    features, target_frame = rows.features, rows.target_frame
+    return SplitData(
+        name, task, features, target_frame, parts, folds, split.reason, set_aside, notes, rows.source_rows, rows.weights
+    )
 
 
 def _features(source: Source, present: np.ndarray, named: _NamedColumns) -> tuple[Features, dict[str, str], list[str]]:

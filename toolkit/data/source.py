@@ -15,7 +15,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import listing
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
 from toolkit.data.read import read
-from toolkit.data.target import target_of_pair
+from toolkit.data.target_checks import target_of_pair
 
 __all__ = ["Source", "is_pair", "is_path", "load", "names_of"]
 

@@ -15,7 +15,7 @@ from toolkit.common.formatting import number, percent
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.encoding import Encoder
-from toolkit.data.target import TASKS
+from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 
 __all__ = ["Rows", "error", "error_name", "error_text", "load", "noisy", "prepare"]

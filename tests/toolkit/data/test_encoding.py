@@ -451,7 +451,7 @@ def test_another_number_of_target_columns_is_refused():
     target, _ = target_of([1.0, 2.0], "regression")
     with pytest.raises(DataError, match="there are 2 target columns; expected y"):
         target.encode(pd.DataFrame({"a": [1.0], "b": [2.0]}))
-    with pytest.raises(DataError, match=r"task 'regresion' is not known.*Did you mean 'regression'\?"):
+    with pytest.raises(DataError, match=r"task='regresion': expected one of .*Did you mean 'regression'\?"):
         target_of([1.0, 2.0], "regresion")
 
 

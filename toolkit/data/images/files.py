@@ -19,7 +19,7 @@ from toolkit.data.images.decoding import ENDINGS, Form, check_size, decode, resi
 from toolkit.data.images.folders import is_hidden, list_pictures, read_class_folders
 from toolkit.data.images.stack import ImageSet, canonical
 from toolkit.data.read import TABLE_ENDINGS, read
-from toolkit.data.target import TASKS, target_of_pair
+from toolkit.data.target_checks import TASKS, target_of_pair
 
 __all__ = ["Form", "is_image_source", "read_images", "read_pictures"]
 
