@@ -1,7 +1,7 @@
 """Three models that a network has to beat: a constant, a linear model and boosted trees.
 
-They are scikit-learn's, at its defaults, on the same rows as the network. They need no validation rows to stop by, so
-they are fitted on the training and validation part together, which gives them more to learn from than the network has.
+They are scikit-learn's with its defaults, on the same rows as the network. They need no validation rows, so they learn
+from the training and validation rows together: more than the network learns from.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,47 +28,59 @@ from toolkit.data.images.encoding import ImageEncoder
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 
-__all__ = ["fit_baselines", "said_of_images"]
+__all__ = ["Budget", "fit_baselines", "fit_model", "notes_on_images", "predict", "unfitted_model"]
 
-# What a tree costs is counted in cells (rows x columns), about 25 ns each on one core. Beside its rows' cells it costs
-# a column this many for its histograms, by the number of bins.
+# What a tree costs is counted in cells (rows x columns), about 25 ns each on one core. Each column also costs as many
+# cells as this for its histograms, by the number of bins.
 _HISTOGRAM_ROWS = {255: 6_000, 63: 2_500}
-# Cells worth about four seconds: what several outputs may cost together, or what one output costs if that is more.
-_TREE_BUDGET = 160_000_000
-# Cells from which even the fewest rounds would take minutes.
-_TREE_LIMIT = 10_000_000_000
-# Below this many cells a second thread wins a second at most, and on a busy machine loses twenty by waiting.
+# Below this many cells a second thread gains a second at most, and on a busy machine may lose twenty by waiting.
 _ONE_THREAD = 5_000_000
-# Multiplications of the linear model: of one step of Newton's method, and of all the cheaper steps it takes otherwise.
-_NEWTON_BUDGET = 4_000_000_000
-_STEPS_BUDGET = 20_000_000_000
 _FEWEST_STEPS = 20
-# Multiplications of the fewest steps that would take minutes.
-_STEPS_LIMIT = 1_000_000_000_000
-# Neighboring pixels are correlated, and a linear model that is stopped early does better on them besides.
-_CORRELATED_STEPS_BUDGET = 5_000_000_000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much work the baselines may cost.
+
+    Attributes:
+        tree: Cells worth about four seconds: what several outputs may cost together, or one output if that is more.
+        tree_limit: Cells from which even the fewest rounds would take minutes: then there are no trees.
+        newton: Multiplications of one step of Newton's method, for the linear model.
+        steps: Multiplications of all the cheaper steps that replace it.
+        correlated_steps: The same where neighboring columns are correlated, as pixels are: there a linear model that is
+            stopped early also does better.
+        steps_limit: Multiplications of the fewest steps that would take minutes: then there is no linear model.
+    """
+
+    tree: int = 160_000_000
+    tree_limit: int = 10_000_000_000
+    newton: int = 4_000_000_000
+    steps: int = 20_000_000_000
+    correlated_steps: int = 5_000_000_000
+    steps_limit: int = 1_000_000_000_000
 
 
 def fit_baselines(
-    table: SplitData, encoder: Encoder | ImageEncoder, target: Target, *, seed: int
+    data: SplitData, encoder: Encoder | ImageEncoder, target: Target, *, seed: int, budget: Budget | None = None
 ) -> dict[str, Outcome]:
-    """Return what three simple models say about the test part.
+    """Return what three simple models predict for the test part.
 
-    - "dummy": the mean of the target, or the classes' shares, whatever the row.
-    - "linear": ridge or logistic regression on the encoded columns; one a label for multi-label targets. Where even 20
-      steps with its many classes would take minutes, it is left out.
-    - "tree": histogram gradient boosting on the columns themselves, missing values and categories as they are; one
-      a target or label. Above 10,000 rows it stops early by itself. Several labels or classes that would take long
-      together get coarser bins (63 instead of 255), then fewer rounds (down to 10 instead of 100, below 30 of them at a
-      higher learning rate); where that would still take minutes, "tree" is left out.
+    - "dummy": the mean of the target, or the shares of the classes, for every row.
+    - "linear": ridge or logistic regression on the encoded columns, one model per label for multilabel targets. It is
+      left out where even 20 steps with its many classes would take minutes.
+    - "tree": histogram gradient boosting on the columns, with missing values and categories as they are, one model per
+      target or label. Above 10,000 rows it stops early. Several labels or classes that would take long together get
+      coarser bins (63 instead of 255), then fewer rounds (down to 10 instead of 100; below 30 with a higher learning
+      rate). It is left out where that would still take minutes.
 
-    Images are rows of pixels to the last two: see `said_of_images`.
+    For images, both learn from pixels: see `notes_on_images`.
 
     Args:
-        table: The split data. Sample weights are honoured.
+        data: The split data. Sample weights are used.
         encoder: Fitted on the training rows.
-        target: Fitted on the training rows. On a log scale, the baselines are fitted on it too.
-        seed: Of whatever scikit-learn draws.
+        target: Fitted on the training rows. On a log scale, the baselines are fitted on logarithms too.
+        seed: Seed of scikit-learn's random numbers.
+        budget: How much work they may cost.
 
     Returns:
         Name to outcome, with the seconds each took to fit.
@@ -78,35 +91,24 @@ def fit_baselines(
     Example:
         >>> from toolkit.data.prepare import prepare
         >>> size = np.random.default_rng(0).normal(size=200)
-        >>> table = prepare(pd.DataFrame({"size": size, "price": 3 * size + 1}), "price", task="regression")
-        >>> dataset = table.encode()
-        >>> found = fit_baselines(dataset, dataset.encoder, dataset.target, seed=0)
-        >>> {name: bool(np.abs(outcome.y_pred - outcome.y_true).mean() < 0.1) for name, outcome in found.items()}
+        >>> frame = pd.DataFrame({"size": size, "price": 3 * size + 1})
+        >>> dataset = prepare(frame, "price", task="regression").encode()
+        >>> outcomes = fit_baselines(dataset, dataset.encoder, dataset.target, seed=0)
+        >>> {name: bool(np.abs(outcome.y_pred - outcome.y_true).mean() < 0.1) for name, outcome in outcomes.items()}
         {'dummy': False, 'linear': True, 'tree': False}
     """
-    rows = np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
-    test = table.parts["test"]
-    matrices: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {
-        "dummy": (rows, np.zeros((len(rows), 1)), np.zeros((len(test), 1)))
-    }
-    categorical = np.zeros(0, bool)
-    for name in ("linear", "tree"):
-        most = encoder.most_rows.get(name, len(rows))
-        used = rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-        features, new = table.features.take(used), table.features.take(test)
-        if name == "linear":
-            matrices[name] = used, encoder.linear_matrix(features), encoder.linear_matrix(new)
-        else:
-            x, categorical = encoder.tree_matrix(features)
-            matrices[name] = used, *_filled(x, encoder.tree_matrix(new)[0])
+    budget = budget or Budget()
+    steps = budget.correlated_steps if encoder.correlated else budget.steps
+    test = data.parts["test"]
     classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
     outcomes = {}
-    for name, (used, x, new) in matrices.items():
-        y = target.encode(table.target_frame.iloc[used])
-        outputs = y.reshape(len(y), -1).T
+    for name in ("dummy", "linear", "tree"):
+        rows, x, test_x, categorical = _matrices(name, data, encoder, seed)
+        y = target.encode(data.target_frame.iloc[rows])
+        outputs = y.reshape(len(y), -1).T  # one model per row of (outputs, rows)
         outputs = outputs.astype(int) if classes else outputs
-        weights = None if table.sample_weight is None else table.sample_weight[used]
-        make = _maker(name, x, classes, len(outputs), categorical, seed, encoder.correlated)
+        weights = None if data.sample_weight is None else data.sample_weight[rows]
+        make = unfitted_model(name, x, classes, len(outputs), categorical, seed, budget, steps)
         if make is None:
             continue
         start = time.perf_counter()
@@ -114,108 +116,134 @@ def fit_baselines(
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", LinAlgWarning)
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-            models = [_fit(make, x, output, weights, classes > 0) for output in outputs]
+            models = [fit_model(make, x, output, weights, classes > 0) for output in outputs]
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
-            said = np.stack([_predict(model, new, classes) for model in models], axis=1)
-        outcomes[name] = _outcome(table.target_frame.iloc[test], target, said, seconds)
+            predictions = np.stack([predict(model, test_x, classes) for model in models], axis=1)
+        outcomes[name] = _outcome(data.target_frame.iloc[test], target, predictions, seconds)
     return outcomes
 
 
-def said_of_images(dataset: Dataset) -> list[str]:
-    """Return what the linear model and the trees see of many or large images; of a table they see everything."""
+def notes_on_images(dataset: Dataset) -> list[str]:
+    """Return sentences on what the linear model and the trees do not see of many or large images."""
     rows = len(dataset.parts["train"]) + len(dataset.parts["validation"])
     sentences = []
     for name, words in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
         most, simplified = dataset.encoder.most_rows.get(name, rows), dataset.encoder.simplified(name)
-        seen = [f"{most:,} of {rows:,} images"] * (rows > most) + [simplified] * bool(simplified)
-        if seen:
-            sentences.append(f"{words} learns from {' and '.join(seen)}, which keeps its time below the network's.")
+        parts = [f"{most:,} of {rows:,} images"] * (rows > most) + [simplified] * bool(simplified)
+        if parts:
+            sentences.append(f"{words} learns from {' and '.join(parts)}, which keeps its time below the network's.")
     return sentences
 
 
-def _filled(x: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the trees' columns with 0 in those that are almost empty in the rows to learn from.
-
-    scikit-learn's trees fail on a column without a value, also in the share of the rows that they look at.
-    """
+def _matrices(
+    name: str, data: SplitData, encoder: Encoder | ImageEncoder, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows to learn from, their matrix, that of the test rows, and which columns are categories."""
+    rows = np.sort(np.concatenate([data.parts["train"], data.parts["validation"]]))
+    test = data.parts["test"]
+    if name == "dummy":
+        return rows, np.zeros((len(rows), 1)), np.zeros((len(test), 1)), np.zeros(1, bool)
+    most = encoder.most_rows.get(name, len(rows))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    features, test_features = data.features.take(rows), data.features.take(test)
+    if name == "linear":
+        x = encoder.linear_matrix(features)
+        return rows, x, encoder.linear_matrix(test_features), np.zeros(x.shape[1], bool)
+    (x, categorical), (test_x, _) = encoder.tree_matrix(features), encoder.tree_matrix(test_features)
+    # scikit-learn's trees fail on a column without a value, also in the sample of the rows that they bin by.
     fewest = 1 if len(x) <= 10_000 else max(20, len(x) // 10_000)
     empty = (~np.isnan(x)).sum(axis=0) < fewest
-    return np.where(empty, 0.0, x), np.where(empty, 0.0, new)
+    return rows, np.where(empty, 0.0, x), np.where(empty, 0.0, test_x), categorical
 
 
-def _maker(
-    name: str, x: np.ndarray, classes: int, outputs: int, categorical: np.ndarray, seed: int, correlated: bool = False
+def unfitted_model(
+    name: str,
+    x: np.ndarray,
+    classes: int,
+    outputs: int,
+    categorical: np.ndarray,
+    seed: int,
+    budget: Budget,
+    steps: int,
 ) -> Callable[[], Any] | None:
-    """Return what makes the unfitted model of one output, or None where it would take too long."""
+    """Return a function that makes the model of one output, or None where it would take too long.
+
+    Args:
+        name: "dummy", "linear" or "tree".
+        x: The matrix to learn from, (rows, columns).
+        classes: Number of classes; 0 for regression.
+        outputs: Number of models.
+        categorical: Which columns are categories.
+        seed: Seed of the model.
+        budget: How much work all models may cost.
+        steps: The budget's number of steps that suits the columns.
+    """
     if name == "dummy":
         return partial(DummyClassifier, strategy="prior") if classes else DummyRegressor
-    together = outputs * (classes if classes > 2 else 1)
+    rows, columns = x.shape
+    scores = outputs * (classes if classes > 2 else 1)
     if name == "linear":
         if not classes:
             return partial(Ridge, random_state=seed)
-        if _FEWEST_STEPS * x.size * together > _STEPS_LIMIT:
+        if _FEWEST_STEPS * x.size * scores > budget.steps_limit:
             return None
-        return partial(
-            _logistic, x.shape, classes, together, _CORRELATED_STEPS_BUDGET if correlated else _STEPS_BUDGET, seed
-        )
-    rows, columns = x.shape
+        # Newton's method is exact within a dozen steps, but needs a matrix of (columns x classes) squared.
+        if rows * (columns * (classes if classes > 2 else 1)) ** 2 <= budget.newton:
+            return partial(LogisticRegression, solver="newton-cholesky", random_state=seed)
+        most_steps = int(np.clip(steps // (x.size * scores), _FEWEST_STEPS, 200))
+        return partial(LogisticRegression, max_iter=most_steps, random_state=seed)
     bins = 255
-    if 100 * together * columns * (rows + _HISTOGRAM_ROWS[bins]) > _TREE_BUDGET and together > 1:
+    if 100 * scores * columns * (rows + _HISTOGRAM_ROWS[bins]) > budget.tree and scores > 1:
         bins = 63
     cost = columns * (rows + _HISTOGRAM_ROWS[bins])
-    rounds = int(np.clip(max(_TREE_BUDGET, 100 * cost) // (together * cost), 10, 100))
-    if together > 1 and rounds * together * cost > _TREE_LIMIT:
+    rounds = int(np.clip(max(budget.tree, 100 * cost) // (scores * cost), 10, 100))
+    if scores > 1 and rounds * scores * cost > budget.tree_limit:
         return None
     return partial(
         HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor,
         max_iter=rounds,
         learning_rate=float(np.clip(3 / rounds, 0.1, 0.3)),
         max_bins=bins,
-        # A category with more levels than bins is taken by its number.
+        # A category with more levels than bins is used as a number.
         categorical_features=categorical & (np.nanmax(x, axis=0, initial=0) < bins) if categorical.any() else None,
         random_state=seed,
     )
 
 
-def _fit(make: Callable[[], Any], x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, classified: bool) -> Any:
+def fit_model(
+    make: Callable[[], Any], x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, classified: bool
+) -> Any:
+    """Return a model fitted to one output; a constant one where all rows have the same class."""
     model = make()
     if classified:
         counts = np.unique(y, return_counts=True)[1]
         if len(counts) == 1:
-            model = DummyClassifier(strategy="prior")  # the others want two classes
+            model = DummyClassifier(strategy="prior")
         elif counts.min() < 2 and isinstance(model, HistGradientBoostingClassifier):
-            model.set_params(early_stopping=False)  # it would hold out rows of each class, and wants two for that
+            model.set_params(early_stopping=False)  # it would hold out rows of each class, and needs two for that
     return model.fit(x, y, sample_weight=weights)
 
 
-def _predict(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
-    """Values (rows,), or probabilities (rows, classes), 0 for a class that stood in no row to learn from."""
+def predict(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """Return values (rows,), or probabilities (rows, classes): 0 for a class that had no row to learn from."""
     if not classes:
         return model.predict(x)
-    chance = np.zeros((len(x), classes))
-    chance[:, model.classes_] = model.predict_proba(x)
-    return chance
+    probabilities = np.zeros((len(x), classes))
+    probabilities[:, model.classes_] = model.predict_proba(x)
+    return probabilities
 
 
-def _logistic(shape: tuple[int, int], classes: int, together: int, budget: int, seed: int) -> LogisticRegression:
-    """Newton's method where its matrix is small: it is exact within a dozen steps; else a bounded number of steps."""
-    rows, columns = shape
-    if rows * (columns * (classes if classes > 2 else 1)) ** 2 <= _NEWTON_BUDGET:
-        return LogisticRegression(solver="newton-cholesky", random_state=seed)
-    steps = int(np.clip(budget // (rows * columns * together), _FEWEST_STEPS, 200))
-    return LogisticRegression(max_iter=steps, random_state=seed)
-
-
-def _outcome(truth: pd.DataFrame, target: Target, said: np.ndarray, seconds: float) -> Outcome:
+def _outcome(truth: pd.DataFrame, target: Target, predictions: np.ndarray, seconds: float) -> Outcome:
     if target.task == "regression":
-        decoded = np.asarray(target.decode(said), dtype=float).reshape(len(said), -1)
+        decoded = np.asarray(target.decode(predictions), dtype=float).reshape(len(predictions), -1)
         return Outcome("regression", truth.to_numpy(float), decoded, seconds=seconds)
     y_true = target.encode(truth).astype(np.int64)
     if target.task == "multiclass":
-        chance = said[:, 0]
-        return Outcome("multiclass", y_true, chance.argmax(axis=1), chance, seconds=seconds)
-    chance = said[:, :, 1]
+        probabilities = predictions[:, 0]
+        return Outcome("multiclass", y_true, probabilities.argmax(axis=1), probabilities, seconds=seconds)
+    probabilities = predictions[:, :, 1]
     if target.task == "binary":
-        y_true, chance = y_true[:, 0], chance[:, 0]
-    return Outcome(target.task, y_true, (chance > 0.5).astype(np.int64), chance, seconds=seconds)
+        y_true, probabilities = y_true[:, 0], probabilities[:, 0]
+    return Outcome(target.task, y_true, (probabilities > 0.5).astype(np.int64), probabilities, seconds=seconds)

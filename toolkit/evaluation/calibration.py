@@ -267,7 +267,7 @@ def _fit_margins(task: str, wide: Reals, truth: Labels, weights: Reals, seed: in
     knots, losses = zip(*(fit_isotonic(margin, label, weights, seed) for margin, label in pairs), strict=True)
     # One row per score: the log losses of Platt scaling and of isotonic regression.
     after = float(np.mean([loss[int(points is not None)] for points, loss in zip(knots, losses, strict=True)]))
-    tried = dict(zip(("platt", "isotonic"), np.mean(losses, axis=0).tolist(), strict=True))
+    tried: dict[str, float] = dict(zip(("platt", "isotonic"), np.mean(losses, axis=0).tolist(), strict=True))
     if not any(knots):
         return Calibration(task, None, "platt", parameters, None, after, True, len(truth), tried)
     return Calibration(

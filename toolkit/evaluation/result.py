@@ -20,7 +20,7 @@ from toolkit.data.encoding import Encoder
 from toolkit.data.images.encoding import ImageEncoder
 from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
-from toolkit.evaluation.baselines import fit_baselines, said_of_images
+from toolkit.evaluation.baselines import fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.threshold import choose_threshold
@@ -201,7 +201,7 @@ def evaluate(
     if baselines:
         with timed(times, "baselines"):
             fits = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
-            result, notes = replace(result, baselines=fits), said_of_images(dataset)
+            result, notes = replace(result, baselines=fits), notes_on_images(dataset)
     if not intervals:
         return result
     with timed(times, "intervals"):

@@ -15,8 +15,7 @@ from toolkit.data.dataset import SplitData
 from toolkit.data.encoding import Encoder
 from toolkit.data.prepare import prepare
 from toolkit.data.target import Target
-from toolkit.evaluation import baselines
-from toolkit.evaluation.baselines import fit_baselines
+from toolkit.evaluation.baselines import Budget, fit_baselines, fit_model, predict, unfitted_model
 from toolkit.evaluation.metrics import Outcome, evaluate
 
 
@@ -54,11 +53,11 @@ def prepared(task: str, source: pd.DataFrame | None = None, **options: Any) -> S
     return prepare(data.drop(columns=[n for n in ANSWERS if n not in names]), TARGETS[task], task=task, **options)
 
 
-def fitted(table: SplitData, *, log_target: bool = False, seed: int = 0) -> dict[str, Outcome]:
+def fitted(table: SplitData, *, log_target: bool = False, seed: int = 0, **budget: int) -> dict[str, Outcome]:
     train = table.parts["train"]
     encoder = Encoder.fit(table.features.take(train))
     target = Target.fit(table.target_frame, train, table.task, log_target=log_target)
-    return fit_baselines(table, encoder, target, seed=seed)
+    return fit_baselines(table, encoder, target, seed=seed, budget=Budget(**budget))
 
 
 def with_frame(table: SplitData, frame: pd.DataFrame) -> SplitData:
@@ -229,7 +228,8 @@ def test_a_column_without_a_value_in_the_learned_rows_and_unseen_levels_are_take
 
 
 def rounds(rows: int, columns: int, classes: int, outputs: int) -> tuple[int, int, float] | None:
-    make: Any = baselines._maker("tree", np.zeros((rows, columns)), classes, outputs, np.zeros(columns, bool), 0)
+    none = np.zeros(columns, bool)
+    make: Any = unfitted_model("tree", np.zeros((rows, columns)), classes, outputs, none, 0, Budget(), 0)
     if make is None:
         return None
     return make.keywords["max_iter"], make.keywords["max_bins"], make.keywords["learning_rate"]
@@ -252,28 +252,24 @@ def test_many_outputs_cost_no_more_than_their_budget_and_at_the_end_have_no_tree
     assert rounds(5000, 300, 2, 1000) is None
 
 
-def test_trees_that_would_take_minutes_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "_TREE_LIMIT", 1)
-    assert list(fitted(prepared("multilabel"))) == ["dummy", "linear"]
+def test_trees_that_would_take_minutes_are_left_out() -> None:
+    assert list(fitted(prepared("multilabel"), tree_limit=1)) == ["dummy", "linear"]
 
 
-def test_a_linear_model_of_so_many_classes_that_it_would_take_minutes_is_left_out(monkeypatch) -> None:
-    monkeypatch.setattr(baselines, "_STEPS_LIMIT", 1)
-    assert list(fitted(prepared("multiclass"))) == ["dummy", "tree"]
-    assert list(fitted(prepared("regression"))) == ["dummy", "linear", "tree"]
+def test_a_linear_model_of_so_many_classes_that_it_would_take_minutes_is_left_out() -> None:
+    assert list(fitted(prepared("multiclass"), steps_limit=1)) == ["dummy", "tree"]
+    assert list(fitted(prepared("regression"), steps_limit=1)) == ["dummy", "linear", "tree"]
 
 
 def test_a_category_with_more_levels_than_bins_is_taken_by_its_number() -> None:
     random = np.random.default_rng(0)
     codes = np.column_stack([random.integers(0, 300, 2000), random.integers(0, 5, 2000)]).astype(float)
-    make: Any = baselines._maker("tree", codes, 2, 1, np.array([True, True]), 0)
+    make: Any = unfitted_model("tree", codes, 2, 1, np.array([True, True]), 0, Budget(), 0)
     assert make.keywords["categorical_features"].tolist() == [False, True]
-    model = baselines._fit(make, codes, (codes[:, 0] > 150).astype(int), None, True)
-    assert np.mean(baselines._predict(model, codes, 2).argmax(axis=1) == (codes[:, 0] > 150)) > 0.99
+    model = fit_model(make, codes, (codes[:, 0] > 150).astype(int), None, True)
+    assert np.mean(predict(model, codes, 2).argmax(axis=1) == (codes[:, 0] > 150)) > 0.99
 
 
-def test_wide_tables_get_a_bounded_number_of_steps_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "_NEWTON_BUDGET", 0)
-    monkeypatch.setattr(baselines, "_STEPS_BUDGET", 0)
-    linear = fitted(prepared("multiclass"))["linear"]
+def test_wide_tables_get_a_bounded_number_of_steps_and_no_warning() -> None:
+    linear = fitted(prepared("multiclass"), newton=0, steps=0)["linear"]
     assert evaluate(linear)["log_loss"] < evaluate(fitted(prepared("multiclass"))["dummy"])["log_loss"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.common.formatting import number
 from toolkit.data.dataset import SplitData
-from toolkit.evaluation.baselines import said_of_images
+from toolkit.evaluation.baselines import notes_on_images
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import short
@@ -43,7 +43,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     return {
         **_sizes(dataset),
         "reason": dataset.split_reason,
-        "baselines": said_of_images(dataset),
+        "baselines": notes_on_images(dataset),
         "images": None if dataset.features.pixels is None else " × ".join(map(str, dataset.features.pixels.shape[1:])),
     }
 
