@@ -14,9 +14,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
-from toolkit.data.encoding import Encoder
-from toolkit.data.images.encoding import ImageEncoder
-from toolkit.data.images.stack import Images, holds_images
+from toolkit.data.images.stack import holds_images
 from toolkit.data.target import Target
 from toolkit.evaluation.result import Result, evaluate, timed
 from toolkit.heads import Head, get_head
@@ -38,12 +36,12 @@ class Asked:
 
     def networks(self, data: SplitData) -> int:
         """Return how many networks are trained on a table."""
-        own = self.build is not builders.mlp or isinstance(data.features, Images)
+        own = self.build is not builders.mlp or data.features.pixels is not None
         return defaults.networks(self.effort, self.places, custom=own)
 
     def encoding(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the encoding of a table's columns."""
-        if isinstance(data.features, Images):
+        if data.features.pixels is not None:
             return {}
         numbers, rows = sum(column.kind == "number" for column in data.features.columns), len(data.parts["train"])
         return defaults.encoding(self.places, rows, numbers, custom=self.build is not builders.mlp)
@@ -51,7 +49,7 @@ class Asked:
     def suited(self, head: Head, data: SplitData) -> dict[str, Any]:
         """Return what the recipe chooses for the training rows of a table where the user said nothing."""
         rows = len(data.parts["train"])
-        if isinstance(data.features, Images):
+        if data.features.pixels is not None:
             builder = next((name for name, ours in builders.BUILDERS.items() if ours is self.build), "")
             return defaults.choose_for_images(
                 head, self.effort, self.places, rows, data.features.pixels.shape[1:], builder
@@ -137,9 +135,8 @@ def fit(
     own = options_of(asked.build)
     model_options = suited["model"] | asked.places["model"]
     encoder = dataset.encoder
-    if isinstance(encoder, ImageEncoder) and "pixels" in own:
-        model_options["pixels"] = (encoder.mean, encoder.deviation)
-    size = getattr(encoder, "shape", encoder.width), dataset.target.units
+    model_options |= {name: value for name, value in encoder.builder_options.items() if name in own}
+    size = encoder.inputs, dataset.target.units
     models = [
         _build(asked.build, *size, model_options | ({"seed": seed + more} if "seed" in own else {}))
         for more in range(seeds)
@@ -169,11 +166,8 @@ def fit(
         "head": head.name,
         "seed": seed,
         "data": {"source": dataset.name} | settings.shown(asked.places["data"]),
-        "encoding": (
-            encoder.to_dict()["images"]
-            if isinstance(encoder, ImageEncoder)
-            else settings.resolved(Encoder.fit, asked.encoding(dataset))
-        )
+        "encoding": settings.resolved(type(encoder).fit, asked.encoding(dataset))
+        | encoder.facts
         | settings.resolved(Target.fit, asked.places["target"]),
         "weights": settings.shown(asked.places["weights"]),
         "seeds": seeds,
