@@ -83,21 +83,21 @@ class Calibration:
             Binary: (n,), of the second class. Multiclass: (n, classes), each row sums to 1. Multilabel: (n, labels).
             NaN where a score is NaN.
         """
-        wide = _as_float64(self.task, scores)  # (n,) or (n, units)
+        scores64 = _as_float64(self.task, scores)  # (n,) or (n, units)
         if self.method in ("platt", "isotonic"):
             lines = zip(self.parameters["slope"], self.parameters["intercept"], strict=True)
             knots = self.parameters.get("knots", [None] * len(self.parameters["slope"]))
-            columns = wide.reshape(len(wide), -1).T
+            columns = scores64.reshape(len(scores64), -1).T
             chances = [
                 positive_probability(column, line, points, self.rows)
                 for column, line, points in zip(columns, lines, knots, strict=True)
             ]
-            return np.stack(chances, axis=1).reshape(wide.shape)
+            return np.stack(chances, axis=1).reshape(scores64.shape)
         scale = self.parameters.get("scale", 1 / self.parameters.get("temperature", 1.0))
         if self.task != "multiclass":
             with np.errstate(over="ignore"):
-                return special.expit(scale * wide)
-        powers = np.exp(below_largest(wide, scale))
+                return special.expit(scale * scores64)
+        powers = np.exp(below_largest(scores64, scale))
         return powers / powers.sum(axis=1, keepdims=True)
 
     @property
@@ -227,38 +227,38 @@ def fit(
     tasks = ("binary", "multiclass", "multilabel")
     if task not in tasks:
         raise DataError(f"task '{task}' has no probabilities to calibrate (tasks: {', '.join(tasks)}).")
-    wide, truth, weights = check_scores(task, scores, y_true, sample_weight)
+    scores64, truth, weights = check_scores(task, scores, y_true, sample_weight)
     counted = weights > 0
     if task == "multiclass":
         rows = np.flatnonzero(counted)
-        limit = min(max(FEWEST_ROWS, cells // wide.shape[1]), len(rows))
+        limit = min(max(FEWEST_ROWS, cells // scores64.shape[1]), len(rows))
         counted = rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
-    wide, truth, weights = wide[counted], truth[counted], weights[counted] / weights[counted].mean()
+    scores64, truth, weights = scores64[counted], truth[counted], weights[counted] / weights[counted].mean()
     enough = len(truth) >= FEWEST_ROWS and len(np.unique(truth)) > 1
     if link is None and task != "multiclass":
-        return _fit_margins(task, wide, truth, weights, seed, enough)
+        return _fit_margins(task, scores64, truth, weights, seed, enough)
     after = None
     if enough:
         losses = cross_validate(
             stratified_folds(truth, seed),
-            lambda rows: fit_scale(task, wide[rows], truth[rows], weights[rows]),
-            lambda rows, scale: log_losses(task, wide[rows], truth[rows], scale),
+            lambda rows: fit_scale(task, scores64[rows], truth[rows], weights[rows]),
+            lambda rows, scale: log_losses(task, scores64[rows], truth[rows], scale),
         )
         after = float(np.average(losses, weights=weights))
     if link is None:
-        scale = {"scale": fit_scale(task, wide, truth, weights)}
+        scale = {"scale": fit_scale(task, scores64, truth, weights)}
         return Calibration(task, None, "shared scale", scale, None, after, True, len(truth))
-    before = float(np.average(log_losses(task, wide, truth, 1.0), weights=weights))
+    before = float(np.average(log_losses(task, scores64, truth, 1.0), weights=weights))
     if after is None:
         return Calibration(task, link, "none", {}, before, None, False, len(truth))
     kept = after < before
-    temperature = 1 / fit_scale(task, wide, truth, weights) if kept else 1.0
+    temperature = 1 / fit_scale(task, scores64, truth, weights) if kept else 1.0
     return Calibration(task, link, "temperature", {"temperature": temperature}, before, after, kept, len(truth))
 
 
-def _fit_margins(task: str, wide: Reals, truth: Labels, weights: Reals, seed: int, enough: bool) -> Calibration:
+def _fit_margins(task: str, scores64: Reals, truth: Labels, weights: Reals, seed: int, enough: bool) -> Calibration:
     """Fit Platt scaling to each score, and isotonic regression where that is clearly better."""
-    pairs = list(zip(wide.reshape(len(wide), -1).T, truth.reshape(len(truth), -1).T, strict=True))
+    pairs = list(zip(scores64.reshape(len(scores64), -1).T, truth.reshape(len(truth), -1).T, strict=True))
     lines = [fit_platt(margin, label, weights) for margin, label in pairs]
     # One line per score: sigmoid(slope * score + intercept).
     parameters: dict[str, Any] = {"slope": [line[0] for line in lines], "intercept": [line[1] for line in lines]}
@@ -290,27 +290,27 @@ def check_scores(
     shape = np.shape(scores)
     if task == "binary" and np.size(scores) != rows:
         raise DataError(f"binary scores have shape {shape}: expected ({rows},) or ({rows}, 1).")
-    wide, truth = _as_float64(task, scores), np.asarray(y_true).astype(np.int64)
-    expected = wide.shape if task != "multiclass" else (rows,)
+    scores64, truth = _as_float64(task, scores), np.asarray(y_true).astype(np.int64)
+    expected = scores64.shape if task != "multiclass" else (rows,)
     if truth.shape == (*expected, 1):
         truth = truth.reshape(expected)
-    if truth.shape != expected or wide.ndim != (1 if task == "binary" else 2):
+    if truth.shape != expected or scores64.ndim != (1 if task == "binary" else 2):
         raise DataError(f"{task} scores of shape {shape} don't match labels of shape {np.shape(y_true)}.")
-    largest = wide.shape[1] - 1 if task == "multiclass" else 1
+    largest = scores64.shape[1] - 1 if task == "multiclass" else 1
     if truth.min() < 0 or truth.max() > largest:
         raise DataError(f"labels range from {truth.min()} to {truth.max()}: expected 0 to {largest}.")
-    if not np.isfinite(wide).all():
-        count = int((~np.isfinite(wide.reshape(rows, -1))).any(axis=1).sum())
+    if not np.isfinite(scores64).all():
+        count = int((~np.isfinite(scores64.reshape(rows, -1))).any(axis=1).sum())
         raise DataError(f"the scores of {count} of {rows} rows are not finite: the training has diverged.")
     weights = np.ones(rows) if sample_weight is None else np.asarray(sample_weight, np.float64)
     if weights.shape != (rows,) or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.sum():
         raise DataError(f"sample_weight: expected {rows} finite numbers of 0 or more, not all of them 0.")
-    return wide, truth, weights / weights.mean()
+    return scores64, truth, weights / weights.mean()
 
 
 def _as_float64(task: str, scores: NDArray[Any]) -> Reals:
-    wide = np.asarray(scores, np.float64)
-    return wide.reshape(len(wide)) if task == "binary" else wide
+    scores64 = np.asarray(scores, np.float64)
+    return scores64.reshape(len(scores64)) if task == "binary" else scores64
 
 
 def _valid_parameters(method: str, parameters: dict[str, Any], rows: int) -> bool:

@@ -41,7 +41,7 @@ class _Curves:
     """The curves of a training, raw and smoothed, each of shape (epochs,)."""
 
     loss: np.ndarray
-    watched: np.ndarray  # the validation loss; without validation rows the training loss
+    followed: np.ndarray  # the validation loss; without validation rows the training loss
     best_epoch: int
     stopped: str
     guess: float | None
@@ -62,12 +62,12 @@ class _Curves:
         return min(max(self.best_epoch, 1), self.epochs)
 
     @property
-    def watched_name(self) -> str:
+    def followed_name(self) -> str:
         return "validation loss" if self.validated else "training loss"
 
     @property
     def last_losses(self) -> str:
-        validation = f", {self.watched_name} {_short(self.watched[-1])}" if self.validated else ""
+        validation = f", {self.followed_name} {_short(self.followed[-1])}" if self.validated else ""
         return f"training loss {_short(self.loss[-1])}{validation}"
 
 
@@ -113,8 +113,8 @@ def read_curves(
         )
     loss = history["loss"].to_numpy(float)
     validated = "val_loss" in history
-    watched = history["val_loss"].to_numpy(float) if validated else loss
-    curves = _Curves(loss, watched, best_epoch, stopped, guess, validated)
+    followed = history["val_loss"].to_numpy(float) if validated else loss
+    curves = _Curves(loss, followed, best_epoch, stopped, guess, validated)
     return (
         _diverged(curves)
         or _overfitted(curves)
@@ -127,13 +127,13 @@ def read_curves(
 
 def _diverged(curves: _Curves) -> Reading | None:
     loss, epochs = curves.loss, curves.epochs
-    kept = (
+    weights = (
         f"The model has the weights of epoch {curves.best_epoch}."
         if curves.best_epoch
         else "No epoch's weights could be kept."
     )
-    advice = f"{kept} Lower the learning rate, or limit the gradient (clip_norm=1), and train again."
-    infinite = np.flatnonzero(~(np.isfinite(loss) & np.isfinite(curves.watched)))
+    advice = f"{weights} Lower the learning rate, or limit the gradient (clip_norm=1), and train again."
+    infinite = np.flatnonzero(~(np.isfinite(loss) & np.isfinite(curves.followed)))
     if len(infinite):
         return Reading(
             "diverged",
@@ -153,16 +153,16 @@ def _diverged(curves: _Curves) -> Reading | None:
 
 
 def _overfitted(curves: _Curves) -> Reading | None:
-    loss, watched, best, epochs = curves.loss, curves.watched, curves.best, curves.epochs
-    train, curve = _smooth(loss), _smooth(watched)
+    loss, followed, best, epochs = curves.loss, curves.followed, curves.best, curves.epochs
+    train, curve = _smooth(loss), _smooth(followed)
     end, train_end = (float(np.median(smooth[-curves.tail :])) for smooth in (curve, train))
     rise, fall = end - curve[best - 1], max(curve[0] - curve[best - 1], 0.0)
-    clear = max(_RISEN * curve[best - 1], _RISEN_OF_FALL * fall, 2 * _noise(watched))
+    clear = max(_RISEN * curve[best - 1], _RISEN_OF_FALL * fall, 2 * _noise(followed))
     if best > epochs - curves.tail or rise <= clear or train_end >= train[best - 1]:
         return None
     return Reading(
         "overfitted",
-        f"Overfitted after epoch {best}: by epoch {epochs} the validation loss rose from {_short(watched[best - 1])} "
+        f"Overfitted after epoch {best}: by epoch {epochs} the validation loss rose from {_short(followed[best - 1])} "
         f"to about {_short(end)} while the training loss fell from {_short(loss[best - 1])} to about "
         f"{_short(train_end)}. The weights of epoch {best} were kept, so the later epochs do no harm. Dropout, L2, "
         "fewer neurons or more rows may help.",
@@ -178,7 +178,7 @@ def _single_epoch(curves: _Curves) -> Reading | None:
 
 
 def _underfitted(curves: _Curves, images: bool) -> Reading | None:
-    train, curve, guess = _smooth(curves.loss), _smooth(curves.watched), curves.guess
+    train, curve, guess = _smooth(curves.loss), _smooth(curves.followed), curves.guess
     start, top = (train[0], curve[0]) if guess is None else (guess, guess)
     end = float(np.median(train[-curves.tail :]))
     if end <= (1 - _LEARNED) * start or curve.min() <= (1 - _LEARNED) * top:
@@ -193,27 +193,27 @@ def _underfitted(curves: _Curves, images: bool) -> Reading | None:
 
 
 def _still_falling(curves: _Curves) -> Reading | None:
-    watched, epochs = curves.watched, curves.epochs
-    curve = _smooth(watched)
+    followed, epochs = curves.followed, curves.epochs
+    curve = _smooth(followed)
     window = min(max(3, epochs // 5), epochs - 1)
-    line = np.polynomial.Polynomial.fit(np.arange(window + 1), watched[-1 - window :], 1).convert()
+    line = np.polynomial.Polynomial.fit(np.arange(window + 1), followed[-1 - window :], 1).convert()
     slope, start = line.coef[::-1]
     fall = -slope * window
     # The standard error of a fitted slope over `window` steps is noise * sqrt(12 / steps) / window.
-    noise = 2 * _noise(watched) * math.sqrt(12 / (window + 1))
+    noise = 2 * _noise(followed) * math.sqrt(12 / (window + 1))
     clear = max(_FALLING * start, _FALLING_OF_FALL * (curve[0] - curve[-1]), noise)
     if curves.best <= epochs - curves.tail or fall <= clear:
         return None
     return Reading(
         "could train longer",
-        f"Could train longer: the {curves.watched_name} was still falling, from {_short(watched[-1 - window])} in "
-        f"epoch {epochs - window} to {_short(watched[-1])} in epoch {epochs}, the last ({curves.stopped}). Train for "
+        f"Could train longer: the {curves.followed_name} was still falling, from {_short(followed[-1 - window])} in "
+        f"epoch {epochs - window} to {_short(followed[-1])} in epoch {epochs}, the last ({curves.stopped}). Train for "
         "more epochs.",
     )
 
 
 def _fitted(curves: _Curves) -> Reading:
-    loss, watched, best, epochs = curves.loss, curves.watched, curves.best, curves.epochs
+    loss, followed, best, epochs = curves.loss, curves.followed, curves.best, curves.epochs
     if not curves.validated:
         return Reading(
             "fitted",
@@ -223,8 +223,8 @@ def _fitted(curves: _Curves) -> Reading:
     since = "had almost stopped falling" if best > epochs - curves.tail else "has not risen clearly since"
     return Reading(
         "fitted",
-        f"Fitted: the validation loss fell from {_short(watched[0])} in epoch 1 to {_short(watched[best - 1])} in "
-        f"epoch {best} of {epochs}, its minimum, and {since}. {_gap(loss[best - 1], watched[best - 1])}",
+        f"Fitted: the validation loss fell from {_short(followed[0])} in epoch 1 to {_short(followed[best - 1])} in "
+        f"epoch {best} of {epochs}, its minimum, and {since}. {_gap(loss[best - 1], followed[best - 1])}",
     )
 
 

@@ -51,11 +51,11 @@ def choose_threshold(
         raise DataError(f"threshold='{metric}': {metric} {_UNSUITABLE[metric]}. Use one of {', '.join(METRICS)}.")
     if metric not in METRICS:
         raise DataError(f"threshold='{metric}': expected one of {', '.join(METRICS)}.{nearest(metric, METRICS)}")
-    wide, truth, weights = check_scores("binary", scores, y_true, sample_weight)
+    scores64, truth, weights = check_scores("binary", scores, y_true, sample_weight)
     if len(np.unique(truth)) < 2:
         raise DataError(f"threshold='{metric}': the validation rows hold a single class, expected two.")
     kind = np.float32 if np.asarray(scores).dtype in (np.float32, np.float16) else np.float64
-    ordered, index = np.unique(wide, return_inverse=True)
+    ordered, index = np.unique(scores64, return_inverse=True)
     ordered = ordered.astype(kind)
     # Candidate i lies in [lower[i], upper[i]): below all scores, between two neighbors, above all.
     lower = np.concatenate([[np.nextafter(ordered[0], kind(-np.inf))], ordered])
