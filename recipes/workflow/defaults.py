@@ -70,7 +70,7 @@ def encoding(options: ByPlace, rows: int, numbers: int, *, custom: bool = False)
         options: The options that were given, by place.
         rows: Number of training rows.
         numbers: Number of columns of numbers.
-        custom: Whether the builder is the user's own.
+        custom: Whether the builder is any other than `mlp`.
 
     Example:
         >>> encoding({"model": {}, "encoding": {}}, 13_000, 8)
@@ -96,7 +96,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
         effort: A name of `EFFORTS`.
         options: The options that were given, by place.
         rows: Number of training rows.
-        custom: Whether the builder is the user's own.
+        custom: Whether the builder is any other than `mlp`.
 
     Returns:
         ``model`` and ``training``: options by name.
@@ -156,8 +156,9 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
             raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
         return seeds
+    # A Keras optimizer is for one network; only a name makes one for each.
     single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)
-    return 1 if single else EFFORTS[effort]  # an optimiser of the user's own is for one network
+    return 1 if single else EFFORTS[effort]
 
 
 def choose_for_images(

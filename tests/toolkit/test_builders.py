@@ -64,7 +64,7 @@ def test_the_seed_alone_decides_the_initial_weights():
     assert not np.array_equal(first[2][:4], first[0]), "two layers must not start alike"
 
 
-def test_the_automatic_initialiser_has_the_published_spread():
+def test_the_automatic_initializer_has_the_published_spread():
     relu = mlp(1000, 1, hidden=(1000,), activation="relu").get_layer("hidden_1").kernel
     tanh = mlp(1000, 1, hidden=(1000,), activation="tanh").get_layer("hidden_1").kernel
     assert np.std(relu) == pytest.approx(np.sqrt(2 / 1000), rel=0.02)  # He et al. 2015

@@ -191,9 +191,9 @@ def test_loss_and_gradient_stay_within_a_millionth_of_mpmath_at_every_size(name,
     loss = LOSSES.get(name) or of_keras[name]
     rng = np.random.default_rng(units)
     scores = scores_of_every_size(rng, 30, units)
-    labelled = "binary" in name or "logistic" in name
-    y = rng.integers(0, 2, scores.shape) if labelled else rng.integers(0, units, len(scores))
-    targets = (2 * y - 1 if name == "binary_squared_hinge" else y).astype("float32") if labelled else y
+    labeled = "binary" in name or "logistic" in name
+    y = rng.integers(0, 2, scores.shape) if labeled else rng.integers(0, units, len(scores))
+    targets = (2 * y - 1 if name == "binary_squared_hinge" else y).astype("float32") if labeled else y
     worst = worst_errors(loss, ORACLES[name], y, targets, scores)
     assert worst["loss"] <= 1e-6
     assert worst["gradient"] <= 1e-6

@@ -126,8 +126,8 @@ class Dataset(SplitData):
         target: What turns labels into what the loss takes, and decisions back into labels.
         row_weights: The weight of each row, shape (rows,), with a mean of 1 over the training rows; None where all
             count the same.
-        fit_parts: `parts`, as training uses them. Where each leaves out a fold, "train" holds all rows outside the test
-            part, and "validation" those of them that some network leaves out.
+        fit_parts: `parts`, as training uses them. Where each network leaves out a fold, "train" holds all rows
+            outside the test part, and "validation" those of them that some network leaves out.
     """
 
     encoder: Encoder | ImageEncoder

@@ -16,7 +16,7 @@ __all__ = ["Split", "fractions_for", "is_drawn", "merge", "split_rows"]
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
-_COUNTS = 20  # with more rows than this per distinct row, a table is a table of counts
+_ROWS_PER_DISTINCT = 20  # with more rows than this per distinct row, a table is a table of counts
 _HOW = {
     "regression": ", stratified by the target's deciles",
     "multilabel": ", stratified by every label (iterative stratification)",
@@ -93,7 +93,7 @@ def split_rows(
         DataError: The parts can't be filled, or the group or time column can't be used.
     """
     distinct = int(units.max()) + 1
-    is_counts = len(units) > _COUNTS * distinct
+    is_counts = len(units) > _ROWS_PER_DISTINCT * distinct
     if is_counts:
         units = np.arange(len(units))
     part, sentences = _without_copies(units, owner)

@@ -19,6 +19,9 @@ from toolkit.evaluation.metrics import (
 
 __all__ = ["IN_WORDS", "baseline_ahead", "read_baselines", "standing_of"]
 
+IN_WORDS = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
+"""Baseline -> what it is called inside a sentence."""
+
 # Rows per class from which a network is worth it: Hantehzadeh, Machine Learning using Python, week 2.
 _ROWS_PER_CLASS = 1000
 
@@ -124,10 +127,6 @@ def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, see
         f"A baseline is better than all of them: {IN_WORDS[baseline]}, with {in_sentence(metric)} {ahead}{mean}; the "
         f"best of them, {plain(best)}, has {behind}. This difference is not tested."
     ]
-
-
-IN_WORDS = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
-"""Baseline -> what it is called inside a sentence."""
 
 
 def _common(outcome: Outcome, baselines: Mapping[str, Outcome]) -> str | None:

@@ -26,8 +26,19 @@ MEMBER = "logitkit.json"
 _KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 # Modules of Keras whose objects only compute. Layers that hold code are refused.
-_MODULES = ("keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.activations")
-_CLASSES = {("keras", "Sequential"), ("keras", "DTypePolicy"), ("builtins", "__tensor__"), ("builtins", "__tuple__")}
+_ALLOWED_MODULES = (
+    "keras.layers",
+    "keras.initializers",
+    "keras.regularizers",
+    "keras.constraints",
+    "keras.activations",
+)
+_ALLOWED_CLASSES = {
+    ("keras", "Sequential"),
+    ("keras", "DTypePolicy"),
+    ("builtins", "__tensor__"),
+    ("builtins", "__tuple__"),
+}
 _REFUSED = {"Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer", "StaticLambda"}
 
 
@@ -125,7 +136,7 @@ def _foreign_object(config: Any) -> str:
     name = config.get("class_name")
     if name is not None:
         module, registered = config.get("module"), config.get("registered_name")
-        allowed = (module in _MODULES and name not in _REFUSED) or (module, name) in _CLASSES
+        allowed = (module in _ALLOWED_MODULES and name not in _REFUSED) or (module, name) in _ALLOWED_CLASSES
         if not allowed or registered not in (None, name):
             return f"{module}.{name}" if module else str(name)
     return next(filter(None, map(_foreign_object, config.values())), "")

@@ -46,8 +46,8 @@ class Options:
     learning_rate: Annotated[float | None, "Step size at the start; by default the optimizer's."] = None
     schedule: Annotated[
         str | None,
-        "How the learning rate falls over the planned epochs: 'constant', 'cosine' (to 0), 'cycles' (up and down four "
-        "times, each cycle twice as long), 'exponential' (to 1 %), 'step' (a tenth at one half, a hundredth at three "
+        "How the learning rate changes over the planned epochs: 'constant', 'cosine' (to 0), 'cycles' (up and down "
+        "four times, each cycle twice as long), 'exponential' (to 1 %), 'step' (a tenth at one half, a hundredth at three "
         "quarters). By default cosine, or constant where a callback sets the rate.",
     ] = None
     weight_decay: Annotated[

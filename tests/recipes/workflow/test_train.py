@@ -209,12 +209,12 @@ def test_penalties_are_on_the_weights_that_the_user_gets():
     assert not defaults.choose(LOGISTIC, "default", NOTHING | {"model": {"l2": 0.1}}, 300)["training"]["feature_scale"]
 
 
-def test_an_optimiser_that_the_user_names_runs_at_its_own_rate():
+def test_an_optimizer_that_the_user_names_runs_at_its_own_rate():
     chosen = defaults.choose(LOGISTIC, "default", NOTHING | {"training": {"optimizer": "sgd"}}, 300)["training"]
     assert chosen == {}
 
 
-def test_a_keras_optimiser_trains_one_network(frame):
+def test_a_keras_optimizer_trains_one_network(frame):
     own = {"optimizer": keras.optimizers.Adam(0.01), "epochs": 2, "progress": False, "baselines": False}
     run = binary.train(frame[["a", "b", "two"]], target="two", **own)
     assert run.settings["seeds"] == 1

@@ -312,7 +312,7 @@ def target_of(values: Any, task: str, **options: Any) -> tuple[Target, pd.DataFr
     return Target.fit(frame, np.arange(len(frame)), task, **options), frame
 
 
-def test_regression_targets_are_standardised_on_training_rows_and_come_back():
+def test_regression_targets_are_standardized_on_training_rows_and_come_back():
     values = np.array([2.0, 4.0, 6.0, 1_000.0])
     target = Target.fit(pd.DataFrame({"price": values}), np.array([0, 1, 2]), "regression")
     encoded = target.encode(pd.DataFrame({"price": values}))

@@ -140,7 +140,7 @@ def test_the_linear_model_is_scikit_learns_on_the_encoded_columns() -> None:
     rows, test = learned_from(table), table.parts["test"]
     encoder = Encoder.fit(table.features.take(table.parts["train"]))
     x, y = encoder.transform(table.features.frame).astype(float), np.log(table.target_frame.to_numpy())
-    # Ridge's penalty sees the standardised target, which only scales its coefficients.
+    # Ridge's penalty sees the standardized target, which only scales its coefficients.
     expected = np.exp(Ridge().fit(x[rows], y[rows, 0]).predict(x[test]))
     assert fitted(table, log_target=True)["linear"].y_pred[:, 0] == pytest.approx(expected, rel=1e-3)
 

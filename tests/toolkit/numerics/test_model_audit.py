@@ -99,7 +99,7 @@ def test_a_relu_network_is_checked_around_its_kinks():
     assert check.kinks <= 5
 
 
-def test_dropout_and_batch_normalisation_stand_still_during_the_check():
+def test_dropout_and_batch_normalization_stand_still_during_the_check():
     model = mlp(3, 4, hidden=(6,), activation="tanh", dropout=0.5, batch_norm=True)
     assert gradient_check(model, get_head("multiclass", "softmax"), X, targets("multiclass"), entries=20).worst < 1e-5
 
