@@ -47,8 +47,8 @@ class Options:
     schedule: Annotated[
         str | None,
         "How the learning rate changes over the planned epochs: 'constant', 'cosine' (to 0), 'cycles' (up and down "
-        "four times, each cycle twice as long), 'exponential' (to 1 %), 'step' (a tenth at one half, a hundredth at three "
-        "quarters). By default cosine, or constant where a callback sets the rate.",
+        "four times, each cycle twice as long), 'exponential' (to 1 %), 'step' (a tenth at one half, a hundredth at "
+        "three quarters). By default cosine, or constant where a callback sets the rate.",
     ] = None
     weight_decay: Annotated[
         float | None, "Share of each weight, times the rate, subtracted at every step; by default the optimizer's."
