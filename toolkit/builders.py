@@ -132,6 +132,8 @@ def mlp(
     dropouts = _per_layer("dropout", dropout, len(hidden))
     _check(inputs, units, dropouts, l1=l1, l2=l2, bias_spread=bias_spread)
     check_number("max_norm", max_norm)
+    # Kernels and dropout count from 1, biases from 501, so that bias_spread changes no other number; networks with
+    # different seeds share none of them.
     seeds, bias_seeds = itertools.count(seed * 1_000 + 1), itertools.count(seed * 1_000 + 501)
 
     def dense(width: int, kind: str, name: str, use_bias: bool = True) -> keras.layers.Dense:
@@ -208,8 +210,10 @@ def cnn(
     inputs = (int(inputs[0]), int(inputs[1]), int(inputs[2]))
     check_whole("filters", filters, least=1)
     _check(inputs, units, (dropout,))
+    # 128 x 128 -> step 4 -> sides of 32; 28 x 28 -> step 1 -> sides of 28.
     step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
     sides = tuple(-(-side // step) for side in inputs[:2])
+    # 28 -> 14 -> 7 -> 3 are 3 halvings: log2(28 / 3.999), rounded up. A side of exactly 4 is halved once more.
     halvings = max(0, math.ceil(math.log2(min(sides) / 3.999)))
     seeds = itertools.count(seed * 1_000 + 1)
     layers = _raw(inputs, pixels)
@@ -218,6 +222,7 @@ def cnn(
         layers.append(
             keras.layers.Conv2D(
                 filters * i,
+                # 3 x 3 at stride 1. With a larger stride the window grows, so that neighboring windows still overlap.
                 2 * stride + 1,
                 strides=stride,
                 padding="same",
@@ -252,6 +257,7 @@ def _raw(shape: tuple[int, int, int], pixels: tuple[float, float]) -> list[Any]:
     import keras
 
     center, spread = pixels
+    # Rescaling computes x * scale + offset: (x - center) / spread = x * (1 / spread) - center / spread.
     return [keras.Input(shape, name="pixels"), keras.layers.Rescaling(1 / spread, -center / spread, name="rescaled")]
 
 
@@ -264,6 +270,7 @@ def _activation_layers(kind: str, width: int, name: str) -> list[Any]:
         return [keras.layers.LeakyReLU(negative_slope=0.1, name=name)]
     if kind == "maxout":
         return [
+            # (n, pieces * width) -> (n, pieces, width) -> the largest piece of each unit (n, width)
             keras.layers.Reshape((MAXOUT_PIECES, width), name=f"{name}_pieces"),
             keras.layers.GlobalMaxPooling1D(name=name),
         ]
@@ -280,6 +287,7 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
     except ValueError as error:
         names = sorted(n for n in dir(keras.initializers) if n[0].islower() and n not in ("get", "serialize"))
         raise DataError(f"initializer '{name}' is not known to Keras.{nearest(name, names)}") from error
+    # `get` takes no seed, so the initializer is rebuilt with one. Zeros and ones have none.
     config = initializer.get_config()
     return type(initializer).from_config(config | ({"seed": seed} if "seed" in config else {}))
 
@@ -342,6 +350,7 @@ def architecture(model: keras.Model) -> list[dict[str, Any]]:
     for position, layer in enumerate(layers):
         neurons = int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0)
         if type(layer).__name__ == "EinsumDense":
+            # Networks side by side: the output is (n, networks, units).
             neurons = math.prod(layer.output.shape[1:])
         following: list[Any] = layers[position + 1 : position + 3]
         if [type(layer).__name__ for layer in following] == ["Reshape", "GlobalMaxPooling1D"]:  # pieces of maxout

@@ -102,6 +102,7 @@ class Head:
             return scores
         if self.task == "multiclass":
             return scores.argmax(axis=1)
+        # (n, 1) -> (n,). Several labels stay (n, labels).
         if self.task == "binary":
             return (scores[:, 0] > threshold).astype(np.int64)
         return (scores > 0).astype(np.int64)
@@ -115,6 +116,7 @@ class Head:
             return None
         from scipy import special
 
+        # In float32 a sigmoid is exactly 1 from a score of about 17 on, in float64 only from about 37.
         scores = scores.astype(np.float64)
         if self.link == "softmax":
             return special.softmax(scores, axis=1)
@@ -128,7 +130,9 @@ class Head:
         """
         if self.task == "regression":
             error = (scores.astype(np.float64) - y_true) * (1.0 if scale is None else scale)
+            # (n, targets) -> RMSE of each target (targets,) -> their mean.
             return float(np.sqrt(np.square(error).mean(axis=0)).mean())
+        # Decisions are (n,), binary targets (n, 1): compared as they are, they would broadcast to (n, n).
         wrong = np.reshape(self.decide(scores), np.shape(y_true)) != y_true
         return float(wrong.mean()) if self.task == "multilabel" else float(1.0 - wrong.mean())
 
@@ -162,6 +166,7 @@ class Head:
             return [keras.metrics.RootMeanSquaredError(name="rmse")]
         if self.task == "multiclass":
             return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        # Scores, not probabilities: a probability of 0.5, Keras's threshold, is a score of 0.
         return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
 
 
@@ -200,6 +205,7 @@ _STANDARDIZED = "of the standardized target"
 HEADS: dict[tuple[str, str], Head] = {
     (head.task, head.name): head
     for head in (
+        # A standardized target has variance 1, so always predicting its mean costs 1.
         Head("squared", "regression", _squared, None, f"mean squared error {_STANDARDIZED}", constant_loss=1.0),
         Head("absolute", "regression", _absolute, None, f"mean absolute error {_STANDARDIZED}"),
         Head(

@@ -50,6 +50,7 @@ class _ScoreLoss(keras.losses.Loss):
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.convert_to_tensor(y_true)
         _check_shapes(y_true, y_pred, self._sparse)
+        # Class ids: (n,) or (n, 1) -> (n,). Values per unit: (n,) or (n, units) -> (n, units).
         y_true = ops.reshape(y_true, (-1,) if self._sparse else ops.shape(y_pred))
         dtype = keras.backend.standardize_dtype(y_pred.dtype)
         return ops.cast(self._rows(y_true, ops.cast(y_pred, _wide(dtype))), dtype)
@@ -82,6 +83,7 @@ class _Reduction(keras.losses.Loss):
         if self._weight is None:
             return rows
         weight = ops.convert_to_tensor(self._weight, dtype=rows.dtype)
+        # (n, 1) -> (n,), as the rows: (n, 1) against (n,) would broadcast to (n, n).
         if len(weight.shape) == 2:
             weight = ops.squeeze(weight, axis=-1)
         return ops.where(weight == 0, 0.0, rows)  # a row of weight 0 does not count, even where it is infinite
@@ -128,6 +130,7 @@ class MulticlassHinge(_ScoreLoss):
         # scores (n, classes) - true scores (n, 1) -> (n, classes). The true class is masked and not subtracted from the
         # sum: 1 subtracted from 1e30 would be lost.
         true = ops.expand_dims(ids, -1) == ops.arange(scores.shape[-1], dtype="int32")
+        # Scores 3.2, 5.1, -1.7 of a row of class 0, delta 1 -> margins 0, 2.9, 0 -> loss 2.9.
         margins = ops.where(true, 0.0, ops.relu((scores - ops.expand_dims(true_score, -1)) + self.delta))
         return _or_nan(valid, ops.sum(ops.square(margins) if self.squared else margins, axis=-1))
 
@@ -175,6 +178,7 @@ class BinaryHinge(_ScoreLoss):
 
     def _rows(self, y_true: Any, scores: Any) -> Any:
         y_true = ops.cast(y_true, scores.dtype)
+        # 0, 1 -> -1, +1. Any other label gives another sign, and the loss of its row is NaN.
         sign = 2 * y_true - 1 if self.labels == "01" else y_true
         terms = ops.relu(self.delta - sign * scores)
         # Divided before they are squared and added up: a mean that fits must not overflow on its way.
@@ -234,12 +238,15 @@ class SoftmaxCrossentropy(_ScoreLoss):
         _, valid, true_score = _true_class(y_true, scores)
         # Shifted by the largest score, exp doesn't overflow; the shift cancels, and so does its gradient.
         largest = ops.stop_gradient(ops.max(scores, axis=-1))
+        # The largest power is exp(0) = 1, so the sum lies between 1 and the number of classes.
         total = ops.log(ops.sum(ops.exp(scores - ops.expand_dims(largest, -1)), axis=-1))
+        # total and largest - true_score are both at least 0: adding them cancels no digits.
         if not self.label_smoothing:
             return _or_nan(valid, total + (largest - true_score))
         # Halves, since a difference of two huge scores may not fit where its share does.
         behind = largest / 2 - true_score / 2
         all_behind = ops.expand_dims(largest / 2, -1) - scores / 2
+        # (n, classes) -> (n,): each class gets label_smoothing / classes; the factor 2 undoes the halves.
         even = ops.sum(all_behind * (2 * self.label_smoothing / scores.shape[-1]), axis=-1)
         return _or_nan(valid, total + 2 * (1 - self.label_smoothing) * behind + even)
 
@@ -292,6 +299,7 @@ def _check_shapes(y_true: Any, y_pred: Any, sparse: bool) -> None:
         raise DataError(f"scores have shape {scores}; expected (n, {'classes' if sparse else 'units'}).")
     if sparse and scores[-1] < 2:
         raise DataError(f"scores have shape {scores}; expected (n, classes) with 2 classes or more.")
+    # (n,) or (n, 1) where a row has one target, (n, units) where it has several.
     expected = [scores[:1], (scores[0], 1)] if sparse or scores[-1] == 1 else [scores]
     if not any(_fit(labels, shape) for shape in expected):
         shapes = "(n,) or (n, 1), integer class ids" if sparse else "the same"
@@ -308,7 +316,9 @@ def _fit(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> boo
 def _true_class(y_true: Any, scores: Any) -> tuple[Any, Any, Any]:
     """Return class ids clipped to the range, whether each is valid, and the true class's score: all of shape (n,)."""
     ids = ops.cast(y_true, "int32")
+    # The last test finds fractions: 1.5 is cast to 1, and back to 1.0.
     valid = (ids >= 0) & (ids < scores.shape[-1]) & (ops.cast(ids, y_true.dtype) == y_true)
+    # Out of range, an index raises an error on a CPU and reads 0 on a GPU. Such a row becomes NaN, by `valid`.
     ids = ops.clip(ids, 0, scores.shape[-1] - 1)
     # Read by position and not by a product with a one-hot row: a score of infinity times 0 is NaN.
     return ids, valid, ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(ids, -1), axis=-1), axis=-1)

@@ -32,6 +32,8 @@ def draw_weights(outcome: Outcome, resamples: int | None, seed: int, *, block: i
         shaped = outcome.y_true if outcome.probabilities is None else outcome.probabilities
         outputs = shaped.shape[1] if shaped.ndim == 2 else 1
         resamples = int(np.clip(_WORK // (rows * outputs), 200, 1000))
+    # A resample is a row of counts, so that no row is copied:
+    #      drawn rows  0 3 3 1 0  ->  weights of rows 0 to 4  2 1 0 2 0
     random = np.random.default_rng(seed)
     step = max(1, block // rows)
     for start in range(0, resamples, step):
@@ -46,8 +48,10 @@ def percentile_interval(resampled: list[np.ndarray], value: float, coverage: flo
     if not 0 < coverage < 1:
         raise DataError(f"coverage {coverage} is not between 0 and 1.")
     values = np.concatenate(resampled)
+    # A resample may lack a class, and then some metrics are not defined on it.
     values = values[np.isfinite(values)]
     if not math.isfinite(value) or not len(values):
         return math.nan, math.nan
+    # coverage 0.95 -> percentiles 2.5 and 97.5
     low, high = np.percentile(values, [50 * (1 - coverage), 50 * (1 + coverage)])
     return float(low), float(high)

@@ -87,6 +87,7 @@ class Calibration:
         if self.method in ("platt", "isotonic"):
             lines = zip(self.parameters["slope"], self.parameters["intercept"], strict=True)
             knots = self.parameters.get("knots", [None] * len(self.parameters["slope"]))
+            # (n,) or (n, units) -> one column (n,) per score; the shape is restored below.
             columns = scores64.reshape(len(scores64), -1).T
             chances = [
                 positive_probability(column, line, points, self.rows)
@@ -94,9 +95,11 @@ class Calibration:
             ]
             return np.stack(chances, axis=1).reshape(scores64.shape)
         scale = self.parameters.get("scale", 1 / self.parameters.get("temperature", 1.0))
+        # A product that overflows is infinite, and its sigmoid 0 or 1, as it should be.
         if self.task != "multiclass":
             with np.errstate(over="ignore"):
                 return special.expit(scale * scores64)
+        # The largest power of a row is exp(0) = 1: its sum is neither 0 nor infinite.
         powers = np.exp(below_largest(scores64, scale))
         return powers / powers.sum(axis=1, keepdims=True)
 
@@ -230,9 +233,11 @@ def fit(
     scores64, truth, weights = check_scores(task, scores, y_true, sample_weight)
     counted = weights > 0
     if task == "multiclass":
+        # One number is fitted, so that a part of many rows is enough. Evenly spaced rows need no seed.
         rows = np.flatnonzero(counted)
         limit = min(max(FEWEST_ROWS, cells // scores64.shape[1]), len(rows))
         counted = rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
+    # Weights of mean 1: "the worth of one row" then means the same with weights as without.
     scores64, truth, weights = scores64[counted], truth[counted], weights[counted] / weights[counted].mean()
     enough = len(truth) >= FEWEST_ROWS and len(np.unique(truth)) > 1
     if link is None and task != "multiclass":
@@ -251,6 +256,7 @@ def fit(
     before = float(np.average(log_losses(task, scores64, truth, 1.0), weights=weights))
     if after is None:
         return Calibration(task, link, "none", {}, before, None, False, len(truth))
+    # `after` is measured on rows that the fit has not seen; on the rows it was fitted to, it would nearly always win.
     kept = after < before
     temperature = 1 / fit_scale(task, scores64, truth, weights) if kept else 1.0
     return Calibration(task, link, "temperature", {"temperature": temperature}, before, after, kept, len(truth))
@@ -258,6 +264,7 @@ def fit(
 
 def _fit_margins(task: str, scores64: Reals, truth: Labels, weights: Reals, seed: int, enough: bool) -> Calibration:
     """Fit Platt scaling to each score, and isotonic regression where that is clearly better."""
+    # (n,) or (n, labels) -> one pair of scores (n,) and labels (n,) per score
     pairs = list(zip(scores64.reshape(len(scores64), -1).T, truth.reshape(len(truth), -1).T, strict=True))
     lines = [fit_platt(margin, label, weights) for margin, label in pairs]
     # One line per score: sigmoid(slope * score + intercept).

@@ -53,9 +53,12 @@ def log_losses(task: str, scores: Reals, truth: Labels, scale: float) -> Reals:
     with np.errstate(over="ignore"):
         if task == "multiclass":
             shifted = below_largest(scores, scale)
+            # (n, classes) -> (n,): log of the sum of all powers, minus the true class's score.
             loss = special.logsumexp(shifted, axis=1) - shifted[np.arange(len(truth)), truth]
         else:
+            # -log sigmoid(s) for a 1, -log sigmoid(-s) for a 0: it keeps the digits that log(1 - sigmoid(s)) loses.
             loss = -special.log_expit(np.where(truth == 1, scale, -scale) * scores)
+    # Clips probabilities to eps ... 1 - eps, written for their negative log. (n,) or (n, labels) -> (n,).
     return np.clip(loss, -math.log1p(-_EPS), -math.log(_EPS)).reshape(len(truth), -1).mean(axis=1)
 
 
@@ -72,9 +75,11 @@ def fit_scale(task: str, scores: Reals, truth: Labels, weights: Reals) -> float:
     if not unit:
         return 1.0  # all scores tie: no factor changes anything
     with np.errstate(over="ignore"):
+        # Finite distances: infinity times a power of 0 would be NaN below.
         distance = np.clip(distance / unit, -1e100, 1e100)
     if task == "multiclass":
         true_class = distance[np.arange(len(truth)), truth]
+        # The smoothed label: 1 - smoothing on the true class, and smoothing / classes on each.
         expected = (1 - smoothing) * true_class + smoothing * distance.mean(axis=1)
 
         def slopes(factor: float) -> Reals:
@@ -82,6 +87,7 @@ def fit_scale(task: str, scores: Reals, truth: Labels, weights: Reals) -> float:
             powers = np.exp(factor * distance)  # (n, classes)
             return (powers * distance).sum(axis=1) / powers.sum(axis=1) - expected
     else:
+        # 0, 1 -> smoothing / 2, 1 - smoothing / 2
         target = (1 - smoothing) * truth + smoothing / 2
 
         def slopes(factor: float) -> Reals:
@@ -110,14 +116,17 @@ def fit_platt(margin: Reals, label: Labels, weights: Reals) -> tuple[float, floa
     """Return slope and intercept of Platt scaling with smoothed targets: a convex problem with a finite solution."""
     center = float(np.median(margin))
     size = _median_size(margin - center) or 1.0
+    # In units of its own spread the problem is well conditioned; the line is converted back at the end.
     unit = np.clip((margin - center) / size, -_CLIP, _CLIP)
     positives, negatives = float(weights @ label), float(weights @ (1 - label))
+    # Platt's targets: 8 positives and 2 negatives -> 9/10 and 1/4 in place of 1 and 0.
     target = np.where(label == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     inputs = np.column_stack([unit, np.ones_like(unit)])
     share = weights / weights.sum()
 
     def loss(line: Reals) -> float:
         x = inputs @ line
+        # -(t log p + (1 - t) log(1 - p)) for p = sigmoid(x), without computing p: finite for any x.
         return float(share @ (np.logaddexp(0, x) - target * x))
 
     def gradient(line: Reals) -> Reals:
@@ -125,6 +134,7 @@ def fit_platt(margin: Reals, label: Labels, weights: Reals) -> tuple[float, floa
 
     def curvature(line: Reals) -> Reals:
         chance = special.expit(inputs @ line)
+        # (2, n) * (n,) @ (n, 2) -> (2, 2); it is never negative, so the problem is convex.
         return (inputs.T * (share * chance * (1 - chance))) @ inputs
 
     start = np.array([0.0, math.log((positives + 1) / (negatives + 1))])
@@ -136,12 +146,15 @@ def fit_platt(margin: Reals, label: Labels, weights: Reals) -> tuple[float, floa
         slope, intercept = (float(value) for value in solution.x)
     if slope <= _SMALLEST:  # the loss is convex: with the order of scores kept, its minimum lies on this bound
         slope = _SMALLEST
+        # The solution lies within: slope * unit is at most _SMALLEST * _CLIP = 1 either way, and a target's log odds at
+        # most log(rows + 1).
         edge = 2 + math.log(positives + negatives + 2)
 
         def excess(offset: float) -> float:
             return float(share @ (special.expit(slope * unit + offset) - target))
 
         intercept = float(optimize.brentq(excess, -edge, edge, xtol=1e-12))
+    # slope * (margin - center) / size + intercept, as a line over the margin itself
     return slope / size, intercept - slope * center / size
 
 
@@ -160,11 +173,13 @@ def fit_isotonic(margin: Reals, label: Labels, weights: Reals, seed: int) -> tup
         chance = positive_probability(margin[rows], (slope, intercept), knots, int((~rows).sum()))
         right = np.where(label[rows] == 1, chance, 1 - chance)
         platt = log_losses("binary", slope * margin[rows] + intercept, label[rows], 1.0)
+        # (n, 2): the losses of Platt scaling and of isotonic regression, row by row
         return np.column_stack([platt, -np.log(np.clip(right, _EPS, 1 - _EPS))])
 
     losses = cross_validate(stratified_folds(label, seed), learn, lose)
     gain = losses[:, 0] - losses[:, 1]
     mean = np.average(gain, weights=weights)
+    # Standard error of the weighted mean of paired differences: what makes a row hard for both cancels.
     error = np.linalg.norm(weights * (gain - mean)) / weights.sum()
     knots = _knots(margin, label, weights)
     clear = mean > _STANDARD_ERRORS * error and len(knots["scores"]) > 1
@@ -195,6 +210,9 @@ def stratified_folds(truth: Labels, seed: int) -> Labels:
     kind = truth if truth.ndim == 1 else truth.sum(axis=1)
     order = order[np.argsort(kind[order], kind="stable")]
     fold = np.empty(len(truth), np.int64)
+    # Classes in order, folds in turn, so that each fold gets its share of each class:
+    #      class  0 0 0 0 0 0 0 1 1 1
+    #      fold   0 1 2 3 4 0 1 2 3 4
     fold[order] = np.arange(len(truth)) % _FOLDS
     return fold
 

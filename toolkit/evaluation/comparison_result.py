@@ -142,6 +142,7 @@ def joined_trial(label: str, seed: int, results: Sequence[Result]) -> Trial:
         Outcome(outcomes[0].task, *arrays, seconds),
         head.probabilities(scores),
         None,
+        # The networks stop at different epochs: the mean is over those that still ran.
         pd.concat([trial.history for trial in trials]).groupby("epoch", as_index=False).mean(),
         round(float(np.mean([trial.best_epoch for trial in trials]))),
         sum(trial.parameters for trial in trials),
@@ -177,6 +178,7 @@ def compare_trials(
     outcomes = {label: [by_key[label, seed].outcome for seed in seeds] for label in labels}
     values = {label: [evaluate(outcome) for outcome in outcomes[label]] for label in labels}
     each = [metrics for per_seed in values.values() for metrics in per_seed]
+    # Margins of a hinge may lack a metric that needs probabilities: compare only what all contenders have.
     shared = pd.Index([metric for metric in each[0] if all(metric in metrics for metrics in each)], name="metric")
 
     fixed_test, differ = _test_of_differences(list(datasets.values()), primary)

@@ -48,9 +48,11 @@ def residual_quantile(residuals: NDArray[Any], coverage: float) -> NDArray[np.fl
     # 0.07 * 100 is 7.000000000000001: rounding must not cost a row.
     rank = math.ceil((len(size) + 1) * coverage - 1e-9)
     if rank > len(size):
+        # rank <= n is (n + 1) * coverage <= n, so n >= coverage / (1 - coverage): 9 rows for 0.9.
         needed = math.ceil(coverage / (1 - coverage) - 1e-9)
         raise DataError(
             f"{len(size)} validation rows are too few for a coverage of {coverage}: it needs {needed}. "
             "Ask for a lower coverage or bring more rows."
         )
+    # Residuals 1 2 4 7 9, coverage 0.6: rank ceil(6 * 0.6) = 4 -> 7. Each column (target) is sorted by itself.
     return np.sort(size, axis=0)[max(rank, 1) - 1]

@@ -116,6 +116,7 @@ def read_curves(
     followed = history["val_loss"].to_numpy(float) if validated else loss
     curves = _Curves(loss, followed, best_epoch, stopped, guess, validated)
     return (
+        # The order counts: curves that diverged look overfitted too, and what follows needs more than one epoch.
         _diverged(curves)
         or _overfitted(curves)
         or _single_epoch(curves)
@@ -142,6 +143,7 @@ def _diverged(curves: _Curves) -> Reading | None:
     train = _smooth(loss)
     end = float(np.median(train[-curves.tail :]))
     gained = train[0] - train.min()
+    # It had learned something, and has lost more than half of that again, and more than noise explains.
     relapsed = gained > _LEARNED * train[0] and end - train.min() > max(gained / 2, 3 * _noise(loss))
     if end <= _EXPLODED * max(train[0], curves.guess or 0.0) and not relapsed:
         return None
@@ -196,6 +198,7 @@ def _still_falling(curves: _Curves) -> Reading | None:
     followed, epochs = curves.followed, curves.epochs
     curve = _smooth(followed)
     window = min(max(3, epochs // 5), epochs - 1)
+    # `fit` maps the epochs to -1 ... 1, `convert` maps back: coef is then (start, slope).
     line = np.polynomial.Polynomial.fit(np.arange(window + 1), followed[-1 - window :], 1).convert()
     slope, start = line.coef[::-1]
     fall = -slope * window
@@ -242,6 +245,7 @@ def _gap(train: float, validation: float) -> str:
 
 def _smooth(values: np.ndarray) -> np.ndarray:
     """Return a running median over 3 epochs (5 from 30 epochs on); fewer than 6 epochs stay as they are."""
+    # 5 9 5 5 2 2 -> 7 5 5 5 2 2 over 3 epochs: the spike is gone, and the fall stays where it is.
     width = 1 if len(values) < 6 else 3 if len(values) < 30 else 5
     return pd.Series(values).rolling(width, center=True, min_periods=1).median().to_numpy()
 
@@ -251,6 +255,8 @@ def _noise(values: np.ndarray) -> float:
     steps = np.diff(values[len(values) // 2 :])
     if len(steps) < 3:
         return 0.0
+    # 1.4826 * median absolute deviation is the standard deviation of normal noise, and little moved by outliers. A step
+    # holds the noise of two epochs, hence sqrt(2).
     return 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
 
 

@@ -45,13 +45,19 @@ def knots(scores: NDArray[Any], labels: NDArray[Any], weights: NDArray[Any]) -> 
     at, index = np.unique(scores, return_inverse=True)
     weight = np.bincount(index, weights=weights)  # one entry per distinct score
     positive = np.bincount(index, weights=weights * labels)
+    # Never 0 or 1, even where all rows are of one class.
     share = (positive.sum() + 1) / (weight.sum() + 2)
+    # score    0   1   2   3   4   5
+    # label    0   0   1   0   1   1
+    # blocks  [0   0] [1   0] [1   1]    shares 0, 1/2, 1 -> with one more row of share 1/2: 1/6, 1/2, 5/6
     starts = optimize.isotonic_regression(positive / weight, weights=weight).blocks[:-1]
     rows = np.add.reduceat(weight, starts) + 1  # one entry per block
     smoothed = optimize.isotonic_regression((np.add.reduceat(positive, starts) + share) / rows, weights=rows)
     first = smoothed.blocks[:-1]
+    # `first` numbers the old blocks at which a new, pooled block starts.
     starts = starts[first]
     counts = np.diff(np.append(starts, len(at)))
+    # A score's share of its block's weight, so that the sums below are weighted means.
     part = weight / np.repeat(np.add.reduceat(weight, starts), counts)
     # Rounding may put the mean of a block beyond its ends, into the next block.
     middle = np.clip(np.add.reduceat(part * at, starts), at[starts], at[starts + counts - 1])
@@ -73,6 +79,7 @@ def interpolate(scores: NDArray[Any], at: NDArray[Any], chances: NDArray[Any]) -
         >>> interpolate(np.array([-9.0, 1.0, 9.0]), np.array([0.0, 4.0]), np.array([0.2, 0.6])).round(3).tolist()
         [0.2, 0.3, 0.6]
     """
+    # The first knot at or above each score; beyond the last knot, the last.
     above = np.minimum(np.searchsorted(at, scores), len(at) - 1)
     # Rounding must not lift a segment above its end, where the next one starts.
     return np.minimum(np.interp(scores, at, chances), np.asarray(chances)[above])

@@ -54,6 +54,7 @@ def in_sentence(name: str) -> str:
         ('accuracy', 'ROC AUC', 'F1, macro')
     """
     label = METRICS[name].label if name in METRICS else name
+    # RMSE, ROC AUC, R² and F1 keep their capitals inside a sentence, and so do Brier and Hamming.
     return label if not label[1:2].islower() or label.split()[0] in _PROPER else label[0].lower() + label[1:]
 
 
@@ -118,6 +119,7 @@ def interval(name: str, low: float | None, high: float | None) -> str:
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return UNDEFINED
     ends = _fixed(name, [low, high])
+    # A dash beside a minus sign would read as another minus.
     joint = " to " if MINUS in "".join(ends) or "×" in "".join(ends) else "–"
     return joint.join(ends) + _sign(name)
 

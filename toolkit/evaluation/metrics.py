@@ -122,6 +122,7 @@ def intervals(outcome: Outcome, *, coverage: float = 0.95, resamples: int | None
     measures = measures_of(outcome)
     point = evaluate(outcome)
     resampled: dict[str, list[np.ndarray]] = {name: [] for name in point}
+    # All metrics share the resamples of a block, and only (resamples,) per metric is kept of it.
     for weights in draw_weights(outcome, resamples, seed):
         for name, values in apply(measures, weights).items():
             resampled[name].append(values)
@@ -168,6 +169,7 @@ def difference(
         raise DataError("the two outcomes are not on the same test rows: a difference between them means nothing.")
     pair = [select(measures_of(outcome), metric) for outcome in (run, reference)]
 
+    # Both models on the same resample: what makes a row hard for both cancels.
     def differ(weights: np.ndarray) -> np.ndarray:
         return apply([pair[0]], weights)[metric] - apply([pair[1]], weights)[metric]
 

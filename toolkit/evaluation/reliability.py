@@ -38,18 +38,22 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray, *, bins: int = 15
         ([0.2, 0.8], [0.0, 1.0], [2, 2])
     """
     y_true, chance = np.asarray(y_true), np.asarray(probabilities, dtype=float)
+    # (n, classes) -> probability of the predicted class (n,), and whether that class is right (n,).
     if chance.ndim == 2 and y_true.ndim == 1:
         y_true, chance = chance.argmax(axis=1) == y_true, chance.max(axis=1)
     truth, chance = y_true.ravel().astype(float), chance.ravel()
     if not len(chance):
         raise DataError("there are no rows: expected at least one to read a calibration from.")
+    # Bins of equally many rows: of equally wide bins, a confident model would leave most empty.
     edges = np.percentile(chance, np.linspace(0, 100, bins + 1))
+    # Without the outer edges, the smallest and the largest probability fall into the first and the last bin.
     bin_of = np.searchsorted(edges[1:-1], chance)
     count = np.bincount(bin_of, minlength=bins)
     used = count > 0
     count = count[used]
     predicted = np.bincount(bin_of, weights=chance, minlength=bins)[used] / count
     observed = np.bincount(bin_of, weights=truth, minlength=bins)[used] / count
+    # Wilson's 95 % interval: within 0 and 1, and not of width 0 where every row of a bin is right.
     z = 1.959963984540054
     middle = (observed + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(observed * (1 - observed) / count + z**2 / (4 * count**2))

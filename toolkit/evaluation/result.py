@@ -132,6 +132,7 @@ class Result:
             decoded = self.target.decode(scores).reshape(len(y), -1)
             return Outcome(self.task, y.to_numpy(np.float64), decoded, None, scores, seconds)
         y_true = np.asarray(self.target.encode(y)).astype(np.int64)
+        # (n, 1) -> (n,)
         y_true = y_true[:, 0] if self.task == "binary" else y_true
         decided = self.head.decide(scores, self.threshold)
         return Outcome(self.task, y_true, decided, self.probabilities(scores), scores, seconds)
@@ -242,6 +243,7 @@ def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:
     if folds is None or training.members is None:
         return Scorer(training.model)(x)
     scores = Scorer(training.members)(x)  # (rows, networks, units)
+    # True where a network was not trained on a row, since the row's fold was left out.
     out = held_out(folds, scores.shape[1])  # (rows, networks)
     # The mean over the networks that left the row out.
     return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)

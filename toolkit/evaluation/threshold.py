@@ -61,13 +61,17 @@ def choose_threshold(
     lower = np.concatenate([[np.nextafter(ordered[0], kind(-np.inf))], ordered])
     upper = np.concatenate([ordered, [np.inf]])
     upper_half = np.append(ordered, ordered[-1])
+    # Halved first: the sum of two large scores may overflow.
     middle = (lower / 2 + upper_half / 2).astype(kind)
+    # Between direct neighbors the middle may round to the upper one, which is outside.
     middle = np.where((lower <= middle) & (middle < upper), middle, lower)
+    # Where 0 separates as well, it is taken: the decision then needs no explanation.
     middle = np.where((lower <= 0) & (upper > 0), kind(0), middle)
     if ordered[0] > 0:
         middle[0] = 0
     # Weight of the rows above each candidate; above the first are all rows.
     positive, all_rows = (np.bincount(index, weights=w, minlength=len(ordered)) for w in (weights * truth, weights))
+    # Sums from the end: positive 1 0 2 -> hit 3 2 2 0.
     hit = np.append(np.cumsum(positive[::-1])[::-1], 0.0)
     false = np.append(np.cumsum(all_rows[::-1])[::-1], 0.0) - hit
     positives, negatives = hit[0], false[0]
@@ -76,5 +80,6 @@ def choose_threshold(
         "balanced_accuracy": (hit / positives + (negatives - false) / negatives) / 2,
         "f1": 2 * hit / (positives + hit + false),
     }[metric]
+    # Values that are equal but for rounding count as equal; of those, the candidate nearest to 0 is taken.
     best = middle[value >= value.max() - 1e-12]
     return float(best[np.argmin(np.abs(best))])

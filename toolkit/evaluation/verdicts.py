@@ -83,6 +83,7 @@ def read_baselines(
             "These rows do not show that it learned anything. Check the target and the "
             f"{'images' if images else 'columns'} first: they may not be related, or there are too few rows."
         )
+    # A network that is no better than guessing needs no finer comparison.
     for name in ("tree", "linear"):
         if name in standing and standing.get("dummy", "better") == "better":
             sentences.append(
@@ -91,6 +92,7 @@ def read_baselines(
                 )
             )
     if "level" in standing.values():
+        # Half the width of an interval: about the smallest difference that would have excluded 0.
         widest = max((high - low) / 2 for name, (_, low, high) in differences.items() if standing[name] == "level")
         if widest > 0:
             unit = " points" if METRICS[metric].share else ""
@@ -145,6 +147,7 @@ def standing_of(metric: str, low: float, high: float) -> str:
     """
     if not (low > 0 or high < 0):  # also where an end is NaN
         return "level"
+    # Below 0 is better for an error, above 0 for an accuracy.
     return "better" if (high < 0) == LOWER_IS_BETTER.get(metric, False) else "worse"
 
 

@@ -77,8 +77,10 @@ def _regression(outcome: Outcome) -> list[Measure]:
 
     def values(weights: np.ndarray) -> Sequence[np.ndarray]:
         total = weights.sum(axis=1, keepdims=True)
+        # (resamples, rows) @ (rows, targets) -> (resamples, targets)
         squares = weights @ error**2
         about_zero = weights @ centered**2
+        # Sum of squares about the mean of each resample: sum w c² - (sum w c)² / sum w.
         spread = about_zero - (weights @ centered) ** 2 / total
         # Equal targets leave rounding here instead of the zero that makes r2 undefined.
         spread[spread <= 1e-12 * about_zero] = math.nan
@@ -98,6 +100,7 @@ def _binary(outcome: Outcome) -> list[Measure]:
     )
 
     def counted(weights: np.ndarray) -> Sequence[np.ndarray]:
+        # (resamples, rows) @ (rows, 4) -> the four cells of the confusion matrix, each (resamples,)
         hit, missed, false, rejected = (weights @ cells).T
         recall = hit / (hit + missed)
         return (
@@ -126,6 +129,7 @@ def _multiclass(outcome: Outcome) -> list[Measure]:
     sums = [_class_sums(truth, classes), _class_sums(predicted, classes), _class_sums(truth, classes, correct)]
 
     def counted(weights: np.ndarray) -> Sequence[np.ndarray]:
+        # Each (classes, resamples). A class that is neither true nor predicted gives 0 / 0, and is left out.
         actual, called, hit = (total(weights) for total in sums)
         return (
             weights @ correct.astype(float) / weights.sum(axis=1),
@@ -149,6 +153,7 @@ def _multilabel(outcome: Outcome) -> list[Measure]:
     hits, either = (truth & predicted).astype(float), truth.astype(float) + predicted
 
     def counted(weights: np.ndarray) -> Sequence[np.ndarray]:
+        # F1 = 2 hits / (true + predicted), for each label and over all cells.
         hit, total = 2 * (weights @ hits), weights @ either  # (resamples, labels)
         by_label = np.divide(hit, total, out=np.zeros_like(hit), where=total > 0)
         return hit.sum(axis=1) / total.sum(axis=1), by_label.mean(axis=1)
@@ -177,6 +182,7 @@ def _surprise(truth: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """Return the cross-entropy of each row (and label), clipped by float64's epsilon as scikit-learn does."""
     eps = np.finfo(float).eps
     chance = np.clip(chance, eps, 1 - eps)
+    # log1p(-p) keeps the digits of a small p that 1 - p would lose.
     return -np.where(truth, np.log(chance), np.log1p(-chance))
 
 
@@ -229,7 +235,9 @@ def areas_by_pairs(truth: np.ndarray, chance: np.ndarray) -> Values:
             twice = (of_all < of_row).astype(float)
             twice += of_all <= of_row  # a tie counts half
             below[:, start : start + step] = weights @ twice  # (resamples, n) @ (n, step)
+        # Rows are sorted by class, so a class is a slice: (resamples, n) -> (resamples, classes present).
         positives = np.add.reduceat(placed, starts, axis=1)
+        # Pairs of two rows of the class were counted too, as half their squared weight: subtract them.
         pairs = np.add.reduceat(placed * below, starts, axis=1) / 2 - positives**2 / 2
         areas = pairs / (positives * (weights.sum(axis=1, keepdims=True) - positives))
         areas[:, undefined] = math.nan
@@ -241,6 +249,7 @@ def areas_by_pairs(truth: np.ndarray, chance: np.ndarray) -> Values:
 def _class_sums(ids: np.ndarray, classes: int, where: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
     """Return the weight of each class, shape (classes, resamples), over the rows where `where` is true."""
     rows = np.flatnonzero(np.ones(len(ids), bool) if where is None else where)
+    # ids 2 0 2 1 -> order 1 3 0 2, starts 0 1 2: the sum of a class is that of a slice.
     order = rows[np.argsort(ids[rows], kind="stable")]
     present, starts = np.unique(ids[order], return_index=True)
 
@@ -261,6 +270,8 @@ def _median(column: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         return lambda weights: np.full(len(weights), math.nan)
 
     def values(weights: np.ndarray) -> np.ndarray:
+        # sorted column  1 2 4 7   weights  1 1 1 1   reached  1 2 3 4   half 2 -> lower 1, upper 2 -> (2 + 4) / 2
+        #                          weights  1 0 2 1   reached  1 1 3 4   half 2 -> lower 2, upper 2 -> 4
         reached = np.cumsum(weights[:, order], axis=1)
         half = reached[:, -1:] / 2
         lower, upper = (reached < half).sum(axis=1), (reached <= half).sum(axis=1)
@@ -307,6 +318,7 @@ def ranking_metrics(truth: np.ndarray, scores: np.ndarray, *, precision: bool = 
         area = pairs / (positives * negatives)
         if not precision:
             return [area]
+        # Precision at each positive: the positives up to the end of its group of ties, over all rows up to there.
         share = np.divide(np.cumsum(positive, axis=1)[:, last], seen, out=np.zeros_like(seen), where=seen > 0)
         return area, np.einsum("br,br->b", positive, share) / positives
 
