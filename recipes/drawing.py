@@ -85,6 +85,7 @@ def label_lines(axes: Axes, names: Sequence[str], *, gap: float = 0.075) -> None
     for line in lines:
         x, y = (np.asarray(values, float) for values in line.get_data())
         end = np.flatnonzero(np.isfinite(x) & np.isfinite(y))[-1]
+        # Data -> pixels -> share of the panel, which is right on logarithmic axes too.
         last.append(axes.transAxes.inverted().transform(axes.transData.transform((x[end], y[end])))[1])
     # Heights are shares of the panel: 0 is its lower edge. Neighbors closer than the gap each give way by half of what
     # is missing; one pair's step can crowd the next pair, hence the repetitions.
@@ -116,6 +117,7 @@ def boundary(
     norm = np.hypot(*w)
     # `foot` is the point of the line nearest to (0, 0), `direction` a unit vector along the line.
     foot, direction = -bias * w / norm**2, np.array([-w[1], w[0]]) / norm
+    # (2 ends, 2 coordinates), transposed: xs and ys. Both ends are far outside the panel.
     axes.plot(*np.stack([foot - 20 * direction, foot + 20 * direction]).T, color=color, linewidth=width, linestyle=dash)
 
 
@@ -143,6 +145,7 @@ def regions(axes: Axes, decided: NDArray[Any], window: tuple[float, float], *, a
     """
     ticks = np.linspace(*window, len(decided))
     for k in np.unique(decided):
+        # 0 and 1, filled above one half: the border runs between the grid points, where it belongs.
         inside = (decided == k).astype(float)
         axes.contourf(ticks, ticks, inside, levels=[0.5, 1.5], colors=[STYLES[k % len(STYLES)][0]], alpha=alpha)
     _bare(axes, window)
@@ -158,6 +161,7 @@ def field(axes: Axes, values: NDArray[Any], window: tuple[float, float]) -> None
     """
     ticks = np.linspace(*window, len(values))
     for sign, color in ((1, BLUE), (-1, ORANGE)):
+        # Up to four clear layers lie on top of each other, so the color is stronger where the quantity is larger.
         for level in (0.1, 0.35, 0.6, 0.85):
             if (sign * values > level).any():
                 axes.contourf(ticks, ticks, sign * values, levels=[level, 9], colors=[color], alpha=0.17)

@@ -32,6 +32,7 @@ class Finding:
 
 
 _SQUASHING = ("sigmoid", "softmax")
+# Layers that leave their input's numbers as they are when predicting: the activation is that of a layer before.
 _PASSES_ON = {
     "Dropout",
     "Flatten",
@@ -41,6 +42,7 @@ _PASSES_ON = {
     "ActivityRegularization",
     "SpatialDropout1D",
 }
+# Metrics that compare with thresholds made for probabilities.
 _THRESHOLDED = {
     *("Precision", "Recall", "TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"),
     *("F1Score", "FBetaScore"),
@@ -212,6 +214,7 @@ def outputs_of(model: Any, y: Any, head: Head | None) -> Iterator[Output]:
     losses = getattr(model, "loss", None)
     if head is not None:
         losses, metrics = head.loss(), [head.keras_metrics()]
+    # A one-hot row has the sum 1. With any other sum, a row has several labels or none.
     many = y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1 and bool((np.sum(y, axis=1) != 1).any())
     for index, (tensor, name) in enumerate(zip(tensors, names, strict=True)):
         units = None if tensor is None else tensor.shape[-1]
@@ -232,6 +235,7 @@ def outputs_of(model: Any, y: Any, head: Head | None) -> Iterator[Output]:
 
 def _of_output(argument: Any, index: int, name: str, outputs: int) -> Any:
     """Return the part of a compile argument that belongs to one output."""
+    # A mapping with "class_name" is one saved loss or metric, any other is output name -> its part.
     if isinstance(argument, Mapping) and "class_name" not in argument:
         return argument.get(name)
     if isinstance(argument, list | tuple) and outputs > 1:
@@ -292,6 +296,7 @@ def _from_logits(function: Any) -> bool | None:
 
 def snake_case(name: str) -> str:
     """Return a class name in snake case, such as ``binary_crossentropy``."""
+    # BinaryCrossentropy -> binary_crossentropy; capitals in a row stay together, KLDivergence -> kldivergence.
     return "".join(
         f"_{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name)
     )
@@ -303,6 +308,8 @@ def _activation(tensor: Any, model: Any) -> tuple[str | None, Any]:
         layers = list(getattr(model, "layers", []))
         return (_layer_activation(layers[-1])[0], layers[-1]) if layers else (None, None)
     while True:
+        # Back from the output, into models within the model and past layers that change no number, to the last one that
+        # does.
         operation = tensor._keras_history.operation
         if getattr(operation, "outputs", None) and hasattr(operation, "layers"):  # a model within the model
             tensor = operation.outputs[tensor._keras_history.tensor_index]

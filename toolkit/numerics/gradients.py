@@ -86,6 +86,7 @@ def gradient_check(
     if len(x) != len(y) or not len(x):
         raise DataError(f"x has {len(x)} rows and y has {len(y)}: expected the same number, 1 or more.")
     floatx = keras.config.floatx()
+    # Layers and losses take their type while they are built: the setting is needed for no longer.
     keras.config.set_floatx("float64")
     try:
         copy = _in_float64(model)
@@ -97,6 +98,8 @@ def gradient_check(
 
     @tf.function
     def objective() -> Any:
+        # Dropout off and batch statistics fixed: the differences need the same function at each call. `add_n` refuses
+        # an empty list, hence the 0.
         rows = loss.call(targets, copy(inputs, training=False))
         return tf.reduce_mean(rows) + tf.add_n([tf.constant(0.0, tf.float64), *copy.losses])
 
@@ -105,6 +108,7 @@ def gradient_check(
     variables = copy.trainable_variables
     gradients = tape.gradient(value, [v.value for v in variables])
     automatic = [
+        # None: the loss does not depend on this variable.
         np.zeros(v.shape) if g is None else tf.convert_to_tensor(g).numpy()
         for v, g in zip(variables, gradients, strict=True)
     ]
@@ -118,6 +122,7 @@ def gradient_check(
     for slope, (i, j) in zip(slopes, checked, strict=True):
         kink = not slope.settle(1e-8 * scale)
         exact, numerical = float(automatic[i].ravel()[j]), slope.central
+        # Relative to the larger of both; the last term is for gradients that are all 0.
         error = abs(exact - numerical) / max(abs(exact), abs(numerical), _FLOOR * scale, 1e-12)
         rows.append((model.trainable_variables[i].path, j, exact, numerical, error, kink))
     table = pd.DataFrame(rows, columns=["weight", "entry", "automatic", "numerical", "relative_error", "kink"])
@@ -140,6 +145,7 @@ class _Slope:
                 self._measure(step)
             # Curvature cancels in both differences, so what remains besides rounding is a corner. A corner exactly at
             # the weight shows in the one-sided slopes only: their mean is the same for every step.
+            # The loss is rounded to about epsilon of its size, and a quotient of differences divides this by the step.
             if self._spread <= tolerance + 64 * _EPSILON * max(1.0, abs(self._value)) / step:
                 return True
         return False
@@ -150,6 +156,8 @@ class _Slope:
         near_right, near_left = self._sides(self.step / 2)
         self.central = (right + left) / 2
         near = (near_right + near_left) / 2
+        # right - left is about step * curvature for a smooth loss, so half the step halves it, and the first term is
+        # about 0. Across a corner the difference does not shrink with the step, and the term stays.
         self._spread = max(abs(2 * (near_right - near_left) - (right - left)), abs(near - self.central))
         self.step = step
 
@@ -190,5 +198,6 @@ def _in_float64(model: keras.Model) -> keras.Model:
 def targets_for(y: Any, units: int) -> NDArray[Any]:
     """Return targets in the shape that a loss on `units` scores takes: class ids (n,), or (n, units)."""
     y = np.asarray(y)
+    # (n,) -> (n, 1)
     y = y[:, None] if y.ndim == 1 and units == 1 else y
     return y.astype(np.float64) if y.ndim == 2 and y.shape[1] == units else y

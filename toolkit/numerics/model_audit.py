@@ -179,6 +179,7 @@ def _saturation(scores: NDArray[Any], link: str | None) -> pd.DataFrame:
     exact = exact.reshape(len(exact), -1)
     rows = []
     for kind in TYPES:
+        # To the type and back: NumPy has no bfloat16.
         rounded = tf.cast(tf.cast(exact, kind), tf.float64).numpy()
         zero, one = rounded == 0, rounded == 1
         rows.append((zero.mean(), one.mean(), (zero | one).mean(), (zero | one).any(axis=1).mean()))
@@ -203,6 +204,7 @@ def _losses_by_way(loss: Any, link: str | None, y: Any, scores: NDArray[Any]) ->
 
     y = targets_for(y, scores.shape[-1])
     by_row = loss.call if hasattr(loss, "call") else loss  # (y, scores) -> the loss of each row
+    # float64 has 29 more bits than float32, so that its own rounding does not show in the errors below.
     truth, slopes = _differentiate(by_row, y, scores.astype(np.float64))
     ways = {_FROM_LOGITS if link else _FLOAT32: by_row}
     if link is not None and _is_plain_cross_entropy(loss):
@@ -243,6 +245,7 @@ def _log_of(y: Any, p: Any, link: str | None) -> Any:
     if len(y.shape) == 2 and y.shape[-1] == p.shape[-1]:
         return -tf.reduce_sum(tf.cast(y, p.dtype) * tf.math.log(p), axis=-1)
     ids = tf.reshape(tf.cast(y, tf.int32), (-1,))
+    # (n, classes), (n,) -> the true class's probability of each row (n,)
     return -tf.math.log(tf.gather(p, ids, batch_dims=1))
 
 
@@ -278,6 +281,7 @@ def _compare(
     with np.errstate(invalid="ignore"):
         loss_errors = (np.abs(value - truth) / np.maximum(1, np.abs(truth)))[finite]
         gradient_errors = (np.abs(gradient - slopes) / np.maximum(1, np.abs(slopes)))[finite_slope]
+    # (n, units) -> (n,)
     lost = ~finite_slope.all(axis=1) | (~gradient.any(axis=1) & (np.abs(slopes).max(axis=1) > 1e-3))
     return (
         float(value.mean()) if finite.all() else (math.nan if np.isnan(value).any() else math.inf),

@@ -45,6 +45,7 @@ def shrunk(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
         >>> shrunk(np.zeros((2, 128, 96, 3), np.uint8)).shape
         (2, 64, 48, 3)
     """
+    # Rounded up: 130 pixels at a side of 64 need squares of 3, and 43 of them fit.
     square = -(-max(pixels.shape[1:3]) // side)
     if square <= 1:
         return pixels
@@ -101,6 +102,8 @@ def strip(pixels: NDArray[np.uint8], gap: int = 1) -> NDArray[np.uint8]:
     """
     opaque = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=3)
     padded = np.pad(opaque, ((0, 0), (0, 0), (0, gap), (0, 0)))  # a clear gap to the right of each image
+    # (n, height, width + gap, channels + 1) -> (height, n, width + gap, ...) -> (height, n * (width + gap), ...): a row
+    # of the strip is that row of the first image, then of the second, and so on.
     joined = padded.transpose(1, 0, 2, 3).reshape(pixels.shape[1], -1, pixels.shape[3] + 1)
     return joined[:, : joined.shape[1] - gap]
 
@@ -121,6 +124,7 @@ def signed(weights: NDArray[Any]) -> NDArray[np.uint8]:
     share = weights.astype(np.float64) / (np.abs(weights).max(initial=0.0) or 1.0)
     if weights.shape[2] == 3:
         return np.rint(127.5 + 127.5 * share).astype(np.uint8)
+    # share (height, width, 1) against a color (3,) -> (height, width, 3); the size of a weight becomes its opacity.
     color = np.where(share >= 0, _BLUE, _ORANGE)
     return np.concatenate([color, np.rint(255 * np.abs(share))], axis=2).astype(np.uint8)
 
@@ -135,7 +139,9 @@ def heat(image: NDArray[np.uint8], drop: NDArray[Any]) -> NDArray[np.uint8]:
     Returns:
         Shape (height, width, 3). The place that matters most has the full color.
     """
+    # (height, width) -> (height, width, 1), to meet colors (3,)
     share = (drop / (np.abs(drop).max(initial=0.0) or 1.0))[..., None]
+    # Gray from 45 to 172: neither black nor white, so that both colors stand out from it.
     gray = 45 + 0.5 * image.astype(np.float64).mean(axis=2, keepdims=True)
     cover = 0.85 * np.abs(share)
     return np.rint(gray * (1 - cover) + np.where(share >= 0, _ORANGE, _BLUE) * cover).astype(np.uint8)

@@ -125,6 +125,7 @@ def stroke(style: LineStyle) -> dict[str, Any]:
 def as_numbers(values: Numbers) -> NDArray[np.float64]:
     """Return numbers as an array, with NaN for None and for infinities."""
     array = np.array([np.nan if v is None else v for v in values], dtype=float)
+    # A line with NaN has a gap there; an infinity would spoil the limits of the axes.
     array[~np.isfinite(array)] = np.nan
     return array
 
@@ -136,6 +137,7 @@ def _tick(value: float) -> str:
         >>> _tick(2500), _tick(25_000)
         ('2,500', '25k')
     """
+    # Thousands only from 10k on: 2,500 is easier to read than 2.5k.
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if size * (10 if letter == "k" else 1) <= abs(value) < 1e12:
             return number(value / size) + letter

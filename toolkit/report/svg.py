@@ -40,6 +40,7 @@ def svg(figure: Figure, *, title: str, description: str) -> str:
     stream, dpi = io.StringIO(), figure.dpi
     with look():  # print_svg, because savefig would draw everything twice
         FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    # `print_svg` sets 72 and leaves it.
     figure.dpi = dpi
     root = ElementTree.fromstring(stream.getvalue())
     box = root.get("viewBox", "0 0 1 1")
@@ -75,6 +76,7 @@ def _tidy(node: ElementTree.Element) -> None:
         node.set("style", _page_style(node.attrib["style"]))
     for key in {"d", "x", "y", "width", "height", "transform"} & set(node.attrib):
         text = " ".join(node.attrib[key].split())
+        # A hundredth of a point can't be seen, and most of the file is numbers.
         node.set(key, _NUMBER.sub(lambda match: f"{round(float(match.group()), 2):g}", text))
     if node.get("transform", "").startswith("rotate(-0 "):
         del node.attrib["transform"]
@@ -126,5 +128,6 @@ def _rename_ids(root: ElementTree.Element) -> None:
         if "id" in node.attrib:
             node.set("id", names.setdefault(node.attrib["id"], f"{prefix}-{len(names)}"))
     for node in root.iter():
+        # A reference to an identifier that is not in the picture stays as it is.
         for key in {"href", "clip-path"} & set(node.attrib):
             node.set(key, re.sub(r"#([\w.-]+)", lambda match: f"#{names.get(*[match.group(1)] * 2)}", node.attrib[key]))
