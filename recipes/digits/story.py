@@ -75,6 +75,7 @@ class Story:
             }
             for name, run in self.runs.items()
         }
+        # One row per model and number of images: mean and range over the seeds.
         points = self.curve.groupby(["model", "rows"], sort=False).agg(
             accuracy=("accuracy", "mean"),
             low=("accuracy", "min"),

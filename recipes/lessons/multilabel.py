@@ -76,6 +76,7 @@ def _answers(comparison: Comparison) -> dict[tuple[int, ...], list[float]]:
     probabilities = np.asarray(outcome.probabilities)
     answers = {}
     for answer in ANSWERS:
+        # Rows with this truth, of which every label is decided correctly.
         right = (outcome.y_true == answer).all(axis=1) & ((probabilities > 0.5) == answer).all(axis=1)
         if right.any():
             answers[answer] = probabilities[right.argmax()].tolist()
@@ -113,6 +114,7 @@ def _networks(comparison: Comparison, weights: Mapping[str, int]) -> Picture:
 def _network(panel: Axes, extent: tuple[float, float], labels: list[str], dots: int, color: str) -> None:
     """Draw three layers of dots and one output per label, from center - reach to center + reach, with all weights."""
     center, reach = extent
+    # The heights of the dots of each layer, from the inputs to the outputs.
     layers = [
         np.linspace(center + reach, center - reach, count) if count > 1 else np.array([center])
         for count in (dots, dots, dots, len(labels))
@@ -140,6 +142,7 @@ def _wrong_answers(errors: pd.DataFrame) -> Picture:
         panel.set_xticks(range(len(LABELS)), LABELS)
         panel.grid(visible=False, axis="x")
         panel.set_title("share of test rows with a wrong answer")
+    # One row per label and seed, one column per contender.
     pairs = errors.pivot(index=["label", "seed"], columns="contender", values=WRONG)
     single, separate = (pairs[name] for name, _ in CONTENDERS.values())
     return Picture(

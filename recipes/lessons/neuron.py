@@ -94,6 +94,7 @@ def _lines() -> Picture:
             _shade(panel, expit(score(neuron, POINTS)))
             _line(panel, neuron)
             panel.set_title(f"w = {first}, {second}; b = {bias}".replace("-", "−"))
+            # The score grows by |w| per unit of distance from the line.
             size = float(np.hypot(first, second))
             rows.append((first, second, bias, -first / second, -bias / second, size, bias / size))
         plane(axes, LIMIT)
@@ -143,7 +144,7 @@ def _sides() -> Picture:
             (first, second), bias = neuron
             at_origin = float(score(neuron, (0, 0)))
             formula = f"{first:g} x1 + {second:g} x2 + {bias:g}".replace("-", "−").replace("+ −", "− ")
-            _shade(panel, expit(99 * score(neuron, POINTS)))
+            _shade(panel, expit(99 * score(neuron, POINTS)))  # so steep that both sides are plain
             _line(panel, neuron)
             panel.plot(0, 0, "o", color=INK, markersize=4)
             panel.set_title(formula)
@@ -192,6 +193,7 @@ def _wedge() -> Picture:
                 _line(panel, neuron, arrow=len(lines) == 1)
             panel.set_title(title)
         plane(axes, LIMIT)
+    # The third neuron's score for outputs of exactly 0 and 1.
     cases = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     scores = b_and_not_a(cases[:, 0], cases[:, 1])
     table = pd.DataFrame({"A": cases[:, 0], "B": cases[:, 1], "score": scores, "output": expit(scores).round(4)})
@@ -231,8 +233,7 @@ def _curve(activation: Callable[[Any], Any]) -> tuple[Floats, Floats]:
     with tf.GradientTape() as tape:
         tape.watch(z)
         out = activation(z)
-    slope = tape.gradient(out, z)
-    return out.numpy(), np.zeros_like(Z) if slope is None else tf.convert_to_tensor(slope).numpy()
+    return out.numpy(), tf.convert_to_tensor(tape.gradient(out, z)).numpy()
 
 
 def _zeros(values: Floats) -> str:
@@ -257,6 +258,7 @@ def _line(axes: Axes, neuron: Neuron, *, arrow: bool = True) -> None:
     boundary(axes, (first, second), bias, width=1)
     if arrow:
         size = np.hypot(first, second)
+        # The point of the line nearest to (0, 0); a weight vector is at a right angle to its line.
         foot = -bias * np.array([first, second]) / size**2
         axes.annotate(
             "", foot + 2 * np.array([first, second]) / size, foot,

@@ -97,13 +97,14 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     stream = _disc_stream(seed) if data is None else table_stream(data, target, task, seed)
     initial = stream.train(stream.start, 0)
     paths = {rate: learn_row_by_row(stream, initial, rate) for rate in RATES}
+    # Learner -> errors by the old and by the new answers, (PARTS + 1, 2).
     errors = {
         "row by row": paths[RATE].errors,
         "batch, all rows": _learn_in_batches(stream, len(stream.order)),
         "batch, last rows": _learn_in_batches(stream, len(stream.start)),
         "not updated": np.repeat([stream.errors(initial)], PARTS + 1, axis=0),
     }
-    current = {learner: _by_current_answers(both) for learner, both in errors.items()}
+    current = {learner: _by_current_answers(values) for learner, values in errors.items()}
     moments = current["row by row"][[CHANGE - 1, CHANGE, PARTS]]
     pictures = (
         _learners(stream, current, follows(*moments)),
@@ -238,6 +239,7 @@ def _learn_in_batches(stream: Stream, memory: int) -> Floats:
     for index in range(PARTS + 1):
         if index % REFIT == 0:
             rows = stream.order[: stream.seen[index]][-memory:]
+            # Of the remembered rows, those that came after the change.
             changed = max(0, min(len(rows), stream.seen[index] - stream.seen[CHANGE]))
             errors.append(stream.errors(stream.train(rows, changed)))
         else:
@@ -253,6 +255,7 @@ def _by_current_answers(errors: Floats) -> Floats:
 def _disc_stream(seed: int) -> Stream:
     frame = moving_disc(STREAM_ROWS * 5 // 4, seed)
     table = preparing.prepare(frame.drop(columns="later"), "inside", task="binary", seed=seed)
+    # The split may reorder the rows; their numbers in the frame, from 1, are in source_rows.
     after = frame[["later"]].iloc[table.source_rows - 1].reset_index(drop=True).set_axis(["inside"], axis=1)
     return Stream(table, after, seed, f"generated points of a plane, {number(len(frame))} rows; seed {seed}")
 
@@ -361,9 +364,10 @@ def _discs(stream: Stream, network: keras.Sequential, path: Path) -> Picture:
     """Draw where the network that learns row by row answers yes, at the change and at the end, and the true disc."""
     start = network.get_weights()
     across, up = (np.linspace(*ends, 121) for ends in PLANE)
+    # All points of the plane as a table of two columns, to be encoded like the stream: (121 * 121, 2).
     grid = pd.DataFrame(np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2), columns=pd.Index(["x1", "x2"]))
     x = stream.encoder.transform(grid)
-    angle = np.linspace(0, 2 * np.pi, 181)
+    angle = np.linspace(0, 2 * np.pi, 181)  # of the circle
     lines = []
     with panels(2, width=7.2, height=2.7, share=True) as (figure, axes):
         moments = zip(axes[0], ("before the change", "at the end"), path.weights, CENTERS, strict=True)

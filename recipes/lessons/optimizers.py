@@ -60,6 +60,7 @@ def follow(
     References:
         Huh and Deorukhkar, Introduction to Machine Learning and Deep Learning, Mason Brain, 2019.
     """
+    # Moving averages of the gradient and of its square; Adam corrects that both start at 0.
     point, mean, squares = np.array(start, float), np.zeros(2), np.zeros(2)
     path = [point]
     for t in range(1, steps + 1):
@@ -132,6 +133,7 @@ def show(
         data, description = (digits.data, digits.target), "scikit-learn's 1,797 pictures of digits, 8 by 8 pixels"
     rows = load(data, target=target, task=task, seed=seed, train_rows=640, description=description)
     curves, errors = _train(rows, rules, rates, seed)
+    # Index of the rate with the lowest mean loss after the last epoch; diverged trainings are NaN.
     best = {rule: int(np.nanargmin(losses[-1].mean(axis=1))) for rule, losses in curves.items()}
     table = _table(rows, rates, curves, errors, best)
     return Lesson(
@@ -174,9 +176,9 @@ def _train(
         ]
         sweep = Sweep(networks, rows.head, rows.shape, epochs=EPOCHS, optimizer=RULES[rule], constant=True)
         initial = sweep.measure(x, y)[0]
-        watched = sweep.train(x, y, watch={"train": (x, y)}, seed=seed)["train"][0]
+        after = sweep.train(x, y, watch={"train": (x, y)}, seed=seed)["train"][0]
         # (epochs + 1, rates * SEEDS) -> (epochs + 1, rates, SEEDS)
-        losses[rule] = np.concatenate([initial[None], watched]).reshape(-1, len(rates), SEEDS)
+        losses[rule] = np.concatenate([initial[None], after]).reshape(-1, len(rates), SEEDS)
         errors[rule] = sweep.measure(rows.x["validation"], rows.y["validation"])[1].reshape(len(rates), SEEDS)
     return losses, errors
 
@@ -197,7 +199,7 @@ def _table(
     lines = {}
     for rule, losses in curves.items():
         curve = losses[:, best[rule]]  # (epochs + 1, SEEDS)
-        reached = curve.mean(axis=1) <= sgd
+        reached = curve.mean(axis=1) <= sgd  # (epochs + 1,)
         lines[rule] = {
             "best rate": rates[best[rule]],
             "rate in Keras": _keras_rate(rule, rates[best[rule]]),
@@ -314,10 +316,9 @@ def _losses(table: pd.DataFrame, curves: Mapping[str, Floats], best: Mapping[str
         panel.set_title("training loss")
         label_lines(panel, list(curves))
     passes = table["passes to SGD's last loss"].drop("SGD").dropna()
-    reached = " and ".join(f"{rule} after {count} passes" for rule, count in passes.items())
     comparison = (
-        f"{reached} {'reach' if len(passes) > 1 else 'reaches'} SGD's last loss."
-        if reached
+        f"SGD's last loss is reached {', '.join(f'by {rule} after {count} passes' for rule, count in passes.items())}."
+        if len(passes)
         else f"No other rule reaches SGD's last loss in {EPOCHS} passes."
     )
     return Picture(

@@ -59,7 +59,7 @@ def learn(x: Floats, y: NDArray[np.integer], start: Floats, *, rate: float = RAT
     References:
         Rosenblatt 1958, The perceptron: a probabilistic model for information storage and organization in the brain.
     """
-    rows, w = np.column_stack([x, np.ones(len(x))]), np.array(start, np.float64)
+    rows, w = np.column_stack([x, np.ones(len(x))]), np.array(start, np.float64)  # (n, 3), (3,)
     weights, corrections, stopped = [w.copy()], [], None
     for epoch in range(1, passes + 1):
         before_pass = len(corrections)
@@ -67,6 +67,7 @@ def learn(x: Floats, y: NDArray[np.integer], start: Floats, *, rate: float = RAT
             before = float(row @ w)
             answer = 1 if before > 0 else -1
             if answer != label:
+                # y - y' is -2 or 2. The row's score changes by rate * (y - y') * |row|², toward its label.
                 w = w + rate * (label - answer) * row
                 corrections.append((epoch, index, int(label), answer, before, float(row @ w), *w))
         weights.append(w.copy())
@@ -137,7 +138,7 @@ def show(*, seed: int = 0) -> Lesson:
 
 def _row_by_row(x: Floats, y: NDArray[np.int64], trained: Perceptron) -> Picture:
     count = len(trained.corrections)
-    moments = list(dict.fromkeys((0, min(1, count), min(2, count), count)))
+    moments = list(dict.fromkeys((0, min(1, count), min(2, count), count)))  # without repetitions
     with panels(len(moments), width=7.2, height=2.3, share=True) as (figure, axes):
         for panel, moment in zip(axes.flat, moments, strict=True):
             w = trained.corrections[["w1", "w2", "b"]].to_numpy()[moment - 1] if moment else trained.weights[0]
@@ -165,6 +166,7 @@ def _corrections(stopping: Perceptron, endless: Perceptron) -> Picture:
     counts = {}
     for name, trained in (("separable", stopping), ("overlapping", endless)):
         per_pass = trained.corrections.groupby("pass").size().reindex(range(1, PASSES + 1), fill_value=0)
+        # None after the last pass: the line of the picture ends there.
         counts[name] = [int(per_pass.loc[epoch]) if epoch < len(trained.weights) else None for epoch in per_pass.index]
     table = pd.DataFrame(counts, index=pd.RangeIndex(1, PASSES + 1, name="pass"), dtype=float)
     with panels(width=4.3, height=2.6) as (figure, axes):
@@ -194,6 +196,7 @@ def _orders(x: Floats, y: NDArray[np.int64], start: Floats, random: np.random.Ge
         order = random.permutation(len(x))
         lines[f"perceptron, order {k}"] = learn(x[order], y[order], start, passes=1_000).weights[-1]
     lines |= references(x, y, strict=True)
+    # Divided by the length of (w1, w2), a score is a distance from the line.
     table = pd.DataFrame([(*w / np.hypot(*w[:2]), _margin(w, x, y), _errors(w, x, y)) for w in lines.values()])
     table.columns = pd.Index(["w1", "w2", "b", "distance of the nearest row", "rows on the wrong side"])
     table.index = pd.Index(lines, name="line, with weights of length 1")
@@ -267,8 +270,11 @@ def references(x: Floats, y: NDArray[np.int64], *, strict: bool) -> dict[str, Fl
         "SVM": SVC(kernel="linear", C=1e4 if strict else 1.0),
         "logistic regression": LogisticRegression(),
     }
-    fitted = {name: model.fit(x, y) for name, model in models.items()}
-    return {name: np.append(model.coef_[0], model.intercept_[0]) for name, model in fitted.items()}
+    lines = {}
+    for name, model in models.items():
+        model.fit(x, y)
+        lines[name] = np.append(model.coef_[0], model.intercept_[0])
+    return lines
 
 
 def _scores(w: Floats, x: Floats) -> Floats:

@@ -116,9 +116,10 @@ def _sum() -> Picture:
 
     lines = {}
     for kind in COLORS:
-        one, part = tf.constant(1, kind), tf.constant(1e-4, kind)
+        unit, part = tf.constant(1, kind), tf.constant(1e-4, kind)
         direct = float(tf.cast(part + part, tf.float64))
-        detour = float(tf.cast((one + part) - (one - part), tf.float64))
+        # In 16 bits the gap next to 1 is wider than 1e-4: both brackets round to 1.
+        detour = float(tf.cast((unit + part) - (unit - part), tf.float64))
         lines[kind] = (f"{direct:.18f}", f"{detour:.18f}", abs(detour / direct - 1))
     columns = ["2/10,000", "(1 + 1/10,000) − (1 − 1/10,000)", "relative error"]
     return Picture(
@@ -214,6 +215,7 @@ def leads_of(scores: NDArray[Any], head: Head) -> Floats:
     exact = np.asarray(scores, np.float64)
     if head.link == "sigmoid":
         return np.abs(exact).ravel()
+    # p of the largest score against the sum of the others: ln(p / (1 - p)) = score - log(sum(exp(other scores))).
     ordered = np.sort(exact, axis=1)
     return ordered[:, -1] - logsumexp(ordered[:, :-1], axis=1)
 
@@ -233,7 +235,7 @@ def _wrong_row() -> Picture:
                 values = table[f"{quantity}: {name}"].to_numpy()
                 finite = np.isfinite(values)
                 panel.plot(SCORES[finite], values[finite], color=color, linestyle=dash)
-                if not finite.all():
+                if not finite.all():  # a cross where the line ends
                     last = np.flatnonzero(finite)[-1]
                     panel.plot(SCORES[last], values[last], "X", color=color, markersize=6, markeredgewidth=0)
                     x, y = (-0.5, 1.0) if quantity == "loss" else (0.4, -0.1 if name.endswith("bfloat16") else 0.05)
@@ -266,6 +268,7 @@ def _saturated(leads: Floats, seed: int, dot: str) -> Picture:
 
     lines = {}
     for kind, limit in LIMITS.items():
+        # Rounded to the type, and back: NumPy has no bfloat16.
         ones = tf.cast(tf.cast(expit(leads), kind), tf.float64).numpy() == 1
         lines[kind] = (limit, int(ones.sum()), float(ones.mean()))
     columns = ["exactly 1 from a lead of", f"{dot}s", f"share of the {dot}s"]

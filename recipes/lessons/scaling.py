@@ -143,12 +143,12 @@ def train_scalings(
         for name, scaling in trainings.items():
             x = parts[scaling]
             with np.errstate(all="ignore"):  # a rate that is too large ends in infinite losses
-                watched = sweep.train(x["train"], y["train"], watch={"train": (x["train"], y["train"])}, seed=seed)
+                by_epoch = sweep.train(x["train"], y["train"], watch={"train": (x["train"], y["train"])}, seed=seed)
                 losses, errors = map(_mean, sweep.measure(x["validation"], y["validation"]))
                 best = int(losses.argmin())
                 starts = slice(best * SEEDS, (best + 1) * SEEDS)
                 test_error = sweep.measure(x["test"], y["test"], starts)[1].mean()
-            curves = _mean(watched["train"][0])  # (epochs, rates)
+            curves = _mean(by_epoch["train"][0])  # (epochs, rates)
             for index, rate in enumerate(RATES):
                 lines.append(
                     {

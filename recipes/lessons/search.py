@@ -119,6 +119,7 @@ def search(problem: Problem, strategy: str, evaluations: int, seed: int) -> Sear
             started = time.perf_counter()
             loss, slope = problem.gradient(current)
             elapsed += time.perf_counter() - started
+            # The loss is that of the weights before the step.
             candidate, current = current, current - rate * slope
         else:
             change = np.exp(rng.uniform(low, high)) * rng.normal(size=problem.shape)
@@ -256,6 +257,7 @@ def _same_seconds(searches: dict[str, list[Search]]) -> Picture:
     shortest = min(run.seconds[-1] for runs in searches.values() for run in runs)
     seconds = np.geomspace(shortest / 300, shortest, 40)
     lines = {
+        # The last step before each moment.
         strategy: np.array([run.best[np.searchsorted(run.seconds, seconds, side="right") - 1] for run in runs])
         for strategy, runs in searches.items()
     }

@@ -220,7 +220,7 @@ class Trainer:
             if epoch:
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(plane.x))
                 worker.train(rows, np.tile(order, passes).astype(np.int32))
-            if epoch in epochs:
+            if epoch in epochs:  # epoch 0 is the network before training
                 losses, scores = worker.validate(rows)
                 states.append((worker.model.get_weights(), float(losses[0]), head.measure(plane.y, scores[0])))
         return states
@@ -252,13 +252,13 @@ def _map(panel: Axes, scores: Callable[[Floats], Floats], plane: Plane | Recordi
 def _table(planes: Sequence[Plane], fits: Fits, recordings: Sequence[Recording]) -> pd.DataFrame:
     lines = {}
     for plane, recording in zip(planes, recordings, strict=True):
-        linear, wide = fits[plane.name, ()], fits[plane.name, WIDE]
+        linear, hidden = fits[plane.name, ()], fits[plane.name, WIDE]
         lines[plane.name] = {
             "linear": _accuracy(_scores(linear, plane.x), plane.y),
-            "100 hidden": _accuracy(_scores(wide, plane.x), plane.y),
+            "100 hidden": _accuracy(_scores(hidden, plane.x), plane.y),
             "8 and 2 hidden": recording.right[-1],
             "linear, new points": _accuracy(_scores(linear, plane.new_x), plane.new_y),
-            "100 hidden, new points": _accuracy(_scores(wide, plane.new_x), plane.new_y),
+            "100 hidden, new points": _accuracy(_scores(hidden, plane.new_x), plane.new_y),
             "8 and 2 hidden, new points": _accuracy(forward(recording.weights[-1], plane.new_x)[-1], plane.new_y),
         }
     return pd.DataFrame(lines).T

@@ -123,8 +123,9 @@ def show(
             Picture(
                 "The questions to ask first",
                 "The lecture asks for thousands of rows per class, for data that no line fits, and for a task on which "
-                "no simpler model does as well. The errors are those of the network with the most rows. It is ahead "
-                "where its error is the lowest in all draws.",
+                "no simpler model does as well. The ratios divide the network's error with the most rows by those of "
+                "the linear model, of the trees, and of the network with fewer rows. The network is ahead where its "
+                "error is the lowest in all draws.",
                 table=answers,
                 digits=2,
             ),
@@ -152,6 +153,7 @@ def _errors(
     splits = [prepare(data, target=columns, task=task, seed=draw_seed) for draw_seed in seeds]
     name = name or splits[0].name
     available = splits[0].rows - len(splits[0].parts["test"])
+    # All sizes up to 60 % of the rows, then all rows (or the largest size).
     used = [size for size in sizes if size < 0.6 * available] or [available // 2]
     if used[-1] < sizes[-1]:
         used.append(min(available, sizes[-1]))
@@ -165,6 +167,7 @@ def _errors(
                 for model, outcome in outcomes.items()
             ]
     errors = pd.DataFrame(lines)
+    # The dummy's error hardly depends on the number of rows: its mean over the sizes is the unit of each draw.
     dummy = errors[errors["model"] == "dummy"].groupby("draw")["error"].mean()
     return errors.assign(**{RELATIVE: errors["error"] / errors["draw"].map(dummy)})
 
@@ -241,6 +244,7 @@ def _answers(errors: pd.DataFrame) -> pd.DataFrame:
     """Return the answers to the lecture's questions: one row per table."""
     rows = {}
     for name, table in errors.groupby("table", sort=False):
+        # One row per size and draw, one column per model.
         by_draw = table.pivot(index=["rows", "draw"], columns="model", values="error")
         sizes = by_draw.index.unique("rows").tolist()
         means = by_draw.groupby("rows").mean()
@@ -250,9 +254,9 @@ def _answers(errors: pd.DataFrame) -> pd.DataFrame:
         ahead = [size for size in sizes if is_ahead[size]]
         rows[name] = {
             "rows": sizes[-1],
-            "error ÷ linear model's": network.iloc[-1] / last["linear"],
-            "÷ trees'": network.iloc[-1] / last.get("trees", float("nan")),
-            "÷ with fewer rows": network.iloc[-1] / network.iloc[-2] if len(sizes) > 1 else float("nan"),
+            "error ÷ linear": network.iloc[-1] / last["linear"],
+            "÷ trees": network.iloc[-1] / last.get("trees", float("nan")),
+            "÷ fewer rows": network.iloc[-1] / network.iloc[-2] if len(sizes) > 1 else float("nan"),
             "network ahead": _range_text(sizes, ahead),
             "lowest error": last.idxmin(),
             "worth it": "yes" if sizes[-1] in ahead else "no",
@@ -264,7 +268,7 @@ def _range_text(sizes: Sequence[int], ahead: Sequence[int]) -> str:
     if not ahead:
         return "never"
     if list(ahead) == list(sizes[sizes.index(ahead[0]) :]):
-        return f"with {number(ahead[0])} rows or more"
+        return f"from {number(ahead[0])} rows on"
     return f"with {', '.join(map(number, ahead))} rows"
 
 
@@ -334,8 +338,8 @@ def _times(means: pd.DataFrame, example: str) -> Picture:
         log_scale(axes[0, 0])
         axes[0, 0].set_title("seconds to fit")
         label_lines(axes[0, 0], models)
-    most = last[last["rows"] == last["rows"].max()].set_index("model")["seconds"]
-    times = ", ".join(f"{model} {duration(most[model])}" for model in MODELS if model in most and model != "dummy")
+    seconds = last[last["rows"] == last["rows"].max()].set_index("model")["seconds"]
+    times = ", ".join(f"{name} {duration(seconds[name])}" for name in MODELS if name in seconds and name != "dummy")
     return Picture(
         "What it costs",
         f"Seconds to fit on this machine{example and f', {example}'}: with {number(last['rows'].max())} rows {times}. "

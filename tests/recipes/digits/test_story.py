@@ -165,7 +165,7 @@ def test_unusable_options_are_refused_before_any_training(options, message):
 
 
 def test_an_array_without_labels_is_refused():
-    with pytest.raises(DataError, match="given as ndarray"):
+    with pytest.raises(DataError, match="of type ndarray"):
         digits.load(np.zeros((3, 8, 8)))
 
 
