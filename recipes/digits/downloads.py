@@ -159,6 +159,7 @@ def _download(url: str, path: Path, expected: str, title: str) -> None:
                 error.close()
                 if error.code == 416:  # nothing after these bytes: the part is complete, or longer than the file
                     break
+            # A connection that breaks is continued; one that can't be opened, or is refused, is not tried again.
             if attempt == _ATTEMPTS or isinstance(error, urllib.error.URLError):
                 raise DataError(
                     f"{title} is not on this machine, and {url} can't be downloaded: {str(error).strip('<>')}. Check "
@@ -183,8 +184,10 @@ def _download(url: str, path: Path, expected: str, title: str) -> None:
 def _append(url: str, partial: Path) -> None:
     """Download the missing end of a file, or the whole file if the server can't send parts."""
     size = partial.stat().st_size if partial.exists() else 0
+    # "bytes=1000-" asks for everything from byte 1000 on.
     request = urllib.request.Request(url, headers={"Range": f"bytes={size}-"} if size else {})
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        # 206 is the part that was asked for. 200 is the whole file, which replaces what is there.
         is_part = answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(f"bytes {size}-")
         with open(partial, "ab" if is_part else "wb") as file:
             shutil.copyfileobj(answer, file)

@@ -232,6 +232,7 @@ def best_from(curve: pd.DataFrame) -> int | None:
     """
     means = curve.pivot_table(index="rows", columns="model", values="accuracy")
     # True where the network is best at this size and at all larger ones.
+    # Best at the sizes: no yes no yes yes -> from the largest size down: yes yes no no no.
     best = (means.idxmax(axis=1) == "cnn")[::-1].cummin()
     return int(best.index[best].min()) if best.any() else None
 
@@ -244,6 +245,7 @@ def stratified_order(labels: pd.Series, seed: int) -> np.ndarray:
     for code in range(len(classes)):
         # The k-th of a class's n rows gets the position (k + a random fraction) / n, from 0 to 1.
         rows = np.flatnonzero(codes == code)
+        # Classes a a a a b b, fractions 0.5: a at 1/8 3/8 5/8 7/8, b at 1/4 3/4 -> order a b a a b a.
         position[rng.permutation(rows)] = (np.arange(len(rows)) + rng.random()) / len(rows)
     return np.argsort(position, kind="stable")[: np.count_nonzero(codes >= 0)]
 
@@ -284,6 +286,7 @@ def _accuracies(
     train: ImageSet, test: ImageSet, size: int, seed: int, options: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Train every model on the first `size` images of one order, and return its row of the curve."""
+    # The first n of one order: each set contains all smaller ones.
     subset = _take(train, np.sort(stratified_order(train.target.iloc[:, 0], seed)[:size]))
     rows = []
     for name, model_options in MODELS.items():

@@ -78,6 +78,7 @@ def propagate(layers: Sequence[Layer], x: Floats, loss: Callable[[Any], Any]) ->
         output, slope = derive(layer.activation, scores[-1])
         outputs.append(output)
         slopes.append(slope)
+    # A loss takes rows: (units,) -> (1, units).
     losses, last_gradient = derive(loss, outputs[-1][None, :])
     # From the last layer to the first; `outputs[index]` is the input of layer `index`.
     #   signal           (units,)          = output gradient (units,) * slope (units,)
@@ -167,10 +168,12 @@ def _losses_after_step(layers: Sequence[Layer], x: Floats, loss: Callable[[Any],
     def after(rate: float) -> float:
         outputs = x[None, :]
         for layer, weight_gradient, signal in zip(layers, passes.weight_gradients, passes.signals, strict=True):
+            # All layers change at once, by the gradients from before the step.
             scores = outputs @ (layer.weights - rate * weight_gradient) + (layer.bias - rate * signal)
             outputs = np.asarray(layer.activation(tf.constant(scores)))
         return float(np.asarray(loss(tf.constant(outputs))).sum())
 
+    # Adding a gradient is subtracting it at a negative rate.
     rows = [(rate, after(rate), after(-rate)) for rate in RATES]
     return pd.DataFrame(rows, columns=["learning rate", "loss after subtracting", "loss after adding"])
 
@@ -272,6 +275,7 @@ def _signal_text(names: list[list[str]], passes: Passes) -> str:
 
 
 def _one_step(steps: pd.DataFrame, passes: Passes) -> Picture:
+    # The loss before the step lies a little below the middle; what rises beyond the top is cut off.
     top = max(2.2 * passes.loss, 1e-3)
     with panels(width=4.3, height=2.8) as (figure, axes):
         panel = axes[0, 0]
@@ -335,6 +339,7 @@ def _graph(
     """
     tallest = max(len(column) for column in names)
     middle = (tallest - 1) / 2
+    # (x, y) of each circle: layers from left to right, each centered at the height of the tallest.
     spots = [
         [(float(depth), middle + (len(column) - 1) / 2 - row) for row in range(len(column))]
         for depth, column in enumerate(names)

@@ -72,7 +72,9 @@ def show(
     train = rows.x["train"][mixed], rows.y["train"][mixed]
     first = min(WIDTH_ROWS, available)
     by_width = _errors(rows, train, WIDTHS, [first], epochs, seed).drop(columns="rows").set_index("width")
+    # 25, 50, 100, ... rows up to three quarters of them; all rows are the last size.
     sizes = [FIRST_ROWS * 2**power for power in range(10) if FIRST_ROWS * 2**power < 0.75 * available]
+    # A sweep repeats few rows up to `available`, so that all sizes take the same number of steps.
     by_rows = _errors(rows, train, TWO_WIDTHS, [*sizes, available], max(1, steps * BATCH // available), seed)
     return Lesson(
         name="capacity",
@@ -139,6 +141,7 @@ def count(sizes: Sequence[int]) -> pd.DataFrame:
     inputs, *hidden, units = sizes
     layers = [layer for layer in architecture(mlp(inputs, units, hidden=hidden)) if layer["neurons"]]
     frame = pd.DataFrame(layers, columns=["layer", "neurons", "parameters"]).set_index("layer")
+    # One bias per neuron; all other parameters are weights.
     frame.insert(1, "weights", frame["parameters"] - frame["neurons"])
     frame.insert(2, "biases", frame["neurons"])
     return frame
@@ -201,6 +204,7 @@ class _Waves:
 def _fit_wave(epochs: int) -> _Waves:
     """Fit a noisy wave with networks of three widths."""
     rng = np.random.default_rng((0, 7))
+    # So many new points that their error hardly depends on the draw.
     positions = {"points": np.linspace(-1, 1, POINTS), "new points": rng.uniform(-1, 1, 1_000)}
     samples = {
         name: (x.astype(np.float32)[:, None], rng.normal(np.sin(4 * x), NOISE).astype(np.float32)[:, None])
@@ -247,6 +251,7 @@ def _counts_figure() -> Figure:
 
 def _draw_network(ax: Axes, sizes: Sequence[int]) -> None:
     """Draw a network as columns of circles, with the parameters of each layer counted below it."""
+    # A layer is a column of circles; (4 - size) / 2 centers it beside a layer of four.
     spots = [[(layer, 3.5 - row - (4 - size) / 2) for row in range(size)] for layer, size in enumerate(sizes)]
     for sources, targets in pairwise(spots):
         for source in sources:
@@ -287,6 +292,7 @@ def _waves_picture(waves: _Waves, epochs: int) -> Picture:
 
 def _train_and_validation(ax: Axes, errors: pd.DataFrame, xlabel: str, *, labeled: bool = True) -> None:
     """Draw training and validation errors over the index of a table, evenly spaced."""
+    # Even distances, since widths and numbers of rows about double from one to the next.
     positions = np.arange(len(errors))
     ax.plot(positions, errors["training error"], "o", color=BLUE, linestyle=(0, (4, 2)), markersize=3)
     ax.plot(positions, errors["validation error"], "o-", color=ORANGE, markersize=3)

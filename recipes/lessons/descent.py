@@ -68,6 +68,7 @@ def descend(rate: float, steps: int, *, batch: int = 4, seed: int = 0) -> Floats
         if not len(unused_rows):
             unused_rows = np.arange(len(X)) if batch == len(X) else rng.permutation(len(X))
         w, b = path[-1]
+        # Every row once before any comes again: order 2 0 3 1, two rows per step -> 2 0, then 3 1.
         w_gradient, b_gradient = gradient(w, b, unused_rows[:batch])
         path.append((w - rate * w_gradient, b - rate * b_gradient))
         unused_rows = unused_rows[batch:]
@@ -88,6 +89,7 @@ def show(*, seed: int = 0) -> Lesson:
         >>> lesson.tables["One step"].loc["after one step", "w"].round(4)
         np.float64(4.5175)
     """
+    # The exact minimum: the columns x and 1, shape (4, 2), get the slope and the intercept.
     best = np.linalg.lstsq(np.stack([X, np.ones_like(X)], axis=1), Y)[0]
     # The cost is quadratic, so its second derivatives (d²J/dw², d²J/dwdb; d²J/dwdb, d²J/db²) are the same everywhere.
     # A step of rate r multiplies the distance along an eigenvector by 1 - r * eigenvalue: it grows where that is < -1.
@@ -205,6 +207,7 @@ def _rows_per_step(best: Floats, seed: int) -> tuple[Picture, Picture]:
         "Cost of all rows over the epochs, for steps on four rows, two rows and one row.",
         pd.DataFrame(
             {"epoch": range(EPOCHS + 1)}
+            # One value per epoch: every step on all rows, every second step on two rows, every fourth on one.
             | {label: cost(*path[:: len(X) // BATCHES[label]].T) for label, path in paths.items()}
         ),
     )

@@ -42,6 +42,7 @@ class Gate:
 
     def __mul__(self, factor: Gate | float) -> Gate:
         if isinstance(factor, Gate):
+            # The derivative with respect to a factor is the other factor.
             return Gate("×", self.value * factor.value, (self, factor), (factor.value, self.value))
         return Gate(f"× {number(factor)}", self.value * factor, (self,), (float(factor),))
 
@@ -58,6 +59,7 @@ def maximum(first: Gate, second: Gate | float) -> Gate:
     """
     if not isinstance(second, Gate):
         return Gate(f"max {number(second)}", max(first.value, second), (first,), (float(first.value >= second),))
+    # At a tie all of the derivative goes to the first input; 1 to both would double the slope.
     is_first = first.value >= second.value
     return Gate("max", max(first.value, second.value), (first, second), (float(is_first), float(not is_first)))
 
@@ -89,6 +91,7 @@ def backward(output: Gate) -> list[Gate]:
     order: list[Gate] = []
 
     def visit(gate: Gate) -> None:
+        # Compared by identity, since two gates may hold equal values. Every gate comes after its inputs.
         if not any(gate is visited for visited in order):
             for source in gate.inputs:
                 visit(source)
@@ -124,6 +127,7 @@ def table(formula: Callable[..., Gate], values: dict[str, float], step: float = 
 
     inputs = [variable(name, value) for name, value in values.items()]
     backward(formula(*inputs))
+    # Slope (f(x + h) - f(x - h)) / 2h: one variable moves, all others stay.
     slopes = [
         (output(gate.name, gate.value + step) - output(gate.name, gate.value - step)) / step / 2 for gate in inputs
     ]
@@ -178,10 +182,12 @@ def _positions(order: list[Gate]) -> dict[int, tuple[float, float]]:
     """
     column: dict[int, int] = {}
     for gate in order:
+        # One column to the right of its last input: no arrow points to the left.
         column[id(gate)] = 1 + max((column[id(source)] for source in gate.inputs), default=-1)
     variables = [gate for gate in order if not gate.inputs]
     for gate in variables:
         users = [column[id(user)] for user in order if any(source is gate for source in user.inputs)]
+        # One column to the left of its first user, so that its arrow is short.
         column[id(gate)] = min(users, default=1) - 1
     line = {id(gate): float(len(variables) - 1 - index) for index, gate in enumerate(variables)}
     for gate in order:

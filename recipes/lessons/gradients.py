@@ -29,6 +29,7 @@ Numbers = NDArray[Any]
 
 ROWS = 24
 HIDDEN = 8
+# 0.1, 0.032, 0.01, ..., 1e-13: two steps per power of ten
 STEPS = 10.0 ** -np.arange(1, 13.01, 0.5)
 CHECKED_WEIGHTS = 40
 NEURON = {"w0": 2.0, "x0": -1.0, "w1": -3.0, "x1": -2.0, "w2": -3.0}
@@ -55,6 +56,7 @@ class Formula:
 
 def _margins(y: Numbers, s: Numbers) -> Numbers:
     """Return by how much each wrong class violates the margin of 1, shape (n, classes); 0 for the true class."""
+    # (n, classes) minus the true class's score (n, 1)
     margins = np.maximum(0, s - s[np.arange(len(y)), y][:, None] + 1)
     margins[np.arange(len(y)), y] = 0
     return margins
@@ -62,6 +64,7 @@ def _margins(y: Numbers, s: Numbers) -> Numbers:
 
 def _hinge_gradient(y: Numbers, s: Numbers) -> Numbers:
     violated = (_margins(y, s) > 0).astype(s.dtype)
+    # The cat: margins 0, 2.9, 0 -> gradient -1, 1, 0. Each row sums to 0.
     violated[np.arange(len(y)), y] = -violated.sum(axis=1)
     return violated / len(y)
 
@@ -210,6 +213,7 @@ def _step_errors(name: str, x: Numbers, y: Numbers, units: int, seed: int) -> pd
     checked = np.random.default_rng((seed, 2)).permutation(len(exact))[:CHECKED_WEIGHTS]
 
     def objective(flat: Numbers) -> Any:
+        # One vector of all weights, cut where one weight ends and the next begins.
         w1, b1, w2, b2 = np.split(flat, np.cumsum([part.size for part in weights])[:-1])
         hidden = np.tanh(x.astype(flat.dtype) @ w1.reshape(-1, HIDDEN) + b1)  # (n, HIDDEN)
         return loss(y, hidden @ w2.reshape(HIDDEN, -1) + b2)
@@ -307,6 +311,7 @@ def _check_with_kink(rows: Rows, x: Numbers, y: Numbers, name: str, seed: int) -
     formula = FORMULAS[name]
     sums = x @ weights[0] + weights[1]  # (n, HIDDEN)
     # Take the row and the neuron where the loss reacts most, and set the bias so that the neuron's sum is 0 there.
+    # (n, scores) @ (scores, HIDDEN) -> (n, HIDDEN)
     reaction = np.abs(formula.gradient(y, np.maximum(0, sums) @ weights[2] + weights[3]) @ weights[2].T)
     row, unit = np.unravel_index(int(reaction.argmax()), reaction.shape)
     weights[1][unit] = -x[row] @ weights[0][:, unit]
@@ -354,6 +359,7 @@ def _kink_figure(check: GradientCheck, kink: pd.DataFrame) -> Figure:
         left.set_xlabel("by automatic differentiation")
         left.set_box_aspect(1)
         moves, loss = kink["bias moved by"].to_numpy(), kink["loss"].to_numpy()
+        # The kink: a move of 0 is the middle one of 41.
         middle = len(moves) // 2
         loss = loss - loss[middle]
         right.plot(moves, loss, color=INK)

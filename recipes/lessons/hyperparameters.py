@@ -97,6 +97,7 @@ def _draw(trials: int, seed: int) -> pd.DataFrame:
             columns[name] = rng.choice(values, trials)
         else:
             low, high = np.log(values)
+            # Uniform in the logarithm: as often between 0.001 and 0.01 as between 0.1 and 1.
             columns[name] = np.exp(rng.uniform(low, high, trials))
     columns["width"] = columns["width"].round().astype(int)
     return pd.DataFrame(columns)
@@ -119,6 +120,7 @@ def _validation_errors(rows: Rows, table: pd.DataFrame, epochs: int, seed: int) 
     A sweep needs networks of one depth and one batch size, so each such group is trained side by side.
     """
     errors = np.zeros(len(table))
+    # The networks of a sweep share their depth and their batches, so each pair of both is one sweep.
     for (_, batch_size), group in table.groupby(["depth", "batch size"]):
         networks = [_network(trial, seed + index) for index, trial in group.iterrows()]
         pair = networks * 2 if len(networks) == 1 else networks  # a sweep takes two or more
@@ -133,6 +135,7 @@ def _restart(rows: Rows, winner: Any, restarts: int, epochs: int, seed: int) -> 
     Returns:
         The validation errors from other initial weights, and the test error of the winner.
     """
+    # First the winner again, from its own seed, then the same hyperparameters from others.
     networks = [_network(winner, seed + int(winner.name))]
     networks += [_network(winner, seed + 1_000 + index) for index in range(restarts)]
     sweep = _trained(rows, networks, int(winner["batch size"]), epochs, seed)
@@ -171,6 +174,7 @@ def _thirds(setting: pd.Series) -> NDArray[np.int64]:
     if len(values) <= 3:
         return np.searchsorted(values, setting)
     low, high = np.quantile(setting, (1 / 3, 2 / 3))
+    # 0, 1 or 2: the number of borders below the value.
     return (setting.to_numpy() > low).astype(np.int64) + (setting.to_numpy() > high)
 
 
@@ -179,6 +183,7 @@ def _thirds(setting: pd.Series) -> NDArray[np.int64]:
 
 def _capped(error: pd.Series) -> pd.Series:
     """Return errors, the very large ones lowered to the upper end of the picture."""
+    # A network that diverged would press all others together at the bottom.
     return error.clip(upper=2 * float(error.median()))
 
 

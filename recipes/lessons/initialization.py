@@ -172,6 +172,7 @@ def _symmetry(seed: int) -> Picture:
 
 def _different_neurons(weights: Weights) -> int:
     """Count the hidden neurons whose incoming weights and bias differ."""
+    # Kernel (inputs, units) above bias (units,): a column is a neuron, and equal columns are one and the same.
     return len(np.unique(np.vstack([weights[0], weights[1]]).round(3), axis=1).T)
 
 
@@ -181,6 +182,7 @@ def _two_weights() -> Picture:
     y = 1.5 * np.tanh(1.2 * x)
 
     def cost(w: Any, v: Any) -> Floats:
+        # w and v of any shape (...), against 9 points: (..., 9) -> (...)
         return np.square(np.asarray(v)[..., None] * np.tanh(np.multiply.outer(w, x)) - y).mean(axis=-1) / 2
 
     def descend(start: tuple[float, float]) -> Floats:
@@ -188,6 +190,7 @@ def _two_weights() -> Picture:
         for _ in range(1_500):
             hidden = np.tanh(path[-1][0] * x)
             residuals = path[-1][1] * hidden - y
+            # d/dw and d/dv of mean (v tanh(wx) - y)² / 2, where the derivative of tanh is 1 - tanh².
             gradient = [(residuals * path[-1][1] * (1 - hidden**2) * x).mean(), (residuals * hidden).mean()]
             path.append(path[-1] - 0.1 * np.array(gradient))
         return np.array(path)
@@ -201,6 +204,7 @@ def _two_weights() -> Picture:
         levels = [0.02, 0.1, 0.3, 0.6, 1, 2, 4]
         panel.contour(w, v, cost(w, v), levels=levels, colors=[MUTED], linewidths=0.5, alpha=0.7)
         for path in paths.values():
+            # By the minimum it ends in. tanh is odd, so (w, v) and (-w, -v) compute the same.
             color = BLUE if path[-1, 0] > 0.1 else ORANGE if path[-1, 0] < -0.1 else INK
             panel.plot(path[:, 0], path[:, 1], color=color, linewidth=1.1)
             panel.plot(*path[0], "o", color=color, markersize=4.4, markeredgecolor=PAPER)
@@ -283,6 +287,7 @@ def _xor_picture(results: Mapping[int, tuple[Floats, Floats]]) -> Picture:
 
 def _xor_figure(losses: Floats, accuracy: Floats) -> Figure:
     edges = np.linspace(0, 0.72, 37)
+    # The orange bars stand on top of these.
     learned_counts = np.histogram(losses[accuracy == 1], edges)[0]
     with panels(width=4.4, height=2.7) as (figure, axes):
         panel = axes[0, 0]
@@ -312,6 +317,7 @@ def _digits(seed: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     digits: Any = load_digits()
     rows = np.random.default_rng(seed).permutation(len(digits.target))[:ROWS]
     x = digits.data[rows]
+    # Pixels at the edge are 0 in all pictures and have no spread.
     scaled = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
     return scaled.astype(np.float32), digits.target[rows].astype(np.int32)
 
@@ -326,6 +332,7 @@ def _train_deep(activation: str, seed: int) -> _Training:
 def _outputs(weights: Weights, activation: str, x: NDArray[Any]) -> list[Floats]:
     """Return the outputs of each hidden layer, in float64 so that large numbers stay finite."""
     layers, inputs = [], x.astype(np.float64)
+    # Kernel, bias, kernel, bias, ... without the last two, which give the scores.
     for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
         sums = inputs @ kernel.astype(np.float64) + bias  # (n, WIDTH)
         inputs = np.tanh(sums) if activation == "tanh" else np.maximum(sums, 0)
@@ -405,6 +412,7 @@ def _learning_row(training: _Training, start: str, activation: str, x: NDArray[n
     """Return how many neurons are saturated or dead, and the losses; None for what can't be computed."""
 
     def dead(layers: Sequence[Floats]) -> float:
+        # (n, WIDTH) -> (WIDTH,): dead if 0 for every row
         return float(np.mean([(outputs == 0).all(axis=0).mean() for outputs in layers]))
 
     losses = training.losses[start]

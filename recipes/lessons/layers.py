@@ -93,6 +93,7 @@ def _target(y: Any, task: str, units: int) -> NDArray[Any]:
         values = np.asarray(y)
     except ValueError:  # lists of different lengths
         values = np.array(None)
+    # One number or `units` of them, in any shape. The product of an empty shape is 1.
     fits = values.dtype.kind in "biuf" and values.reshape(-1).shape == (int(np.prod(shape)),)
     if not fits or not np.isfinite(values).all():
         expected = f"{units} finite numbers" if shape else "a finite number"
@@ -102,6 +103,7 @@ def _target(y: Any, task: str, units: int) -> NDArray[Any]:
         expected = f"a class id from 0 to {units - 1}" if task == "multiclass" else "0 or 1"
         raise DataError(f"y={y!r}: expected {expected}.")
     dtype = np.int64 if task == "multiclass" else np.float64
+    # A batch of one row: (1,) or (1, units)
     return targets_for(values.reshape(1, *shape).astype(dtype), units)
 
 
@@ -163,6 +165,7 @@ def _keras_activation(layer: Any) -> tuple[str, Callable[[Any], Any]]:
     activation = layer.activation
     name = getattr(activation, "__name__", type(activation).__name__)
     _activation(name)
+    # A user's function may bear the name of one of Keras's.
     if activation is not keras.activations.get(name):
         raise DataError(f"layer '{layer.name}' has a custom activation, {name}: use one of Keras's, by its name.")
     return name, activation
@@ -205,5 +208,6 @@ def derive(function: Callable[[Any], Any], x: Floats) -> tuple[Floats, Floats]:
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         values = function(inputs)
+    # An activation works element by element, so the gradient of the sum holds the slope of each element.
     gradient = tape.gradient(values, inputs)
     return np.asarray(values), np.zeros_like(x) if gradient is None else tf.convert_to_tensor(gradient).numpy()

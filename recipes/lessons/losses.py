@@ -155,6 +155,7 @@ def _draw_violations(panel: Axes, scores: Floats, label: int) -> None:
 
 def _variants() -> Picture:
     terms = hinge_terms(SCORES, LABELS)
+    # (3,) against (3, 1) -> (pictures, classes): the true class's term, always 1, becomes 0.
     wrong = np.where(np.arange(len(CLASSES)) == LABELS[:, None], 0.0, terms)
     variants = {
         "sum over the wrong classes": (wrong.sum(axis=1), "the hinge"),
@@ -177,6 +178,7 @@ def _variants() -> Picture:
 
 
 def _leads() -> Picture:
+    # The scores of both other classes are 0, so the first class's score is its lead.
     scores = np.stack([LEADS, 0 * LEADS, 0 * LEADS], axis=1)
     table = row_losses(scores, np.zeros(len(LEADS), np.int64))
     table.insert(0, "lead of the true class", LEADS)
@@ -207,7 +209,9 @@ def _at_the_start() -> Picture:
 def _scaled_scores() -> Picture:
     grid = np.linspace(0, 4, 41)
     table, curve = (
-        row_losses(factors[:, None] * SCORES[1], np.ones(len(factors), np.int64)) for factors in (FACTORS, grid)
+        # (factors, 1) * (classes,) -> (factors, classes)
+        row_losses(factors[:, None] * SCORES[1], np.ones(len(factors), np.int64))
+        for factors in (FACTORS, grid)
     )
     curve.insert(0, "scores multiplied by", grid)
     table.insert(0, "scores multiplied by", FACTORS)

@@ -44,6 +44,7 @@ def score(neuron: Neuron, x: ArrayLike) -> Floats:
         >>> score(((0.5, -1), 1.5), [[0, 0], [0, 3]]).tolist()
         [1.5, -1.5]
     """
+    # (..., 2) @ (2,) + number -> (...)
     return np.asarray(x, np.float64) @ np.array(neuron[0], np.float64) + neuron[1]
 
 

@@ -73,6 +73,7 @@ def moving_disc(rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     points = np.column_stack([rng.uniform(low, high, rows) for low, high in PLANE])
     wrong = rng.random(rows) < WRONG_LABELS
+    # ^ flips the answer of a wrong label, before and after the change alike.
     before, after = (np.where((np.hypot(*(points - center).T) < RADIUS) ^ wrong, "yes", "no") for center in CENTERS)
     return pd.DataFrame({"x1": points[:, 0], "x2": points[:, 1], "inside": before, "later": after})
 
@@ -149,6 +150,8 @@ class Stream:
     def __init__(self, table: SplitData, after: pd.DataFrame, seed: int, description: str) -> None:
         rng = np.random.default_rng((seed, 2))
         rows = rng.permutation(np.concatenate([table.parts["train"], table.parts["validation"]]))[:STREAM_ROWS]
+        # rows  [ start | part 0 | part 1 | ... | part 29 ]
+        #             seen[0]  seen[1]  ...            seen[30] rows have come by then
         size = len(rows) * 4 // 5 // PARTS
         if not size:
             raise DataError(f"{table.name} has {table.rows} rows; a stream of {PARTS} parts needs 60 or more.")
@@ -167,6 +170,7 @@ class Stream:
     def part(self, index: int) -> pd.DataFrame:
         """Return the rows of one part, with the answers that are right at that time."""
         rows = self.order[self.seen[index] : self.seen[index + 1]]
+        # False and True are the positions 0 and 1: first the old answers, then the new ones.
         return self.table.features.frame.iloc[rows].join(self.answers[index >= CHANGE].iloc[rows])
 
     def train(self, rows: NDArray[np.int64], changed: int) -> keras.Sequential:
@@ -222,6 +226,7 @@ def learn_row_by_row(stream: Stream, initial: keras.Sequential, rate: float) -> 
     for index in range(PARTS):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", RuntimeWarning)
+            # The run learns in its model, which is `initial`.
             run.update(stream.part(index), learning_rate=rate)
         # The toolkit warns of a loss that is not finite, and restores the last good weights: the line ends here.
         diverged = any(issubclass(warning.category, RuntimeWarning) for warning in caught)
@@ -249,6 +254,7 @@ def _learn_in_batches(stream: Stream, memory: int) -> Floats:
 
 def _by_current_answers(errors: Floats) -> Floats:
     """Return errors by the answers that are right for the next row: (PARTS + 1, 2) -> (PARTS + 1,)."""
+    # (PARTS + 1, 2), by the old and by the new answers -> (PARTS + 1,)
     return np.where(np.arange(PARTS + 1) < CHANGE, *errors.T)
 
 
@@ -268,6 +274,7 @@ def table_stream(data: Any, target: str | None, task: str, seed: int) -> Stream:
         after, change = 2 * before.mean() - before, "all numbers are mirrored at their mean"
     else:
         labels = labels_of(before.iloc[:, 0])
+        # a b c -> b c a
         next_labels = dict(zip(labels, labels[1:] + labels[:1], strict=True))
         after = before.apply(lambda column: column.map(next_labels).astype(column.dtype))
         change = "each class gets the name of the next one"

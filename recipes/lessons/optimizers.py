@@ -65,6 +65,7 @@ def follow(
     path = [point]
     for t in range(1, steps + 1):
         g = gradient(point)
+        # Moving averages of the gradient and of its square; each rule takes those it needs.
         mean = BETA_1 * mean + (1 - BETA_1) * g
         squares = BETA_2 * squares + (1 - BETA_2) * g**2
         match rule:
@@ -75,6 +76,8 @@ def follow(
             case "RMSprop":
                 step = g / np.sqrt(squares + EPSILON)
             case _:
+                # Both averages start at 0 and are too small at first: after one step mean is 0.1 g, and 0.1 g / (1 -
+                # 0.9) = g.
                 step = mean / (1 - BETA_1**t) / np.sqrt(squares / (1 - BETA_2**t) + EPSILON)
         point = point - rate * step
         path.append(point)
@@ -195,6 +198,7 @@ def _table(
     errors: Mapping[str, Floats],
     best: Mapping[str, int],
 ) -> pd.DataFrame:
+    # (epochs + 1, rates, SEEDS) -> (epochs + 1, SEEDS) at the best rate -> mean loss after the last epoch
     sgd = curves["SGD"][:, best["SGD"]].mean(axis=1)[-1]
     lines = {}
     for rule, losses in curves.items():
@@ -333,6 +337,7 @@ def _losses(table: pd.DataFrame, curves: Mapping[str, Floats], best: Mapping[str
 
 def _rates(rates: Sequence[float], curves: Mapping[str, Floats]) -> Picture:
     """Draw the last loss at each learning rate; a loss above that of the start is drawn at the top."""
+    # The loss before training. A rate that ends above it has diverged, and is drawn there.
     top = float(np.mean([losses[0].mean() for losses in curves.values()]))
     last = {rule: np.nan_to_num(losses[-1].mean(axis=1), nan=np.inf) for rule, losses in curves.items()}
     with panels(width=4.4, height=3.0) as (figure, axes):
@@ -343,6 +348,7 @@ def _rates(rates: Sequence[float], curves: Mapping[str, Floats]) -> Picture:
         log_scale(panel, "x")
         panel.axhline(top, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
         low = min(losses.min() for losses in last.values())
+        # On the logarithmic scale, a quarter of the range is added below and a tenth above.
         panel.set_ylim(low / (top / low) ** 0.25, top * (top / low) ** 0.1)
         panel.annotate("the loss at the start", (rates[0], top), (0, 4), textcoords="offset points", color=MUTED)
         panel.set_xlabel("learning rate (the lecture's)")

@@ -98,6 +98,7 @@ def samples(seed: int, *, separable: bool) -> tuple[Floats, NDArray[np.int64]]:
         distance = random.normal(0.8, 1.2, len(y))
     angle = np.deg2rad(35)
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    # (along the line, across it), turned by 35°
     return np.column_stack([along, y * distance]) @ rotation, y
 
 
@@ -267,6 +268,7 @@ def references(x: Floats, y: NDArray[np.int64], *, strict: bool) -> dict[str, Fl
     from sklearn.svm import SVC
 
     models: dict[str, Any] = {
+        # A large C makes each violation so expensive that there is none: the hard margin.
         "SVM": SVC(kernel="linear", C=1e4 if strict else 1.0),
         "logistic regression": LogisticRegression(),
     }
@@ -287,6 +289,7 @@ def _errors(w: Floats, x: Floats, y: NDArray[np.int64]) -> int:
 
 def _margin(w: Floats, x: Floats, y: NDArray[np.int64]) -> float:
     """Return the distance from the line to the nearest row; it is negative if a row is on the wrong side."""
+    # The smallest signed distance: below 0 if any row is on the wrong side
     return float((y * _scores(w, x)).min() / np.hypot(*w[:2]))
 
 

@@ -26,6 +26,7 @@ METHODS: Methods = {
     "L1": [(s, {"l1": s}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
     "L2": [(s, {"l2": s}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
     "elastic net": [(s, {"l1": s / 2, "l2": s / 2}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
+    # The shorter the longest vector may be, the stronger.
     "max-norm": [(s, {"max_norm": s}) for s in (2.0, 1.0, 0.5, 0.25, 0.12)],
     "dropout": [(s, {"dropout": s}) for s in (0.2, 0.4, 0.6, 0.8, 0.9)],
 }
@@ -49,6 +50,7 @@ def show(
     """
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS)
     without_dropout: Methods = {NONE: [(0.0, {})]} | {k: v for k, v in METHODS.items() if k != "dropout"}
+    # Two sweeps: in a single one, networks without dropout would draw its random numbers for nothing.
     groups = (without_dropout, {"dropout": METHODS["dropout"]})
     trained = pd.concat([train_methods(rows, group, seed, epochs=epochs) for group in groups], ignore_index=True)
     best = best_strengths(trained)
@@ -127,6 +129,7 @@ def train_methods(rows: Rows, methods: Methods, seed: int, *, epochs: int = EPOC
         )
     trained = pd.DataFrame(lines)
     for case in best_strengths(trained).values():
+        # Test rows are used only for the strength that the validation rows chose.
         starts = slice(case * SEEDS, (case + 1) * SEEDS)
         trained.loc[case, "test_error"] = sweep.measure(x["test"], y["test"], starts)[1].mean()
     return trained
@@ -176,6 +179,7 @@ def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Picture:
         for (color, dash), index in zip(STYLES, best.values(), strict=True):
             sizes = np.sort(trained["sizes"][index].ravel())[::-1]
             sample = np.linspace(0, len(sizes) - 1, 200).round().astype(int)
+            # A weight of exactly 0 has no place on a logarithmic scale: it leaves the picture at the bottom.
             panel.plot(sample / (len(sizes) - 1) * 100, np.maximum(sizes[sample], 1e-5), color=color, linestyle=dash)
         log_scale(panel)
         panel.set_ylim(bottom=1e-4)

@@ -139,6 +139,7 @@ def _by_probability(link: str) -> Loss:
         return -tf.reduce_mean(y * tf.math.log(p) + (1 - y) * tf.math.log(1 - p), axis=-1)
 
     def of_softmax(y: Any, scores: Any) -> Any:
+        # (n, classes), (n,) -> the true class's probability of each row (n,)
         return -tf.math.log(tf.gather(tf.nn.softmax(scores), y, batch_dims=1))
 
     return of_sigmoid if link == "sigmoid" else of_softmax
@@ -170,6 +171,7 @@ def _growing_score() -> pd.DataFrame:
     ways["clipped, float32"] = (lambda y, s: clipped(y, tf.math.sigmoid(s)), "float32")
     columns: dict[str, Any] = {"score": SCORES}
     for name, (loss, kind) in ways.items():
+        # All 101 scores are the rows of one batch: losses (101,), slopes (101, 1).
         losses, slopes = _measure(loss, y, scores, kind)
         columns[f"loss: {name}"] = losses
         columns[f"gradient: {name}"] = slopes[:, 0]
@@ -214,6 +216,7 @@ def leads_of(scores: NDArray[Any], head: Head) -> Floats:
 
     exact = np.asarray(scores, np.float64)
     if head.link == "sigmoid":
+        # ln(p / (1 - p)) of the decided side: the score, or its negative.
         return np.abs(exact).ravel()
     # p of the largest score against the sum of the others: ln(p / (1 - p)) = score - log(sum(exp(other scores))).
     ordered = np.sort(exact, axis=1)
@@ -258,6 +261,7 @@ def _wrong_row() -> Picture:
         "Two panels against the score of a row of the other class, 0 to 25: its loss and its gradient. The lines from "
         "probabilities end in a cross: at a score of about 6 in bfloat16, 8 in float16, 17 in float32. The clipped "
         "line is flat from 16 on.",
+        # The scores 0, 1, 2, ..., 25
         table.iloc[::4],
     )
 
@@ -275,6 +279,7 @@ def _saturated(leads: Floats, seed: int, dot: str) -> Picture:
     table = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("type")
     random = np.random.default_rng(seed)
     sample = np.sort(random.permutation(len(leads))[:DOTS])
+    # Heights mean nothing: they only keep the dots from covering each other.
     heights = random.uniform(0, 0.72, len(sample))
     with panels(width=7.2, height=1.7) as (figure, axes):
         panel = axes[0, 0]

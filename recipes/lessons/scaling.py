@@ -26,6 +26,7 @@ __all__ = ["EARLY", "SCALINGS", "condition", "scale", "show", "train_scalings"]
 Matrix = NDArray[np.float32]
 
 WIDTH, EPOCHS, BATCH, ROWS, SEEDS = 16, 60, 16, 400, 3
+# From 1e-8 on, since raw columns in the thousands allow only tiny steps.
 RATES = (1e-8, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
 BARS = 30  # columns in a picture
 EARLY = "training loss, 5 epochs"
@@ -94,6 +95,7 @@ def scale(rows: Rows, scaling: str | None) -> dict[str, Matrix]:
     for column in features.columns:
         if column.kind == "number":
             index = rows.columns.index(column.name)
+            # Missing numbers get the training rows' median, as in the other scalings: nothing but the scale differs.
             values = features.frame[column.name].fillna(median[column.name]).to_numpy()
             for part, positions in rows.positions.items():
                 raw[part][:, index] = values[positions]
@@ -145,6 +147,7 @@ def train_scalings(
             with np.errstate(all="ignore"):  # a rate that is too large ends in infinite losses
                 by_epoch = sweep.train(x["train"], y["train"], watch={"train": (x["train"], y["train"])}, seed=seed)
                 losses, errors = map(_mean, sweep.measure(x["validation"], y["validation"]))
+                # Test rows are used only for the rate that the validation rows chose.
                 best = int(losses.argmin())
                 starts = slice(best * SEEDS, (best + 1) * SEEDS)
                 test_error = sweep.measure(x["test"], y["test"], starts)[1].mean()
@@ -167,6 +170,7 @@ def train_scalings(
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return means over the starts, infinite if one of them diverged: (..., rates * SEEDS) -> (..., rates)."""
+    # (..., rates * SEEDS) -> (..., rates, SEEDS) -> (..., rates)
     means = values.reshape(*values.shape[:-1], len(RATES), SEEDS).mean(axis=-1)
     return np.where(np.isfinite(means), means, np.inf)
 

@@ -59,6 +59,7 @@ class Problem:
         """Return the mean loss and its derivative by each weight."""
         scores = self.x @ w
         if not self.classes:
+            # (rows, units). The gradient of |XW - Y|² / 2n is X'(XW - Y) / n: (inputs, rows) @ (rows, units).
             residual = scores - self.y
             return float(np.square(residual).sum(axis=1).mean() / 2), self.x.T @ residual / len(self.x)
         log_sum = _log_sum_exp(scores)
@@ -69,6 +70,8 @@ class Problem:
     @property
     def rate(self) -> float:
         """The inverse of the largest curvature that the loss can have: a step at this rate never raises the loss."""
+        # A step of 1 / (largest curvature) never overshoots. The curvature of cross-entropy is at most half that of the
+        # squared error, as the largest eigenvalue of diag(p) - pp' is 1/2.
         largest = float(np.linalg.eigvalsh(self.x.T @ self.x / len(self.x))[-1])
         return 1 / (largest / 2 if self.classes else largest)
 
@@ -76,6 +79,7 @@ class Problem:
 def _log_sum_exp(scores: Floats) -> Floats:
     """Return log(sum(exp(scores))) of each row, three times as fast as SciPy's on so few scores: (n, k) -> (n, 1)."""
     top = scores.max(axis=1, keepdims=True)
+    # Shifted by the largest score, no power overflows: (rows, units) -> (rows, 1).
     return top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
 
 
@@ -196,10 +200,12 @@ def _rows(data: Any, target: str | None, task: str, seed: int) -> Rows:
 
 def _problem(rows: Rows, part: str) -> Problem:
     """Return the loss of a linear model on one part; two classes have two scores."""
+    # The weights of a column of ones are the biases.
     x = np.column_stack([rows.x[part].astype(np.float64), np.ones(len(rows.x[part]))])
     if rows.dataset.task == "regression":
         return Problem(x, rows.y[part].astype(np.float64).reshape(len(x), -1), classes=False)
     ids = rows.y[part].astype(np.int64).ravel()
+    # Class ids -> one-hot rows. A binary task has one unit, but two classes.
     return Problem(x, np.eye(max(2, rows.dataset.target.units))[ids], classes=True)
 
 
@@ -292,6 +298,7 @@ def _cosines(slope: Floats, seed: int) -> Floats:
     rng = np.random.default_rng((seed, 1))
     random = rng.normal(size=(DIRECTIONS, slope.size))
     length = np.linalg.norm(slope) or 1.0  # a gradient of 0 has no direction
+    # (DIRECTIONS, weights) @ (weights,) -> (DIRECTIONS,). Minus, since down is against the gradient.
     return -(random @ slope.ravel()) / np.linalg.norm(random, axis=1) / length
 
 

@@ -52,6 +52,7 @@ class Plane:
     def window(self) -> tuple[float, float]:
         """Both ends of the maps: they show nearly all points, and at least -1.2 to 1.2."""
         limit = float(np.quantile(np.abs(self.x), 0.99))
+        # A few far points may lie outside; with them inside, all others would crowd in the middle.
         end = round(max(1.2, 1.1 * limit), 2)
         return -end, end
 
@@ -135,6 +136,7 @@ def table_plane(
     # The most frequent classes get the ids 0, 1, ...; the others get -1 and are left out.
     frequent = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES])
     new_ids = np.full(len(counts) + MAX_CLASSES, -1)
+    # Counts 5 90 2 60, with room for two classes: frequent 1 3 -> new ids -1 0 -1 1.
     new_ids[frequent] = np.arange(len(frequent))
     parts = []
     for part, part_ids in ids.items():
@@ -209,6 +211,7 @@ class Trainer:
         units = len(plane.labels)
         head = get_head("multiclass", "softmax")
         model = mlp(2, units, hidden=hidden, activation=activation, seed=self.seed)
+        # What a compiled step depends on. The learning rate follows from the hidden layers.
         key = hidden, activation, units, batch, len(plane.x)
         if key not in self._workers:
             self._workers[key] = Worker(model, head.loss(), keras.optimizers.Adam(rate), batch)
@@ -219,6 +222,7 @@ class Trainer:
         for epoch in range(max(epochs) + 1):
             if epoch:
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(plane.x))
+                # Several passes in one call: order 2 0 1, two passes -> 2 0 1 2 0 1.
                 worker.train(rows, np.tile(order, passes).astype(np.int32))
             if epoch in epochs:  # epoch 0 is the network before training
                 losses, scores = worker.validate(rows)
@@ -239,6 +243,7 @@ def _accuracy(scores: NDArray[Any], y: NDArray[Any]) -> float:
 
 def _grid(window: tuple[float, float], steps: int = GRID) -> Floats:
     """Return the points of an even grid, (steps * steps, 2), the lowest row first."""
+    # (steps, steps) for x and for y -> (steps², 2), the lowest row of the map first
     across, up = np.meshgrid(np.linspace(*window, steps), np.linspace(*window, steps))
     return np.stack([across.ravel(), up.ravel()], axis=1).astype(np.float32)
 
@@ -356,6 +361,7 @@ def _widest_side(outputs: NDArray[Any]) -> tuple[Callable[[NDArray[Any]], NDArra
     """
     center = outputs.mean(axis=0)
     components = np.linalg.svd(outputs - center, full_matrices=False)[2][:2].T  # (units, 2)
+    # A direction's sign is arbitrary. With its largest entry positive, the picture is the same on each machine.
     components *= np.sign(components[np.abs(components).argmax(axis=0), [0, 1]])
 
     def project(x: NDArray[Any]) -> NDArray[Any]:
@@ -376,6 +382,7 @@ def _bent_net(panel: Axes, window: tuple[float, float], view: Callable[[Floats],
     along = np.linspace(*window, 40)
     for level in np.linspace(*window, 11):
         across = np.full(40, level)
+        # A horizontal and a vertical line of the net, (40, 2), bent point by point.
         for line in (np.stack([along, across], axis=1), np.stack([across, along], axis=1)):
             bent = view(line.astype(np.float32))
             panel.plot(bent[:, 0], bent[:, 1], color=MUTED, linewidth=0.4, alpha=0.6)

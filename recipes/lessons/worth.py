@@ -68,6 +68,7 @@ def robot_arm(rows: int, seed: int) -> pd.DataFrame:
     angles = rng.uniform(-90, 90, (rows, len(SEGMENTS)))
     # Each joint turns all segments after it, so the directions of the segments are cumulative sums: (rows, 4).
     directions = np.radians(angles.cumsum(axis=1))
+    # The end of the arm is the sum of its segments as vectors: (rows, 4) -> (rows,) for x and for y.
     x, y = (SEGMENTS * np.cos(directions)).sum(axis=1), (SEGMENTS * np.sin(directions)).sum(axis=1)
     distance = np.hypot(x - CUP[0], y - CUP[1]) + rng.normal(0, 1, rows)
     names = ("shoulder", "elbow", "wrist", "knuckle")
@@ -178,6 +179,7 @@ def subset(split: SplitData, size: int, seed: int) -> SplitData:
     available = np.concatenate([split.parts["train"], split.parts["validation"]])
     order = stratified_order(split.target_frame.iloc[available], split.task, rng)[: min(size, len(available))]
     rows = available[order]
+    # Shuffled, the first fifth is a random sample, for validation.
     rows = rows[rng.permutation(len(rows))]
     cut = max(2, len(rows) // 5)
     test = np.sort(rng.permutation(split.parts["test"])[:TEST_ROWS])
@@ -196,6 +198,7 @@ def stratified_order(target: pd.DataFrame, task: str, rng: np.random.Generator) 
     stratum = stratify.strata(target, task)[shuffled]
     # The k-th of a stratum's n rows gets the position (k + start) / n: each stratum is spread evenly from 0 to 1.
     start = rng.random(stratum.max() + 1)[stratum]
+    # Classes a a a a b b, starts 0.5: a at 1/8 3/8 5/8 7/8, b at 1/4 3/4 -> order a b a a b a.
     position = (pd.Series(stratum).groupby(stratum).cumcount() + start) / np.bincount(stratum)[stratum]
     return shuffled[np.argsort(position.to_numpy(), kind="stable")]
 
@@ -250,6 +253,7 @@ def _answers(errors: pd.DataFrame) -> pd.DataFrame:
         means = by_draw.groupby("rows").mean()
         network, last = means["network"], means.loc[sizes[-1]]
         lowest_other = by_draw.drop(columns="network").min(axis=1)
+        # In every draw: a mean over the draws could hide one that was lost.
         is_ahead = (lowest_other > by_draw["network"]).groupby("rows").all()
         ahead = [size for size in sizes if is_ahead[size]]
         rows[name] = {

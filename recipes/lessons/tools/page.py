@@ -190,6 +190,7 @@ def _table_view(table: pd.DataFrame, digits: int) -> dict[str, Any]:
     is_counter = isinstance(table.index, pd.RangeIndex) and table.index.name is None
     index_names = [name or "" for name in table.index.names]
     frame = table if is_counter else table.reset_index(names=index_names, allow_duplicates=True)
+    # 130 rows -> 60 of them at even distances, the first and the last included.
     rows = np.unique(np.linspace(0, len(frame) - 1, min(MAX_ROWS, len(frame))).round().astype(int))
     cells = frame.iloc[rows, :MAX_COLUMNS]
     notes = []

@@ -85,6 +85,7 @@ def page(recordings: Sequence[Recording]) -> str:
         "playground.html",
         sections=[],
         recordings=recordings,
+        # Kernel, bias, kernel, bias, ...: every second weight is a kernel, and the last one gives the scores.
         hidden=[weight.shape[1] for weight in recordings[0].weights[0][:-2:2]],
         script=Markup(script),
         digest=digest,

@@ -38,20 +38,24 @@ def points(name: str, rows: int = 300, seed: int = 0) -> tuple[NDArray[np.float3
     rng = np.random.RandomState(seed)
     classes = SHAPES[name]
     y = np.arange(rows) * classes // rows
+    # From 0 to 1 within each class: how far out a point lies
     position = np.concatenate([np.linspace(0, 1, n) for n in np.bincount(y, minlength=classes)])
     match name:
         case "gaussians":
             x = np.where(y[:, None] == 0, -0.45, 0.45) + rng.normal(scale=0.22, size=(rows, 2))
         case "circle":
+            # The area of a disc grows with the square of its radius: the root spreads its points evenly.
             radius = np.where(y == 0, 0.55 * np.sqrt(position), 0.8 + 0.3 * position)
             angle = rng.uniform(0, 2 * np.pi, rows)
             x = radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
         case "xor":
             x = rng.uniform(0.08, 1.0, (rows, 2))
+            # Both signs equal for class 0 (two opposite corners), different for class 1 (the two others).
             x *= np.where(rng.random_sample((rows, 1)) < 0.5, 1, -1) * np.stack(
                 [np.ones(rows), np.where(y == 0, 1, -1)], axis=1
             )
         case _:
+            # Each arm turns by 4 radians, about two thirds of a circle, and starts where the one before it ends.
             angle = 4 * (y + position) + rng.normal(scale=0.2, size=rows)
             x = position[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     return x.astype(np.float32), y.astype(np.int32)

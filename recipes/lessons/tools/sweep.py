@@ -137,6 +137,7 @@ class Sweep:
 
     def scores(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return raw scores, shape (networks, n, units)."""
+        # (n, networks, units) -> (networks, n, units)
         return np.moveaxis(np.asarray(self._model(x, training=False)), 1, 0)
 
     def measure(self, x: NDArray[np.float32], y: NDArray[Any], networks: slice = slice(None)) -> tuple[Floats, Floats]:
@@ -180,6 +181,7 @@ def _joined(
     template = mlp(inputs, units, hidden=widest)
     joined = join([template] * len(networks))
     weights = list(zip(joined.weights, member_axes(joined), strict=True))
+    # Networks that differ only in rate or penalty start from the same weights, which are made once.
     starts = {(network.hidden, network.bias_spread, network.seed) for network in networks}
     initial = {
         (hidden, spread, seed): mlp(inputs, units, hidden=hidden, bias_spread=spread, seed=seed).get_weights()
@@ -227,6 +229,7 @@ def _constrain(variable: Any, axis: int, present: NDArray[Any], networks: Sequen
     class MaxNorm(PresentOnly):
         def __call__(self, w: Any) -> Any:
             w = super().__call__(w)
+            # One norm per neuron, over its incoming weights; 1 along the axis of the inputs.
             norms = ops.sqrt(ops.sum(ops.square(w), axis=inputs, keepdims=True))
             scaled = w * ops.clip(norms, 0.0, max_norms) / (keras.backend.epsilon() + norms)
             return ops.where(max_norms > 0, scaled, w)
@@ -293,6 +296,7 @@ def _with_dropout(joined: keras.Sequential, rates: Sequence[float], batch_norm: 
             if not training:
                 return inputs
             uniform = keras.random.uniform(ops.shape(inputs), seed=self.source)
+            # Divided by the share that is kept, the expected output is the same as without dropout.
             return ops.where(uniform < dropout, 0.0, inputs / (1 - dropout))
 
     dropout = _per_network(rates, 1, 3)  # (1, m, 1), against outputs of shape (batch, m, units)
@@ -304,6 +308,7 @@ def _with_dropout(joined: keras.Sequential, rates: Sequence[float], batch_norm: 
         if batch_norm:
             # There are few steps, so the moving averages used for prediction have to follow quickly.
             normalize = keras.layers.BatchNormalization(momentum=0.9)
+            # (batch, m, units) -> (batch, m * units), each neuron with its own statistics -> back
             layers += [keras.layers.Flatten(), normalize, keras.layers.Reshape(layer.output.shape[1:])]
         layers.append(layer)
         if any(rates):
