@@ -200,7 +200,7 @@ def _still_falling(curves: _Curves) -> Reading | None:
     window = min(max(3, epochs // 5), epochs - 1)
     # `fit` maps the epochs to -1 ... 1, `convert` maps back: coef is then (start, slope).
     line = np.polynomial.Polynomial.fit(np.arange(window + 1), followed[-1 - window :], 1).convert()
-    slope, start = line.coef[::-1]
+    start, slope = np.pad(line.coef, (0, 2 - len(line.coef)))  # a loss of 0 throughout leaves one coefficient
     fall = -slope * window
     # The standard error of a fitted slope over `window` steps is noise * sqrt(12 / steps) / window.
     noise = 2 * _noise(followed) * math.sqrt(12 / (window + 1))

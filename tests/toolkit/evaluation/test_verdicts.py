@@ -253,6 +253,10 @@ def test_the_numbers_in_a_sentence_are_those_of_the_curve() -> None:
     assert "in epoch 3 of 3 the loss was no longer finite. The model has the weights of epoch 2." in lost
 
 
+def test_a_loss_of_exactly_zero_is_read() -> None:
+    assert read(history(np.zeros(12), np.zeros(12)), guess=0.7).kind == "fitted"
+
+
 def test_a_training_interrupted_in_its_first_epoch_has_no_curve() -> None:
     found = read_curves(pd.DataFrame(), 0, "interrupted by hand in epoch 1")
     assert found.kind == "could train longer"
