@@ -132,8 +132,7 @@ def mlp(
     dropouts = _per_layer("dropout", dropout, len(hidden))
     _check(inputs, units, dropouts, l1=l1, l2=l2, bias_spread=bias_spread)
     check_number("max_norm", max_norm)
-    # Kernels and dropout count from 1, biases from 501, so that bias_spread changes no other number; networks with
-    # different seeds share none of them.
+    # Kernels and dropout count from 1, biases from 501: bias_spread changes no other number.
     seeds, bias_seeds = itertools.count(seed * 1_000 + 1), itertools.count(seed * 1_000 + 501)
 
     def dense(width: int, kind: str, name: str, use_bias: bool = True) -> keras.layers.Dense:

@@ -170,6 +170,7 @@ def _download(url: str, path: Path, expected: str, title: str) -> None:
     if digest == expected:
         os.replace(partial, path)
         return
+    # Kept, the next attempt would continue it and be wrong again.
     partial.unlink()
     if continued:  # the old part may have been one of another file
         _download(url, path, expected, title)

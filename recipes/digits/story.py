@@ -67,6 +67,7 @@ class Story:
         models = {
             name: {
                 "title": _TITLES[name],
+                # As a count of right answers, which is whole again
                 "accuracy": share(round(run.metrics["accuracy"] * test_rows), test_rows),
                 "parameters": _parameters(run),
                 "epochs": len(run.history),

@@ -29,6 +29,7 @@ NETWORK = (
     ([[40], [-10]], [-15.2], "linear"),
 )
 INPUT, TARGET = (-2.0, 5.0), 15.0
+# From 1e-6 to 1, ten rates per power of ten
 RATES = np.logspace(-6, 0, 61)
 MAX_LABELS = 16  # a layer with more connections is drawn without numbers on them
 NEAR_ZERO = 1e-9  # smaller numbers are drawn as "≈ 0"

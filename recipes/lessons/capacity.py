@@ -207,6 +207,7 @@ def _fit_wave(epochs: int) -> _Waves:
     # So many new points that their error hardly depends on the draw.
     positions = {"points": np.linspace(-1, 1, POINTS), "new points": rng.uniform(-1, 1, 1_000)}
     samples = {
+        # (n,) -> (n, 1), a single column; the noise is that of the answers
         name: (x.astype(np.float32)[:, None], rng.normal(np.sin(4 * x), NOISE).astype(np.float32)[:, None])
         for name, x in positions.items()
     }

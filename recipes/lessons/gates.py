@@ -95,6 +95,7 @@ def backward(output: Gate) -> list[Gate]:
         if not any(gate is visited for visited in order):
             for source in gate.inputs:
                 visit(source)
+            # After all of its inputs, so that backward can go through the list from its end.
             order.append(gate)
 
     visit(output)

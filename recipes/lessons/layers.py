@@ -118,6 +118,7 @@ def _from_list(network: Any) -> list[Layer]:
         if not isinstance(entry, Sequence) or len(entry) != 3 or not isinstance(entry[2], str):
             raise DataError(f"layer {number} of the network: expected (weights, bias, name of the activation).")
         weights, bias = _floats(entry[0], f"weights of layer {number}"), _floats(entry[1], f"bias of layer {number}")
+        # The outputs of the layer before; the first layer may take any number.
         inputs = len(layers[-1].bias) if layers else None
         if weights.ndim != 2 or bias.shape != weights.shape[1:] or inputs not in (None, len(weights)):
             raise DataError(

@@ -113,6 +113,7 @@ def _example() -> pd.DataFrame:
         SCORES, columns=[f"score of {name}" for name in CLASSES], index=pd.Index(CLASSES, name="picture of a")
     )
     table = table.join(row_losses(SCORES, LABELS).set_index(table.index))
+    # Means of the losses only: those of the scores say nothing.
     table.loc["mean"] = [None] * len(CLASSES) + table.iloc[:, len(CLASSES) :].mean().tolist()
     return table
 
@@ -136,6 +137,7 @@ def _violations(example: pd.DataFrame) -> Picture:
 
 def _draw_violations(panel: Axes, scores: Floats, label: int) -> None:
     """Draw the scores of one picture, and by how much each wrong class violates the margin."""
+    # A wrong class pays for its part beyond this point.
     margin = scores[label] - 1
     panel.axvspan(margin, 8, color=ORANGE, alpha=0.1, linewidth=0)
     panel.axvline(margin, color=ORANGE, linewidth=0.9, linestyle=(0, (3, 2)))
@@ -147,6 +149,7 @@ def _draw_violations(panel: Axes, scores: Floats, label: int) -> None:
             panel.text(middle, index - 0.14, f"{violation:.1f}", color=ORANGE, ha="center", weight="bold")
         panel.plot(score, index, "o", markersize=6, color=BLUE if index == label else INK)
     panel.set_yticks(range(3), CLASSES)
+    # Upside down, so that the first class is at the top.
     panel.set_ylim(2.6, -0.6)
     panel.set_xlim(-6, 6.5)
     panel.set_xlabel("score")

@@ -132,6 +132,7 @@ def _network(panel: Axes, extent: tuple[float, float], labels: list[str], dots: 
 def _wrong_answers(errors: pd.DataFrame) -> Picture:
     with panels(width=4.4, height=2.9) as (figure, axes):
         panel = axes[0, 0]
+        # Two bars beside each other at each label, left and right of its tick.
         for side, (name, color) in zip((-0.19, 0.19), CONTENDERS.values(), strict=True):
             by_label = errors[errors["contender"] == name].groupby("label", sort=False)[WRONG]
             panel.bar(np.arange(len(LABELS)) + side, by_label.mean(), width=0.34, color=color, alpha=0.55)

@@ -21,10 +21,13 @@ __all__ = ["b_and_not_a", "score", "show"]
 Floats = NDArray[np.float64]
 Neuron = tuple[tuple[float, float], float]  # weights and bias
 
+# The last one is ten times the third: the same line, a steeper step.
 NEURONS: tuple[Neuron, ...] = (((10, 5), -1), ((10, 5), 15), ((-7, 5), 15), ((-70, 50), 150))
 A: Neuron = ((-7, 5), -15)
 B: Neuron = ((10, 5), -15)
+# For a, b in 0, 1: the score is 90 for B and not A, otherwise -10 (none, both) or -110 (A alone).
 OUTPUT: Neuron = ((-100, 100), -10)
+# Two lines, each with both signs
 SIDES: tuple[Neuron, ...] = (((-0.5, 1), -1.5), ((0.5, -1), 1.5), ((-1, 1), 2), ((1, -1), -2))
 LIMIT = 6.0  # the planes reach from -LIMIT to LIMIT
 GRID = np.linspace(-LIMIT, LIMIT, 97)
@@ -248,6 +251,7 @@ def _zeros(values: Floats) -> str:
 
 def _shade(axes: Axes, values: Floats) -> None:
     """Color a plane in blue: the closer the output is to 1, the stronger."""
+    # Below 0.1 the plane stays white; the last edge includes an output of exactly 1.
     edges = (0.1, 0.3, 0.5, 0.7, 0.9, 1.01)
     for low, high in pairwise(edges):
         axes.contourf(GRID, GRID, values, levels=[low, high], colors=[BLUE], alpha=0.45 * (low + high) / 2)

@@ -150,14 +150,14 @@ class Stream:
     def __init__(self, table: SplitData, after: pd.DataFrame, seed: int, description: str) -> None:
         rng = np.random.default_rng((seed, 2))
         rows = rng.permutation(np.concatenate([table.parts["train"], table.parts["validation"]]))[:STREAM_ROWS]
-        # rows  [ start | part 0 | part 1 | ... | part 29 ]
-        #             seen[0]  seen[1]  ...            seen[30] rows have come by then
         size = len(rows) * 4 // 5 // PARTS
         if not size:
             raise DataError(f"{table.name} has {table.rows} rows; a stream of {PARTS} parts needs 60 or more.")
         first = len(rows) - size * PARTS
         self.table, self.seed, self.description = table, seed, description
         self.order, self.start = rows, rows[:first]
+        # rows  [ start | part 0 | part 1 | ... | part 29 ]
+        #           seen[0]   seen[1]  ...           seen[30] rows have been seen by then
         self.seen = first + size * np.arange(PARTS + 1)
         self.test = rng.permutation(table.parts["test"])[:TEST_ROWS]
         self.encoder = Encoder.fit(table.features.take(self.start), scaling="smooth", pieces=0)

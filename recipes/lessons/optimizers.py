@@ -24,6 +24,7 @@ RULES = {"SGD": "sgd", "momentum": "momentum", "RMSprop": "rmsprop", "Adam": "ad
 # Keras's float32 holds powers of two exactly, so that only the rules can differ.
 STEP = 2.0**-7
 CHECK_STEPS = 100
+# SGD is just below its limit, 2 / VALLEY_STEEPNESS = 0.04: above it the path across the valley grows.
 VALLEY_RATES = {"SGD": 0.036, "momentum": 0.05, "RMSprop": 0.02, "Adam": 0.2}
 VALLEY_STEEPNESS, VALLEY_START, VALLEY_STEPS = 50.0, (4.0, 1.0), 20
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)

@@ -71,6 +71,7 @@ def learn(x: Floats, y: NDArray[np.integer], start: Floats, *, rate: float = RAT
                 w = w + rate * (label - answer) * row
                 corrections.append((epoch, index, int(label), answer, before, float(row @ w), *w))
         weights.append(w.copy())
+        # No row is on the wrong side, so no later pass would change anything.
         if len(corrections) == before_pass:
             stopped = epoch
             break
@@ -96,6 +97,7 @@ def samples(seed: int, *, separable: bool) -> tuple[Floats, NDArray[np.int64]]:
     along, distance = random.uniform(-3, 3, len(y)), random.uniform(0.15, 2.4, len(y))
     if not separable:
         distance = random.normal(0.8, 1.2, len(y))
+    # Turned, so that neither column separates the classes without the other.
     angle = np.deg2rad(35)
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     # (along the line, across it), turned by 35°

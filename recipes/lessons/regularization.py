@@ -25,6 +25,7 @@ Methods = dict[str, list[tuple[float, dict[str, Any]]]]
 METHODS: Methods = {
     "L1": [(s, {"l1": s}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
     "L2": [(s, {"l2": s}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
+    # Half of the strength for each penalty, so that one number describes both.
     "elastic net": [(s, {"l1": s / 2, "l2": s / 2}) for s in (0.001, 0.003, 0.01, 0.03, 0.1)],
     # The shorter the longest vector may be, the stronger.
     "max-norm": [(s, {"max_norm": s}) for s in (2.0, 1.0, 0.5, 0.25, 0.12)],

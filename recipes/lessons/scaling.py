@@ -90,6 +90,7 @@ def scale(rows: Rows, scaling: str | None) -> dict[str, Matrix]:
     if scaling is not None:
         encoder = Encoder.fit(features.take(train), scaling=scaling)
         return {part: encoder.encode(features.take(positions)) for part, positions in rows.positions.items()}
+    # All other columns, such as categories, stay encoded as they are.
     raw = {part: x.copy() for part, x in rows.x.items()}
     median = features.frame.iloc[train].median(numeric_only=True)
     for column in features.columns:

@@ -26,6 +26,7 @@ MAX_CLASSES = 6
 WIDE = (100,)  # of the case study
 STEPS, STEPS_PER_CALL = 300, 20  # of the linear and the wide model, and how many of them one compiled call takes
 SMALL = (8, 2)  # of the recorded network: the outputs of its last hidden layer are points of a plane again
+# Close together at first, when most changes, and further and further apart
 EPOCHS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46, 54, 64, 75, 88, 104, 122, 144, 170, 200)
 STAGES = (0, 5, 20, 46, 104, 200)  # the epochs in the picture
 GRID = 70  # points of a map along each axis

@@ -30,6 +30,7 @@ from toolkit.heads import DEFAULT_HEADS, get_head
 
 __all__ = ["MODELS", "best_models", "robot_arm", "show", "stratified_order", "subset", "summary"]
 
+# Each size is twice the one before: equal steps on a logarithmic axis.
 SIZES = (50, 100, 200, 400, 800, 1_600, 3_200)  # rows to learn from; the three examples skip every second one
 DRAWS = 3
 HIDDEN, STEPS, BATCH = (64, 64), 1_600, 32

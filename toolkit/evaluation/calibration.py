@@ -327,6 +327,7 @@ def _valid_parameters(method: str, parameters: dict[str, Any], rows: int) -> boo
     numbers = {name: np.asarray(parameters[name], np.float64) for name in names[method]}
     if not all(np.isfinite(number).all() for number in numbers.values()):
         return False
+    # A slope, temperature or scale of 0 or less would not keep the order of the scores.
     if not all((number > 0).all() for name, number in numbers.items() if name != "intercept"):
         return False
     if names[method] == line and not numbers["slope"].shape == numbers["intercept"].shape == (numbers["slope"].size,):

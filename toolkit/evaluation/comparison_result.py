@@ -170,6 +170,7 @@ def compare_trials(
     Raises:
         DataError: The contenders were not tested on the same rows.
     """
+    # Distinct labels in the order of their first trial, since the first one is the reference.
     labels, seeds = list(dict.fromkeys(trial.label for trial in trials)), list(datasets)
     by_key = {(trial.label, trial.seed): trial for trial in trials}
     for trial in trials:
@@ -193,6 +194,7 @@ def compare_trials(
             table[f"{label}_difference{ending}"] = [getattr(differences[metric], name) for metric in shared]
 
     fits = [(baselines or {}).get(seed, {}) for seed in seeds]
+    # Baselines that every seed has: means over different seeds could not be compared.
     names = [name for name in fits[0] if all(name in fit for fit in fits)]
     beside = _over_seeds({name: [evaluate(fit[name]) for fit in fits] for name in names}, shared)
     sentences += baseline_ahead(primary, table.loc[primary, labels], beside.loc[primary, names], len(seeds))
@@ -218,6 +220,7 @@ def _test_of_differences(
     datasets: Sequence[Dataset], primary: str
 ) -> tuple[bool, Callable[[Sequence[Outcome], Sequence[Outcome], str], Difference]]:
     """Return whether all seeds share their test rows, and the test that suits: (outcomes, others, metric)."""
+    # Numbered as in the user's table, so that test rows of different splits can be compared.
     rows = [dataset.source_rows[dataset.parts["test"]] for dataset in datasets]
     fixed = all(np.array_equal(own, rows[0]) for own in rows)
     train_rows = sum(len(datasets[0].parts[part]) for part in ("train", "validation"))

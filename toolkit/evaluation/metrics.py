@@ -26,9 +26,12 @@ __all__ = [
 ]
 
 PRIMARY: dict[str, str] = {
+    # In the unit of the target, and what the squared error trains for.
     "regression": "rmse",
+    # Does not depend on a threshold, which is the user's to set.
     "binary": "roc_auc",
     "multiclass": "accuracy",
+    # Counts cells: a row with one of ten labels wrong is not all wrong.
     "multilabel": "hamming_loss",
 }
 """The metric by which models of a task are compared."""
@@ -173,6 +176,7 @@ def difference(
     def differ(weights: np.ndarray) -> np.ndarray:
         return apply([pair[0]], weights)[metric] - apply([pair[1]], weights)[metric]
 
+    # Weights of 1 are the rows themselves, each once.
     value = float(differ(np.ones((1, len(run.y_true))))[0])
     resampled = [differ(weights) for weights in draw_weights(run, resamples, seed)]
     return (value, *percentile_interval(resampled, value, coverage))

@@ -172,6 +172,7 @@ def evaluate(
     Raises:
         DataError: The threshold is for another task, is not finite, or names an unknown metric.
     """
+    # The result and each replacement of it hold this dict, so that a stage that ends later still counts.
     times = dict(seconds or {})
     with timed(times, "calibrate"):
         fitted = _calibrated(training, dataset, head, threshold, seed)
@@ -253,6 +254,7 @@ def _table(outcome: Outcome, baselines: Mapping[str, Outcome], seed: int) -> pd.
     """Return the metrics with their intervals, and beside them those of the baselines."""
     table = metrics.intervals(outcome, seed=seed)
     for name, baseline in baselines.items():
+        # Rows as in the network's table: NaN for a metric that the baseline lacks.
         columns = metrics.intervals(baseline, seed=seed).reindex(table.index)
         table[[name, f"{name}_low", f"{name}_high"]] = columns[["value", "low", "high"]]
     return table

@@ -78,6 +78,7 @@ def read_baselines(
     value = metric_value(metric, evaluate(outcome)[metric])
     sentences = [f"On {number(tests)} test rows the network's {in_sentence(metric)} is {value}: {'; '.join(parts)}."]
 
+    # Without a dummy, nothing speaks against the network.
     if standing.get("dummy", "better") != "better":
         sentences.append(
             "These rows do not show that it learned anything. Check the target and the "
@@ -172,6 +173,7 @@ def _against(
     elif standing == "level":
         size = f"the difference lies between {_amount(metric, low)} and {_amount(metric, high)}{unit}"
     else:
+        # Both ends have one sign, as the interval excludes 0: from -5 to -2 is lower by 2 to 5.
         near, far = sorted((abs(low), abs(high)))
         size = (
             f"its {in_sentence(metric)} is {'lower' if value < 0 else 'higher'} by {_amount(metric, abs(value))}{unit} "
@@ -215,6 +217,7 @@ def _size(task: str, rows: int, classes: int, parameters: int | None, standing: 
                 f"It learned from {number(rows)} rows, {number(round(per_class))} per class on average; by a rule of "
                 f"thumb a network needs thousands per class{end}"
             )
+    # Many good networks have more parameters than rows: it is a reason only where a simpler model does as well.
     if parameters and rows / parameters < 1 and set(simpler) - {"better"}:
         sentences.append(
             f"It has {number(parameters)} trainable parameters, more than training rows ({number(rows)}): a smaller "

@@ -219,6 +219,7 @@ def outputs_of(model: Any, y: Any, head: Head | None) -> Iterator[Output]:
     for index, (tensor, name) in enumerate(zip(tensors, names, strict=True)):
         units = None if tensor is None else tensor.shape[-1]
         activation, layer = _activation(tensor, model)
+        # In mixed precision a layer computes in 16 bits, although its weights are float32.
         policy = getattr(layer, "compute_dtype", None) or "float32"
         loss = _of_output(losses, index, name, len(tensors))
         of_output = [m for group in metrics for m in _listed(_of_output(group, index, name, len(tensors)))]
@@ -255,6 +256,7 @@ def _loss(loss: Any, units: int | None, y: Any) -> Any:
 
     if isinstance(loss, list | tuple):
         return _loss(loss[0], units, y) if len(loss) == 1 else None
+    # Keras chooses among its cross-entropies by the shapes, and so does this.
     if isinstance(loss, str) and loss.lower() in ("crossentropy", "ce"):
         sparse = y is None or np.ndim(y) == 1 or np.shape(y)[-1] == 1
         loss = "binary_crossentropy" if units == 1 else f"{'sparse_' if sparse else ''}categorical_crossentropy"

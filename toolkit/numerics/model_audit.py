@@ -142,6 +142,7 @@ def audit(
         if scored.y is not None and _is_by_row(scored.loss) and not scored.is_probability:
             table = _losses_by_way(scored.loss, scored.link, scored.y, scores)
             findings += _about_table(table, len(scores))
+    # A stable sort: findings of one severity stay in their order.
     findings.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
     return Audit(findings, table, saturation, 0 if scores is None else len(scores))
 
@@ -264,6 +265,7 @@ def _differentiate(way: Callable[[Any, Any], Any], y: Any, scores: NDArray[Any])
     import tensorflow as tf
 
     inputs = tf.constant(scores)
+    # Class ids stay whole numbers; targets that enter a formula get the type of the scores.
     targets = tf.constant(y) if np.issubdtype(y.dtype, np.integer) else tf.constant(y, inputs.dtype)
     # A row's loss depends on its own scores only, so the gradient of the sum holds the gradient of each row.
     with tf.GradientTape() as tape:
@@ -296,6 +298,7 @@ def _compare(
 def _about_table(table: pd.DataFrame, rows: int) -> Iterator[Finding]:
     first, share = table.iloc[0], f"of {number(rows)} rows"
     broken = int(first["infinite"] + first["nan"])
+    # 1e-6 leaves room for some roundings of float32, which are 6e-8 each.
     exact = not broken and not first["gradient_lost"] and max(first["loss_error"], first["gradient_error"]) <= 1e-6
     text = f"computed from raw scores in float32, the loss of a row is off by at most {number(first['loss_error'], 2)} "
     text += f"and its gradient by {number(first['gradient_error'], 2)}"

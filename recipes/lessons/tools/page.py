@@ -213,6 +213,7 @@ def _is_number(value: Any) -> bool:
 def _cell_text(value: Any, digits: int) -> str:
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return "–"
+    # Before the numbers, since True is an int too.
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     return number(float(value), digits) if _is_number(value) else plain(value)

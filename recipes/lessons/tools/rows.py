@@ -142,6 +142,7 @@ def error(head: Head, y: NDArray[Any], scores: NDArray[Any]) -> float:
         deviations of the target.
     """
     value = head.measure(y, scores)
+    # Of the metrics of the heads, only accuracy is better the larger it is.
     return 1.0 - value if head.metric == "accuracy" else value
 
 
