@@ -41,6 +41,20 @@ Pixels = Annotated[
     "For images: what the first layer subtracts from each raw pixel, and what it divides by. The recipes pass the mean "
     "and the standard deviation of the training pixels.",
 ]
+Activation = Annotated[
+    str | Sequence[str],
+    "Activation of all hidden layers, or one per layer: a name of toolkit.builders.ACTIVATIONS. leaky_relu has "
+    "slope 0.1; maxout takes the larger of two linear pieces per unit.",
+]
+BiasSpread = Annotated[
+    float,
+    "Standard deviation of the hidden layers' initial biases; 0 starts them at 0. With 1 the neurons bend at "
+    "different inputs from the first step on.",
+]
+DropoutRate = Annotated[
+    float | Sequence[float],
+    "Share of hidden outputs set to zero at random in training, 0 to below 1; for all layers, or one per layer.",
+]
 Seed = Annotated[int, "Seed of the initial weights and of dropout."]
 
 
@@ -83,24 +97,13 @@ def mlp(
     units: int,
     *,
     hidden: Annotated[Sequence[int], "Neurons of each hidden layer; () is a linear model."] = (256, 256, 256),
-    activation: Annotated[
-        str | Sequence[str],
-        "Activation of all hidden layers, or one per layer: a name of toolkit.builders.ACTIVATIONS. leaky_relu has "
-        "slope 0.1; maxout takes the larger of two linear pieces per unit.",
-    ] = "relu",
+    activation: Activation = "relu",
     initializer: Initializer = "auto",
-    bias_spread: Annotated[
-        float,
-        "Standard deviation of the hidden layers' initial biases; 0 starts them at 0. With 1 the neurons bend at "
-        "different inputs from the first step on.",
-    ] = 0.0,
+    bias_spread: BiasSpread = 0.0,
     l1: L1 = 0.0,
     l2: L2 = 0.0,
     max_norm: MaxNorm = None,
-    dropout: Annotated[
-        float | Sequence[float],
-        "Share of hidden outputs set to zero at random in training, 0 to below 1; for all layers, or one per layer.",
-    ] = 0.0,
+    dropout: DropoutRate = 0.0,
     batch_norm: Annotated[bool, "Normalize each hidden layer's sums over the batch, before the activation."] = False,
     pixels: Pixels = (0.0, 255.0),
     seed: Seed = 0,
