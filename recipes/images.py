@@ -1,4 +1,4 @@
-"""Images where people keep them: a folder with a sub-folder a class, a table of file names, idx and npz files."""
+"""Images where they are kept: a folder with one sub-folder per class, a table of file names, idx and npz files."""
 
 from __future__ import annotations
 
@@ -65,16 +65,13 @@ def train(
     `multiclass.train((X, y))` and its like, which do the same.
 
     Args:
-        source: A folder with a sub-folder a class; one with folders named train and test, each such a folder; a table
-            (CSV, TSV, Parquet) of file names and labels; idx or npz files, as MNIST's; or an (X, y) pair of arrays.
+        source: A folder with one sub-folder per class; a folder with two of them, named train and test; a table (CSV,
+            TSV, Parquet) of file names and labels; idx or npz files, as MNIST's; or an (X, y) pair of arrays.
         options: See `recipes.workflow.options`; ``validation=`` is given like `test`.
 
-    Returns:
-        The run. `Run.predict` takes arrays, a picture, a folder or a list of pictures.
-
     Raises:
-        DataError: There are no images or no labels, too many files can't be read, or an option is not what it should
-            be; the message says what to do.
+        DataError: There are no images or no labels, too many files can't be read, or an option can't be used; the
+            message says what to do.
 
     Example:
         >>> from sklearn.datasets import load_digits
@@ -87,22 +84,21 @@ def train(
 
     workflow.read_options(effort, options, images=True)  # before the pictures, which may take minutes
     seconds = time.perf_counter()
-    images, tested, validated = _read(source, task, target, test, files, size, options)
+    images, test_images, validation = _read(source, task, target, test, files, size, options)
     seconds = time.perf_counter() - seconds
-    chosen = DEFAULT_HEADS[task] if head is None else head
-    given = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
-    given |= {"report": report, "files": files, "size": size}
+    arguments = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
+    arguments |= {"report": report, "files": files, "size": size}
     return workflow.train(
         task,
         images,
         target=None,
-        test=tested,
-        head=chosen,
+        test=test_images,
+        head=DEFAULT_HEADS[task] if head is None else head,
         effort=effort,
         seed=seed,
         report=report,
-        options=dict(options) | validated,
-        call=settings.calls("images", "train", source, given, options),
+        options=options | validation,
+        call=settings.calls("images", "train", source, arguments, options),
         seconds_before={"files": seconds},
     )
 
@@ -131,12 +127,6 @@ def compare(
         source: As for `train`.
         options: As for `train`; the same for all heads.
 
-    Returns:
-        The comparison, with `table`, `verdict` and `report`.
-
-    Raises:
-        DataError: As for `train`, or fewer than two heads.
-
     Example:
         >>> from sklearn.datasets import load_digits
         >>> digits = load_digits(n_class=3)
@@ -148,20 +138,20 @@ def compare(
     from recipes.workflow import train as workflow
 
     workflow.read_options(effort, options, images=True)
-    images, tested, validated = _read(source, task, target, test, files, size, options)
-    given = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
-    given |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}
+    images, test_images, validation = _read(source, task, target, test, files, size, options)
+    arguments = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
+    arguments |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}
     return comparing.compare(
         task,
         images,
         target=None,
-        test=tested,
+        test=test_images,
         heads=defaults.COMPARED[task] if heads is None else heads,
         seeds=seeds,
         effort=effort,
         report=report,
-        options=dict(options) | validated,
-        call=settings.calls("images", "compare", source, given, options),
+        options=options | validation,
+        call=settings.calls("images", "compare", source, arguments, options),
     )
 
 
@@ -180,45 +170,44 @@ def _read(
     parts = read_images(source, task=task, target=target, files=files, size=size)
     images = parts["train"]
 
-    def further(given: Any, part: str) -> Any:
-        own = parts.get(part)
-        if given is None:
-            return own
-        if is_drawn(given) or _is_fraction(given):
-            if own is not None:
+    def part_of(part: str, requested: Any) -> Any:
+        included = parts.get(part)
+        if requested is None:
+            return included
+        if is_drawn(requested) or _is_fraction(requested):
+            if included is not None:
                 raise DataError(
-                    f"{part}={given}: {images.name} has a {part} part of its own, {len(own):,} images, which a share "
-                    f"of the training images would put aside. Leave {part}= out to use it; or, to hold out a share, "
-                    "give the training images alone (their folder, their idx file, or an (X, y) pair)."
+                    f"{part}={requested}: {images.name} already has a {part} part with {len(included):,} images, which "
+                    f"a fraction of the training images would replace. Leave {part}= out to use it; or, to hold out a "
+                    "fraction, give only the training images (their folder, their idx file, or an (X, y) pair)."
                 )
-            return given
-        if own is not None:
+            return requested
+        if included is not None:
             images.notes.append(
-                f"The {part} part of {images.name}, {len(own):,} images, is not used: others were given."
+                f"The {part} part of {images.name}, {len(included):,} images, is not used: others were given."
             )
-        both = _is_table(source) and _is_table(given)
-        named = {"target": list(images.target.columns), "files": files} if both else {}
-        others = read_images(given, task=task, form=Form.of(images.pixels), **named)
-        found = others.get(part, others["train"])
-        if isinstance(given, str | Path):
-            check_files(found.pixels, float(images.pixels.min()), float(images.pixels.max()), found.name)
-        return found
+        tables = _is_table(source) and _is_table(requested)
+        columns = {"target": list(images.target.columns), "files": files} if tables else {}
+        sets = read_images(requested, task=task, form=Form.of(images.pixels), **columns)
+        images_of_part = sets.get(part, sets["train"])
+        if isinstance(requested, str | Path):
+            low, high = float(images.pixels.min()), float(images.pixels.max())
+            check_files(images_of_part.pixels, low, high, images_of_part.name)
+        return images_of_part
 
-    validation = further(options.get("validation"), "validation")
-    return images, further(test, "test"), {} if validation is None else {"validation": validation}
-
-
-def _is_table(given: Any) -> bool:
-    """Tell whether something is a file of a table, and not idx files, of which some end in .gz too."""
-    tables = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-    return isinstance(given, str | Path) and str(given).lower().endswith(tables)
+    validation = part_of("validation", options.get("validation"))
+    return images, part_of("test", test), {} if validation is None else {"validation": validation}
 
 
-def _is_fraction(given: Any) -> bool:
-    """Tell whether a text is a fraction, as a command line gives it."""
-    if not isinstance(given, str):
-        return False
+def _is_table(source: Any) -> bool:
+    """Return whether a source is a file that holds a table; idx files may end in .gz too, and are none."""
+    endings = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+    return isinstance(source, str | Path) and str(source).lower().endswith(endings)
+
+
+def _is_fraction(value: Any) -> bool:
+    """Return whether a text is a fraction, as the command line passes it."""
     try:
-        return 0 < float(given) < 1
+        return isinstance(value, str) and 0 < float(value) < 1
     except ValueError:
         return False

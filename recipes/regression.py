@@ -43,9 +43,6 @@ def train(
             (n, height, width) or (n, height, width, channels); y holds numbers, shape (n,) or (n, targets).
         options: See `recipes.workflow.options`.
 
-    Returns:
-        The run, trained and evaluated.
-
     Raises:
         DataError: The data, the target or an option can't be used; the message says what to do.
 
@@ -93,12 +90,6 @@ def compare(
     Args:
         data: As for `train`.
         options: As for `train`; the same for all heads.
-
-    Returns:
-        The comparison, with `table`, `verdict` and `report`.
-
-    Raises:
-        DataError: As for `train`, or fewer than two heads.
 
     Example:
         >>> from recipes.samples import path

@@ -91,7 +91,7 @@ def test_parts_of_their_own_are_used(tmp_path):
     run = images.train(tmp_path, build="linear", **QUICK)
     assert {part: len(rows) for part, rows in run.dataset.parts.items()} == {"train": 40, "validation": 10, "test": 14}
     for part, rows in (("test", 14), ("validation", 10)):
-        with pytest.raises(DataError, match=f"{part}=0.2: .* has a {part} part of its own, {rows} images"):
+        with pytest.raises(DataError, match=f"{part}=0.2: .* already has a {part} part with {rows} images"):
             images.train(tmp_path, build="linear", **{part: 0.2}, **QUICK)
     drawn = images.train(tmp_path / "train", test=0.2, build="linear", **QUICK)
     assert len(drawn.dataset.parts["test"]) == 8

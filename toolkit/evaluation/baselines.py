@@ -128,11 +128,11 @@ def notes_on_images(dataset: Dataset) -> list[str]:
     """Return sentences on what the linear model and the trees do not see of many or large images."""
     rows = len(dataset.parts["train"]) + len(dataset.parts["validation"])
     sentences = []
-    for name, words in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
-        most, simplified = dataset.encoder.most_rows.get(name, rows), dataset.encoder.simplified(name)
-        parts = [f"{most:,} of {rows:,} images"] * (rows > most) + [simplified] * bool(simplified)
+    for name, label in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
+        limit, simplified = dataset.encoder.most_rows.get(name, rows), dataset.encoder.simplified(name)
+        parts = [f"{limit:,} of {rows:,} images"] * (rows > limit) + [simplified] * bool(simplified)
         if parts:
-            sentences.append(f"{words} learns from {' and '.join(parts)}, which keeps its time below the network's.")
+            sentences.append(f"{label} learns from {' and '.join(parts)}, which keeps its time below the network's.")
     return sentences
 
 
@@ -144,9 +144,9 @@ def _matrices(
     test = data.parts["test"]
     if name == "dummy":
         return rows, np.zeros((len(rows), 1)), np.zeros((len(test), 1)), np.zeros(1, bool)
-    most = encoder.most_rows.get(name, len(rows))
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    limit = encoder.most_rows.get(name, len(rows))
+    if len(rows) > limit:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     features, test_features = data.features.take(rows), data.features.take(test)
     if name == "linear":
         x = encoder.linear_matrix(features)

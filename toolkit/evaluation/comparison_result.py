@@ -178,9 +178,10 @@ def compare_trials(
     primary = PRIMARY[trials[0].outcome.task]
     outcomes = {label: [by_key[label, seed].outcome for seed in seeds] for label in labels}
     values = {label: [evaluate(outcome) for outcome in outcomes[label]] for label in labels}
-    each = [metrics for per_seed in values.values() for metrics in per_seed]
+    all_values = [metrics for per_seed in values.values() for metrics in per_seed]
     # Margins of a hinge may lack a metric that needs probabilities: compare only what all contenders have.
-    shared = pd.Index([metric for metric in each[0] if all(metric in metrics for metrics in each)], name="metric")
+    common = [metric for metric in all_values[0] if all(metric in metrics for metrics in all_values)]
+    shared = pd.Index(common, name="metric")
 
     fixed_test, differ = _test_of_differences(list(datasets.values()), primary)
     table, records, sentences = _over_seeds(values, shared), [], []
@@ -196,8 +197,8 @@ def compare_trials(
     fits = [(baselines or {}).get(seed, {}) for seed in seeds]
     # Baselines that every seed has: means over different seeds could not be compared.
     names = [name for name in fits[0] if all(name in fit for fit in fits)]
-    beside = _over_seeds({name: [evaluate(fit[name]) for fit in fits] for name in names}, shared)
-    sentences += baseline_ahead(primary, table.loc[primary, labels], beside.loc[primary, names], len(seeds))
+    baseline_table = _over_seeds({name: [evaluate(fit[name]) for fit in fits] for name in names}, shared)
+    sentences += baseline_ahead(primary, table.loc[primary, labels], baseline_table.loc[primary, names], len(seeds))
     return ComparisonResult(
         task=trials[0].outcome.task,
         labels=labels,
@@ -212,24 +213,24 @@ def compare_trials(
         table=table,
         verdict=sentences,
         baseline_outcomes=dict(baselines or {}),
-        baselines=beside,
+        baselines=baseline_table,
     )
 
 
 def _test_of_differences(
     datasets: Sequence[Dataset], primary: str
 ) -> tuple[bool, Callable[[Sequence[Outcome], Sequence[Outcome], str], Difference]]:
-    """Return whether all seeds share their test rows, and the test that suits: (outcomes, others, metric)."""
+    """Return whether all seeds share their test rows, and the test for them: (outcomes, references, metric)."""
     # Numbered as in the user's table, so that test rows of different splits can be compared.
     rows = [dataset.source_rows[dataset.parts["test"]] for dataset in datasets]
-    fixed = all(np.array_equal(own, rows[0]) for own in rows)
+    fixed = all(np.array_equal(test_rows, rows[0]) for test_rows in rows)
     train_rows = sum(len(datasets[0].parts[part]) for part in ("train", "validation"))
 
-    def differ(outcomes: Sequence[Outcome], others: Sequence[Outcome], metric: str) -> Difference:
+    def differ(outcomes: Sequence[Outcome], references: Sequence[Outcome], metric: str) -> Difference:
         resamples = None if metric == primary else _RESAMPLES
         if fixed:
-            return pooled_bootstrap(outcomes, others, metric, resamples=resamples)
-        return over_splits(outcomes, others, rows, metric, train_rows=train_rows, resamples=resamples)
+            return pooled_bootstrap(outcomes, references, metric, resamples=resamples)
+        return over_splits(outcomes, references, rows, metric, train_rows=train_rows, resamples=resamples)
 
     return fixed, differ
 

@@ -67,11 +67,11 @@ def _fixed(name: str, values: list[float]) -> list[str]:
     elif largest >= 1e10 or (0 < largest < 5e-4 and name != "r2"):
         return [number(value) for value in values]
     else:
-        places = 3 if not largest else 3 - math.floor(math.log10(largest))  # four significant digits
+        decimals = 3 if not largest else 3 - math.floor(math.log10(largest))  # four significant digits
         if metric is not None and not metric.unit:  # on a scale around 1: three digits, whatever the value
-            places = min(places, 3)
-        # Fewer than 0 places round to tens or hundreds: 123,456 -> 123,500.
-        texts = [f"{round(value, places):,.{max(0, places)}f}" for value in values]
+            decimals = min(decimals, 3)
+        # Fewer than 0 decimals round to tens or hundreds: 123,456 -> 123,500.
+        texts = [f"{round(value, decimals):,.{max(0, decimals)}f}" for value in values]
     return [text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-") for text in texts]
 
 

@@ -175,7 +175,7 @@ def evaluate(
     # The result and each replacement of it hold this dict, so that a stage that ends later still counts.
     times = dict(seconds or {})
     with timed(times, "calibrate"):
-        fitted = _calibrated(training, dataset, head, threshold, seed)
+        calibrated = _calibrated(training, dataset, head, threshold, seed)
     result = Result(
         task=dataset.task,
         head=head,
@@ -188,7 +188,7 @@ def evaluate(
         seconds=times,
         settings={**(settings or {}), "training": training.settings},
         dataset=dataset,
-        **fitted,
+        **calibrated,
     )
     with timed(times, "evaluate"):
         x, y = dataset.x("test"), dataset.target_frame.iloc[dataset.parts["test"]]
@@ -196,8 +196,8 @@ def evaluate(
         members = pd.DataFrame()
         if training.members is not None:
             # (rows, networks, units) -> one (rows, units) per network
-            each = np.moveaxis(Scorer(training.members)(x), 1, 0)
-            members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in each])
+            by_network = np.moveaxis(Scorer(training.members)(x), 1, 0)
+            members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
     result = replace(result, outcome=outcome, metrics=metrics.evaluate(outcome), members=members)
     notes: list[str] = []
     if baselines:
@@ -208,9 +208,14 @@ def evaluate(
         return result
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
-        known = {"parameters": parameters, "images": result.is_image}
-        rows = len(dataset.fit_parts["train"])
-        verdict = read_baselines(outcome, result.baselines, rows, len(result.classes), **known)
+        verdict = read_baselines(
+            outcome,
+            result.baselines,
+            len(dataset.fit_parts["train"]),
+            len(result.classes),
+            parameters=parameters,
+            images=result.is_image,
+        )
         return replace(result, table=_table(outcome, result.baselines, seed), verdict=verdict + notes)
 
 
@@ -229,12 +234,12 @@ def _calibrated(
     y = dataset.y("validation").astype(np.int64)
     y = y[:, 0] if task == "binary" else y
     weights = dataset.weights("validation")
-    fitted = calibration.fit(task, head.link, scores, y, seed=seed, sample_weight=weights)
+    probabilities = calibration.fit(task, head.link, scores, y, seed=seed, sample_weight=weights)
     if isinstance(threshold, str):
         threshold = choose_threshold(scores, y, threshold, sample_weight=weights)
     elif threshold is not None and not np.isfinite(threshold):
         raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
-    return {"calibration": fitted, "threshold": float(threshold or 0.0)}
+    return {"calibration": probabilities, "threshold": float(threshold or 0.0)}
 
 
 def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:
