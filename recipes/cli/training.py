@@ -54,15 +54,16 @@ def compare() -> None:
 
 
 @click.command()
+@click.option("--effort", default="default", show_default=True, help="Time to spend: quick, default or best.")
 @click.option("--reports", type=FOLDER, default="reports", show_default=True, help="Folder for the four reports.")
-def demo(reports: str) -> None:
+def demo(effort: str, reports: str) -> None:
     """Train one network for each of the four tasks on the sample tables, and write four reports."""
     from recipes.samples import SAMPLES, path
 
     written = []
     for name, sample in SAMPLES.items():
         click.echo(f"{sample.task}: {name}, target {sample.target}")
-        run = importlib.import_module(f"recipes.{sample.task}").train(path(name), target=sample.target)
+        run = importlib.import_module(f"recipes.{sample.task}").train(path(name), target=sample.target, effort=effort)
         show_run(run)
         written.append(run.report(Path(reports) / f"{name}.html"))
     click.echo("Reports, to open in a browser:")

@@ -152,16 +152,16 @@ def test_a_run_goes_on_learning_from_new_images():
 
 
 def test_heads_are_compared_on_images_on_equal_terms(tmp_path):
-    comparison = multiclass.compare((X, Y), heads=("softmax", "hinge"), seeds=1, **QUICK | {"baselines": True})
+    comparison = multiclass.compare((X, Y), heads=("softmax", "hinge"), seeds=2, **QUICK | {"baselines": True})
     assert comparison.labels == ["softmax", "hinge"]
     assert set(comparison.baseline_outcomes[0]) == {"dummy", "linear", "tree"}
     page = comparison.report(tmp_path / "compared.html").read_text(encoding="utf-8")
     assert "Images of 8 × 8 × 1 pixels" in page
-    two = multiclass.compare((X, Y), heads=("softmax", "hinge"), seeds=2, **QUICK)
-    stacks = [run.dataset.features.pixels for trial in two.trials.values() if (run := trial.result) and run.dataset]
+    datasets = comparison.datasets
+    stacks = [trial.result.dataset.features.pixels for trial in comparison.trials.values()]
     assert len(stacks) == 4
-    assert all(stack is two.datasets[0].features.pixels is two.datasets[1].features.pixels for stack in stacks)
-    assert not np.array_equal(two.datasets[0].parts["test"], two.datasets[1].parts["test"])
+    assert all(stack is datasets[0].features.pixels is datasets[1].features.pixels for stack in stacks)
+    assert not np.array_equal(datasets[0].parts["test"], datasets[1].parts["test"])
     several = multilabel.compare((X, TARGETS["multilabel"]), heads=("logistic", "separate"), seeds=1, **QUICK)
     assert several.labels == ["logistic", "separate"]
 

@@ -117,7 +117,7 @@ def test_help_comes_quickly(arguments, seconds, text):
 
 
 def test_the_demo_ends_with_the_paths_of_four_reports(capsys, tmp_path):
-    code, out, _ = run_command(capsys, "demo", "--reports", tmp_path)
+    code, out, _ = run_command(capsys, "demo", "--effort", "quick", "--reports", tmp_path)
     assert code == 0
     paths = [line.strip() for line in out.splitlines()[-4:]]
     assert paths == [str(tmp_path / f"{name}.html") for name in ("diabetes", "breast_cancer", "wine", "street_scenes")]

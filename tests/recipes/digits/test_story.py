@@ -19,7 +19,7 @@ from toolkit.common.errors import DataError
 @pytest.fixture(scope="module")
 def story():
     lines = []
-    story = digits.tell(sizes=(100,), seeds=1, epochs=1, baselines=False, say=lines.append)
+    story = digits.tell(sizes=(100,), seeds=1, effort="quick", epochs=1, baselines=False, say=lines.append)
     assert lines[0] == "linear: 1,348 images"
     return story
 
@@ -40,7 +40,7 @@ def test_the_models_are_those_of_the_lecture(story):
 
 
 def test_each_report_has_the_call_that_repeats_the_story(story):
-    expected = "digits.tell('digits', sizes=(100,), seeds=1, epochs=1, baselines=False)"
+    expected = "digits.tell('digits', sizes=(100,), seeds=1, effort='quick', epochs=1, baselines=False)"
     assert {run.settings["call"] for run in story.runs.values()} == {expected}
     assert story.comparison.settings["call"] == expected
     assert story.comparison.settings["command"] is None  # it has no option for baselines
