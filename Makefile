@@ -1,5 +1,5 @@
 # make demo    train a model for each of the four tasks on the sample tables, and write their reports
-# make test    run the tests, the linter, the formatter's check, the import contracts and the type checker
+# make test    run the tests, the linter, the formatter's check, the spelling check, the import contracts and the type checker
 # make format  fix what the linter and the formatter can fix
 # make oldest  run the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
 # make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
@@ -23,6 +23,7 @@ test: .venv/.tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/pyright
 
