@@ -180,7 +180,7 @@ class BinaryHinge(_ScoreLoss):
         y_true = ops.cast(y_true, scores.dtype)
         # 0, 1 -> -1, +1. Any other label gives another sign, and the loss of its row is NaN.
         sign = 2 * y_true - 1 if self.labels == "01" else y_true
-        terms = ops.relu(self.delta - sign * scores)
+        terms = ops.relu(self.delta - sign * scores)  # (n, units)
         # Divided before they are squared and added up: a mean that fits must not overflow on its way.
         shares = terms / scores.shape[-1]
         return _or_nan(
@@ -236,13 +236,15 @@ class SoftmaxCrossentropy(_ScoreLoss):
 
     def _rows(self, y_true: Any, scores: Any) -> Any:
         _, valid, true_score = _true_class(y_true, scores)
-        # Shifted by the largest score, exp doesn't overflow; the shift cancels, and so does its gradient.
+        # total = logsumexp(scores) - largest, shape (n,). Shifted by the largest score, exp doesn't overflow; the shift
+        # cancels, and so does its gradient.
         largest = ops.stop_gradient(ops.max(scores, axis=-1))
         # The largest power is exp(0) = 1, so the sum lies between 1 and the number of classes.
         total = ops.log(ops.sum(ops.exp(scores - ops.expand_dims(largest, -1)), axis=-1))
         # total and largest - true_score are both at least 0: adding them cancels no digits.
         if not self.label_smoothing:
             return _or_nan(valid, total + (largest - true_score))
+        # The loss is logsumexp(scores) - sum of q * scores, where q is 1 - e on the true class plus e / classes on each.
         # Halves, since a difference of two huge scores may not fit where its share does.
         behind = largest / 2 - true_score / 2
         all_behind = ops.expand_dims(largest / 2, -1) - scores / 2

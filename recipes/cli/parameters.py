@@ -101,6 +101,7 @@ def _type_of(kind: str) -> click.ParamType:
         return List(item, single=not kind.startswith(("Sequence[", "tuple[")))
     if "Mapping[" in kind:
         return _Weights()
+    # "int | str | None" -> ["int", "str"]: a number where the text is one.
     kinds = kind.replace(" | None", "").split(" | ")
     if kinds == ["Any"] or (len(kinds) > 1 and {"int", "float"} & {*kinds}):
         return _Either()

@@ -89,6 +89,7 @@ def _recipe_command(name: str, function: str) -> click.Command:
     def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:
         if save is not None and not save.endswith(".keras"):
             raise DataError(f"--save {save}: the name of the file must end in .keras.")
+        # Only what was typed is passed on: the recipe chooses the rest.
         source = click.get_current_context().get_parameter_source
         options = {key: value for key, value in values.items() if source(key) is not click.core.ParameterSource.DEFAULT}
         options = {key: list(value) if key in repeated else value for key, value in options.items()}

@@ -91,15 +91,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
     pieces 9 %. On digits smoothed labels bring a third, a rate for each layer a sixth, the scale of the columns an
     eighth. On wine_quality_white each of them costs up to 2 %. Four networks help on all three.
 
-    Args:
-        head: What the scores mean.
-        effort: A name of `EFFORTS`.
-        options: The options that were given, by place.
-        rows: Number of training rows.
-        custom: Whether the builder is any other than `mlp`.
-
-    Returns:
-        ``model`` and ``training``: options by name.
+    The options of the user come by place, as for `encoding`, and so do the options that are returned.
 
     Example:
         >>> from toolkit.heads import get_head
@@ -138,10 +130,7 @@ def _batch_size(rows: int) -> int:
 def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
     """Return how many networks are trained: the user's number, or several default networks, or one other network.
 
-    Args:
-        effort: A name of `EFFORTS`.
-        options: The options that were given, by place.
-        custom: Whether the builder is any other than `mlp`, or the rows are images.
+    A custom builder is any other than `mlp`; images count as one.
 
     Raises:
         DataError: The user's number is not a whole number of 1 or more.
@@ -166,13 +155,8 @@ def choose_for_images(
 ) -> dict[str, Any]:
     """Return what `choose` does, for images: more effort makes the `cnn` wider and trains it longer.
 
-    Args:
-        head: What the scores mean.
-        effort: A name of `EFFORTS`.
-        options: The options that were given, by place.
-        rows: Number of training images.
-        shape: Height, width and channels of an image.
-        builder: `"cnn"`; `"mlp"` and `"linear"`, which are trained as on a table; anything else for the user's own.
+    The shape is height, width and channels of an image. With `"mlp"` and `"linear"` as the builder training is as on a
+    table, and with any other name but `"cnn"` as with a builder of the user's own.
 
     Example:
         >>> from toolkit.heads import get_head

@@ -45,6 +45,7 @@ def calls(
         >>> calls("binary", "train", "a.csv", {"target": "y", "seed": 0}, {"hidden": (8, 4)})["command"]
         'recipes binary a.csv --target y --hidden 8,4'
     """
+    # The recipe is loaded by its name, since it imports this module.
     declared = inspect.signature(getattr(importlib.import_module(f"recipes.{recipe}"), function)).parameters
     changed = {name: value for name, value in arguments.items() if _differs(value, declared[name].default)}
     changed |= options

@@ -56,6 +56,7 @@ def wants_batches(callback: keras.callbacks.Callback) -> bool:
         return callback.update_freq != "epoch" or bool(callback.write_steps_per_second) or callback._should_trace
     if isinstance(callback, keras.callbacks.TerminateOnNaN):
         return False  # the loop itself stops there, with the last good weights
+    # A hook counts if the class overrides it, or if it was assigned to the callback, as LambdaCallback does.
     base = keras.callbacks.Callback
     kind = type(callback)
     return any(getattr(kind, hook) is not getattr(base, hook) or hook in vars(callback) for hook in _BATCH_HOOKS)

@@ -161,6 +161,7 @@ class Worker:
         """
         import tensorflow as tf
 
+        # Pieces of at most `_piece` rows, and so at most two programs: losses (m,) and scores (m, rows, units) each.
         total, scores = np.zeros(self._members), []
         rows = data[0].shape[0]
         for piece in self._pieces(data):
@@ -177,6 +178,7 @@ class Worker:
         """Return the norm of the gradient of the whole objective over x, y, and weights or None, without dropout."""
         import tensorflow as tf
 
+        # The gradient of the mean over n rows is the mean of the pieces' gradients, weighted by their share of n.
         total = [tf.zeros_like(variable.value) for variable in self._variables]
         for x, y, w in self._pieces(data):
             with tf.GradientTape() as tape:
@@ -235,7 +237,7 @@ class Worker:
 
         with tf.GradientTape() as tape:
             value = self._mean_loss(y, self._scores(x), w)
-            total = self.optimizer.scale_loss(self._objective(value))
+            total = self.optimizer.scale_loss(self._objective(value))  # for types of 16 bits
         gradients = tape.gradient(total, self._variables)
         if self._clip_norm is not None and self._members > 1:
             gradients = self._clipped(gradients, self._clip_norm)
@@ -249,6 +251,7 @@ class Worker:
         inputs = self.model.inputs[0]
         if not (self._xla and self._is_chain and x.ndim == inputs.ndim):
             return self.model(x, training=True)
+        # Layer by layer, to replace Keras's dropout, which is slow under XLA.
         scores = tf.cast(x, inputs.dtype)
         for layer in self.model.layers:
             drops = type(layer).__name__ == "Dropout" and layer.noise_shape is None and 0 < layer.rate < 1
@@ -319,6 +322,8 @@ def _scale_rates(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable], rates: Sequence[float]
 ) -> None:
     """Make an optimizer multiply its learning rate by a factor for each variable."""
+    # The optimizer's own state is not affected: a step of Adam is rate * m / sqrt(v), so a factor of the rate is one of
+    # the step.
     factors = {variable.value.ref(): rate for variable, rate in zip(variables, rates, strict=True)}
     step = optimizer.update_step
 

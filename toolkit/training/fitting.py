@@ -111,25 +111,19 @@ def fit(
     models = list(model) if isinstance(model, Sequence) else [model]
     if folds is not None and (validation is not None or len(models) == 1 or len(folds) != len(x)):
         raise DataError("folds needs several networks and one number per row, and replaces validation.")
+    # (n, networks), true where a network leaves a row out of its training to be validated on it.
     left_out = None if folds is None else _left_out(folds, len(models), sample_weight)
-    plan = Plan(models, Options(**options), x, left_out)
+    plan = Plan(models, head, Options(**options), x, left_out, seed)
     rows = rows_on_device(plan, x, y, sample_weight, validation)
-    with programs(plan, head, rows.train) as worker:
-        history, best_epoch, stopped = run_epochs(worker, plan, rows, head, scale=scale, seed=seed)
-    trained, optimizer = _finished(plan, head)
+    with programs(plan, rows.train) as worker:
+        history, best_epoch, stopped = run_epochs(worker, plan, rows, scale)
+    trained, optimizer = _finished(plan)
     members = plan.learner if len(models) > 1 else None
     return Training(trained, members, history, best_epoch, stopped, _settings(plan, optimizer, folds))
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
-    """Return which networks leave out which rows.
-
-    Args:
-        folds: The fold of each row, shape (n,), from 0.
-        members: Number of networks.
-
-    Returns:
-        Shape (n, members).
+    """Return which of several networks leave out which rows, shape (n, members); the folds (n,) count from 0.
 
     Example:
         >>> held_out(np.array([0, 1, 2, 2]), 4).astype(int).tolist()
@@ -149,7 +143,7 @@ def _left_out(folds: NDArray[Any], members: int, sample_weight: NDArray[Any] | N
     return left_out
 
 
-def _finished(plan: Plan, head: Head) -> tuple[keras.Sequential, keras.optimizers.Optimizer]:
+def _finished(plan: Plan) -> tuple[keras.Sequential, keras.optimizers.Optimizer]:
     """Fold the learner into the model that is returned, and compile it for further training."""
     options = plan.options
     model = plan.learner if plan.learner is plan.models[0] else fold(plan.learner, plan.models)
@@ -159,8 +153,9 @@ def _finished(plan: Plan, head: Head) -> tuple[keras.Sequential, keras.optimizer
         optimizer = make_optimizer(constant, 1, options.clip_norm)[0]
     elif model is not plan.learner:
         optimizer = type(optimizer).from_config(optimizer.get_config())
+    # A learner with callbacks was compiled before the training: its optimizer goes on where it is.
     if plan.shared or model is not plan.learner:
-        model.compile(optimizer=optimizer, loss=head.loss(), metrics=head.keras_metrics())
+        model.compile(optimizer=optimizer, loss=plan.head.loss(), metrics=plan.head.keras_metrics())
     return model, optimizer
 
 

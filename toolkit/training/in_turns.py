@@ -97,6 +97,7 @@ class Turns:
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return the networks' weights side by side."""
+        # As `join` orders them: kernels (i, o) of k networks become (k, i, o), or (i, k, o) in the first layer.
         weights = []
         for state in self._states:
             self._worker.resume(state)

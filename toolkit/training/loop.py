@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.heads import Head
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import Worker
 from toolkit.training.in_turns import Turns
@@ -58,7 +57,7 @@ def rows_on_device(
 
 
 def run_epochs(
-    worker: Worker | Turns, plan: Plan, rows: Rows, head: Head, *, scale: NDArray[np.float64] | None, seed: int
+    worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np.float64] | None
 ) -> tuple[pd.DataFrame, int, str]:
     """Train epoch after epoch until a rule stops it, and leave the best weights in the plan's learner.
 
@@ -66,9 +65,7 @@ def run_epochs(
         worker: The compiled programs, started.
         plan: The plan.
         rows: Training and validation rows.
-        head: What the scores mean.
-        scale: As for `toolkit.training.fit`.
-        seed: As for `toolkit.training.fit`.
+        scale: Standard deviations of regression targets, to show the error in the user's units.
 
     Returns:
         The history, the epoch of the best weights (for several networks the mean), and why training ended.
@@ -87,8 +84,8 @@ def run_epochs(
     try:
         with Progress(plan.epochs, options.progress) as progress:
             for epoch in range(1, plan.epochs + 1):
-                callbacks.on_epoch_begin(epoch - 1)
-                row, losses = _run_epoch(epoch, worker, plan, rows, head, callbacks, scale, seed)
+                callbacks.on_epoch_begin(epoch - 1)  # Keras counts epochs from 0
+                row, losses = _run_epoch(epoch, worker, plan, rows, scale, callbacks)
                 history.append(row)
                 if not (math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))):
                     stopped = f"the loss was no longer finite in epoch {epoch}"
@@ -119,31 +116,30 @@ def _run_epoch(
     worker: Worker | Turns,
     plan: Plan,
     rows: Rows,
-    head: Head,
-    callbacks: Any,
     scale: NDArray[np.float64] | None,
-    seed: int,
+    callbacks: Any,
 ) -> tuple[dict[str, float], NDArray[np.float64] | None]:
     """Run one epoch; return its row of the history, and the networks' validation losses or None."""
     start = time.perf_counter()
     options, n = plan.options, len(rows.x)
-    order = np.random.default_rng((seed, epoch)).permutation(n) if options.shuffle else np.arange(n)
+    # The order depends only on the seed and the epoch: the same whatever was trained before.
+    order = np.random.default_rng((plan.seed, epoch)).permutation(n) if options.shuffle else np.arange(n)
     order = order.astype(np.int32)
     if options.shift or options.flip:
-        random = np.random.default_rng((seed, epoch, 1))
+        random = np.random.default_rng((plan.seed, epoch, 1))
         rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
     if plan.by_batch:
         total = _train_by_batch(worker, rows.train, order, plan.batch_size, callbacks)
     else:
         total = worker.train(rows.train, order)
     row: dict[str, float] = {"epoch": epoch, "loss": total / n}
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start  # without validation
     losses = None
     if rows.validation is not None:
         callbacks.on_test_begin()
         losses, scores = worker.validate(rows.validation)
         row["val_loss"] = float(losses.mean())
-        row[f"val_{head.metric}"] = _measured(head, rows.truth, scores, plan.left_out, scale)
+        row[f"val_{plan.head.metric}"] = _measured(plan, rows.truth, scores, scale)
         callbacks.on_test_end({"loss": row["val_loss"]})
     row["learning_rate"] = float(worker.optimizer.learning_rate)
     row["seconds"] = seconds
@@ -164,18 +160,11 @@ def _train_by_batch(
     return total
 
 
-def _measured(
-    head: Head,
-    y: NDArray[Any],
-    scores: NDArray[Any],
-    left_out: NDArray[np.bool_] | None,
-    scale: NDArray[np.float64] | None,
-) -> float:
+def _measured(plan: Plan, y: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None) -> float:
     """Return the networks' mean metric, each on the rows that it leaves out; scores are (networks, n, units)."""
-    masks = [slice(None)] * len(scores) if left_out is None else left_out.T
-    return float(
-        np.mean([head.measure(y[mask], network[mask], scale) for mask, network in zip(masks, scores, strict=True)])
-    )
+    masks = [slice(None)] * len(scores) if plan.left_out is None else plan.left_out.T
+    pairs = zip(masks, scores, strict=True)
+    return float(np.mean([plan.head.measure(y[mask], network[mask], scale) for mask, network in pairs]))
 
 
 def _warn(stopped: str, best_epoch: int, learning_rate: float) -> None:

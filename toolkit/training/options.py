@@ -114,6 +114,7 @@ class Options:
             check_whole("batch_size", self.batch_size, least=1)
         if self.layer_rates and not (isinstance(self.optimizer, str) and self.optimizer in _SCALE_FREE):
             raise DataError(f"layer_rates needs one of the optimizers {', '.join(_SCALE_FREE)}: leave it out.")
+        # A single callback is accepted too; a frozen dataclass is assigned to in this way.
         object.__setattr__(self, "callbacks", checked(self.callbacks))
 
 

@@ -34,9 +34,11 @@ class Plan:
 
     Args:
         models: Built networks of one structure.
+        head: What the scores mean.
         options: The options.
         x: Inputs of the training rows, shape (n, ...).
         left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
+        seed: Seed of the order of the rows.
 
     Attributes:
         learner: The model that callbacks see: the network itself, or all networks side by side.
@@ -50,13 +52,19 @@ class Plan:
     """
 
     def __init__(
-        self, models: list[keras.Sequential], options: Options, x: NDArray[Any], left_out: NDArray[np.bool_] | None
+        self,
+        models: list[keras.Sequential],
+        head: Head,
+        options: Options,
+        x: NDArray[Any],
+        left_out: NDArray[np.bool_] | None = None,
+        seed: int = 0,
     ) -> None:
+        self.models, self.head, self.options, self.left_out, self.seed = models, head, options, left_out, seed
         n, several, by_name = len(x), len(models) > 1, isinstance(options.optimizer, str)
         if several and not by_name:
             raise DataError(f"several networks need an optimizer by name: {', '.join(OPTIMIZERS)}.")
         check_augmentation(x, options.shift, options.flip)
-        self.models, self.options, self.left_out = models, options, left_out
         self.epochs = int(options.epochs or default_epochs(n))
         batch_size = n if options.batch_size == "all" else int(options.batch_size or default_batch_size(n))
         self.batch_size = min(batch_size, n)
@@ -67,6 +75,7 @@ class Plan:
         self.shared = not options.callbacks and by_name and is_plain(self.learner)
         self.by_batch = any(wants_batches(callback) for callback in options.callbacks)
 
+        # In turns the networks take turns in one program, so nobody may look at a network while it is trained.
         gains = gains_from_turns(models[0], self.batch_size) if options.in_turns is None else options.in_turns
         self.in_turns = self.shared and several and is_plain(models[0]) and gains
         self.step, self.rows = self.batch_size, n
@@ -77,19 +86,21 @@ class Plan:
         # Side by side each network's gradient is clipped separately, by the worker: the optimizer sees all at once.
         clip_norm = None if several and not self.in_turns else options.clip_norm
         self.optimizer, self.learning_rate, self.schedule = make_optimizer(options, all_steps, clip_norm)
+        # Networks in turns repeat the program, networks side by side share its steps.
         many = all_steps * (len(models) if self.in_turns else 1) >= _XLA_STEPS
         self.xla = many and gains_from_xla(self.learner) if options.xla is None else options.xla
 
 
 @contextmanager
-def programs(plan: Plan, head: Head, data: Sequence[Any]) -> Iterator[Worker | Turns]:
+def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     """Provide the compiled programs of a plan for data (x, y, weights or None), and keep them for later trainings."""
     import keras
 
-    options, networks = plan.options, [plan.learner]
+    options, head, networks = plan.options, plan.head, [plan.learner]
     loss = head.smoothed(options.label_smoothing)
     settings: dict[str, Any] = {"by_layer": options.layer_rates, "clip_norm": options.clip_norm, "xla": plan.xla}
     if not plan.shared:
+        # Callbacks look at the model while it learns, so the learner itself is trained and has the optimizer.
         plan.learner.compile(optimizer=plan.optimizer, loss=head.loss(), metrics=head.keras_metrics())
         worker = Worker(plan.learner, loss, plan.optimizer, plan.step, **settings)
         worker.start(plan.learner)
@@ -99,6 +110,8 @@ def programs(plan: Plan, head: Head, data: Sequence[Any]) -> Iterator[Worker | T
         networks = [join([model], feature_scale=True) for model in plan.models]
     elif plan.in_turns:
         networks = plan.models
+    # A program is compiled for a structure, a loss, an optimizer and the shapes of the data: networks that differ only
+    # in their weights use it one after another.
     shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
     rates = (options.optimizer, options.learning_rate, options.schedule, options.weight_decay, plan.epochs * plan.steps)
     loss_key = (structure(networks[0]), head, options.label_smoothing)

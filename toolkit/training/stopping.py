@@ -64,6 +64,7 @@ class Best:
             losses: Each network's validation loss, shape (networks,); None without validation rows.
             get_weights: Returns the current weights.
         """
+        # Each network keeps its best epoch, (networks,) flags and losses; to stop, only their mean counts.
         better = np.ones(len(self.epochs), bool) if losses is None else losses < self._losses
         if better.any():
             self._keep(get_weights(), better)

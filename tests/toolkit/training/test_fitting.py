@@ -713,7 +713,7 @@ def test_a_network_without_rows_to_learn_from_or_to_watch_is_refused(two_classes
 
 def test_xla_compiles_only_trainings_of_many_steps_and_no_convolutions(two_classes):
     def compiled(model, x, **options):
-        return Plan([model], Options(batch_size=1, **options), x, None).xla
+        return Plan([model], LOGISTIC, Options(batch_size=1, **options), x).xla
 
     x = two_classes[0]  # 400 steps per epoch
     assert [compiled(linear(6, 1), x, epochs=epochs) for epochs in (4, 5)] == [False, True]
