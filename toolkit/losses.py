@@ -244,7 +244,7 @@ class SoftmaxCrossentropy(_ScoreLoss):
         # total and largest - true_score are both at least 0: adding them cancels no digits.
         if not self.label_smoothing:
             return _or_nan(valid, total + (largest - true_score))
-        # The loss is logsumexp(scores) - sum of q * scores, where q is 1 - e on the true class plus e / classes on each.
+        # The loss is logsumexp(scores) - sum of q * scores; q is 1 - e on the true class, plus e / classes on each.
         # Halves, since a difference of two huge scores may not fit where its share does.
         behind = largest / 2 - true_score / 2
         all_behind = ops.expand_dims(largest / 2, -1) - scores / 2

@@ -1,4 +1,4 @@
-"""Heads compared on equal terms, the same for every task."""
+"""Compare heads on the same data, splits and initial weights: the same steps for every task."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 
 from recipes.workflow import settings
-from recipes.workflow.train import (
-    Asked,
-    fit,
-    prepare,
-    read_options,
-)
+from recipes.workflow.train import CallOptions, fit, prepare, read_options
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.stack import Images, holds_images
@@ -28,11 +23,11 @@ from toolkit.runs.comparison import Comparison
 
 __all__ = ["compare"]
 
-#: The contender that is one network a label.
+#: The contender that is one network per label.
 SEPARATE = "separate"
 
-# A contender stands for itself: baselines and intervals are those of the comparison.
-ALONE: dict[str, Any] = {"baselines": False, "intervals": False}
+# Baselines and intervals belong to the comparison, not to a single contender.
+_ONLY_SCORES: dict[str, Any] = {"baselines": False, "intervals": False}
 
 
 def compare(
@@ -48,31 +43,33 @@ def compare(
     options: Mapping[str, Any],
     call: Mapping[str, Any] | None = None,
 ) -> Comparison:
-    """Compare heads on one table; the recipes' `compare` functions say the rest."""
-    # A margin has no smoothed labels: on equal terms, no head has.
-    asked = read_options(effort, {"label_smoothing": 0.0} | dict(options), images=holds_images(data))
-    contenders = _contenders(task, heads)
-    drawn = _seeds(seeds)
+    """Compare heads and return the comparison; the arguments are those of the recipes' `compare` functions."""
+    # Margins can't be trained on smoothed labels: for equal terms, no head is.
+    call_options = read_options(effort, {"label_smoothing": 0.0} | dict(options), images=holds_images(data))
+    contenders, seed_list = _contenders(task, heads), _seeds(seeds)
     datasets, seconds = {}, {}
-    for seed in drawn:
-        dataset, seconds[seed] = prepare(task, data, target, test, seed, asked)
-        datasets[seed] = _on_one_stack(dataset, datasets.get(drawn[0], dataset))
+    for seed in seed_list:
+        dataset, seconds[seed] = prepare(task, data, target, test, seed, call_options)
+        datasets[seed] = _on_one_stack(dataset, datasets.get(seed_list[0], dataset))
     trials = []
     for seed, dataset in datasets.items():
         for label, head in contenders.items():
             if label == SEPARATE:
-                trials.append(_separate(dataset, head, asked, seed, seconds[seed]))
+                trials.append(_separate(dataset, head, call_options, seed, seconds[seed]))
             else:
-                trials.append(trial_of(label, seed, fit(dataset, head, asked, seed, seconds[seed], **ALONE)))
+                result = fit(dataset, head, call_options, seed, seconds[seed], **_ONLY_SCORES)
+                trials.append(trial_of(label, seed, result))
     first = next(result for trial in trials if (result := trial.result) is not None)
-    given = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds, "effort": effort, "report": report}
-    call = call or settings.calls(task, "compare", data, given, options)
+    arguments = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds}
+    arguments |= {"effort": effort, "report": report}
+    call = call or settings.calls(task, "compare", data, arguments, options)
+    with_baselines = call_options.by_place["evaluation"].get("baselines", True)
     compared = compare_trials(
         trials,
         datasets,
-        datasets[drawn[0]].target,
-        settings={**call, **first.settings, "head": list(contenders), "seed": drawn},
-        baselines=_baselines(datasets) if asked.places["evaluation"].get("baselines", True) else None,
+        datasets[seed_list[0]].target,
+        settings={**call, **first.settings, "head": list(contenders), "seed": seed_list},
+        baselines=_baselines(datasets) if with_baselines else None,
     )
     comparison = Comparison(compared)
     if report is not None:
@@ -81,61 +78,62 @@ def compare(
 
 
 def _contenders(task: str, heads: Sequence[str | Head]) -> dict[str, Head]:
-    if isinstance(heads, str | Head):
-        heads = (heads,)
-    found: dict[str, Head] = {}
-    for head in heads:
-        if head == SEPARATE and task == "multilabel":
-            found[SEPARATE] = HEADS["multilabel", "logistic"]
-        else:
-            made = get_head(task, head)
-            found[made.name] = made
-    if len(found) < 2 or len(found) < len(heads):
+    """Return the heads by label, checked."""
+    heads = (heads,) if isinstance(heads, str | Head) else heads
+    contenders: dict[str, Head] = {}
+    for name in heads:
+        separate = name == SEPARATE and task == "multilabel"
+        head = HEADS["multilabel", "logistic"] if separate else get_head(task, name)
+        contenders[SEPARATE if separate else head.name] = head
+    if len(contenders) < 2 or len(contenders) < len(heads):
         raise DataError(f"heads={tuple(heads)!r}: a comparison needs two different heads or more.")
-    if next(iter(found)) == SEPARATE:
-        raise DataError("heads: name one network first; 'separate' is set against it.")
-    return found
+    if next(iter(contenders)) == SEPARATE:
+        raise DataError("heads: name one network first; 'separate' is compared with it.")
+    return contenders
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
     if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
         return list(range(seeds))
     if isinstance(seeds, Sequence) and not isinstance(seeds, str):
-        listed = list(seeds)
-        whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in listed)
-        if listed and whole and len(set(listed)) == len(listed):
-            return listed
+        seed_list = list(seeds)
+        valid = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seed_list)
+        if seed_list and valid and len(set(seed_list)) == len(seed_list):
+            return seed_list
     raise DataError(f"seeds={seeds!r}: expected a number of seeds, 1 or more, or a list of different whole numbers.")
 
 
 def _on_one_stack(dataset: Dataset, first: Dataset) -> Dataset:
-    """Let splits of the same images hold them once; only positions in them differ."""
-    own, shared = dataset.features, first.features
-    if not isinstance(own, Images) or not isinstance(shared, Images) or not np.array_equal(own.pixels, shared.pixels):
+    """Return the dataset with the pixels of the first, if they are the same: splits differ only in positions."""
+    features, shared = dataset.features, first.features
+    if not isinstance(features, Images) or not isinstance(shared, Images):
         return dataset
-    return dataclasses.replace(dataset, features=shared)
+    same = np.array_equal(features.pixels, shared.pixels)
+    return dataclasses.replace(dataset, features=shared) if same else dataset
 
 
 def _baselines(datasets: Mapping[int, Dataset]) -> dict[int, dict[str, Outcome]]:
-    """Fit the baselines on the split of each seed; once for seeds that give them the same rows, as an own test does."""
-    fitted: dict[tuple[bytes, bytes], dict[str, Outcome]] = {}
-    found = {}
+    """Fit the baselines on the split of each seed; once for splits with the same rows, as with separate test rows."""
+    by_rows: dict[tuple[bytes, bytes], dict[str, Outcome]] = {}
+    by_seed = {}
     for seed, dataset in datasets.items():
         # They learn from the training and validation rows together.
-        known = np.concatenate([dataset.parts["train"], dataset.parts["validation"]])
-        rows = np.sort(dataset.source_rows[known]).tobytes(), dataset.source_rows[dataset.parts["test"]].tobytes()
-        if rows not in fitted:
-            fitted[rows] = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
-        found[seed] = fitted[rows]
-    return found
+        positions = np.concatenate([dataset.parts["train"], dataset.parts["validation"]])
+        rows = np.sort(dataset.source_rows[positions]).tobytes(), dataset.source_rows[dataset.parts["test"]].tobytes()
+        if rows not in by_rows:
+            by_rows[rows] = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
+        by_seed[seed] = by_rows[rows]
+    return by_seed
 
 
-def _separate(dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_before: Mapping[str, float]) -> Trial:
-    """Train one network a label, and put them together as one contender."""
+def _separate(
+    dataset: Dataset, head: Head, options: CallOptions, seed: int, seconds_before: Mapping[str, float]
+) -> Trial:
+    """Train one network per label, and join them to one contender."""
     results = []
     for name in dataset.target_frame.columns:
         labels = dataset.target_frame[[name]]
         target = Target.fit(labels, dataset.fit_parts["train"], dataset.task, dataset.source_rows)
         one_label = dataclasses.replace(dataset, target_frame=labels, target=target)
-        results.append(fit(one_label, head, asked, seed, seconds_before, **ALONE))
+        results.append(fit(one_label, head, options, seed, seconds_before, **_ONLY_SCORES))
     return joined_trial(SEPARATE, seed, results)

@@ -1,4 +1,4 @@
-"""The main job, the same for every task: a table in, a fitted run out."""
+"""Train on a table or on images: the same steps for every task."""
 
 from __future__ import annotations
 
@@ -23,38 +23,46 @@ from toolkit.runs.run import Run
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Asked", "fit", "prepare", "read_options", "train"]
+__all__ = ["CallOptions", "fit", "prepare", "read_options", "train"]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The options of one call, sorted by the place where they act."""
+class CallOptions:
+    """The options of one call, sorted by the place where they act, with the defaults that depend on the data.
+
+    Attributes:
+        build: The builder.
+        effort: The effort.
+        by_place: The options that the user gave, by the places of `recipes.workflow.options.all_options`.
+    """
 
     build: Callable[..., Any]
     effort: str
-    places: dict[str, dict[str, Any]]
+    by_place: dict[str, dict[str, Any]]
 
     def networks(self, data: SplitData) -> int:
-        """Return how many networks are trained on a table."""
-        own = self.build is not builders.mlp or data.features.pixels is not None
-        return defaults.networks(self.effort, self.places, custom=own)
+        """Return how many networks are trained."""
+        custom = self.build is not builders.mlp or data.features.pixels is not None
+        return defaults.networks(self.effort, self.by_place, custom=custom)
 
     def encoding(self, data: SplitData) -> dict[str, Any]:
-        """Return the options of the encoding of a table's columns."""
+        """Return the options of the encoding of columns; images have none."""
         if data.features.pixels is not None:
             return {}
-        numbers, rows = sum(column.kind == "number" for column in data.features.columns), len(data.parts["train"])
-        return defaults.encoding(self.places, rows, numbers, custom=self.build is not builders.mlp)
-
-    def suited(self, head: Head, data: SplitData) -> dict[str, Any]:
-        """Return what the recipe chooses for the training rows of a table where the user said nothing."""
+        numbers = sum(column.kind == "number" for column in data.features.columns)
         rows = len(data.parts["train"])
-        if data.features.pixels is not None:
-            builder = next((name for name, ours in builders.BUILDERS.items() if ours is self.build), "")
-            return defaults.choose_for_images(
-                head, self.effort, self.places, rows, data.features.pixels.shape[1:], builder
-            )
-        return defaults.choose(head, self.effort, self.places, rows, custom=self.build is not builders.mlp)
+        return defaults.encoding(self.by_place, rows, numbers, custom=self.build is not builders.mlp)
+
+    def chosen(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
+        """Return the options of the builder and of the training: those of the user, and defaults for the rest."""
+        rows, pixels = len(data.parts["train"]), data.features.pixels
+        if pixels is not None:
+            builder = next((name for name, function in builders.BUILDERS.items() if function is self.build), "")
+            chosen = defaults.choose_for_images(head, self.effort, self.by_place, rows, pixels.shape[1:], builder)
+        else:
+            custom = self.build is not builders.mlp
+            chosen = defaults.choose(head, self.effort, self.by_place, rows, custom=custom)
+        return {key: options | self.by_place[key] for key, options in chosen.items()}
 
 
 def train(
@@ -71,21 +79,24 @@ def train(
     call: Mapping[str, Any] | None = None,
     seconds_before: Mapping[str, float] | None = None,
 ) -> Run:
-    """Train one network on a table or on images; the recipes' `train` functions say the rest."""
-    asked = read_options(effort, options, images=holds_images(data))
-    chosen = get_head(task, head)
-    dataset, seconds = prepare(task, data, target, test, seed, asked)
-    result = fit(dataset, chosen, asked, seed, {**(seconds_before or {}), **seconds})
-    given = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
-    call = call or settings.calls(task, "train", data, given, options)
+    """Train on a table or on images and return the run; the arguments are those of the recipes' `train` functions.
+
+    The recipe for images gives its own ``call``, and the time that it took to read the files.
+    """
+    call_options = read_options(effort, options, images=holds_images(data))
+    task_head = get_head(task, head)
+    dataset, seconds = prepare(task, data, target, test, seed, call_options)
+    result = fit(dataset, task_head, call_options, seed, {**(seconds_before or {}), **seconds})
+    arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
+    call = call or settings.calls(task, "train", data, arguments, options)
     run = Run(replace(result, settings={**call, **result.settings}))
     if report is not None:
         run.report(report)
     return run
 
 
-def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> Asked:
-    """Sort the options of a call, on images or on a table, before any data is read.
+def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> CallOptions:
+    """Check and sort the options of a call, on images or on a table, before any data is read.
 
     Raises:
         DataError: An option or the effort is unknown.
@@ -98,85 +109,88 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> As
             f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
         )
     defaults.check_effort(effort)
-    return Asked(build, effort, route(options, build, images=images))
+    return CallOptions(build, effort, route(options, build, images=images))
 
 
 def prepare(
-    task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, asked: Asked
+    task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, options: CallOptions
 ) -> tuple[Dataset, dict[str, float]]:
     """Read, split and encode a table or images; return the dataset and the seconds of each step."""
     seconds: dict[str, float] = {}
     with timed(seconds, "read"):
-        split = preparing.prepare(data, target, task=task, test=test, seed=seed, **asked.places["data"])
+        split = preparing.prepare(data, target, task=task, test=test, seed=seed, **options.by_place["data"])
     with timed(seconds, "encode"):
         dataset = split.encode(
-            networks=asked.networks(split),
-            encoding=asked.encoding(split),
-            target=asked.places["target"],
-            **asked.places["weights"],
+            networks=options.networks(split),
+            encoding=options.encoding(split),
+            target=options.by_place["target"],
+            **options.by_place["weights"],
         )
     return dataset, seconds
 
 
 def fit(
-    dataset: Dataset, head: Head, asked: Asked, seed: int, seconds_before: Mapping[str, float], **evaluation: Any
+    dataset: Dataset,
+    head: Head,
+    options: CallOptions,
+    seed: int,
+    seconds_before: Mapping[str, float],
+    **evaluation: Any,
 ) -> Result:
     """Train networks with one head on a dataset, calibrate on validation and evaluate on test rows.
 
     Args:
         dataset: The data, split and encoded.
         head: What the scores mean.
-        asked: The options.
-        seed: Seed of the initial weights, dropout and the order of the rows; for several networks, the first one's.
+        options: The options of the call.
+        seed: Seed of the initial weights, dropout and the order of the rows; for several networks, that of the first.
         seconds_before: The time of the steps before.
-        evaluation: Options of `toolkit.evaluation.result.evaluate`, in place of those asked.
+        evaluation: Options of `toolkit.evaluation.result.evaluate` that replace those of the call.
     """
-    suited, seeds = asked.suited(head, dataset), asked.networks(dataset)
-    own = options_of(asked.build)
-    model_options = suited["model"] | asked.places["model"]
-    encoder = dataset.encoder
-    model_options |= {name: value for name, value in encoder.builder_options.items() if name in own}
-    size = encoder.inputs, dataset.target.units
-    models = [
-        _build(asked.build, *size, model_options | ({"seed": seed + more} if "seed" in own else {}))
-        for more in range(seeds)
-    ]
+    chosen, encoder = options.chosen(head, dataset), dataset.encoder
+    declared = options_of(options.build)
+    chosen["model"] |= {name: value for name, value in encoder.builder_options.items() if name in declared}
+    models = []
+    for network in range(options.networks(dataset)):
+        own_seed = {"seed": seed + network} if "seed" in declared else {}
+        models.append(_build(options.build, encoder.inputs, dataset.target.units, chosen["model"] | own_seed))
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
         x = {part: dataset.x(part) for part in ("train", "validation")}
-    watched: dict[str, Any] = (
-        {"validation": (x["validation"], dataset.y("validation"), dataset.weights("validation"))}
-        if dataset.folds is None
-        else {"folds": dataset.folds_of("train")}
-    )
+    # Several networks leave out a fold each to be validated on; one network has validation rows.
+    validation: dict[str, Any] = {"folds": dataset.folds_of("train")}
+    if dataset.folds is None:
+        validation = {"validation": (x["validation"], dataset.y("validation"), dataset.weights("validation"))}
     with timed(seconds, "train"):
         trained = training.fit(
-            models if seeds > 1 else models[0],
+            models if len(models) > 1 else models[0],
             head,
             x["train"],
             dataset.y("train"),
-            **watched,
+            **validation,
             sample_weight=dataset.weights("train"),
             scale=dataset.target.scale,
             seed=seed,
-            **suited["training"] | asked.places["training"],
+            **chosen["training"],
         )
-    resolved = {
-        "effort": asked.effort,
-        "head": head.name,
-        "seed": seed,
-        "data": {"source": dataset.name} | settings.shown(asked.places["data"]),
-        "encoding": settings.resolved(type(encoder).fit, asked.encoding(dataset))
-        | encoder.facts
-        | settings.resolved(Target.fit, asked.places["target"]),
-        "weights": settings.shown(asked.places["weights"]),
-        "seeds": seeds,
-        "model": {"builder": getattr(asked.build, "__name__", type(asked.build).__name__)}
-        | settings.resolved(asked.build, model_options),
+    used = {"head": head.name, "seed": seed, "seeds": len(models)} | _settings(options, dataset, chosen["model"])
+    evaluation = options.by_place["evaluation"] | evaluation
+    return evaluate(trained, dataset, head, **evaluation, seed=seed, settings=used, seconds=seconds)
+
+
+def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of everything but the training, with the values that were used."""
+    encoder, by_place = dataset.encoder, options.by_place
+    encoding = settings.resolved(type(encoder).fit, options.encoding(dataset)) | encoder.facts
+    builder = getattr(options.build, "__name__", type(options.build).__name__)
+    return {
+        "effort": options.effort,
+        "data": {"source": dataset.name} | settings.shown(by_place["data"]),
+        "encoding": encoding | settings.resolved(Target.fit, by_place["target"]),
+        "weights": settings.shown(by_place["weights"]),
+        "model": {"builder": builder} | settings.resolved(options.build, model_options),
         **settings.circumstances(),
     }
-    options = asked.places["evaluation"] | evaluation
-    return evaluate(trained, dataset, head, **options, seed=seed, settings=resolved, seconds=seconds)
 
 
 def _build(
