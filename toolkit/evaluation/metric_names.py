@@ -59,7 +59,7 @@ def in_sentence(name: str) -> str:
 
 
 def _fixed(name: str, values: list[float]) -> list[str]:
-    """Say values of a metric that are read together with the same digits after the point."""
+    """Format values of a metric that are read together with the same number of decimals."""
     metric = METRICS.get(name)
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if metric is not None and metric.share:
@@ -76,7 +76,7 @@ def _fixed(name: str, values: list[float]) -> list[str]:
 
 
 def metric_value(name: str, value: float | None) -> str:
-    r"""Say a metric's value: shares in per cent, others with the digits that matter.
+    r"""Format a metric's value: shares in percent, others with the digits that matter.
 
     Args:
         name: scikit-learn's name of the metric.
@@ -99,7 +99,7 @@ def metric_value(name: str, value: float | None) -> str:
 
 
 def interval(name: str, low: float | None, high: float | None) -> str:
-    r"""Say an interval of a metric; both ends with the same digits.
+    r"""Format an interval of a metric, both ends with the same digits.
 
     Args:
         name: scikit-learn's name of the metric.

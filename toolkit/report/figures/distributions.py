@@ -78,7 +78,7 @@ def _value(value: Any, digits: int = 4) -> str:
 
 
 def _most_common(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
-    """Say in words which bar of a histogram is the highest."""
+    """Return in words which bar of a histogram is the highest."""
     counts = part["counts"]
     if not sum(counts):
         return "no values"

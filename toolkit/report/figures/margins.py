@@ -73,7 +73,7 @@ def moved_scores(summary: Mapping[str, Any]) -> list[Picture]:
 
 
 def _one_point_more(moves: Sequence[float], losses: Mapping[str, Sequence[float]]) -> str:
-    """Say which losses change when the score moves by one point towards the truth, and which do not."""
+    """Return in words which losses change when the score moves by one point towards the truth."""
     # The positions of the moves 0 and 1, which rounding may have left a little off.
     start = min(range(len(moves)), key=lambda i: abs(moves[i]))
     end = min(range(len(moves)), key=lambda i: abs(moves[i] - 1))
