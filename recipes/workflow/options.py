@@ -101,12 +101,13 @@ def route(options: Mapping[str, Any], build: Callable[..., Any], *, images: bool
     """
     by_place = all_options(build)
     declared = {name: option for group in by_place.values() for name, option in group.items()}
+    dense = options_of(mlp, leave_out=("seed", "pixels"))
     if build is cnn and "seeds" in options:
         raise DataError("seeds: networks of cnn can't be trained side by side: leave it out.")
     for name in options:
         if images and name in declared and "columns" in declared[name].only:
             raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")
-        if images and name not in declared and "build" not in options and name in options_of(mlp):
+        if images and name not in declared and "build" not in options and name in dense:
             raise DataError(f"'{name}' is an option of mlp, and images are for cnn: add build='mlp'.")
     refuse_unknown(options, [name for name in declared if not (images and "columns" in declared[name].only)])
     return {key: {name: options[name] for name in options if name in group} for key, group in by_place.items()}

@@ -23,7 +23,7 @@ __all__ = ["calls", "circumstances", "resolved", "shown"]
 _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplotlib")
 
 # Options whose values are separated by commas on the command line; for other lists the option is repeated.
-_BY_LAYER = ("hidden", "activation", "dropout", "heads", "size", "sizes")
+_BY_LAYER = ("hidden", "activation", "dropout", "heads", "seeds", "size", "sizes")
 
 
 def calls(
@@ -117,6 +117,8 @@ def _words(name: str, value: Any) -> list[str] | None:
     if isinstance(value, dict):
         return [option, ",".join(f"{label}={weight}" for label, weight in value.items())]
     if isinstance(value, list | tuple) and all(isinstance(v, int | float | str) for v in value):
+        if name == "seeds" and len(value) == 1:
+            return None  # on the command line one number says how many seeds
         if name in _BY_LAYER:
             return [option, ",".join(map(str, value))]
         return [word for v in value for word in (option, str(v))]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from recipes import regression
+from recipes.workflow import settings
 from toolkit.evaluation.metrics import evaluate
 
 QUICK = {"epochs": 1, "progress": False, "hidden": (4,), "heads": ("squared", "absolute"), "seeds": 2}
@@ -48,3 +49,9 @@ def test_baselines_can_be_left_out(frame):
     comparison = regression.compare(frame, target="y", baselines=False, **QUICK)
     assert comparison.baselines.empty
     assert len(comparison.verdict) == 1
+
+
+def test_a_list_of_seeds_stays_a_list_on_the_command_line():
+    arguments = {"target": "grower", "seeds": [0, 1]}
+    assert settings.calls("multiclass", "compare", "wine.csv", arguments, {})["command"].endswith("--seeds 0,1")
+    assert settings.calls("multiclass", "compare", "wine.csv", arguments | {"seeds": [3]}, {})["command"] is None
