@@ -156,16 +156,17 @@ def fit(
         models.append(_build(options.build, encoder.inputs, dataset.target.units, chosen["model"] | own_seed))
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
-        x = {part: dataset.x(part) for part in ("train", "validation")}
-    # Several networks leave out a fold each to be validated on; one network has validation rows.
-    validation: dict[str, Any] = {"folds": dataset.folds_of("train")}
-    if dataset.folds is None:
-        validation = {"validation": (x["validation"], dataset.y("validation"), dataset.weights("validation"))}
+        x = dataset.x("train")
+        # Several networks leave out a fold each to be validated on; one network has validation rows.
+        validation: dict[str, Any] = {"folds": dataset.folds_of("train")}
+        if dataset.folds is None:
+            rows = dataset.x("validation"), dataset.y("validation"), dataset.weights("validation")
+            validation = {"validation": rows}
     with timed(seconds, "train"):
         trained = training.fit(
             models if len(models) > 1 else models[0],
             head,
-            x["train"],
+            x,
             dataset.y("train"),
             **validation,
             sample_weight=dataset.weights("train"),

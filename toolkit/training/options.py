@@ -112,6 +112,8 @@ class Options:
             raise DataError(f"batch_size='{self.batch_size}': expected a number of rows, or 'all'.")
         if self.batch_size != "all":
             check_whole("batch_size", self.batch_size, least=1)
+        if not (self.xla is None or isinstance(self.xla, bool)):
+            raise DataError(f"xla={self.xla!r}: expected True, False or None.")
         if self.layer_rates and not (isinstance(self.optimizer, str) and self.optimizer in _SCALE_FREE):
             raise DataError(f"layer_rates needs one of the optimizers {', '.join(_SCALE_FREE)}: leave it out.")
         # A single callback is accepted too; a frozen dataclass is assigned to in this way.

@@ -318,6 +318,7 @@ def test_more_rows_get_larger_batches_and_fewer_passes():
         ({"epochs": 0}, "1 or more"),
         ({"batch_size": 0}, "1 or more"),
         ({"batch_size": "whole"}, "'all'"),
+        ({"xla": "yes"}, "True, False or None"),
         ({"optimizer": "adm"}, "Did you mean 'adam'"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
         ({"learning_rate": 0.0}, "above 0"),
