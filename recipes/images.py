@@ -11,8 +11,8 @@ from recipes.workflow import defaults, settings
 from recipes.workflow.options import Effort, Report, Seed, Seeds
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented
-from toolkit.data.images.encoding import check_files
 from toolkit.data.images.files import Form, read_images
+from toolkit.data.images.preprocessing import check_files
 from toolkit.data.images.stack import ImageSet
 from toolkit.data.split import is_drawn
 from toolkit.data.target_checks import TASKS

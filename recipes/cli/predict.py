@@ -54,8 +54,10 @@ def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
 
     first, *more = data
     if run.is_image:
-        encoder: Any = run.encoder
-        images = read_pictures(list(data) if more else first, Form(encoder.shape, encoder.dtype), strict=False)
+        preprocessing: Any = run.preprocessing
+        images = read_pictures(
+            list(data) if more else first, Form(preprocessing.shape, preprocessing.dtype), strict=False
+        )
         for note in images.notes:
             click.echo(f"Note: {note}", err=True)
         return images.pixels, images.names

@@ -19,7 +19,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import number, percent
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import SplitData
-from toolkit.data.encoding import Encoder
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.data.target_checks import labels_of
 from toolkit.evaluation.result import Result
@@ -160,10 +160,10 @@ class Stream:
         #           seen[0]   seen[1]  ...           seen[30] rows have been seen by then
         self.seen = first + size * np.arange(PARTS + 1)
         self.test = rng.permutation(table.parts["test"])[:TEST_ROWS]
-        self.encoder = Encoder.fit(table.features.take(self.start), scaling="smooth", pieces=0)
+        self.preprocessing = Preprocessing.fit(table.features.take(self.start), scaling="smooth", pieces=0)
         self.target = Target.fit(table.target_frame, self.start, table.task, table.source_rows)
         self.head = get_head(table.task, DEFAULT_HEADS[table.task])
-        self.x = self.encoder.encode(table.features)
+        self.x = self.preprocessing.encode(table.features)
         self.answers = (table.target_frame, after)
         self.y = [self.target.encode(answers) for answers in self.answers]
 
@@ -179,7 +179,7 @@ class Stream:
         y = np.concatenate([self.y[0][old], self.y[1][new]])
         # The rows are repeated up to a fixed number: all trainings share one compiled program.
         repeated = np.resize(np.arange(len(rows)), max(EPOCH_ROWS, self.seen[-1]))
-        network = builders.mlp(self.encoder.width, self.target.units, hidden=HIDDEN, seed=self.seed)
+        network = builders.mlp(self.preprocessing.width, self.target.units, hidden=HIDDEN, seed=self.seed)
         training.fit(
             network, self.head, self.x[rows][repeated], y[repeated],
             epochs=EPOCHS, batch_size=BATCH, learning_rate=0.01, seed=self.seed, progress=False,
@@ -214,7 +214,7 @@ def learn_row_by_row(stream: Stream, initial: keras.Sequential, rate: float) -> 
             task=stream.table.task,
             head=stream.head,
             model=initial,
-            encoder=stream.encoder,
+            preprocessing=stream.preprocessing,
             target=stream.target,
             history=pd.DataFrame(),
             best_epoch=0,
@@ -373,7 +373,7 @@ def _discs(stream: Stream, network: keras.Sequential, path: Path) -> Picture:
     across, up = (np.linspace(*ends, 121) for ends in PLANE)
     # All points of the plane as a table of two columns, to be encoded like the stream: (121 * 121, 2).
     grid = pd.DataFrame(np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2), columns=pd.Index(["x1", "x2"]))
-    x = stream.encoder.transform(grid)
+    x = stream.preprocessing.transform(grid)
     angle = np.linspace(0, 2 * np.pi, 181)  # of the circle
     lines = []
     with panels(2, width=7.2, height=2.7, share=True) as (figure, axes):

@@ -19,7 +19,7 @@ from recipes.lessons.tools.rows import Rows, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number
-from toolkit.data.encoding import Encoder
+from toolkit.data.preprocessing import Preprocessing
 
 __all__ = ["EARLY", "SCALINGS", "condition", "scale", "show", "train_scalings"]
 
@@ -31,7 +31,7 @@ RATES = (1e-8, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
 BARS = 30  # columns in a picture
 EARLY = "training loss, 5 epochs"
 
-#: Scaling of the columns -> the encoder's name for it; None leaves them as they are.
+#: Scaling of the columns -> the preprocessing's name for it; None leaves them as they are.
 SCALINGS: dict[str, str | None] = {
     "raw": None,
     "mean normalization": "mean",
@@ -88,8 +88,8 @@ def scale(rows: Rows, scaling: str | None) -> dict[str, Matrix]:
     """Return the encoded rows of each part with the numbers scaled in this way; None leaves the numbers raw."""
     features, train = rows.dataset.features, rows.dataset.parts["train"]
     if scaling is not None:
-        encoder = Encoder.fit(features.take(train), scaling=scaling)
-        return {part: encoder.encode(features.take(positions)) for part, positions in rows.positions.items()}
+        preprocessing = Preprocessing.fit(features.take(train), scaling=scaling)
+        return {part: preprocessing.encode(features.take(positions)) for part, positions in rows.positions.items()}
     # All other columns, such as categories, stay encoded as they are.
     raw = {part: x.copy() for part, x in rows.x.items()}
     median = features.frame.iloc[train].median(numeric_only=True)

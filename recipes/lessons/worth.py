@@ -206,7 +206,7 @@ def stratified_order(target: pd.DataFrame, task: str, rng: np.random.Generator) 
 
 def _fit(split: SplitData, seed: int) -> dict[str, Outcome]:
     """Return each model's predictions of the test rows."""
-    dataset = split.encode(encoding={"scaling": "smooth", "pieces": 0})
+    dataset = split.preprocess(preprocessing={"scaling": "smooth", "pieces": 0})
     head = get_head(dataset.task, DEFAULT_HEADS[dataset.task])
     x, y = ({part: encode(part) for part in ("train", "validation")} for encode in (dataset.x, dataset.y))
     requested = {"model": {"hidden": HIDDEN}, "training": {}, "ensemble": {}}

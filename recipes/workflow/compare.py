@@ -121,7 +121,7 @@ def _baselines(datasets: Mapping[int, Dataset]) -> dict[int, dict[str, Outcome]]
         positions = np.concatenate([dataset.parts["train"], dataset.parts["validation"]])
         rows = np.sort(dataset.source_rows[positions]).tobytes(), dataset.source_rows[dataset.parts["test"]].tobytes()
         if rows not in by_rows:
-            by_rows[rows] = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
+            by_rows[rows] = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
         by_seed[seed] = by_rows[rows]
     return by_seed
 

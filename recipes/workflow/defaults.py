@@ -18,9 +18,9 @@ __all__ = [
     "check_effort",
     "choose",
     "choose_for_images",
-    "encoding",
     "image_epochs",
     "networks",
+    "preprocessing",
 ]
 
 #: Number of networks by effort. They answer with the mean of their scores, and each leaves out another fold of the
@@ -60,8 +60,8 @@ def check_effort(effort: str) -> None:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
 
 
-def encoding(options: ByPlace, rows: int, numbers: int, *, custom: bool = False) -> dict[str, Any]:
-    """Return the options of `toolkit.data.encoding.Encoder.fit`.
+def preprocessing(options: ByPlace, rows: int, numbers: int, *, custom: bool = False) -> dict[str, Any]:
+    """Return the options of `toolkit.data.preprocessing.Preprocessing.fit`.
 
     Numbers are cut into pieces (Gorishniy et al. 2022) only for the default network, from 2,000 rows on, which fill the
     pieces with 100 rows each, and for not too many columns.
@@ -73,11 +73,13 @@ def encoding(options: ByPlace, rows: int, numbers: int, *, custom: bool = False)
         custom: Whether the builder is any other than `mlp`.
 
     Example:
-        >>> encoding({"model": {}, "encoding": {}}, 13_000, 8)
+        >>> preprocessing({"model": {}, "preprocessing": {}}, 13_000, 8)
         {'scaling': 'smooth', 'pieces': 32}
     """
     pieces = 0 if custom or options["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
-    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(options["encoding"])
+    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(
+        options["preprocessing"]
+    )
 
 
 def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool = False) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
     pieces 9 %. On digits smoothed labels bring a third, a rate for each layer a sixth, the scale of the columns an
     eighth. On wine_quality_white each of them costs up to 2 %. Four networks help on all three.
 
-    The options of the user come by place, as for `encoding`, and so do the options that are returned.
+    The options of the user come by place, as for `preprocessing`, and so do the options that are returned.
 
     Example:
         >>> from toolkit.heads import get_head

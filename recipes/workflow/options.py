@@ -69,15 +69,15 @@ class Evaluation:
 
 def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]:
     """Return every option that a recipe passes on to a builder and elsewhere, by the place where it acts."""
-    from toolkit.data.encoding import Encoder
     from toolkit.data.prepare import prepare
+    from toolkit.data.preprocessing import Preprocessing
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
     from toolkit.training.options import Options
 
     return {
         "data": options_of(prepare, leave_out=("task", "test", "seed")),
-        "encoding": options_of(Encoder.fit),
+        "preprocessing": options_of(Preprocessing.fit),
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),
         "model": options_of(build, leave_out=("seed", "pixels")),

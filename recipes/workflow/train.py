@@ -45,13 +45,13 @@ class CallOptions:
         custom = self.build is not builders.mlp or data.features.pixels is not None
         return defaults.networks(self.effort, self.by_place, custom=custom)
 
-    def encoding(self, data: SplitData) -> dict[str, Any]:
-        """Return the options of the encoding of columns; images have none."""
+    def preprocessing(self, data: SplitData) -> dict[str, Any]:
+        """Return the options of the preprocessing of columns; images have none."""
         if data.features.pixels is not None:
             return {}
         numbers = sum(column.kind == "number" for column in data.features.columns)
         rows = len(data.parts["train"])
-        return defaults.encoding(self.by_place, rows, numbers, custom=self.build is not builders.mlp)
+        return defaults.preprocessing(self.by_place, rows, numbers, custom=self.build is not builders.mlp)
 
     def chosen(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
         """Return the options of the builder and of the training: those of the user, and defaults for the rest."""
@@ -120,9 +120,9 @@ def prepare(
     with timed(seconds, "read"):
         split = preparing.prepare(data, target, task=task, test=test, seed=seed, **options.by_place["data"])
     with timed(seconds, "encode"):
-        dataset = split.encode(
+        dataset = split.preprocess(
             networks=options.networks(split),
-            encoding=options.encoding(split),
+            preprocessing=options.preprocessing(split),
             target=options.by_place["target"],
             **options.by_place["weights"],
         )
@@ -147,13 +147,13 @@ def fit(
         seconds_before: The time of the steps before.
         evaluation: Options of `toolkit.evaluation.result.evaluate` that replace those of the call.
     """
-    chosen, encoder = options.chosen(head, dataset), dataset.encoder
+    chosen, preprocessing = options.chosen(head, dataset), dataset.preprocessing
     declared = options_of(options.build)
-    chosen["model"] |= {name: value for name, value in encoder.builder_options.items() if name in declared}
+    chosen["model"] |= {name: value for name, value in preprocessing.builder_options.items() if name in declared}
     models = []
     for network in range(options.networks(dataset)):
         own_seed = {"seed": seed + network} if "seed" in declared else {}
-        models.append(_build(options.build, encoder.inputs, dataset.target.units, chosen["model"] | own_seed))
+        models.append(_build(options.build, preprocessing.inputs, dataset.target.units, chosen["model"] | own_seed))
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
         x = dataset.x("train")
@@ -181,13 +181,13 @@ def fit(
 
 def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of everything but the training, with the values that were used."""
-    encoder, by_place = dataset.encoder, options.by_place
-    encoding = settings.resolved(type(encoder).fit, options.encoding(dataset)) | encoder.facts
+    preprocessing, by_place = dataset.preprocessing, options.by_place
+    preprocessed = settings.resolved(type(preprocessing).fit, options.preprocessing(dataset)) | preprocessing.facts
     builder = getattr(options.build, "__name__", type(options.build).__name__)
     return {
         "effort": options.effort,
         "data": {"source": dataset.name} | settings.shown(by_place["data"]),
-        "encoding": encoding | settings.resolved(Target.fit, by_place["target"]),
+        "preprocessing": preprocessed | settings.resolved(Target.fit, by_place["target"]),
         "weights": settings.shown(by_place["weights"]),
         "model": {"builder": builder} | settings.resolved(options.build, model_options),
         **settings.circumstances(),

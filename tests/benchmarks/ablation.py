@@ -43,9 +43,9 @@ def options(change: dict[str, Any], network: dict[str, Any], task: str, rows: in
 
     if not network:
         return change
-    empty: dict[str, dict[str, Any]] = {"model": {}, "training": {}, "ensemble": {}, "encoding": {}}
+    empty: dict[str, dict[str, Any]] = {"model": {}, "training": {}, "ensemble": {}, "preprocessing": {}}
     chosen = defaults.choose(get_head(task, DEFAULT_HEADS[task]), "quick", empty, rows)
-    return chosen["model"] | chosen["training"] | defaults.encoding(empty, rows, numbers) | network
+    return chosen["model"] | chosen["training"] | defaults.preprocessing(empty, rows, numbers) | network
 
 
 def error(name: str, seed: int, change: dict[str, Any], network: dict[str, Any]) -> tuple[float, float]:

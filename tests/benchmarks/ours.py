@@ -214,7 +214,7 @@ def one_row(times: int) -> dict[str, float]:
 def million_rows() -> dict[str, float]:
     """Return the seconds to predict a million rows, the MiB needed besides the rows, and those kept afterwards."""
     run = _run_on_arrays()
-    x = np.random.default_rng(0).normal(size=(1_000_000, len(run.encoder.source_columns)))
+    x = np.random.default_rng(0).normal(size=(1_000_000, len(run.preprocessing.source_columns)))
     run.predict(x[:10_000])
     gc.collect()
     before = measuring.resident()
@@ -259,7 +259,10 @@ def adult(effort: str, encoded: str | None = None) -> dict[str, Any]:
     if encoded is not None:
         table: Any = run.dataset
         at = np.concatenate([table.parts["train"], table.parts["validation"]])
-        x, y = run.encoder.transform(table.features.frame.iloc[at]), run.target.encode(table.target_frame.iloc[at])
+        x, y = (
+            run.preprocessing.transform(table.features.frame.iloc[at]),
+            run.target.encode(table.target_frame.iloc[at]),
+        )
         np.savez(encoded, x=x, y=np.asarray(y).ravel().astype(np.int64))
     return {"call": call, "stages": run.seconds, "report": report}
 

@@ -248,7 +248,7 @@ def sklearn(shape: dict[str, Any], epochs: int) -> dict[str, float]:
 
 
 def mlp_fit(encoded: str) -> float:
-    """Return the seconds that scikit-learn's MLP with its defaults takes on rows that our encoder has encoded."""
+    """Return the seconds that scikit-learn's MLP with its defaults takes on rows that our preprocessing has encoded."""
     with np.load(encoded) as rows:
         return _mlp_fit(rows["x"], rows["y"], (100,), "auto", 200)
 

@@ -20,7 +20,7 @@ from recipes import (
 )
 from recipes.workflow import defaults
 from toolkit.common.errors import DataError
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.prepare import prepare
 from toolkit.evaluation import baselines
 from toolkit.evaluation.metrics import evaluate
@@ -78,8 +78,8 @@ def test_a_few_passes_tell_the_digits_apart(run):
     assert run.model.layers[0].name == "rescaled"
     assert run.model.input_shape == (None, 8, 8, 1)
     assert run.dataset.features.pixels.dtype == np.uint8
-    assert run.settings["encoding"]["shape"] == [8, 8, 1]
-    assert run.settings["model"]["pixels"] == [run.encoder.mean, run.encoder.deviation]
+    assert run.settings["preprocessing"]["shape"] == [8, 8, 1]
+    assert run.settings["model"]["pixels"] == [run.preprocessing.mean, run.preprocessing.deviation]
 
 
 def test_the_model_alone_takes_raw_pixels(run):
@@ -89,7 +89,7 @@ def test_the_model_alone_takes_raw_pixels(run):
 def test_a_saved_run_predicts_the_same_to_the_last_bit(run, tmp_path):
     loaded = toolkit.load(run.save(tmp_path / "digits.keras"))
     assert loaded.is_image
-    assert loaded.encoder == run.encoder
+    assert loaded.preprocessing == run.preprocessing
     np.testing.assert_array_equal(loaded.decision_function(X), run.decision_function(X))
     np.testing.assert_array_equal(loaded.predict_proba(X), run.predict_proba(X))
     plain = keras.models.load_model(tmp_path / "digits.keras")
@@ -173,18 +173,18 @@ def test_baselines_learn_from_pixels():
     assert not any("baseline learns from" in sentence for sentence in trained.verdict)
 
 
-class SmallEncoder(ImageEncoder):
+class SmallEncoder(ImagePreprocessing):
     most_rows: ClassVar = {"linear": 100, "tree": 150}
     most_columns: ClassVar = {"linear": 64, "tree": 16}
 
 
 def test_baselines_of_many_or_large_images_say_what_they_did_not_see():
-    dataset = prepare((X, Y), task="multiclass").encode()
-    dataset = dataclasses.replace(dataset, encoder=SmallEncoder(**vars(dataset.encoder)))
+    dataset = prepare((X, Y), task="multiclass").preprocess()
+    dataset = dataclasses.replace(dataset, preprocessing=SmallEncoder(**vars(dataset.preprocessing)))
     linear, tree = baselines.notes_on_images(dataset)
     assert linear.startswith("The linear baseline learns from 100 of 192 images, which")
     assert tree.startswith("The tree baseline learns from 150 of 192 images and the means of 2 x 2 pixels")
-    outcomes = baselines.fit_baselines(dataset, dataset.encoder, dataset.target, seed=0)
+    outcomes = baselines.fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=0)
     assert evaluate(outcomes["tree"])["accuracy"] > 0.3
 
 

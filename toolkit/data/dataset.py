@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit.data.describe import describe
-from toolkit.data.encoding import Encoder
 from toolkit.data.features import Features
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.row_weights import row_weights
 from toolkit.data.target import Target
 
@@ -76,20 +76,20 @@ class SplitData:
         features = self.features
         return describe(features.frame, features.columns, self.target_frame, self.task, self.parts, self.set_aside)
 
-    def encode(
+    def preprocess(
         self,
         *,
         networks: int = 1,
-        encoding: Mapping[str, Any] | None = None,
+        preprocessing: Mapping[str, Any] | None = None,
         target: Mapping[str, Any] | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
     ) -> Dataset:
-        """Learn the encoding of features and target from the training rows.
+        """Learn the preprocessing of features and the encoding of the target from the training rows.
 
         Args:
             networks: How many networks are trained. Several each leave out one fold of the rows outside the test part,
                 where there are folds.
-            encoding: Options of the encoder (`toolkit.data.encoding.Encoder.fit`; images have none).
+            preprocessing: Options of `toolkit.data.preprocessing.Preprocessing.fit`; images have none.
             target: Options of `toolkit.data.target.Target.fit`.
             class_weight: See `toolkit.data.row_weights.row_weights`.
 
@@ -99,21 +99,21 @@ class SplitData:
         Example:
             >>> from toolkit.data.prepare import prepare
             >>> frame = pd.DataFrame({"size": np.arange(40.0), "price": np.arange(40) ** 2})
-            >>> dataset = prepare(frame, "price", task="regression", keep="size").encode()
+            >>> dataset = prepare(frame, "price", task="regression", keep="size").preprocess()
             >>> dataset.x("train").shape, dataset.y("test").shape, dataset.weights("train")
             ((24, 1), (8, 1), None)
         """
         folds = self.folds if networks > 1 else None
         used = self.parts if folds is None else _parts_of_folds(folds, networks, self.parts["test"])
         train = self.features.take(used["train"])
-        encoder = fit_encoder(train, **encoding or {})
+        fitted = fit_preprocessing(train, **preprocessing or {})
         coded = Target.fit(self.target_frame, used["train"], self.task, self.source_rows, **target or {})
         weights = row_weights(
             self.target_frame, coded, self.parts["train"], self.sample_weight, class_weight=class_weight
         )
         known: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(SplitData)}
         known["folds"] = folds
-        return Dataset(**known, encoder=encoder, target=coded, row_weights=weights, fit_parts=used)
+        return Dataset(**known, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Dataset(SplitData):
 
     Attributes:
         folds: As in `SplitData`; None where one network is trained.
-        encoder: What turns features into the inputs of the network.
+        preprocessing: What turns features into the inputs of the network.
         target: What turns labels into what the loss takes, and decisions back into labels.
         row_weights: The weight of each row, shape (rows,), with a mean of 1 over the training rows; None where all
             count the same.
@@ -130,14 +130,14 @@ class Dataset(SplitData):
             outside the test part, and "validation" those of them that some network leaves out.
     """
 
-    encoder: Encoder | ImageEncoder
+    preprocessing: Preprocessing | ImagePreprocessing
     target: Target
     row_weights: np.ndarray | None
     fit_parts: dict[str, np.ndarray]
 
     def x(self, part: str) -> np.ndarray:
         """Return the inputs of a part of `fit_parts`, encoded anew at each call."""
-        return self.encoder.encode(self.features.take(self.fit_parts[part]))
+        return self.preprocessing.encode(self.features.take(self.fit_parts[part]))
 
     def y(self, part: str) -> np.ndarray:
         """Return what the network learns to give for the rows of a part of `fit_parts`."""
@@ -152,9 +152,9 @@ class Dataset(SplitData):
         return None if self.folds is None else self.folds[self.fit_parts[part]]
 
 
-def fit_encoder(features: Features, **options: Any) -> Encoder | ImageEncoder:
-    """Return an encoder fitted on the features of training rows."""
-    return ImageEncoder.fit(features) if isinstance(features, Images) else Encoder.fit(features, **options)
+def fit_preprocessing(features: Features, **options: Any) -> Preprocessing | ImagePreprocessing:
+    """Return preprocessing fitted on the features of training rows."""
+    return ImagePreprocessing.fit(features) if isinstance(features, Images) else Preprocessing.fit(features, **options)
 
 
 def _parts_of_folds(folds: np.ndarray, networks: int, test: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,79 +11,79 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.data.columns import coerce
-from toolkit.data.encoding import Encoder
-from toolkit.data.images.encoding import ImageEncoder, check_files
 from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
+from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
 from toolkit.data.prepare import labeled
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import read
 
 __all__ = ["batches", "encode", "encode_labeled"]
 
 
-def batches(encoder: Encoder | ImageEncoder, new: Any, rows: int = 16_384) -> Iterator[NDArray[Any]]:
+def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: int = 16_384) -> Iterator[NDArray[Any]]:
     """Yield new rows encoded, a limited number at a time: one column of numbers may become 33 inputs.
 
     Args:
-        encoder: Fitted in training.
+        preprocessing: Fitted in training.
         new: A path, a DataFrame or an array of the training's columns; or images, as an array or by path.
         rows: Rows per batch; images come in one batch.
     """
-    is_table = isinstance(new, str | Path | pd.DataFrame) and isinstance(encoder, Encoder)
+    is_table = isinstance(new, str | Path | pd.DataFrame) and isinstance(preprocessing, Preprocessing)
     frame, name = read(new) if is_table else (new, "the array")
     count = len(frame) if isinstance(frame, np.ndarray | pd.DataFrame) and np.ndim(frame) else 0
-    if isinstance(encoder, ImageEncoder) or count <= rows:
-        yield encode(encoder, frame, name)
+    if isinstance(preprocessing, ImagePreprocessing) or count <= rows:
+        yield encode(preprocessing, frame, name)
         return
     # Plain arrays of finite numbers are encoded directly. Anything else is checked as a whole first, so that an error
     # names the row of the whole table.
-    direct = isinstance(frame, np.ndarray) and encoder.from_numbers(frame[:1]) is not None
+    direct = isinstance(frame, np.ndarray) and preprocessing.from_numbers(frame[:1]) is not None
     if direct and not np.isinf(frame).any():
-        yield from (encode(encoder, frame[start : start + rows], name) for start in range(0, count, rows))
+        yield from (encode(preprocessing, frame[start : start + rows], name) for start in range(0, count, rows))
         return
-    checked = coerce(frame, encoder.columns, encoder.source_columns, name)
-    yield from (encoder.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
+    checked = coerce(frame, preprocessing.columns, preprocessing.source_columns, name)
+    yield from (preprocessing.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
 
 
-def encode(encoder: Encoder | ImageEncoder, new: Any, name: str) -> NDArray[Any]:
+def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: str) -> NDArray[Any]:
     """Return new rows encoded, shape (n, ...).
 
     Args:
-        encoder: Fitted in training.
+        preprocessing: Fitted in training.
         new: A DataFrame or array of the training's columns; or images, as an array or by path.
         name: What to call them in an error message.
 
     Raises:
         DataError: A column is missing or has another type than in training; images have another size.
     """
-    if isinstance(encoder, ImageEncoder):
+    if isinstance(preprocessing, ImagePreprocessing):
         if isinstance(new, str | Path) or is_image_source(new):
-            pictures = read_pictures(new, Form(encoder.shape, encoder.dtype))
-            check_files(pictures.pixels, encoder.low, encoder.high, pictures.name)
+            pictures = read_pictures(new, Form(preprocessing.shape, preprocessing.dtype))
+            check_files(pictures.pixels, preprocessing.low, preprocessing.high, pictures.name)
             new = pictures.pixels
-        return encoder.transform(new, name)
-    matrix = encoder.from_numbers(new)
+        return preprocessing.transform(new, name)
+    matrix = preprocessing.from_numbers(new)
     if matrix is not None:
         return matrix
-    return encoder.transform(coerce(new, encoder.columns, encoder.source_columns, name))
+    return preprocessing.transform(coerce(new, preprocessing.columns, preprocessing.source_columns, name))
 
 
 def encode_labeled(
-    encoder: Encoder | ImageEncoder, source: Any, targets: Sequence[str], task: str
+    preprocessing: Preprocessing | ImagePreprocessing, source: Any, targets: Sequence[str], task: str
 ) -> tuple[NDArray[Any], pd.DataFrame]:
     """Return labeled rows as inputs, shape (n, ...), and their target columns.
 
     Args:
-        encoder: Fitted in training.
+        preprocessing: Fitted in training.
         source: A path or DataFrame that holds the target too, or an (X, y) pair; for images also a folder of labeled
             pictures or another source of `toolkit.data.images.files.read_images`.
         targets: Names of the target columns.
         task: The task.
     """
-    if isinstance(encoder, ImageEncoder) and isinstance(source, str | Path):
-        form = Form(encoder.shape, encoder.dtype)
+    if isinstance(preprocessing, ImagePreprocessing) and isinstance(source, str | Path):
+        form = Form(preprocessing.shape, preprocessing.dtype)
         columns = None if is_image_source(source) else list(targets)
         parts = read_images(source, task=task, target=columns, form=form)
         source = parts.get("test", parts["train"])
-        check_files(source.pixels, encoder.low, encoder.high, source.name)
+        check_files(source.pixels, preprocessing.low, preprocessing.high, source.name)
     features, y, name = labeled(source, targets, task)
-    return encode(encoder, features, name), y
+    return encode(preprocessing, features, name), y

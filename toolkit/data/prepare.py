@@ -17,7 +17,7 @@ from toolkit.common.options import documented
 from toolkit.data.columns import Columns, coerce
 from toolkit.data.dataset import SplitData
 from toolkit.data.features import Features
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images, ImageSet
 from toolkit.data.row_weights import read_weights
 from toolkit.data.source import Source, is_pair, is_path, load, names_of
@@ -259,7 +259,7 @@ def _in_form(source: Source, known: Features, part: str) -> Features:
         kinds = ("columns", "images") if known.pixels is None else ("images", "columns")
         raise DataError(f"the data are {kinds[0]} and {part}= {kinds[1]}: give {kinds[0]} there too.")
     if known.pixels is not None and source.images is not None:
-        pixels = ImageEncoder.fit(known).transform(source.images.pixels, source.name)
+        pixels = ImagePreprocessing.fit(known).transform(source.images.pixels, source.name)
         return Images(pixels, tuple(source.images.names))
     new = source.features.to_numpy() if source.unnamed else source.features
     return Columns(coerce(new, known.columns, known.source_columns, source.name), known.columns, known.source_columns)

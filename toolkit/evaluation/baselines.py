@@ -23,8 +23,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from toolkit.data.dataset import Dataset, SplitData
-from toolkit.data.encoding import Encoder
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 
@@ -61,7 +61,12 @@ class Budget:
 
 
 def fit_baselines(
-    data: SplitData, encoder: Encoder | ImageEncoder, target: Target, *, seed: int, budget: Budget | None = None
+    data: SplitData,
+    preprocessing: Preprocessing | ImagePreprocessing,
+    target: Target,
+    *,
+    seed: int,
+    budget: Budget | None = None,
 ) -> dict[str, Outcome]:
     """Return what three simple models predict for the test part.
 
@@ -77,7 +82,7 @@ def fit_baselines(
 
     Args:
         data: The split data. Sample weights are used.
-        encoder: Fitted on the training rows.
+        preprocessing: Fitted on the training rows.
         target: Fitted on the training rows. On a log scale, the baselines are fitted on logarithms too.
         seed: Seed of scikit-learn's random numbers.
         budget: How much work they may cost.
@@ -92,18 +97,18 @@ def fit_baselines(
         >>> from toolkit.data.prepare import prepare
         >>> size = np.random.default_rng(0).normal(size=200)
         >>> frame = pd.DataFrame({"size": size, "price": 3 * size + 1})
-        >>> dataset = prepare(frame, "price", task="regression").encode()
-        >>> outcomes = fit_baselines(dataset, dataset.encoder, dataset.target, seed=0)
+        >>> dataset = prepare(frame, "price", task="regression").preprocess()
+        >>> outcomes = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=0)
         >>> {name: bool(np.abs(outcome.y_pred - outcome.y_true).mean() < 0.1) for name, outcome in outcomes.items()}
         {'dummy': False, 'linear': True, 'tree': False}
     """
     budget = budget or Budget()
-    steps = budget.correlated_steps if encoder.correlated else budget.steps
+    steps = budget.correlated_steps if preprocessing.correlated else budget.steps
     test = data.parts["test"]
     classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
     outcomes = {}
     for name in ("dummy", "linear", "tree"):
-        rows, x, test_x, categorical = _matrices(name, data, encoder, seed)
+        rows, x, test_x, categorical = _matrices(name, data, preprocessing, seed)
         y = target.encode(data.target_frame.iloc[rows])
         outputs = y.reshape(len(y), -1).T  # one model per row of (outputs, rows)
         outputs = outputs.astype(int) if classes else outputs
@@ -129,7 +134,7 @@ def notes_on_images(dataset: Dataset) -> list[str]:
     rows = len(dataset.parts["train"]) + len(dataset.parts["validation"])
     sentences = []
     for name, label in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
-        limit, simplified = dataset.encoder.most_rows.get(name, rows), dataset.encoder.simplified(name)
+        limit, simplified = dataset.preprocessing.most_rows.get(name, rows), dataset.preprocessing.simplified(name)
         parts = [f"{limit:,} of {rows:,} images"] * (rows > limit) + [simplified] * bool(simplified)
         if parts:
             sentences.append(f"{label} learns from {' and '.join(parts)}, which keeps its time below the network's.")
@@ -137,21 +142,21 @@ def notes_on_images(dataset: Dataset) -> list[str]:
 
 
 def _matrices(
-    name: str, data: SplitData, encoder: Encoder | ImageEncoder, seed: int
+    name: str, data: SplitData, preprocessing: Preprocessing | ImagePreprocessing, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the rows to learn from, their matrix, that of the test rows, and which columns are categories."""
     rows = np.sort(np.concatenate([data.parts["train"], data.parts["validation"]]))
     test = data.parts["test"]
     if name == "dummy":
         return rows, np.zeros((len(rows), 1)), np.zeros((len(test), 1)), np.zeros(1, bool)
-    limit = encoder.most_rows.get(name, len(rows))
+    limit = preprocessing.most_rows.get(name, len(rows))
     if len(rows) > limit:
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     features, test_features = data.features.take(rows), data.features.take(test)
     if name == "linear":
-        x = encoder.linear_matrix(features)
-        return rows, x, encoder.linear_matrix(test_features), np.zeros(x.shape[1], bool)
-    (x, categorical), (test_x, _) = encoder.tree_matrix(features), encoder.tree_matrix(test_features)
+        x = preprocessing.linear_matrix(features)
+        return rows, x, preprocessing.linear_matrix(test_features), np.zeros(x.shape[1], bool)
+    (x, categorical), (test_x, _) = preprocessing.tree_matrix(features), preprocessing.tree_matrix(test_features)
     # scikit-learn's trees fail on a column without a value, also in the sample of the rows that they bin by.
     fewest = 1 if len(x) <= 10_000 else max(20, len(x) // 10_000)
     empty = (~np.isnan(x)).sum(axis=0) < fewest

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
-from toolkit.data.encoding import Encoder
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import fit_baselines, notes_on_images
@@ -43,7 +43,7 @@ class Result:
         task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
         head: What the scores mean.
         model: The ``keras.Sequential``; its last layer is linear, and it is compiled with the head's loss and metrics.
-        encoder: Turns columns, or images, into the model's inputs.
+        preprocessing: Turns columns, or images, into the model's inputs.
         target: Turns labels into what the loss takes, and decisions back into labels.
         history: One row per epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
         best_epoch: The epoch whose weights the model holds.
@@ -67,7 +67,7 @@ class Result:
     task: str
     head: Head
     model: keras.Sequential
-    encoder: Encoder | ImageEncoder
+    preprocessing: Preprocessing | ImagePreprocessing
     target: Target
     history: pd.DataFrame
     best_epoch: int
@@ -89,7 +89,7 @@ class Result:
     @property
     def is_image(self) -> bool:
         """Whether the model takes images."""
-        return isinstance(self.encoder, ImageEncoder)
+        return isinstance(self.preprocessing, ImagePreprocessing)
 
     @property
     def classes(self) -> list[str]:
@@ -180,7 +180,7 @@ def evaluate(
         task=dataset.task,
         head=head,
         model=training.model,
-        encoder=dataset.encoder,
+        preprocessing=dataset.preprocessing,
         target=dataset.target,
         history=training.history,
         best_epoch=training.best_epoch,
@@ -202,7 +202,7 @@ def evaluate(
     notes: list[str] = []
     if baselines:
         with timed(times, "baselines"):
-            fits = fit_baselines(dataset, dataset.encoder, dataset.target, seed=seed)
+            fits = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
             result, notes = replace(result, baselines=fits), notes_on_images(dataset)
     if not intervals:
         return result

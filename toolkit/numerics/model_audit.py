@@ -151,7 +151,7 @@ def _scored_by_result(result: Result, x: Any, y: Any, cells: int) -> _Scored:
     """Return the scores of the rows given, or of the test part: all of it, or rows at even distances."""
     outcome = result.outcome
     if x is not None:
-        scores = np.concatenate([result.raw_scores(batch) for batch in batches(result.encoder, x)])
+        scores = np.concatenate([result.raw_scores(batch) for batch in batches(result.preprocessing, x)])
     elif outcome is None or outcome.scores is None:
         scores = None
     else:

@@ -15,9 +15,9 @@ from toolkit import training
 from toolkit.common.errors import DataError
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.dataset import Dataset
-from toolkit.data.encoding import Encoder
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.inputs import batches, encode_labeled
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
 from toolkit.evaluation.calibration import Calibration
@@ -47,7 +47,7 @@ class Run:
     task: str = from_result()
     head: Head = from_result()
     model: keras.Sequential = from_result()
-    encoder: Encoder | ImageEncoder = from_result()
+    preprocessing: Preprocessing | ImagePreprocessing = from_result()
     target: Target = from_result()
     history: pd.DataFrame = from_result()
     best_epoch: int = from_result()
@@ -76,7 +76,7 @@ class Run:
         Args:
             new: As for `predict`.
         """
-        scores = [self.result.raw_scores(x) for x in batches(self.encoder, new)]
+        scores = [self.result.raw_scores(x) for x in batches(self.preprocessing, new)]
         return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
     def predict(self, new: Any) -> NDArray[Any]:
@@ -143,13 +143,13 @@ class Run:
         Raises:
             DataError: The target or a column is missing, a label was never seen, or a value has another type.
         """
-        x, y = encode_labeled(self.encoder, labeled, self.target.columns, self.task)
+        x, y = encode_labeled(self.preprocessing, labeled, self.target.columns, self.task)
         return metrics.evaluate(self.result.outcome_of(self.result.raw_scores(x), y))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
         """Learn from new labeled rows in one pass, in their order, then forget them (online learning).
 
-        The encoding, the metrics and the history stay those of the training.
+        The preprocessing, the metrics and the history stay those of the training.
 
         Args:
             rows: As for `evaluate`.
@@ -164,7 +164,7 @@ class Run:
         """
         if batch_size == 1 and any(type(layer).__name__ == "BatchNormalization" for layer in self.model.layers):
             raise DataError("batch_size=1: batch normalization needs several rows per step; give batch_size=32 or so.")
-        x, y = encode_labeled(self.encoder, rows, self.target.columns, self.task)
+        x, y = encode_labeled(self.preprocessing, rows, self.target.columns, self.task)
         training.fit(
             self.model,
             self.head,
@@ -233,7 +233,7 @@ class Run:
             "schema": SCHEMA,
             "task": self.task,
             "head": self.head.name,
-            "encoder": self.encoder.to_dict(),
+            "encoder": self.preprocessing.to_dict(),
             "target": self.target.to_dict(),
             "history": json.loads(self.history.to_json(orient="split", double_precision=15)),
             "best_epoch": self.best_epoch,
@@ -273,7 +273,9 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             task=content["task"],
             head=head,
             model=model,
-            encoder=(ImageEncoder if "images" in content["encoder"] else Encoder).from_dict(content["encoder"]),
+            preprocessing=(ImagePreprocessing if "images" in content["encoder"] else Preprocessing).from_dict(
+                content["encoder"]
+            ),
             target=Target.from_dict(content["target"]),
             history=pd.DataFrame(**content["history"]),
             best_epoch=content["best_epoch"],

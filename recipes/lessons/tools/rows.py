@@ -14,7 +14,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, percent
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
-from toolkit.data.encoding import Encoder
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 
@@ -109,7 +109,7 @@ def load(
     if data is None:
         data, target = noisy(3_000, seed), "class"
         description = "3,000 generated rows: 5 of 20 columns matter, and a seventh of the labels is random"
-    dataset = prepare(data, target=target, task=task, seed=seed).encode(encoding={"scaling": "standard"})
+    dataset = prepare(data, target=target, task=task, seed=seed).preprocess(preprocessing={"scaling": "standard"})
     rng = np.random.default_rng((seed, 0))
     limits = {"train": train_rows, "validation": VALIDATION_ROWS, "test": TEST_ROWS}
     # The first of a random order are a sample; sorted, they keep the order of the table.
@@ -117,12 +117,12 @@ def load(
     name = description or f"{dataset.name}, {number(dataset.rows)} rows"
     if len(positions["train"]) < len(dataset.parts["train"]):
         name += f"; {number(len(positions['train']))} training rows drawn at random"
-    encoder = cast(Encoder, dataset.encoder)  # `prepare` refuses images
+    preprocessing = cast(Preprocessing, dataset.preprocessing)  # `prepare` refuses images
     return Rows(
         dataset,
-        list(encoder.names),
+        list(preprocessing.names),
         get_head(task, DEFAULT_HEADS[task]),
-        {part: encoder.encode(dataset.features.take(rows)) for part, rows in positions.items()},
+        {part: preprocessing.encode(dataset.features.take(rows)) for part, rows in positions.items()},
         {part: dataset.target.encode(dataset.target_frame.iloc[rows]) for part, rows in positions.items()},
         positions,
         f"{name}; seed {seed}",

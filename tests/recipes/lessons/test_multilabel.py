@@ -8,7 +8,7 @@ import pytest
 from recipes.lessons import multilabel
 from recipes.samples import path
 from toolkit.data import prepare as preparing
-from toolkit.data.encoding import Encoder
+from toolkit.data.preprocessing import Preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def lesson():
 
 def test_the_numbers_of_weights_are_those_of_the_layers(lesson):
     table = preparing.prepare(path("street_scenes"), multilabel.LABELS, task="multilabel", seed=0)
-    inputs = Encoder.fit(table.features.take(table.parts["train"]), scaling="smooth").width
+    inputs = Preprocessing.fit(table.features.take(table.parts["train"]), scaling="smooth").width
     hidden = (inputs + 1) * 64 + (64 + 1) * 64
     weights = lesson.tables["One network, or three"].set_index("contender")["weights"]
     assert weights.to_dict() == {"one network": hidden + 65 * 3, "three networks": 3 * (hidden + 65)}

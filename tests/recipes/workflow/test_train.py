@@ -79,7 +79,7 @@ def test_a_number_is_learned_on_its_logarithm_when_asked(frame):
 @pytest.mark.parametrize("scaling", ["standard", "mean", "robust"])
 def test_every_scaling_trains(frame, scaling):
     run = binary.train(frame[["a", "b", "two"]], target="two", scaling=scaling, **QUICK)
-    assert run.settings["encoding"]["scaling"] == scaling
+    assert run.settings["preprocessing"]["scaling"] == scaling
 
 
 def test_several_targets_are_predicted_by_one_network(frame):
@@ -248,7 +248,7 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     assert run.settings["training"]["folds"] == FOLDS
     left_out = np.flatnonzero((folds >= 0) & (folds < 3))
     assert len(run.residuals) == len(left_out) < len(known)
-    encoded = run.encoder.transform(run.dataset.features.frame.iloc[known])
+    encoded = run.preprocessing.transform(run.dataset.features.frame.iloc[known])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
     assert f"split into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
     alone = regression.train(data, **options)
@@ -262,7 +262,7 @@ def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(fram
     assert dataset.folds is not None
     # Network k says k of every row; the fifth and the sixth leave out what the first and the second do.
     says = keras.layers.Dense(6, kernel_initializer="zeros")
-    members = keras.Sequential([keras.Input((dataset.encoder.width,)), says, keras.layers.Reshape((6, 1))])
+    members = keras.Sequential([keras.Input((dataset.preprocessing.width,)), says, keras.layers.Reshape((6, 1))])
     says.bias.assign(np.arange(6.0))
     folds = dataset.folds_of("validation")
     assert set(folds) == {0, 1, 2, 3}

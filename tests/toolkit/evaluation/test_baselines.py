@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
-from toolkit.data.encoding import Encoder
 from toolkit.data.prepare import prepare
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation.baselines import Budget, fit_baselines, fit_model, predict, unfitted_model
 from toolkit.evaluation.metrics import Outcome, evaluate
@@ -55,9 +55,9 @@ def prepared(task: str, source: pd.DataFrame | None = None, **options: Any) -> S
 
 def fitted(table: SplitData, *, log_target: bool = False, seed: int = 0, **budget: int) -> dict[str, Outcome]:
     train = table.parts["train"]
-    encoder = Encoder.fit(table.features.take(train))
+    preprocessing = Preprocessing.fit(table.features.take(train))
     target = Target.fit(table.target_frame, train, table.task, log_target=log_target)
-    return fit_baselines(table, encoder, target, seed=seed, budget=Budget(**budget))
+    return fit_baselines(table, preprocessing, target, seed=seed, budget=Budget(**budget))
 
 
 def with_frame(table: SplitData, frame: pd.DataFrame) -> SplitData:
@@ -130,16 +130,16 @@ def test_the_dummy_says_the_shares_of_the_classes() -> None:
 def test_the_linear_model_is_scikit_learns_on_the_encoded_columns() -> None:
     table = prepared("binary")
     rows, test = learned_from(table), table.parts["test"]
-    encoder = Encoder.fit(table.features.take(table.parts["train"]))
-    x = encoder.transform(table.features.frame).astype(float)
+    preprocessing = Preprocessing.fit(table.features.take(table.parts["train"]))
+    x = preprocessing.transform(table.features.frame).astype(float)
     y = (table.target_frame["bought"] == "yes").to_numpy()
     expected = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x[rows], y[rows]).predict_proba(x[test])[:, 1]
     assert fitted(table)["linear"].probabilities == pytest.approx(expected, abs=1e-4)
 
     table = prepared("regression")
     rows, test = learned_from(table), table.parts["test"]
-    encoder = Encoder.fit(table.features.take(table.parts["train"]))
-    x, y = encoder.transform(table.features.frame).astype(float), np.log(table.target_frame.to_numpy())
+    preprocessing = Preprocessing.fit(table.features.take(table.parts["train"]))
+    x, y = preprocessing.transform(table.features.frame).astype(float), np.log(table.target_frame.to_numpy())
     # Ridge's penalty sees the standardized target, which only scales its coefficients.
     expected = np.exp(Ridge().fit(x[rows], y[rows, 0]).predict(x[test]))
     assert fitted(table, log_target=True)["linear"].y_pred[:, 0] == pytest.approx(expected, rel=1e-3)
@@ -152,10 +152,10 @@ def test_a_row_that_weighs_nothing_might_as_well_not_be_there(task: str) -> None
     weighted = dataclasses.replace(table, sample_weight=keep.astype(float))
     parts = {part: rows if part == "test" else rows[keep[rows]] for part, rows in table.parts.items()}
     train = table.parts["train"]
-    encoder = Encoder.fit(table.features.take(train))
+    preprocessing = Preprocessing.fit(table.features.take(train))
     target = Target.fit(table.target_frame, train, task)
-    with_weights = fit_baselines(weighted, encoder, target, seed=0)
-    without_rows = fit_baselines(dataclasses.replace(table, parts=parts), encoder, target, seed=0)
+    with_weights = fit_baselines(weighted, preprocessing, target, seed=0)
+    without_rows = fit_baselines(dataclasses.replace(table, parts=parts), preprocessing, target, seed=0)
     for name in ("dummy", "linear"):
         one, other = with_weights[name], without_rows[name]
         if task == "regression":
@@ -169,8 +169,8 @@ def test_a_class_with_no_row_to_learn_from_has_probability_0_in_its_own_column()
     middle = (table.target_frame["kind"] == 6).to_numpy()
     parts = {part: rows if part == "test" else rows[~middle[rows]] for part, rows in table.parts.items()}
     target = Target.fit(table.target_frame, table.parts["train"], "multiclass")
-    encoder = Encoder.fit(table.features.take(table.parts["train"]))
-    for outcome in fit_baselines(dataclasses.replace(table, parts=parts), encoder, target, seed=0).values():
+    preprocessing = Preprocessing.fit(table.features.take(table.parts["train"]))
+    for outcome in fit_baselines(dataclasses.replace(table, parts=parts), preprocessing, target, seed=0).values():
         assert outcome.probabilities is not None
         assert np.all(outcome.probabilities[:, 1] == 0)
         assert outcome.probabilities.sum(axis=1) == pytest.approx(1)
@@ -181,9 +181,9 @@ def test_a_class_with_no_row_to_learn_from_has_probability_0_in_its_own_column()
 def test_a_label_with_one_value_is_answered_by_that_value() -> None:
     table = prepared("multilabel")
     target = Target.fit(table.target_frame, table.parts["train"], "multilabel")
-    encoder = Encoder.fit(table.features.take(table.parts["train"]))
+    preprocessing = Preprocessing.fit(table.features.take(table.parts["train"]))
     constant = dataclasses.replace(table, target_frame=table.target_frame.assign(bus=1))
-    for outcome in fit_baselines(constant, encoder, target, seed=0).values():
+    for outcome in fit_baselines(constant, preprocessing, target, seed=0).values():
         assert outcome.probabilities is not None
         assert np.all(outcome.probabilities[:, 1] == 1)
 

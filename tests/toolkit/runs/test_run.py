@@ -84,7 +84,7 @@ def test_the_metrics_are_those_of_scikit_learn_on_the_test_rows(runs, task):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_scores_are_the_plain_outputs_of_the_keras_model(runs, task):
     run, rows = runs[task], _test_rows(runs[task])
-    x = run.encoder.transform(run.dataset.features.frame.iloc[run.dataset.parts["test"]])
+    x = run.preprocessing.transform(run.dataset.features.frame.iloc[run.dataset.parts["test"]])
     np.testing.assert_allclose(run.decision_function(rows), run.model(x), rtol=1e-4, atol=1e-5)
     assert run.model.layers[-1].activation is keras.activations.linear
 
@@ -102,7 +102,7 @@ def test_the_model_is_compiled_with_the_heads_loss_and_metrics(runs):
     run = runs["multiclass"]
     part = run.dataset.parts["test"]
     x, y = (
-        run.encoder.transform(run.dataset.features.frame.iloc[part]),
+        run.preprocessing.transform(run.dataset.features.frame.iloc[part]),
         run.target.encode(run.dataset.target_frame.iloc[part]),
     )
     loss, accuracy = run.model.evaluate(x, y, verbose=0)
@@ -256,9 +256,9 @@ def test_evaluating_without_the_target_says_so(runs):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_batches_hold_the_rows_that_are_encoded_at_once(runs, task):
-    encoder, frame = runs[task].encoder, _test_rows(runs[task])
-    (whole,) = batches(encoder, frame)
-    parts = list(batches(encoder, frame, rows=7))
+    preprocessing, frame = runs[task].preprocessing, _test_rows(runs[task])
+    (whole,) = batches(preprocessing, frame)
+    parts = list(batches(preprocessing, frame, rows=7))
     assert {len(part) for part in parts[:-1]} == {7}
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
@@ -266,12 +266,12 @@ def test_batches_hold_the_rows_that_are_encoded_at_once(runs, task):
 def test_a_number_that_is_infinite_is_named_by_its_row_in_any_batch():
     x, y = load_iris(return_X_y=True)
     run = multiclass.train((x, y), hidden=(), epochs=1, progress=False, baselines=False)
-    (whole,) = batches(run.encoder, x)
-    np.testing.assert_array_equal(np.concatenate(list(batches(run.encoder, x, rows=64))), whole)
+    (whole,) = batches(run.preprocessing, x)
+    np.testing.assert_array_equal(np.concatenate(list(batches(run.preprocessing, x, rows=64))), whole)
     x[140, 2] = np.inf
     for rows in (64, 1_000):
         with pytest.raises(DataError, match="row 141"):
-            list(batches(run.encoder, x, rows=rows))
+            list(batches(run.preprocessing, x, rows=rows))
 
 
 def test_arrays_go_in_and_come_out():
@@ -290,7 +290,7 @@ def test_updating_learns_from_each_row_in_turn_as_the_formula_says(runs, tmp_pat
     frame = pd.DataFrame({"x": np.linspace(-1, 1, 40), "y": np.linspace(0, 8, 40)})
     run = regression.train(frame, target="y", hidden=(), epochs=1, baselines=False, progress=False)
     new = pd.DataFrame({"x": [0.5, -0.2], "y": [20.0, 1.0]})
-    x, y = run.encoder.transform(new[["x"]]).astype(float), run.target.encode(new[["y"]]).astype(float)
+    x, y = run.preprocessing.transform(new[["x"]]).astype(float), run.target.encode(new[["y"]]).astype(float)
     w, b = (float(weights.ravel()[0]) for weights in run.model.get_weights())
     for xi, yi in zip(x[:, 0], y[:, 0], strict=True):
         error = w * xi + b - yi
@@ -401,7 +401,7 @@ def test_the_model_can_be_frozen_or_replaced_afterwards():
     run.model.layers[0].trainable = False
     np.testing.assert_allclose(run.decision_function(x), before, rtol=1e-5)
     cloned = replace(run.result, model=keras.models.clone_model(run.model))
-    inputs = run.encoder.transform(run.dataset.features.frame)
+    inputs = run.preprocessing.transform(run.dataset.features.frame)
     np.testing.assert_allclose(cloned.raw_scores(inputs), cloned.model(inputs), rtol=1e-4, atol=1e-5)
 
 

@@ -33,14 +33,14 @@ def for_result(result: Result) -> dict[str, Any]:
         `height`, `width`, `channels`, `dtype`, `low`, `high`, `mean` and `deviation` (of the training pixels), `shown`
         (size and scale of the pictures), `examples`, `filters` and `occlusion`.
     """
-    encoder: Any = result.encoder
-    height, width, channels = encoder.shape
+    preprocessing: Any = result.preprocessing
+    height, width, channels = preprocessing.shape
     return {
         "height": height,
         "width": width,
         "channels": channels,
-        "dtype": encoder.dtype,
-        **{name: short([getattr(encoder, name)])[0] for name in ("low", "high", "mean", "deviation")},
+        "dtype": preprocessing.dtype,
+        **{name: short([getattr(preprocessing, name)])[0] for name in ("low", "high", "mean", "deviation")},
         "shown": picture_size(height, width),
         "examples": examples(result),
         "filters": filters(result),
@@ -55,10 +55,10 @@ def examples(result: Result) -> dict[str, Any]:
         `by` (class, label or band), `target` (the target that bands are made of, or None), `shown`: a `name`, the
         number of training `rows` and of `images`, and one `sheet` with all of them; `left_out`, how many are not shown.
     """
-    encoder: Any = result.encoder
+    preprocessing: Any = result.preprocessing
     dataset: Any = result.dataset
     groups = _groups(result)
-    bytes_each = on_screen(encoder, dataset.features.pixels[dataset.parts["train"][:1]]).size
+    bytes_each = on_screen(preprocessing, dataset.features.pixels[dataset.parts["train"][:1]]).size
     # Large images get fewer classes, and fewer images of each.
     affordable = EXAMPLE_BYTES // bytes_each
     count = min(len(groups), int(np.clip(affordable // EXAMPLES[0], *CLASSES)))
@@ -66,7 +66,7 @@ def examples(result: Result) -> dict[str, Any]:
     entries = []
     for name, rows in groups[:count]:
         spaced = rows[np.unique(np.linspace(0, len(rows) - 1, min(images, len(rows))).round().astype(int))]
-        sheet = data_uri(strip(on_screen(encoder, dataset.features.pixels[spaced]))) if len(spaced) else None
+        sheet = data_uri(strip(on_screen(preprocessing, dataset.features.pixels[spaced]))) if len(spaced) else None
         entries.append({"name": name, "rows": len(rows), "images": len(spaced), "sheet": sheet})
     regression = result.task == "regression"
     return {
@@ -134,7 +134,7 @@ def _groups(result: Result) -> list[tuple[str, NDArray[np.int64]]]:
 
 def _first_kernel(result: Result) -> tuple[Any, str, NDArray[Any], int | None] | None:
     """Return the first layer with weights, its kind, its weights as (height, width, channels, units), its network."""
-    encoder: Any = result.encoder
+    preprocessing: Any = result.preprocessing
     layer: Any = next((layer for layer in result.model.layers if layer.weights), None)
     kind = type(layer).__name__
     if kind not in ("Dense", "Conv2D", "EinsumDense"):
@@ -142,10 +142,12 @@ def _first_kernel(result: Result) -> tuple[Any, str, NDArray[Any], int | None] |
     kernel = np.asarray(layer.kernel)
     if kind == "Conv2D" and kernel.ndim == 4 and kernel.shape[2] in (1, 3):
         return layer, "convolution", kernel, None
-    if kind == "Dense" and kernel.shape[:1] == (encoder.width,):  # (pixels, units)
-        return layer, "dense", kernel.reshape(*encoder.shape, -1), None
-    if kind == "EinsumDense" and kernel.ndim == 3 and kernel.shape[1] == encoder.width:  # (networks, pixels, units)
-        return layer, "dense", kernel[0].reshape(*encoder.shape, -1), 1
+    if kind == "Dense" and kernel.shape[:1] == (preprocessing.width,):  # (pixels, units)
+        return layer, "dense", kernel.reshape(*preprocessing.shape, -1), None
+    if (
+        kind == "EinsumDense" and kernel.ndim == 3 and kernel.shape[1] == preprocessing.width
+    ):  # (networks, pixels, units)
+        return layer, "dense", kernel[0].reshape(*preprocessing.shape, -1), 1
     return None
 
 
@@ -184,14 +186,14 @@ def occlusion(result: Result) -> dict[str, Any] | None:
     """
     dataset: Any = result.dataset
     outcome: Any = result.outcome
-    encoder: Any = result.encoder
+    preprocessing: Any = result.preprocessing
     test, chosen = dataset.parts["test"], _explained(result)
     if not chosen:
         return None
     outputs = outcome.y_true.size // len(test)
     images = dataset.features.pixels[test[[cell // outputs for cell, _ in chosen]]]
-    patch, corners = patch_positions(*encoder.shape[:2])
-    hidden = _hidden(images, patch, corners, encoder.mean)
+    patch, corners = patch_positions(*preprocessing.shape[:2])
+    hidden = _hidden(images, patch, corners, preprocessing.mean)
     scores = result.raw_scores(hidden.reshape(-1, *images.shape[1:])).reshape(len(images), len(corners) + 1, -1)
     right: Any = is_right(outcome).reshape(len(test), -1).all(axis=1)
     entries = []
@@ -200,8 +202,8 @@ def occlusion(result: Result) -> dict[str, Any] | None:
         # (1 + positions,): the first for the image as it is, the others with the patch
         leads = _leads(result, image_scores.astype(np.float64), output)
         drops, row = leads[0] - leads[1:], test[position]
-        picture = displayed(image[None], encoder.low, encoder.high)[0]
-        overlay = heat(picture, _mean_drops(drops, patch, corners, encoder.shape[:2]))
+        picture = displayed(image[None], preprocessing.low, preprocessing.high)[0]
+        overlay = heat(picture, _mean_drops(drops, patch, corners, preprocessing.shape[:2]))
         entries.append(
             {
                 "row": int(dataset.source_rows[row]),
@@ -210,7 +212,7 @@ def occlusion(result: Result) -> dict[str, Any] | None:
                 "right": None if result.task == "regression" else right[position],
                 "score": short([leads[0]])[0],
                 "drops": short(drops),
-                "picture": data_uri(on_screen(encoder, image[None])[0]),
+                "picture": data_uri(on_screen(preprocessing, image[None])[0]),
                 "map": data_uri(shrunk(overlay[None])[0]),
             }
         )

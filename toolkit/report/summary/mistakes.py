@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data.dataset import SplitData
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result
@@ -47,7 +47,7 @@ def for_result(result: Result) -> dict[str, Any]:
     return {
         "about": f"{ABOUT[result.task]} Rows are numbered from 1 {numbering}.",
         "head": [*_output(result), "true", "predicted", "error" if regression else "confidence"],
-        **_rows_table(dataset, result.encoder, cells // _outputs(result.outcome), texts),
+        **_rows_table(dataset, result.preprocessing, cells // _outputs(result.outcome), texts),
         "total": total,
     }
 
@@ -115,7 +115,9 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
         "total": len(cells),
         "shown": {
             "head": [*_output(comparison), "true"],
-            **_rows_table(dataset, network and network.encoder, order // outputs, texts, cells=CELLS if texts else 0),
+            **_rows_table(
+                dataset, network and network.preprocessing, order // outputs, texts, cells=CELLS if texts else 0
+            ),
             "image": None if dataset.features.pixels is None else picture_size(*dataset.features.pixels.shape[1:3]),
         },
     }
@@ -123,7 +125,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
 
 def _rows_table(
     dataset: SplitData,
-    encoder: Any,
+    preprocessing: Any,
     positions: Sequence[int] | NDArray[Any],
     texts: Sequence[list[Any]],
     cells: int = CELLS,
@@ -132,7 +134,7 @@ def _rows_table(
 
     Args:
         dataset: The data.
-        encoder: The encoder of the images, which knows how bright pixels are.
+        preprocessing: The preprocessing of the images, which knows how bright pixels are.
         positions: Positions in the test part.
         texts: For each row, what the page says of it.
         cells: How many columns are shown of each row; 0 describes none.
@@ -152,7 +154,7 @@ def _rows_table(
         for row, text in zip(test, texts, strict=True)
     ]
     if dataset.features.pixels is not None:
-        pictures = on_screen(encoder, dataset.features.pixels[test])
+        pictures = on_screen(preprocessing, dataset.features.pixels[test])
         for entry, row, picture in zip(rows, test, pictures, strict=True):
             file = plain(dataset.features.names[row]) if dataset.features.names else ""
             entry |= {"file": file or None, "picture": data_uri(picture)}
@@ -177,9 +179,9 @@ def _cell(value: Any, kind: str) -> Any:
     return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
 
 
-def on_screen(encoder: ImageEncoder, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+def on_screen(preprocessing: ImagePreprocessing, pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Return images (n, height, width, channels) as bytes of the size that the page shows."""
-    return shrunk(displayed(pixels, encoder.low, encoder.high))
+    return shrunk(displayed(pixels, preprocessing.low, preprocessing.high))
 
 
 def picture_size(height: int, width: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.builders import architecture
 from toolkit.common.formatting import number, plain
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, spread
@@ -18,16 +18,16 @@ __all__ = ["for_comparison", "for_result"]
 
 def for_result(result: Result) -> dict[str, Any]:
     """Return the layers of a result's model and its head."""
-    encoder = result.encoder
-    is_image = isinstance(encoder, ImageEncoder)
-    layers, width = [], encoder.shape[-1] if is_image else encoder.width
+    preprocessing = result.preprocessing
+    is_image = isinstance(preprocessing, ImagePreprocessing)
+    layers, width = [], preprocessing.shape[-1] if is_image else preprocessing.width
     for layer in architecture(result.model):
         layers.append({**layer, "counted": _counted(layer, width)})
         width = layer["output"][-1] if layer["output"] else width
     head = result.head
     return {
-        "inputs": encoder.width,
-        "columns": 0 if is_image else len(encoder.columns),
+        "inputs": preprocessing.width,
+        "columns": 0 if is_image else len(preprocessing.columns),
         "layers": layers,
         "neurons": sum(layer["neurons"] for layer in layers),
         "parameters": sum(layer["parameters"] for layer in layers),

@@ -29,15 +29,17 @@ _Reals = NDArray[np.float64]
 def for_comparison(comparison: ComparisonResult) -> dict[str, Any] | None:
     """Return the decisions of the first seed's networks on a plane through their encoded test rows.
 
-    None where regions show nothing: many classes, images, fewer than two inputs, or encoders that differ.
+    None where regions show nothing: many classes, images, fewer than two inputs, or preprocessing that differ.
     """
     trials, classes = [trials[0] for trials in contenders_of(comparison)], len(comparison.classes)
     networks = [(i, t.outcome, t.result) for i, t in enumerate(trials) if t.result is not None][:CONTENDERS]
-    names = [getattr(network.encoder, "names", None) for *_, network in networks]  # an encoder of images has none
+    names = [
+        getattr(network.preprocessing, "names", None) for *_, network in networks
+    ]  # that of images has none
     if classes > CLASSES or not names or names[0] is None or names != [names[0]] * len(names):
         return None
-    dataset, encoder = comparison.datasets[comparison.seeds[0]], networks[0][2].encoder
-    inputs = encoder.transform(dataset.features.frame.iloc[dataset.parts["test"]]).astype(np.float64)
+    dataset, preprocessing = comparison.datasets[comparison.seeds[0]], networks[0][2].preprocessing
+    inputs = preprocessing.transform(dataset.features.frame.iloc[dataset.parts["test"]]).astype(np.float64)
     if inputs.ndim != 2 or inputs.shape[1] < 2 or len(inputs) < 3:
         return None
     random = np.random.default_rng(0)

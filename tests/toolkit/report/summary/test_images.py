@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.helpers.pages import Page, pixels_of, words
 from toolkit.common.formatting import number
-from toolkit.data.images.encoding import ImageEncoder
+from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
 from toolkit.data.target import Target
 from toolkit.heads import get_head
@@ -120,7 +120,7 @@ def test_maps_are_of_the_mistakes_first_and_then_of_right_decisions(image_result
         assert len(entry["drops"]) == 49
         # The patch in the upper left corner, put there by hand.
         hidden = image[None].copy()
-        hidden[0, :4, :3] = round(image_result.encoder.mean)
+        hidden[0, :4, :3] = round(image_result.preprocessing.mean)
         own = image_result.raw_scores(hidden)[0]
         decided = image_result.raw_scores(image[None])[0].argmax()
         fall = entry["score"] - (own[decided] - np.delete(own, decided).max())
@@ -143,7 +143,7 @@ def by_hand(result, weights, task="binary"):
     )  # fmt: skip
     result = dataclasses.replace(
         result, task=task, head=get_head(task, "squared" if task == "regression" else "logistic"), model=model,
-        encoder=ImageEncoder((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), calibration=None, dataset=table,
+        preprocessing=ImagePreprocessing((4, 4, 1), "float32", 0.0, 1.0, 0.0, 8.0), calibration=None, dataset=table,
         target=Target.fit(target, rows, task, rows + 1),
     )  # fmt: skip
     return dataclasses.replace(result, outcome=result.outcome_of(result.raw_scores(pixels), target))
@@ -195,7 +195,7 @@ def test_thousands_of_classes_are_capped_and_photographs_stay_small(image_result
     parts = {"train": np.arange(5_000), "test": np.arange(3)}
     result = dataclasses.replace(
         image_result,
-        encoder=ImageEncoder((64, 64, 3), "uint8", 127.0, 74.0, 0.0, 255.0),
+        preprocessing=ImagePreprocessing((64, 64, 3), "uint8", 127.0, 74.0, 0.0, 255.0),
         target=Target.fit(target, parts["train"], "multiclass", np.arange(1, 5_001)),
         dataset=dataclasses.replace(image_result.dataset, features=Images(pixels), parts=parts, target_frame=target),
     )
@@ -310,10 +310,10 @@ def test_a_summary_saved_before_there_were_images_is_still_shown(results):
 def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_result):
     images = Images(image_result.dataset.features.pixels.astype(np.float32) / 229)
     floats = dataclasses.replace(image_result.dataset, features=images)
-    encoder = ImageEncoder.fit(images.take(floats.parts["train"]))
-    changed = dataclasses.replace(image_result, encoder=encoder, dataset=floats)
+    preprocessing = ImagePreprocessing.fit(images.take(floats.parts["train"]))
+    changed = dataclasses.replace(image_result, preprocessing=preprocessing, dataset=floats)
     sheet = pixels_of(examples(changed)["shown"][0]["sheet"])
-    expected = shrunk(displayed(images.pixels[:1], encoder.low, encoder.high))
+    expected = shrunk(displayed(images.pixels[:1], preprocessing.low, preprocessing.high))
     assert expected.dtype == np.uint8
     assert sheet[..., :3].max() == 255
     assert Image.fromarray(sheet).mode == "RGBA"

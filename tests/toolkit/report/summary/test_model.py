@@ -15,7 +15,7 @@ def test_the_model_is_counted_as_keras_counts_it(task, results, summaries):
     dense = [layer for layer in model["layers"] if layer["type"] == "Dense"]
     assert [layer["neurons"] for layer in dense] == [16, results[task].target.units]
     assert dense[0]["counted"] == f"{model['inputs']} × 16 weights + 16 biases"
-    assert model["inputs"] == len(results[task].encoder.names)
+    assert model["inputs"] == len(results[task].preprocessing.names)
 
 
 @pytest.mark.parametrize("task", TASKS)

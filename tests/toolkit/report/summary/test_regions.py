@@ -18,7 +18,7 @@ from toolkit.report.summary.regions import for_comparison as regions
 def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, compared):
     one, found = comparisons["multiclass"], compared["multiclass"]["regions"]
     run, table = one.trials["softmax", 0].result, one.datasets[0]
-    inputs = run.encoder.transform(table.features.frame.iloc[table.parts["test"]])
+    inputs = run.preprocessing.transform(table.features.frame.iloc[table.parts["test"]])
     fitted = PCA(2).fit(inputs)
     assert found["share"] == pytest.approx(fitted.explained_variance_ratio_.sum(), rel=1e-4)
     signs = [np.sign(axis[np.abs(axis).argmax()]) for axis in fitted.components_]

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["CategoryEncoding", "ColumnEncoding", "DateEncoding", "NumberEncoding", "fit", "from_dict", "scale"]
+__all__ = [
+    "CategoryPreprocessing",
+    "ColumnPreprocessing",
+    "DatePreprocessing",
+    "NumberPreprocessing",
+    "fit",
+    "from_dict",
+    "scale",
+]
 
 OTHER = "(other)"
 
@@ -34,7 +42,7 @@ def scale(values: np.ndarray, center: Any, spread: Any, fill: Any, bent: bool) -
 
 
 @dataclass(frozen=True)
-class NumberEncoding:
+class NumberPreprocessing:
     """The inputs of a number: its scaled value, whether it is missing (if training rows were), and its pieces.
 
     Attributes:
@@ -54,7 +62,7 @@ class NumberEncoding:
     edges: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0) -> NumberEncoding:
+    def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0) -> NumberPreprocessing:
         """Learn from float64 values, NaN where missing."""
         known = values[~np.isnan(values)]
         missing = len(known) < len(values)
@@ -121,8 +129,8 @@ class NumberEncoding:
         return content | {"centre": content.pop("center"), "edges": list(self.edges)}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> NumberEncoding:
-        """Return the encoding that `to_dict` described; files saved before there were pieces have no edges."""
+    def from_dict(cls, content: dict[str, Any]) -> NumberPreprocessing:
+        """Return the preprocessing that `to_dict` described; files saved before there were pieces have no edges."""
         center, spread, fill = content["centre"], content["spread"], content["fill"]
         edges = tuple(content.get("edges", ()))
         return cls(center, spread, fill, content["missing"], content.get("bent", False), edges)
@@ -144,7 +152,7 @@ def _edges(known: np.ndarray, pieces: int) -> list[float]:
 
 
 @dataclass(frozen=True)
-class CategoryEncoding:
+class CategoryPreprocessing:
     """The inputs of a category: one per level, one for rare and unseen levels, one for missing cells.
 
     Attributes:
@@ -158,7 +166,7 @@ class CategoryEncoding:
     missing: bool
 
     @classmethod
-    def fit(cls, values: np.ndarray, rare: int, most: int) -> CategoryEncoding:
+    def fit(cls, values: np.ndarray, rare: int, most: int) -> CategoryPreprocessing:
         """Learn the levels in at least `rare` rows, the `most` frequent of them, from text, None where missing."""
         missing = np.asarray(pd.isna(values))
         levels, counts = np.unique(values[~missing].astype(str), return_counts=True)
@@ -201,13 +209,13 @@ class CategoryEncoding:
         return asdict(self) | {"levels": list(self.levels)}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> CategoryEncoding:
-        """Return the encoding that `to_dict` described."""
+    def from_dict(cls, content: dict[str, Any]) -> CategoryPreprocessing:
+        """Return the preprocessing that `to_dict` described."""
         return cls(tuple(content["levels"]), content["other"], content["missing"])
 
 
 @dataclass(frozen=True)
-class DateEncoding:
+class DatePreprocessing:
     """The inputs of a date: those of its parts that vary in training, and the days since the first training date.
 
     Attributes:
@@ -219,17 +227,17 @@ class DateEncoding:
 
     origin: int
     parts: tuple[str, ...]
-    numbers: tuple[NumberEncoding, ...]
+    numbers: tuple[NumberPreprocessing, ...]
     clock: bool
 
     @classmethod
-    def fit(cls, values: np.ndarray, scaling: str) -> DateEncoding:
+    def fit(cls, values: np.ndarray, scaling: str) -> DatePreprocessing:
         """Learn from datetime64[ns], NaT where missing."""
         known = values[~np.isnat(values)]
         origin = int((known.min() - _EPOCH).astype(np.int64)) if len(known) else 0
         parts = _parts(values, origin)
         varying = [name for name in parts if name == "days" or len(np.unique(parts[name][~np.isnat(values)])) > 1]
-        numbers = tuple(NumberEncoding.fit(parts[name], scaling) for name in varying)
+        numbers = tuple(NumberPreprocessing.fit(parts[name], scaling) for name in varying)
         return cls(origin, tuple(varying), numbers, bool((known.astype("datetime64[D]") != known).any()))
 
     @property
@@ -259,9 +267,9 @@ class DateEncoding:
         return asdict(self) | {"parts": list(self.parts), "numbers": [number.to_dict() for number in self.numbers]}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> DateEncoding:
-        """Return the encoding that `to_dict` described."""
-        numbers = tuple(NumberEncoding.from_dict(number) for number in content["numbers"])
+    def from_dict(cls, content: dict[str, Any]) -> DatePreprocessing:
+        """Return the preprocessing that `to_dict` described."""
+        numbers = tuple(NumberPreprocessing.from_dict(number) for number in content["numbers"])
         return cls(content["origin"], tuple(content["parts"]), numbers, content["clock"])
 
 
@@ -276,19 +284,21 @@ def _parts(values: np.ndarray, origin: int) -> dict[str, np.ndarray]:
     return {**{name: np.asarray(field, dtype=np.float64) for name, field in fields.items()}, "days": days}
 
 
-ColumnEncoding = NumberEncoding | CategoryEncoding | DateEncoding
-_BY_KIND = {"category": CategoryEncoding, "date": DateEncoding}
+ColumnPreprocessing = NumberPreprocessing | CategoryPreprocessing | DatePreprocessing
+_BY_KIND = {"category": CategoryPreprocessing, "date": DatePreprocessing}
 
 
-def fit(kind: str, values: np.ndarray, *, scaling: str, pieces: int, rare: int, most_levels: int) -> ColumnEncoding:
-    """Learn the encoding of a column from its canonical training values; true and false are the numbers 1 and 0."""
+def fit(
+    kind: str, values: np.ndarray, *, scaling: str, pieces: int, rare: int, most_levels: int
+) -> ColumnPreprocessing:
+    """Learn how a column is preprocessed from its canonical training values; true and false are 1 and 0."""
     if kind == "category":
-        return CategoryEncoding.fit(values, rare, most_levels)
+        return CategoryPreprocessing.fit(values, rare, most_levels)
     if kind == "date":
-        return DateEncoding.fit(values.astype("datetime64[ns]"), scaling)
-    return NumberEncoding.fit(values.astype(np.float64, copy=False), scaling, pieces)
+        return DatePreprocessing.fit(values.astype("datetime64[ns]"), scaling)
+    return NumberPreprocessing.fit(values.astype(np.float64, copy=False), scaling, pieces)
 
 
-def from_dict(kind: str, content: dict[str, Any]) -> ColumnEncoding:
-    """Return the encoding of a column of this kind that its `to_dict` described."""
-    return _BY_KIND.get(kind, NumberEncoding).from_dict(content)
+def from_dict(kind: str, content: dict[str, Any]) -> ColumnPreprocessing:
+    """Return the preprocessing of a column of this kind that its `to_dict` described."""
+    return _BY_KIND.get(kind, NumberPreprocessing).from_dict(content)

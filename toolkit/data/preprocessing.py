@@ -13,18 +13,18 @@ from toolkit.common.checks import check_choice, check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
-from toolkit.data import column_encodings
-from toolkit.data.column_encodings import CategoryEncoding, ColumnEncoding, NumberEncoding
+from toolkit.data import column_preprocessing
+from toolkit.data.column_preprocessing import CategoryPreprocessing, ColumnPreprocessing, NumberPreprocessing
 from toolkit.data.columns import Column
 from toolkit.data.features import Features
 
-__all__ = ["SCALINGS", "Encoder"]
+__all__ = ["SCALINGS", "Preprocessing"]
 
 SCALINGS = ("standard", "smooth", "mean", "robust")
 
 
 @dataclass(frozen=True)
-class Encoder:
+class Preprocessing:
     """How the columns of a table become a float32 matrix, learned from training rows only.
 
     - A number is scaled in float64. A missing one becomes the training median, and there is an input that marks missing
@@ -41,24 +41,24 @@ class Encoder:
         columns: The columns, in order.
         source_columns: All feature columns of the user's table.
         scaling: How numbers are scaled, see `fit`.
-        encodings: What was learned of each column.
+        by_column: What was learned of each column.
 
     Example:
         >>> from toolkit.data.columns import Columns
         >>> frame = pd.DataFrame({"age": [20.0, 40.0, np.nan], "sex": ["f", "m", "f"]})
         >>> columns = (Column("age", "number"), Column("sex", "category"))
-        >>> encoder = Encoder.fit(Columns(frame, columns, ("age", "sex")), rare=1)
-        >>> encoder.names
+        >>> preprocessing = Preprocessing.fit(Columns(frame, columns, ("age", "sex")), rare=1)
+        >>> preprocessing.names
         ['age', 'age is missing', 'sex = f', 'sex = m']
-        >>> encoder.transform(frame).tolist()
+        >>> preprocessing.transform(frame).tolist()
         [[-1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]
     """
 
     columns: tuple[Column, ...]
     source_columns: tuple[str, ...]
     scaling: str
-    encodings: tuple[ColumnEncoding, ...]
-    # What a builder, the settings and the baselines ask of any encoder; see `toolkit.data.images.encoding`.
+    by_column: tuple[ColumnPreprocessing, ...]
+    # What a builder, the settings and the baselines ask of any preprocessing; see `toolkit.data.images.preprocessing`.
     builder_options: ClassVar[dict[str, Any]] = {}
     facts: ClassVar[dict[str, Any]] = {}
     correlated: ClassVar[bool] = False
@@ -95,8 +95,8 @@ class Encoder:
             "Largest number of levels of a column with an input each; the less frequent ones are pooled.",
             "columns",
         ] = 100,
-    ) -> Encoder:
-        """Learn the encoding from training rows.
+    ) -> Preprocessing:
+        """Learn the preprocessing from training rows.
 
         Args:
             features: The training rows.
@@ -108,21 +108,21 @@ class Encoder:
         check_whole("pieces", pieces, least=0, optional=False)
         check_whole("most_levels", most_levels, least=1, optional=False)
         if len(features) == 0:
-            raise DataError("there are no training rows to learn the encoding from.")
+            raise DataError("there are no training rows to learn the preprocessing from.")
         if rare is None:
             rare = 5 if len(features) >= 1_000 else 2
         check_whole("rare", rare, least=1)
         options: dict[str, Any] = {"scaling": scaling, "pieces": pieces, "rare": rare, "most_levels": most_levels}
-        encodings = [
-            column_encodings.fit(column.kind, features.frame[column.name].to_numpy(), **options)
+        by_column = [
+            column_preprocessing.fit(column.kind, features.frame[column.name].to_numpy(), **options)
             for column in features.columns
         ]
-        return cls(features.columns, features.source_columns, scaling, tuple(encodings))
+        return cls(features.columns, features.source_columns, scaling, tuple(by_column))
 
     @property
     def width(self) -> int:
         """The number of inputs of a row."""
-        return sum(encoding.width for encoding in self.encodings)
+        return sum(fitted.width for fitted in self.by_column)
 
     @property
     def inputs(self) -> int:
@@ -132,8 +132,8 @@ class Encoder:
     @property
     def names(self) -> list[str]:
         """What each input stands for, such as `"age"`, `"age is missing"` or `"sex = male"`."""
-        pairs = zip(self.columns, self.encodings, strict=True)
-        return [name for column, encoding in pairs for name in encoding.names(column.name)]
+        pairs = zip(self.columns, self.by_column, strict=True)
+        return [name for column, fitted in pairs for name in fitted.names(column.name)]
 
     def encode(self, features: Features) -> np.ndarray:
         """Return the inputs of the network for rows of the dataset, float32 of shape (rows, width)."""
@@ -143,9 +143,9 @@ class Encoder:
         """Return the inputs of rows in canonical form, float32 of shape (rows, width), finite."""
         matrix = np.zeros((len(frame), self.width), dtype=np.float32)
         start = 0
-        for column, encoding in zip(self.columns, self.encodings, strict=True):
-            encoding.encode(frame[column.name].to_numpy(), matrix[:, start : start + encoding.width])
-            start += encoding.width
+        for column, fitted in zip(self.columns, self.by_column, strict=True):
+            fitted.encode(frame[column.name].to_numpy(), matrix[:, start : start + fitted.width])
+            start += fitted.width
         return matrix
 
     def from_numbers(self, values: Any) -> np.ndarray | None:
@@ -164,24 +164,24 @@ class Encoder:
         learned = self._numbers
         if learned is None or values.shape[1] not in (len(self.source_columns), len(self.columns)):
             return None
-        encodings, center, spread, fill, starts, flagged, chosen = learned
+        by_column, center, spread, fill, starts, flagged, chosen = learned
         values = values.astype(np.float64)
         if len(chosen) < values.shape[1]:
             values = values[:, chosen]
         absent = np.isnan(values)
         if np.isinf(values).any():
             return None
-        scaled = column_encodings.scale(values, center, spread, fill, self.scaling == "smooth")
+        scaled = column_preprocessing.scale(values, center, spread, fill, self.scaling == "smooth")
         if self.width == len(starts):
             return scaled.astype(np.float32)
         # Each column's inputs begin at `starts`: its value, then whether it is missing, then its pieces.
         matrix = np.zeros((len(values), self.width), np.float32)
         matrix[:, starts] = scaled
         matrix[:, starts[flagged] + 1] = absent[:, flagged]
-        for index, encoding in enumerate(encodings):
-            if encoding.edges:
-                end = starts[index] + encoding.width
-                matrix[:, end - len(encoding.edges) + 1 : end] = encoding.rises(values[:, index])
+        for index, fitted in enumerate(by_column):
+            if fitted.edges:
+                end = starts[index] + fitted.width
+                matrix[:, end - len(fitted.edges) + 1 : end] = fitted.rises(values[:, index])
         return matrix
 
     @cached_property
@@ -189,17 +189,17 @@ class Encoder:
         """What was learned of the columns, as arrays over the columns; None if not all of them are numbers."""
         if any(column.kind != "number" for column in self.columns):
             return None
-        encodings = [encoding for encoding in self.encodings if isinstance(encoding, NumberEncoding)]
-        flagged = np.array([encoding.missing for encoding in encodings])
-        starts = np.concatenate([[0], np.cumsum([encoding.width for encoding in encodings])[:-1]]).astype(int)
+        by_column = [fitted for fitted in self.by_column if isinstance(fitted, NumberPreprocessing)]
+        flagged = np.array([fitted.missing for fitted in by_column])
+        starts = np.concatenate([[0], np.cumsum([fitted.width for fitted in by_column])[:-1]]).astype(int)
         chosen = np.array([self.source_columns.index(column.name) for column in self.columns])
-        learned = (np.array([getattr(one, name) for one in encodings]) for name in ("center", "spread", "fill"))
-        return (encodings, *learned, starts, flagged, chosen)
+        learned = (np.array([getattr(one, name) for one in by_column]) for name in ("center", "spread", "fill"))
+        return (by_column, *learned, starts, flagged, chosen)
 
     def linear_matrix(self, features: Features) -> np.ndarray:
         """Return rows as a linear model takes them: the inputs without pieces."""
-        encodings = tuple(replace(e, edges=()) if isinstance(e, NumberEncoding) else e for e in self.encodings)
-        return replace(self, encodings=encodings).encode(features)
+        by_column = tuple(replace(e, edges=()) if isinstance(e, NumberPreprocessing) else e for e in self.by_column)
+        return replace(self, by_column=by_column).encode(features)
 
     def tree_matrix(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         """Return rows as trees take them: unscaled numbers and category codes.
@@ -211,8 +211,8 @@ class Encoder:
         """
         columns: list[np.ndarray] = []
         categories: list[bool] = []
-        for column, encoding in zip(self.columns, self.encodings, strict=True):
-            parts = encoding.tree_columns(features.frame[column.name].to_numpy())
+        for column, fitted in zip(self.columns, self.by_column, strict=True):
+            parts = fitted.tree_columns(features.frame[column.name].to_numpy())
             columns += parts
             categories += [column.kind == "category"] * len(parts)
         return np.column_stack(columns).astype(np.float64, copy=False), np.array(categories, dtype=bool)
@@ -224,36 +224,36 @@ class Encoder:
     def unseen(self, frame: pd.DataFrame) -> dict[str, list[str]]:
         """Return for each category the levels in canonical rows that have no input, sorted."""
         unseen = {}
-        for column, encoding in zip(self.columns, self.encodings, strict=True):
-            if isinstance(encoding, CategoryEncoding):
-                levels = sorted(set(pd.unique(frame[column.name].dropna())) - set(encoding.levels))
+        for column, fitted in zip(self.columns, self.by_column, strict=True):
+            if isinstance(fitted, CategoryPreprocessing):
+                levels = sorted(set(pd.unique(frame[column.name].dropna())) - set(fitted.levels))
                 if levels:
                     unseen[column.name] = levels
         return unseen
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the encoder as a dict that strict JSON can hold, exactly."""
+        """Return the preprocessing as a dict that strict JSON can hold, exactly."""
         return {
             "schema": SCHEMA,
             "scaling": self.scaling,
             "source_columns": list(self.source_columns),
             "columns": [
-                column.to_dict() | {"encoding": encoding.to_dict()}
-                for column, encoding in zip(self.columns, self.encodings, strict=True)
+                column.to_dict() | {"encoding": fitted.to_dict()}
+                for column, fitted in zip(self.columns, self.by_column, strict=True)
             ],
         }
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Encoder:
-        """Return the encoder that `to_dict` described.
+    def from_dict(cls, content: dict[str, Any]) -> Preprocessing:
+        """Return the preprocessing that `to_dict` described.
 
         Raises:
             DataError: The schema version is unknown, or the dict is not of this form.
         """
-        check_schema(content, "encoding")
+        check_schema(content, "preprocessing")
         try:
             columns = tuple(Column.from_dict(column) for column in content["columns"])
-            encodings = tuple(column_encodings.from_dict(c["kind"], c["encoding"]) for c in content["columns"])
-            return cls(columns, tuple(content["source_columns"]), content["scaling"], encodings)
+            by_column = tuple(column_preprocessing.from_dict(c["kind"], c["encoding"]) for c in content["columns"])
+            return cls(columns, tuple(content["source_columns"]), content["scaling"], by_column)
         except (KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"the encoding is damaged: {type(error).__name__} {error}.") from error
+            raise DataError(f"the preprocessing is damaged: {type(error).__name__} {error}.") from error

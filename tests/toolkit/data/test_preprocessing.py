@@ -15,15 +15,15 @@ from sklearn.preprocessing import LabelEncoder, OneHotEncoder, RobustScaler, Sta
 
 from toolkit.common.errors import DataError
 from toolkit.data.columns import Column, Columns, coerce
-from toolkit.data.encoding import Encoder
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 
 
-def encoder_of(column: str, kind: str, values: Any, **options: Any) -> tuple[Encoder, pd.DataFrame]:
-    """Fit an encoder on one column of canonical values."""
+def encoder_of(column: str, kind: str, values: Any, **options: Any) -> tuple[Preprocessing, pd.DataFrame]:
+    """Fit the preprocessing on one column of canonical values."""
     dtype = {"category": object, "date": "datetime64[ns]"}.get(kind, np.float64)
     frame = pd.DataFrame({column: pd.Series(values, dtype=dtype)})
-    return Encoder.fit(Columns(frame, (Column(column, kind),), (column,)), **options), frame
+    return Preprocessing.fit(Columns(frame, (Column(column, kind),), (column,)), **options), frame
 
 
 def mixed(rows: int = 60, seed: int = 0) -> tuple[pd.DataFrame, list[Column]]:
@@ -49,12 +49,12 @@ def mixed(rows: int = 60, seed: int = 0) -> tuple[pd.DataFrame, list[Column]]:
     ]
 
 
-def tree_matrix(encoder: Encoder, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return encoder.tree_matrix(Columns(frame, encoder.columns, encoder.source_columns))
+def tree_matrix(preprocessing: Preprocessing, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return preprocessing.tree_matrix(Columns(frame, preprocessing.columns, preprocessing.source_columns))
 
 
-def through_json(encoder: Encoder) -> Encoder:
-    return Encoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
+def through_json(preprocessing: Preprocessing) -> Preprocessing:
+    return Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict(), allow_nan=False)))
 
 
 # ------------------------------------------------------------------------------------------------------------ numbers
@@ -69,21 +69,21 @@ def through_json(encoder: Encoder) -> Encoder:
     ],
 )
 def test_numbers_are_scaled_as_worked_out_by_hand(scaling, expected):
-    encoder, frame = encoder_of("x", "number", [1.0, 3.0, 5.0, 7.0], scaling=scaling)
+    preprocessing, frame = encoder_of("x", "number", [1.0, 3.0, 5.0, 7.0], scaling=scaling)
     if scaling == "standard":
         expected = np.array(expected) * 2 / np.sqrt(5)
-    np.testing.assert_allclose(encoder.transform(frame)[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(preprocessing.transform(frame)[:, 0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("scaling", "scaler"), [("standard", StandardScaler()), ("robust", RobustScaler())])
 def test_scaling_agrees_with_scikit_learn(scaling, scaler):
     values = np.random.default_rng(0).lognormal(3, 2, 500)
-    encoder, frame = encoder_of("x", "number", values, scaling=scaling)
+    preprocessing, frame = encoder_of("x", "number", values, scaling=scaling)
     new = pd.DataFrame({"x": np.linspace(-100, 1_000, 50)})
     scaler.fit(values[:, None])
     for rows in (frame, new):
         expected = scaler.transform(rows.to_numpy())
-        np.testing.assert_allclose(encoder.transform(rows), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(preprocessing.transform(rows), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_smooth_scaling_leaves_the_middle_and_holds_outliers_within_three():
@@ -97,52 +97,52 @@ def test_smooth_scaling_leaves_the_middle_and_holds_outliers_within_three():
 
 def test_robust_scaling_falls_back_where_the_quartiles_are_equal():
     values = np.array([0.0] * 90 + [50_000.0] * 10)
-    encoder, frame = encoder_of("gain", "number", values, scaling="robust")
-    np.testing.assert_allclose(encoder.transform(frame)[:, 0], values / values.std(), rtol=1e-6)
+    preprocessing, frame = encoder_of("gain", "number", values, scaling="robust")
+    np.testing.assert_allclose(preprocessing.transform(frame)[:, 0], values / values.std(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
 @pytest.mark.parametrize("value", [0.1, 1e300, -3.0])
 def test_a_column_that_does_not_vary_in_training_is_not_divided_by_zero(scaling, value):
-    encoder, frame = encoder_of("x", "number", [value] * 7, scaling=scaling)
-    np.testing.assert_array_equal(encoder.transform(frame), np.zeros((7, 1)))
-    assert np.isfinite(encoder.transform(pd.DataFrame({"x": [value + 1, 1e308, -1e308]}))).all()
+    preprocessing, frame = encoder_of("x", "number", [value] * 7, scaling=scaling)
+    np.testing.assert_array_equal(preprocessing.transform(frame), np.zeros((7, 1)))
+    assert np.isfinite(preprocessing.transform(pd.DataFrame({"x": [value + 1, 1e308, -1e308]}))).all()
 
 
 @pytest.mark.parametrize("scaling", ["standard", "smooth", "mean", "robust"])
 def test_very_large_numbers_stay_finite(scaling):
-    encoder, frame = encoder_of("x", "number", [-1.7e308, 0.0, 1.0, 1.7e308], scaling=scaling)
-    matrix = encoder.transform(frame)
+    preprocessing, frame = encoder_of("x", "number", [-1.7e308, 0.0, 1.0, 1.7e308], scaling=scaling)
+    matrix = preprocessing.transform(frame)
     assert np.isfinite(matrix).all()
     assert (np.diff(matrix[:, 0]) >= 0).all()
 
 
 def test_missing_numbers_become_the_median_with_a_slot_that_says_so():
-    encoder, frame = encoder_of("x", "number", [1.0, np.nan, 2.0, 9.0])
-    assert encoder.names == ["x", "x is missing"]
-    matrix = encoder.transform(frame)
+    preprocessing, frame = encoder_of("x", "number", [1.0, np.nan, 2.0, 9.0])
+    assert preprocessing.names == ["x", "x is missing"]
+    matrix = preprocessing.transform(frame)
     assert matrix[1, 0] == matrix[2, 0]
     assert matrix[:, 1].tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
 def test_missing_numbers_that_training_did_not_have_become_the_median_alone():
-    encoder, _ = encoder_of("x", "number", [1.0, 2.0, 9.0])
-    assert encoder.names == ["x"]
-    matrix = encoder.transform(pd.DataFrame({"x": [np.nan, 2.0]}))
+    preprocessing, _ = encoder_of("x", "number", [1.0, 2.0, 9.0])
+    assert preprocessing.names == ["x"]
+    matrix = preprocessing.transform(pd.DataFrame({"x": [np.nan, 2.0]}))
     assert matrix[0, 0] == matrix[1, 0]
 
 
 def test_a_column_without_any_value_is_zero_and_missing():
-    encoder, frame = encoder_of("x", "number", [np.nan] * 3)
-    assert encoder.transform(frame).tolist() == [[0.0, 1.0]] * 3
-    assert np.isfinite(encoder.transform(pd.DataFrame({"x": [5.0]}))).all()
+    preprocessing, frame = encoder_of("x", "number", [np.nan] * 3)
+    assert preprocessing.transform(frame).tolist() == [[0.0, 1.0]] * 3
+    assert np.isfinite(preprocessing.transform(pd.DataFrame({"x": [5.0]}))).all()
 
 
 @given(st.lists(st.floats(-1e150, 1e150), min_size=2, max_size=30))
 @settings(max_examples=60, deadline=None)
 def test_any_training_column_gives_a_finite_matrix_of_bounded_size(values):
-    encoder, frame = encoder_of("x", "number", values)
-    scaled = encoder.transform(frame)
+    preprocessing, frame = encoder_of("x", "number", values)
+    scaled = preprocessing.transform(frame)
     assert np.isfinite(scaled).all()
     # No value is further than sqrt(n - 1) standard deviations from the mean (Samuelson's inequality).
     assert np.abs(scaled).max() <= np.sqrt(len(values)) * 1.01
@@ -154,26 +154,26 @@ def test_any_training_column_gives_a_finite_matrix_of_bounded_size(values):
 def test_categories_agree_with_scikit_learn_rare_and_unseen_ones_pooled():
     rng = np.random.default_rng(0)
     values = rng.choice(list("abcdefg"), 400, p=[0.4, 0.3, 0.2, 0.06, 0.03, 0.007, 0.003]).astype(object)
-    encoder, frame = encoder_of("x", "category", values, rare=5)
+    preprocessing, frame = encoder_of("x", "category", values, rare=5)
     theirs = OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist", sparse_output=False)
     theirs.fit(frame.to_numpy())
     new = pd.DataFrame({"x": np.array(["a", "f", "never", "e"], dtype=object)})
     for rows in (frame, new):
-        np.testing.assert_array_equal(encoder.transform(rows), theirs.transform(rows.to_numpy()))
-    assert encoder.names[-1] == "x = (other)"
+        np.testing.assert_array_equal(preprocessing.transform(rows), theirs.transform(rows.to_numpy()))
+    assert preprocessing.names[-1] == "x = (other)"
 
 
 def test_missing_categories_have_a_slot_where_training_had_some():
-    encoder, frame = encoder_of("x", "category", ["a", None, "b", "a", "b"], rare=1)
-    assert encoder.names == ["x = a", "x = b", "x is missing"]
-    assert encoder.transform(frame).tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 0]]
+    preprocessing, frame = encoder_of("x", "category", ["a", None, "b", "a", "b"], rare=1)
+    assert preprocessing.names == ["x = a", "x = b", "x is missing"]
+    assert preprocessing.transform(frame).tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 0]]
 
 
 def test_without_a_slot_for_them_unseen_and_missing_categories_are_all_zero():
-    encoder, _ = encoder_of("x", "category", ["a", "b"], rare=1)
+    preprocessing, _ = encoder_of("x", "category", ["a", "b"], rare=1)
     new = pd.DataFrame({"x": np.array(["c", None, "b"], dtype=object)})
-    assert encoder.transform(new).tolist() == [[0, 0], [0, 0], [0, 1]]
-    assert encoder.unseen(new) == {"x": ["c"]}
+    assert preprocessing.transform(new).tolist() == [[0, 0], [0, 0], [0, 1]]
+    assert preprocessing.unseen(new) == {"x": ["c"]}
 
 
 def test_the_default_pools_levels_of_one_row_below_1000_rows_and_of_fewer_than_5_above():
@@ -184,10 +184,10 @@ def test_the_default_pools_levels_of_one_row_below_1000_rows_and_of_fewer_than_5
 
 def test_only_the_most_frequent_levels_get_a_slot():
     values = [f"{number:03}" for number in range(150) for _ in range(2 + (number >= 60))]
-    encoder, _ = encoder_of("x", "category", values)
-    assert encoder.width == 101
-    assert encoder.names[0] == "x = 000"
-    assert {f"x = {number:03}" for number in range(60, 150)} <= set(encoder.names)
+    preprocessing, _ = encoder_of("x", "category", values)
+    assert preprocessing.width == 101
+    assert preprocessing.names[0] == "x = 000"
+    assert {f"x = {number:03}" for number in range(60, 150)} <= set(preprocessing.names)
     assert encoder_of("x", "category", values, most_levels=3)[0].width == 4
 
 
@@ -196,27 +196,27 @@ def test_only_the_most_frequent_levels_get_a_slot():
 
 def test_dates_become_the_parts_that_vary_and_the_days_since_the_first():
     stamps = pd.to_datetime(["2024-01-01", "2024-01-08", "2024-02-05", "2024-03-04"])  # Mondays, one year, no clock
-    encoder, frame = encoder_of("d", "date", stamps)
-    assert encoder.names == ["d: month", "d: day", "d: days"]
+    preprocessing, frame = encoder_of("d", "date", stamps)
+    assert preprocessing.names == ["d: month", "d: day", "d: days"]
     expected = StandardScaler().fit_transform([[1, 1, 0], [1, 8, 7], [2, 5, 35], [3, 4, 63]])
-    np.testing.assert_allclose(encoder.transform(frame), expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(preprocessing.transform(frame), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_hours_years_and_weekdays_have_their_slots():
-    encoder, frame = encoder_of(
+    preprocessing, frame = encoder_of(
         "d", "date", pd.to_datetime(["2023-12-31 23:00", "2024-01-01 05:00", "2024-01-02 00:00"])
     )
-    assert encoder.names == ["d: year", "d: month", "d: day", "d: weekday", "d: hour", "d: days"]
-    codes, mask = tree_matrix(encoder, frame)
+    assert preprocessing.names == ["d: year", "d: month", "d: day", "d: weekday", "d: hour", "d: days"]
+    codes, mask = tree_matrix(preprocessing, frame)
     assert codes.tolist() == [[2023, 12, 31, 6, 23, 0], [2024, 1, 1, 0, 5, 0.25], [2024, 1, 2, 1, 0, 1 + 1 / 24]]
     assert not mask.any()
 
 
 def test_missing_dates_have_a_slot_and_a_single_date_is_no_trouble():
-    encoder, frame = encoder_of("d", "date", ["2024-01-01", None, "2024-05-01"])
-    assert encoder.names[-1] == "d is missing"
-    assert np.isfinite(encoder.transform(frame)).all()
-    assert encoder.transform(frame)[:, -1].tolist() == [0, 1, 0]
+    preprocessing, frame = encoder_of("d", "date", ["2024-01-01", None, "2024-05-01"])
+    assert preprocessing.names[-1] == "d is missing"
+    assert np.isfinite(preprocessing.transform(frame)).all()
+    assert preprocessing.transform(frame)[:, -1].tolist() == [0, 1, 0]
     lone, rows = encoder_of("d", "date", ["2024-01-01"] * 3)
     assert lone.names == ["d: days"]
     assert np.isfinite(lone.transform(pd.DataFrame({"d": pd.to_datetime(["2030-01-01", None]).as_unit("ns")}))).all()
@@ -229,10 +229,10 @@ def test_missing_dates_have_a_slot_and_a_single_date_is_no_trouble():
 
 def test_a_matrix_is_finite_float32_with_one_name_per_input():
     frame, columns = mixed()
-    encoder = Encoder.fit(Columns(frame, tuple(columns), tuple(frame)))
-    matrix = encoder.transform(frame)
+    preprocessing = Preprocessing.fit(Columns(frame, tuple(columns), tuple(frame)))
+    matrix = preprocessing.transform(frame)
     assert matrix.dtype == np.float32
-    assert matrix.shape == (60, encoder.width) == (60, len(encoder.names))
+    assert matrix.shape == (60, preprocessing.width) == (60, len(preprocessing.names))
     assert np.isfinite(matrix).all()
 
 
@@ -240,18 +240,18 @@ def test_a_matrix_is_finite_float32_with_one_name_per_input():
 @settings(max_examples=20, deadline=None)
 def test_an_encoder_read_back_from_json_gives_the_same_bits(seed, scaling):
     frame, columns = mixed(seed=seed)
-    encoder = Encoder.fit(Columns(frame, tuple(columns), ("id", *frame)), scaling=scaling)
-    again = through_json(encoder)
-    assert again == encoder
-    assert again.transform(frame).tobytes() == encoder.transform(frame).tobytes()
+    preprocessing = Preprocessing.fit(Columns(frame, tuple(columns), ("id", *frame)), scaling=scaling)
+    again = through_json(preprocessing)
+    assert again == preprocessing
+    assert again.transform(frame).tobytes() == preprocessing.transform(frame).tobytes()
     assert again.source_columns == ("id", *frame)
     assert again.columns == tuple(columns)
 
 
 def test_codes_are_what_trees_take():
     frame, columns = mixed(200)
-    encoder = Encoder.fit(Columns(frame, tuple(columns), tuple(frame)))
-    codes, mask = tree_matrix(encoder, frame)
+    preprocessing = Preprocessing.fit(Columns(frame, tuple(columns), tuple(frame)))
+    codes, mask = tree_matrix(preprocessing, frame)
     assert mask.tolist() == [False, False, True, *[False] * (codes.shape[1] - 3)]
     np.testing.assert_array_equal(codes[:, 0], frame["age"])
     known = frame["sex"].notna().to_numpy()
@@ -259,16 +259,16 @@ def test_codes_are_what_trees_take():
     assert np.isnan(codes[~known, 2]).all()
     tree = HistGradientBoostingClassifier(categorical_features=mask, max_iter=3).fit(codes, np.arange(200) % 2)
     new = frame.assign(sex="never seen")
-    assert tree.predict(tree_matrix(encoder, new)[0]).shape == (200,)
+    assert tree.predict(tree_matrix(preprocessing, new)[0]).shape == (200,)
 
 
 def test_fitting_looks_at_the_rows_given_and_no_others():
     frame, columns = mixed()
     train = frame.iloc[:30]
-    encoder = Encoder.fit(Columns(train, tuple(columns), tuple(frame)))
+    preprocessing = Preprocessing.fit(Columns(train, tuple(columns), tuple(frame)))
     changed = frame.copy()
     changed.loc[30:, "age"] = 1e6
-    assert Encoder.fit(Columns(changed.iloc[:30], tuple(columns), tuple(frame))) == encoder
+    assert Preprocessing.fit(Columns(changed.iloc[:30], tuple(columns), tuple(frame))) == preprocessing
 
 
 @pytest.mark.parametrize(
@@ -282,23 +282,23 @@ def test_fitting_looks_at_the_rows_given_and_no_others():
 def test_options_that_cannot_be_used_are_refused(options, says):
     frame, columns = mixed()
     with pytest.raises(DataError, match=says):
-        Encoder.fit(Columns(frame, tuple(columns), tuple(frame)), **options)
+        Preprocessing.fit(Columns(frame, tuple(columns), tuple(frame)), **options)
 
 
 def test_no_training_rows_are_refused():
     frame, columns = mixed()
     with pytest.raises(DataError, match="no training rows"):
-        Encoder.fit(Columns(frame.iloc[:0], tuple(columns), tuple(frame)))
+        Preprocessing.fit(Columns(frame.iloc[:0], tuple(columns), tuple(frame)))
 
 
-@pytest.mark.parametrize("kind", [Encoder, Target])
+@pytest.mark.parametrize("kind", [Preprocessing, Target])
 @pytest.mark.parametrize("content", [{}, {"schema": 2}, [], None, {"schema": "1"}])
 def test_another_schema_version_is_refused(kind, content):
     with pytest.raises(DataError, match=r"has schema version .*; this release reads version 1"):
         kind.from_dict(content)
 
 
-@pytest.mark.parametrize("kind", [Encoder, Target])
+@pytest.mark.parametrize("kind", [Preprocessing, Target])
 def test_a_damaged_encoding_is_refused(kind):
     with pytest.raises(DataError, match="is damaged"):
         kind.from_dict({"schema": 1})
@@ -472,13 +472,13 @@ def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype,
     train = pd.DataFrame(rng.normal(size=(50, 4)) * 10, columns=list("abcd"))
     train.loc[3, "b"] = np.nan
     columns = [Column(name, "number") for name in "abd"]  # c was set aside
-    encoder = Encoder.fit(Columns(train, tuple(columns), tuple("abcd")), scaling=scaling, pieces=pieces)
+    preprocessing = Preprocessing.fit(Columns(train, tuple(columns), tuple("abcd")), scaling=scaling, pieces=pieces)
     rows = (rng.normal(size=(5, 4)) * 10).astype(dtype)
     if dtype != "int64":
         rows[0, 0] = rows[1, 1] = np.nan
     for array in (rows, rows[:, [0, 1, 3]]):
-        expected = encoder.transform(coerce(array, columns, list("abcd"), "new"))
-        np.testing.assert_array_equal(encoder.from_numbers(array), expected)
+        expected = preprocessing.transform(coerce(array, columns, list("abcd"), "new"))
+        np.testing.assert_array_equal(preprocessing.from_numbers(array), expected)
 
 
 @pytest.mark.parametrize(
@@ -493,51 +493,58 @@ def test_an_array_of_numbers_goes_the_short_way_to_the_same_bits(scaling, dtype,
 )
 def test_what_is_no_array_of_its_numbers_goes_the_long_way(given):
     train = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
-    encoder = Encoder.fit(Columns(train, (Column("a", "number"), Column("b", "number")), ("a", "b")))
-    assert encoder.from_numbers(given) is None
+    preprocessing = Preprocessing.fit(Columns(train, (Column("a", "number"), Column("b", "number")), ("a", "b")))
+    assert preprocessing.from_numbers(given) is None
 
 
 def test_pieces_hold_equally_many_rows_and_rise_one_after_another():
     values = np.random.default_rng(2).exponential(size=401)
-    encoder, _ = encoder_of("x", "number", values.tolist(), pieces=8)
-    assert encoder.width == 9
+    preprocessing, _ = encoder_of("x", "number", values.tolist(), pieces=8)
+    assert preprocessing.width == 9
     new = np.concatenate([values[:50], [-3.0, 99.0]])
-    matrix = encoder.transform(pd.DataFrame({"x": new}))
+    matrix = preprocessing.transform(pd.DataFrame({"x": new}))
     edges = pd.qcut(values, 8, retbins=True)[1]  # 401 rows: the quantiles are rows of their own
     place = np.interp(new, edges, np.arange(9.0))
     np.testing.assert_allclose((matrix[:, 1:] + 0.5).sum(axis=1), place, atol=1e-5)
     assert matrix[:, 1:].min() == -0.5
     assert matrix[:, 1:].max() == 0.5
-    assert encoder.names[1].startswith("x: ")
+    assert preprocessing.names[1].startswith("x: ")
 
 
 def test_a_value_of_most_rows_takes_one_piece_and_leaves_the_others_theirs():
     """Worked by hand: the 90 rows of 0 count for 2.5, as much as a piece of the 12.5 that are then left."""
-    encoder, _ = encoder_of("gain", "number", [0.0] * 90 + list(range(1, 11)), pieces=5)
-    assert encoder.names == ["gain", "gain: 0 to 2", "gain: 2 to 4", "gain: 4 to 6", "gain: 6 to 8", "gain: 8 to 10"]
+    preprocessing, _ = encoder_of("gain", "number", [0.0] * 90 + list(range(1, 11)), pieces=5)
+    assert preprocessing.names == [
+        "gain",
+        "gain: 0 to 2",
+        "gain: 2 to 4",
+        "gain: 4 to 6",
+        "gain: 6 to 8",
+        "gain: 8 to 10",
+    ]
 
 
 def test_pieces_of_values_a_hair_apart_are_finite():
     values = [place * 5e-324 for place in range(40)]
-    encoder, frame = encoder_of("x", "number", [*values, 1.0], pieces=4)
-    assert np.isfinite(encoder.transform(frame)).all()
-    assert encoder.transform(pd.DataFrame({"x": [1e308]}))[0, 1:].tolist() == [0.5] * (encoder.width - 1)
+    preprocessing, frame = encoder_of("x", "number", [*values, 1.0], pieces=4)
+    assert np.isfinite(preprocessing.transform(frame)).all()
+    assert preprocessing.transform(pd.DataFrame({"x": [1e308]}))[0, 1:].tolist() == [0.5] * (preprocessing.width - 1)
 
 
 def test_columns_of_few_values_have_no_pieces_and_a_linear_model_gets_none():
     frame = pd.DataFrame({"flag": [0.0, 1.0] * 30, "few": [1.0, 2.0, 3.0] * 20, "many": np.arange(60.0)})
     frame.loc[5, "many"] = np.nan
     columns = [Column("flag", "boolean"), Column("few", "number"), Column("many", "number")]
-    encoder = Encoder.fit(Columns(frame, tuple(columns), tuple(frame)), pieces=10)
-    assert encoder.width == 1 + 1 + (2 + 10)
-    plain = encoder.linear_matrix(Columns(frame, tuple(columns), tuple(frame)))
-    np.testing.assert_array_equal(plain, encoder.transform(frame)[:, :4])
-    again = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
-    assert again == encoder
-    np.testing.assert_array_equal(again.transform(frame), encoder.transform(frame))
+    preprocessing = Preprocessing.fit(Columns(frame, tuple(columns), tuple(frame)), pieces=10)
+    assert preprocessing.width == 1 + 1 + (2 + 10)
+    plain = preprocessing.linear_matrix(Columns(frame, tuple(columns), tuple(frame)))
+    np.testing.assert_array_equal(plain, preprocessing.transform(frame)[:, :4])
+    again = Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict())))
+    assert again == preprocessing
+    np.testing.assert_array_equal(again.transform(frame), preprocessing.transform(frame))
 
 
 @pytest.mark.parametrize("pieces", [-1, 2.5, True])
 def test_a_senseless_number_of_pieces_is_refused(pieces):
     with pytest.raises(DataError, match="pieces"):
-        Encoder.fit(Columns(pd.DataFrame({"a": [1.0, 2.0]}), (Column("a", "number"),), ("a",)), pieces=pieces)
+        Preprocessing.fit(Columns(pd.DataFrame({"a": [1.0, 2.0]}), (Column("a", "number"),), ("a",)), pieces=pieces)

@@ -14,7 +14,7 @@ from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.features import Features
 from toolkit.data.images.stack import FORM, canonical, pieces
 
-__all__ = ["ImageEncoder", "check_files", "square_for"]
+__all__ = ["ImagePreprocessing", "check_files", "square_for"]
 
 _DIM = 64  # no set of pictures is so dark that its brightest pixel is below
 
@@ -53,11 +53,11 @@ def check_files(pixels: NDArray[Any], low: float, high: float, name: str) -> Non
 
 
 @dataclass(frozen=True)
-class ImageEncoder:
+class ImagePreprocessing:
     """The shape and the brightness of the training images.
 
     Images go into the network as they are. Its first layer rescales them by `mean` and `deviation`, so that the model
-    takes raw pixels without this encoder too.
+    takes raw pixels without this preprocessing too.
 
     Attributes:
         shape: Height, width and channels.
@@ -72,8 +72,8 @@ class ImageEncoder:
 
     Example:
         >>> from toolkit.data.images.stack import Images
-        >>> encoder = ImageEncoder.fit(Images(canonical(np.arange(32).reshape(2, 4, 4))))
-        >>> encoder.shape, encoder.mean, encoder.width
+        >>> preprocessing = ImagePreprocessing.fit(Images(canonical(np.arange(32).reshape(2, 4, 4))))
+        >>> preprocessing.shape, preprocessing.mean, preprocessing.width
         ((4, 4, 1), 15.5, 16)
     """
 
@@ -89,7 +89,7 @@ class ImageEncoder:
     most_columns: ClassVar[dict[str, int]] = {"linear": 1_024, "tree": 256}
 
     @classmethod
-    def fit(cls, features: Features) -> ImageEncoder:
+    def fit(cls, features: Features) -> ImagePreprocessing:
         """Learn from training images."""
         pixels = np.asarray(features.pixels)
         total = square = 0.0
@@ -122,7 +122,7 @@ class ImageEncoder:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the settings of a run show beside the options of the encoding."""
+        """What the settings of a run show beside the options of the preprocessing."""
         return {**asdict(self), "shape": list(self.shape)}
 
     def encode(self, features: Features) -> NDArray[Any]:
@@ -205,21 +205,21 @@ class ImageEncoder:
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the encoder as a dict that strict JSON can hold, exactly."""
+        """Return the preprocessing as a dict that strict JSON can hold, exactly."""
         return {"schema": SCHEMA, "images": self.facts}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> ImageEncoder:
-        """Return the encoder that `to_dict` described.
+    def from_dict(cls, content: dict[str, Any]) -> ImagePreprocessing:
+        """Return the preprocessing that `to_dict` described.
 
         Raises:
             DataError: The schema version is unknown, or the dict is not of this form.
         """
-        check_schema(content, "encoding")
+        check_schema(content, "preprocessing")
         try:
             known = content["images"]
             height, width, channels = (int(size) for size in known["shape"])
             numbers = (float(known[name]) for name in ("mean", "deviation", "low", "high"))
             return cls((height, width, channels), str(known["dtype"]), *numbers)
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"the encoding is damaged: {type(error).__name__} {error}.") from error
+            raise DataError(f"the preprocessing is damaged: {type(error).__name__} {error}.") from error
