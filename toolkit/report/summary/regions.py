@@ -33,9 +33,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any] | None:
     """
     trials, classes = [trials[0] for trials in contenders_of(comparison)], len(comparison.classes)
     networks = [(i, t.outcome, t.result) for i, t in enumerate(trials) if t.result is not None][:CONTENDERS]
-    names = [
-        getattr(network.preprocessing, "names", None) for *_, network in networks
-    ]  # that of images has none
+    names = [getattr(network.preprocessing, "names", None) for *_, network in networks]  # that of images has none
     if classes > CLASSES or not names or names[0] is None or names != [names[0]] * len(names):
         return None
     dataset, preprocessing = comparison.datasets[comparison.seeds[0]], networks[0][2].preprocessing
