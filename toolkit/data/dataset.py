@@ -58,6 +58,18 @@ class SplitData:
         """The number of rows, over all parts."""
         return len(self.features)
 
+    @cached_property
+    def units(self) -> np.ndarray:
+        """The unit of each row, int64 of shape (rows,): rows with equal features have equal numbers, from 0.
+
+        Example:
+            >>> from toolkit.data.prepare import prepare
+            >>> frame = pd.DataFrame({"size": [1.5, 2.5, 1.5, 3.5] * 3, "price": np.arange(12.0)})
+            >>> prepare(frame, "price", task="regression").units[:4].tolist()
+            [0, 1, 0, 2]
+        """
+        return self.features.same_rows()
+
     @property
     def source_columns(self) -> tuple[str, ...]:
         """All feature columns as the user gave them, those set aside included."""

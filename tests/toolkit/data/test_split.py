@@ -165,6 +165,14 @@ def test_equal_rows_of_every_kind_stay_together_and_zeros_are_equal():
     assert "60 rows repeat another row's features" in table.split_reason
 
 
+def test_units_number_the_rows_with_equal_features():
+    frame = people(60)
+    table = prepare(pd.concat([frame, frame], ignore_index=True), "label", task="binary").preprocess()
+    assert table.units.dtype == np.int64
+    np.testing.assert_array_equal(table.units[:60], table.units[60:])
+    assert sorted(set(table.units)) == list(range(60))
+
+
 def test_a_table_of_counts_is_split_freely_and_says_so():
     frame = pd.DataFrame({"sex": ["f", "m"] * 100, "y": [0, 0, 1, 1] * 50})
     table = prepare(frame, "y", task="binary")
