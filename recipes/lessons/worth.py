@@ -25,6 +25,7 @@ from toolkit.data import stratify
 from toolkit.data.dataset import SplitData
 from toolkit.data.target_checks import TASKS
 from toolkit.evaluation.metrics import Outcome
+from toolkit.evaluation.options import Options
 from toolkit.evaluation.result import evaluate
 from toolkit.heads import DEFAULT_HEADS, get_head
 
@@ -228,7 +229,7 @@ def _fit(split: SplitData, seed: int) -> dict[str, Outcome]:
         **options["training"],
     )
     seconds = {"train": time.perf_counter() - start}
-    result = evaluate(trained, dataset, head, intervals=False, seed=seed, seconds=seconds)
+    result = evaluate(trained, dataset, head, Options(intervals=False), seed=seed, seconds=seconds)
     outcomes = {"network": result.outcome} | result.baselines
     return {"trees" if name == "tree" else name: outcome for name, outcome in outcomes.items() if outcome is not None}
 

@@ -51,28 +51,13 @@ class Networks:
     ] = None
 
 
-@documented
-@dataclass(kw_only=True)
-class Evaluation:
-    """What is done with the scores of a trained network."""
-
-    baselines: Annotated[
-        bool, "Fit a dummy, a linear and a gradient-boosted tree model on the same rows, to compare with."
-    ] = True
-    threshold: Annotated[
-        str | float | None,
-        "The score above which a row is of the second class: a number, or the metric for which it is chosen on the "
-        "validation rows: accuracy, balanced_accuracy or f1. By default 0.",
-        "binary",
-    ] = None
-
-
 def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]:
     """Return every option that a recipe passes on to a builder and elsewhere, by the place where it acts."""
     from toolkit.data.prepare import prepare
     from toolkit.data.preprocessing import Preprocessing
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
+    from toolkit.evaluation.options import Options as EvaluationOptions
     from toolkit.training.options import Options
 
     return {
@@ -84,7 +69,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
         "training": options_of(Options, leave_out=("shuffle", "in_turns")),
         # Convolutions are not trained side by side.
         "ensemble": options_of(Networks, leave_out=("seeds",) if build is cnn else ()),
-        "evaluation": options_of(Evaluation),
+        "evaluation": options_of(EvaluationOptions, leave_out=("intervals",)),
     }
 
 

@@ -16,6 +16,7 @@ from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.stack import holds_images
 from toolkit.data.target import Target
+from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, evaluate, timed
 from toolkit.heads import Head, get_head
 from toolkit.runs.run import Run
@@ -145,7 +146,7 @@ def fit(
         options: The options of the call.
         seed: Seed of the initial weights, dropout and the order of the rows; for several networks, that of the first.
         seconds_before: The time of the steps before.
-        evaluation: Options of `toolkit.evaluation.result.evaluate` that replace those of the call.
+        evaluation: Options of `toolkit.evaluation.options.Options` that replace those of the call.
     """
     chosen, preprocessing = options.chosen(head, dataset), dataset.preprocessing
     declared = options_of(options.build)
@@ -175,8 +176,8 @@ def fit(
             **chosen["training"],
         )
     used = {"head": head.name, "seed": seed, "seeds": len(models)} | _settings(options, dataset, chosen["model"])
-    evaluation = options.by_place["evaluation"] | evaluation
-    return evaluate(trained, dataset, head, **evaluation, seed=seed, settings=used, seconds=seconds)
+    evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
+    return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
 
 
 def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, Any]) -> dict[str, Any]:

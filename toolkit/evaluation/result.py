@@ -23,6 +23,7 @@ from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.metrics import Outcome
+from toolkit.evaluation.options import Options
 from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
 from toolkit.heads import Head
@@ -147,10 +148,8 @@ def evaluate(
     training: Training,
     dataset: Dataset,
     head: Head,
+    options: Options | None = None,
     *,
-    threshold: str | float | None = None,
-    baselines: bool = True,
-    intervals: bool = True,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     seconds: Mapping[str, float] | None = None,
@@ -161,10 +160,7 @@ def evaluate(
         training: What `toolkit.training.fit` returned.
         dataset: The rows, split and encoded.
         head: What the scores mean.
-        threshold: For binary: the score above which a row is of the second class; a number, or the metric for which it
-            is chosen on the validation rows: accuracy, balanced_accuracy or f1. None is 0.
-        baselines: Fit a dummy, a linear and a gradient-boosted tree model on the same rows, to compare with.
-        intervals: Whether `Result.table` and `Result.verdict` are made.
+        options: What is done with the scores; None takes the defaults of `toolkit.evaluation.options.Options`.
         seed: Seed of the calibration's folds, the baselines and the resampling.
         settings: Every option, as given and as resolved; those of the training are added.
         seconds: Time of the earlier stages, among them ``train``.
@@ -172,10 +168,11 @@ def evaluate(
     Raises:
         DataError: The threshold is for another task, is not finite, or names an unknown metric.
     """
+    options = options or Options()
     # The result and each replacement of it hold this dict, so that a stage that ends later still counts.
     times = dict(seconds or {})
     with timed(times, "calibrate"):
-        calibrated = _calibrated(training, dataset, head, threshold, seed)
+        calibrated = _calibrated(training, dataset, head, options.threshold, seed)
     result = Result(
         task=dataset.task,
         head=head,
@@ -200,11 +197,11 @@ def evaluate(
             members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
     result = replace(result, outcome=outcome, metrics=metrics.evaluate(outcome), members=members)
     notes: list[str] = []
-    if baselines:
+    if options.baselines:
         with timed(times, "baselines"):
             fits = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
             result, notes = replace(result, baselines=fits), notes_on_images(dataset)
-    if not intervals:
+    if not options.intervals:
         return result
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
