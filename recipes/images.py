@@ -81,8 +81,10 @@ def train(
         (2,)
     """
     from recipes.workflow import train as workflow
+    from toolkit.report.page import check_page
 
-    workflow.read_options(effort, options, images=True)  # before the pictures, which may take minutes
+    check_page(report)  # before the pictures, which may take minutes
+    workflow.read_options(effort, options, images=True)
     seconds = time.perf_counter()
     images, test_images, validation = _read(source, task, target, test, files, size, options)
     seconds = time.perf_counter() - seconds
@@ -136,7 +138,9 @@ def compare(
     """
     from recipes.workflow import compare as comparing
     from recipes.workflow import train as workflow
+    from toolkit.report.page import check_page
 
+    check_page(report)
     workflow.read_options(effort, options, images=True)
     images, test_images, validation = _read(source, task, target, test, files, size, options)
     arguments = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from recipes.cli.parameters import FOLDER, List
+from toolkit.common.files import check_writable
 
 __all__ = ["digits"]
 
@@ -30,6 +32,7 @@ def digits(source: str, sizes: tuple[int, ...] | None, epochs: int | None, repor
     """
     from recipes.digits.story import SIZES, tell
 
+    check_writable(Path(reports) / "index.html")
     options |= {} if epochs is None else {"epochs": epochs}
     story = tell(source, sizes=sizes or SIZES, say=click.echo, **options)
     for name, model in story.summary()["models"].items():

@@ -30,8 +30,12 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
     import pandas as pd
 
     import toolkit
-    from toolkit.common.files import write_whole
+    from toolkit.common.files import check_writable, write_whole
 
+    if output is not None:
+        if output.exists() and any(output.resolve() == file.resolve() for file in (model, *data)):
+            raise DataError(f"-o {output} names a file that is read: the predictions would replace it.")
+        check_writable(output)
     run = toolkit.load(model)
     rows, files = _read(run, data)
     columns = pd.Index([str(name) for name in run.target.columns])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from recipes.cli.output import show_comparison, show_run
 from recipes.cli.parameters import FOLDER, PATH, click_option, parameters
 from toolkit.common.errors import DataError
+from toolkit.common.files import check_writable
 from toolkit.common.options import Option, options_of
 
 __all__ = ["RECIPES", "RecipeGroup", "compare", "demo"]
@@ -60,6 +62,7 @@ def demo(effort: str, reports: str) -> None:
     """Train one network for each of the four tasks on the sample tables, and write four reports."""
     from recipes.samples import SAMPLES, path
 
+    check_writable(Path(reports) / "index.html")
     written = []
     for name, sample in SAMPLES.items():
         click.echo(f"{sample.task}: {name}, target {sample.target}")
@@ -87,22 +90,35 @@ def _recipe_command(name: str, function: str) -> click.Command:
     about = RECIPES[name] if function == "train" else f"Compare heads for {name}."
 
     def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:
-        if save is not None and not save.endswith(".keras"):
-            raise DataError(f"--save {save}: the name of the file must end in .keras.")
+        if save is not None:
+            if not save.endswith(".keras"):
+                raise DataError(f"--save {save}: the name of the file must end in .keras.")
+            check_writable(save)
         # Only what was typed is passed on: the recipe chooses the rest.
         source = click.get_current_context().get_parameter_source
         options = {key: value for key, value in values.items() if source(key) is not click.core.ParameterSource.DEFAULT}
         options = {key: list(value) if key in repeated else value for key, value in options.items()}
+        start = time.time_ns()
         several = len(target) > 1 or values.get("task", name) == "multilabel"
         result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **options)
         (show_run if function == "train" else show_comparison)(result)
         if save is not None:
             click.echo(f"Saved: {result.save(save)}")
         if "report" in options:
-            click.echo(f"Report: {options['report']}")
+            _show_report(options["report"], start)
 
     repeated = {param.name for param in params if isinstance(param, click.Option) and param.multiple}
     return click.Command(name, params=params, callback=call, help=f"{about}\n\nFILE is {file}.")
+
+
+def _show_report(report: str, start: int) -> None:
+    """Print where a report is, or raise a DataError where it was not written since a time in nanoseconds."""
+    from toolkit.report.page import page_path
+
+    path = page_path(report)
+    if not path.is_file() or path.stat().st_mtime_ns < start:
+        raise DataError(f"{path} was not written; the warning above says why.")
+    click.echo(f"Report: {path}")
 
 
 def _passed_on(name: str) -> Iterator[Option]:

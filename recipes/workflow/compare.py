@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recipes.workflow import settings
-from recipes.workflow.train import CallOptions, fit, prepare, read_options
+from recipes.workflow.train import CallOptions, fit, prepare, read_options, write_report
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.stack import Images, holds_images
@@ -19,6 +19,7 @@ from toolkit.evaluation.baselines import fit_baselines
 from toolkit.evaluation.comparison_result import Trial, compare_trials, joined_trial, trial_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import HEADS, Head, get_head
+from toolkit.report.page import check_page
 from toolkit.runs.comparison import Comparison
 
 __all__ = ["compare"]
@@ -44,6 +45,7 @@ def compare(
     call: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Compare heads and return the comparison; the arguments are those of the recipes' `compare` functions."""
+    check_page(report)
     # Margins can't be trained on smoothed labels: for equal terms, no head is.
     call_options = read_options(effort, {"label_smoothing": 0.0} | dict(options), images=holds_images(data))
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
@@ -72,8 +74,7 @@ def compare(
         baselines=_baselines(datasets) if with_baselines else None,
     )
     comparison = Comparison(compared)
-    if report is not None:
-        comparison.report(report)
+    write_report(comparison, report)
     return comparison
 
 

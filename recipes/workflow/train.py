@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from toolkit.data.target import Target
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, evaluate, timed
 from toolkit.heads import Head, get_head
+from toolkit.report.page import check_page
+from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["CallOptions", "fit", "prepare", "read_options", "train"]
+__all__ = ["CallOptions", "fit", "prepare", "read_options", "train", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def train(
 
     The recipe for images gives its own ``call``, and the time that it took to read the files.
     """
+    check_page(report)
     call_options = read_options(effort, options, images=holds_images(data))
     task_head = get_head(task, head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
@@ -91,9 +95,18 @@ def train(
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     call = call or settings.calls(task, "train", data, arguments, options)
     run = Run(replace(result, settings={**call, **result.settings}))
-    if report is not None:
-        run.report(report)
+    write_report(run, report)
     return run
+
+
+def write_report(finished: Run | Comparison, report: str | Path | None) -> None:
+    """Write the report of what has just been trained; where that fails, warn, since the networks must not be lost."""
+    if report is None:
+        return
+    try:
+        finished.report(report)
+    except DataError as error:
+        warnings.warn(f"The report is missing: {error} Write it again with .report(path).", stacklevel=4)
 
 
 def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> CallOptions:

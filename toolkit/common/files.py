@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and whether a path can be written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,36 @@ from pathlib import Path
 
 from toolkit.common.errors import DataError
 
-__all__ = ["write_whole"]
+__all__ = ["check_writable", "write_whole"]
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Check that a file can be written later, before a long computation; nothing stays behind.
+
+    Args:
+        path: The path of the file; its folders may be missing.
+
+    Raises:
+        DataError: The path is a folder, or lies where no file can be created.
+
+    Example:
+        >>> check_writable(getfixture("tmp_path") / "a" / "b.txt")
+        >>> check_writable("/proc/nowhere/b.txt")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        toolkit.DataError: /proc/nowhere/b.txt can't be written: ...
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder; add the name of a file", str(path))
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        # Permissions don't tell everything, such as on a read-only disk: a file that is removed at once does.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise DataError(f"{path} can't be written: {error.strerror or error}.") from error
+    except ValueError as error:  # a null character
+        raise DataError(f"{str(path)!r} can't be written: {error}.") from error
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:

@@ -12,7 +12,8 @@ import jinja2
 
 from toolkit.common import formatting
 from toolkit.common.errors import DataError
-from toolkit.common.files import write_whole
+from toolkit.common.files import check_writable, write_whole
+from toolkit.common.schema import SCHEMA
 from toolkit.evaluation import metric_names
 from toolkit.report import cells
 from toolkit.report.figures import pictures
@@ -20,9 +21,7 @@ from toolkit.report.figures.distributions import distribution
 from toolkit.report.pixels import scale_of
 from toolkit.report.style import COLORS
 
-__all__ = ["fill", "frame", "notebook", "page_path", "render", "write"]
-
-SCHEMA = 1  # of the summaries that this version can show
+__all__ = ["check_page", "fill", "frame", "notebook", "page_path", "render", "write"]
 
 # Kind of summary -> its sections, in order. The template of a section is `sections/<name>.html`, or
 # `sections/<kind>_<name>.html` where both kinds have one of that name.
@@ -142,7 +141,7 @@ def page_path(path: str | Path) -> Path:
     """Return where a page goes: without an ending, `.html` is added.
 
     Raises:
-        DataError: The path has another ending.
+        DataError: It is no path, a folder, or a path with another ending.
 
     Example:
         >>> page_path("reports/wine").as_posix()
@@ -152,12 +151,31 @@ def page_path(path: str | Path) -> Path:
         ...
         toolkit.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
     """
+    if not isinstance(path, str | Path):
+        raise DataError(f"report={path!r}: expected the name of an HTML page, such as 'report.html'.")
     path = Path(path)
+    if not path.name or path.is_dir():
+        raise DataError(f"{path} is a folder; name the page in it, such as {(path / 'report.html').as_posix()}.")
     if not path.suffix:
         path = path.with_suffix(".html")
     if path.suffix.lower() not in (".html", ".htm"):
         raise DataError(f"{path}: a report is an HTML page; give a name that ends in .html.")
     return path
+
+
+def check_page(path: str | Path | None) -> None:
+    """Check that a page can be written later, before a long training; None is no page.
+
+    Raises:
+        DataError: As for `page_path`, or no file can be created there.
+
+    Example:
+        >>> check_page(True)
+        Traceback (most recent call last):
+        toolkit.DataError: report=True: expected the name of an HTML page, such as 'report.html'.
+    """
+    if path is not None:
+        check_writable(page_path(path))
 
 
 def fill(template: str, *, embedded: bool = False, **content: Any) -> str:

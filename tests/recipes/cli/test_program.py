@@ -91,6 +91,11 @@ def test_predict_prints_without_an_output(runs, capsys, tmp_path):
         (["compare", "multiclass", path("wine"), "--target", "grower", "--heads", "softmax"], "two different heads"),
         (["binary", path("wine"), "--target", "grower", "--head", "hige"], "Did you mean 'hinge'"),
         (["predict", "no.keras", path("wine")], "no such file"),
+        (["predict", path("wine"), path("wine"), "-o", path("wine")], "names a file that is read"),
+        (["predict", "no.keras", path("wine"), "-o", "/proc/nope/out.csv"], "/proc/nope/out.csv can't be written"),
+        (["multiclass", "nowhere.csv", "--target", "grower", "--report", "run.pdf"], "ends in .html"),
+        (["multiclass", "nowhere.csv", "--target", "grower", "--save", "/proc/nope/r.keras"], "can't be written"),
+        (["demo", "--reports", "/proc/nope"], "can't be written"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, message):

@@ -326,6 +326,33 @@ def test_a_mistake_says_what_and_where(frame, call, message):
         call(frame)
 
 
+@pytest.mark.parametrize("function", [binary.train, binary.compare, recipes.images.train])
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        (True, "report=True: expected the name of an HTML page"),
+        ("r.pdf", "ends in .html"),
+        ("", "is a folder"),
+        ("/proc/nope/r.html", "can't be written"),
+    ],
+)
+def test_a_report_that_can_not_be_written_is_refused_before_the_data_are_read(function, report, message):
+    with pytest.raises(DataError, match=message):
+        function("no/such.csv", target="y", report=report)
+
+
+def test_a_report_that_fails_after_the_training_does_not_lose_the_run(frame, tmp_path):
+    path = tmp_path / "r.html"
+
+    class Vandal(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            path.mkdir(exist_ok=True)
+
+    with pytest.warns(UserWarning, match=r"The report is missing: .*folder.*\.report\(path\)"):
+        run = binary.train(frame[["a", "b", "two"]], target="two", report=path, callbacks=[Vandal()], **QUICK)
+    assert len(run.predict(frame)) == len(frame)
+
+
 def test_an_empty_file_and_a_header_alone_say_so(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("a,b\n")

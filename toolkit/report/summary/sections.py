@@ -11,6 +11,7 @@ from typing import Any
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import join_names, plain
+from toolkit.common.schema import SCHEMA
 from toolkit.data.dataset import SplitData
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
@@ -32,8 +33,6 @@ from toolkit.report.summary import (
 from toolkit.report.summary.values import clean
 
 __all__ = ["summarize", "without_rows"]
-
-SCHEMA = 1
 
 # Where single rows of the user's data stand in a summary; "*" is each entry of a list.
 ROWS = (
