@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.data.describe import describe
+from toolkit.data.describe import describe, leaks_of, predictive_powers
 from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
@@ -81,12 +81,21 @@ class SplitData:
 
     def leaks(self) -> list[str]:
         """Return the columns that predict the target almost perfectly without any other."""
-        return self._description["leaks"]
+        return leaks_of(self._powers[0], self.features.columns)
+
+    def unmeasured(self) -> list[str]:
+        """Return sentences about the rows and columns whose predictive power was not measured."""
+        return self._powers[1]
+
+    @cached_property
+    def _powers(self) -> tuple[dict[str, float], list[str]]:
+        features = self.features
+        return predictive_powers(features.frame, features.columns, self.target_frame, self.task, self.parts["train"])
 
     @cached_property
     def _description(self) -> dict[str, Any]:
-        features = self.features
-        return describe(features.frame, features.columns, self.target_frame, self.task, self.parts, self.set_aside)
+        frame, columns = self.features.frame, self.features.columns
+        return describe(frame, columns, self.target_frame, self.task, self.parts, self.set_aside, self._powers)
 
     def preprocess(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from toolkit.data.cells import level
 from toolkit.data.columns import Column
 from toolkit.data.target_checks import labels_of
 
-__all__ = ["LEAK", "describe", "predictive_power"]
+__all__ = ["describe", "leaks_of", "predictive_power", "predictive_powers"]
 
-LEAK = 0.97  # a column with at least this predictive power may give the target away
+_LEAK = 0.97  # a column with at least this predictive power may give the target away
 _BINS = 20
 _COLUMN_LEVELS, _TARGET_LEVELS = 12, 100
 _POWER_ROWS, _POWER_COLUMNS = 5_000, 200
@@ -27,6 +27,7 @@ def describe(
     task: str,
     parts: dict[str, np.ndarray],
     set_aside: dict[str, str],
+    powers: tuple[dict[str, float], list[str]],
 ) -> dict[str, Any]:
     """Return what a report needs to know about the data, as a dict that strict JSON can hold.
 
@@ -37,6 +38,7 @@ def describe(
         task: The task.
         parts: Row positions of each part.
         set_aside: Columns not used, each with its reason.
+        powers: What `predictive_powers` returned.
 
     Returns:
         `rows` (int), `parts` (rows per part), `set_aside`, `columns` and `targets` (lists of distributions), `leaks`
@@ -53,24 +55,22 @@ def describe(
         A column's distribution also has `alone` (its `predictive_power`, or None) and `leak`.
     """
     rows = {"all": np.arange(len(frame)), **parts}
-    powers, left_out = _powers(frame, columns, target, task, parts["train"])
-    distributions = []
-    for column in columns:
-        power = powers.get(column.name)
-        # A single column is there to predict the target: that is the task, not a leak.
-        distributions.append(
-            _distribution(column.name, column.kind, frame[column.name].to_numpy(), rows)
-            | {"alone": power, "leak": power is not None and power >= LEAK and len(columns) > 1}
-        )
-    strongest = max(powers, key=lambda name: powers[name], default=None)
+    by_column, left_out = powers
+    leaks = leaks_of(by_column, columns)
+    distributions = [
+        _distribution(column.name, column.kind, frame[column.name].to_numpy(), rows)
+        | {"alone": by_column.get(column.name), "leak": column.name in leaks}
+        for column in columns
+    ]
+    strongest = max(by_column, key=lambda name: by_column[name], default=None)
     return {
         "rows": len(frame),
         "parts": {name: len(positions) for name, positions in parts.items()},
         "set_aside": dict(set_aside),
         "columns": distributions,
         "targets": [_target_distribution(str(name), target[name], task, rows) for name in target.columns],
-        "leaks": [distribution["name"] for distribution in distributions if distribution["leak"]],
-        "strongest": None if strongest is None else {"column": strongest, "alone": powers[strongest]},
+        "leaks": leaks,
+        "strongest": None if strongest is None else {"column": strongest, "alone": by_column[strongest]},
         "left_out": left_out,
     }
 
@@ -285,10 +285,29 @@ def _outcome(target: pd.DataFrame, task: str) -> np.ndarray:
     return (codes == 1).astype(np.float64)[:, None] if task == "binary" else np.eye(len(uniques))[codes]
 
 
-def _powers(
+def leaks_of(powers: Mapping[str, float], columns: Sequence[Column]) -> list[str]:
+    """Return the columns whose predictive power is so great that they may give the target away.
+
+    Example:
+        >>> leaks_of({"a": 0.99, "b": 0.5}, [Column("a", "number"), Column("b", "number")])
+        ['a']
+    """
+    # A single column is there to predict the target: that is the task, not a leak.
+    return [name for name, power in powers.items() if power >= _LEAK and len(columns) > 1]
+
+
+def predictive_powers(
     frame: pd.DataFrame, columns: Sequence[Column], target: pd.DataFrame, task: str, train: np.ndarray
 ) -> tuple[dict[str, float], list[str]]:
-    """Return the predictive power of each column, and sentences about the rows and columns not used for it."""
+    """Return the predictive power of each column, and sentences about the rows and columns not used for it.
+
+    Args:
+        frame: Canonical columns.
+        columns: Their names and kinds.
+        target: The target columns.
+        task: The task.
+        train: Positions of the training rows, on which it is measured.
+    """
     if len(train) < 6:
         return {}, ["The training part is too small to measure the predictive power of the columns."]
     notes = []

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.helpers.people import people
 from toolkit.data.columns import Column
-from toolkit.data.describe import describe, predictive_power
+from toolkit.data.describe import describe, predictive_power, predictive_powers
 from toolkit.data.prepare import prepare
 
 
@@ -109,7 +109,8 @@ def test_a_description_names_what_it_left_out_of_wide_and_long_tables():
     columns = [Column(str(name), "number") for name in frame.columns]
     target = pd.DataFrame({"y": rng.random(9_000)})
     parts = {"train": np.arange(6_000), "validation": np.arange(6_000, 7_500), "test": np.arange(7_500, 9_000)}
-    described = describe(frame, columns, target, "regression", parts, {})
+    powers = predictive_powers(frame, columns, target, "regression", parts["train"])
+    described = describe(frame, columns, target, "regression", parts, {}, powers)
     assert described["columns"][-1]["alone"] is None
     assert any("5,000 of 6,000 training rows" in sentence for sentence in described["left_out"])
     assert any("first 200 of 202 columns" in sentence for sentence in described["left_out"])

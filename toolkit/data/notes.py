@@ -1,0 +1,84 @@
+"""What happened to the data before the training: one list of sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from toolkit.common.formatting import counted, listing
+from toolkit.data.dataset import SplitData
+
+__all__ = ["notes_of", "sentences"]
+
+_FEWEST_ALIKE = 4  # columns of which the same is true; fewer have a sentence each
+_MOST_NAMES = 100
+
+
+def notes_of(dataset: SplitData) -> list[str]:
+    """Return what was suspected, set aside, dropped, guessed and converted in a dataset, one sentence each.
+
+    Example:
+        >>> from toolkit.data.prepare import prepare
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"size": [1.5, 2.5, 3.5] * 20, "unit": ["cm"] * 60, "price": range(60)})
+        >>> notes_of(prepare(frame, "price", task="regression"))
+        ["'unit' is not used: constant: every row holds cm."]
+    """
+    columns = [*dataset.source_columns, *map(str, dataset.target_frame.columns)]
+    further = dataset.unmeasured() if dataset.source_columns else []
+    return sentences(dataset.leaks(), dataset.set_aside, [*dataset.notes, *further], columns)
+
+
+def sentences(
+    leaks: Iterable[str], set_aside: Mapping[str, str], notes: Iterable[str], columns: Iterable[str] = ()
+) -> list[str]:
+    """Return suspected leaks, columns set aside and further notes as sentences, in this order.
+
+    Where the same is true of many columns, one sentence speaks of the first and names the others.
+
+    Args:
+        leaks: Columns that almost give the target away.
+        set_aside: Columns not used, each with its reason.
+        notes: Further sentences.
+        columns: The names of all columns, to see which of them a sentence is about.
+
+    Example:
+        >>> sentences(["copy"], {}, [])
+        ["Suspected leak: 'copy' almost determines the target without the other columns. If its value is not known yet \
+when you predict, leave the column out (drop=) and train again."]
+        >>> sentences([], dict.fromkeys("abcde", "constant: every row holds 0"), [])
+        ["'a' is not used: constant: every row holds 0. Likewise 4 more columns: b, c, d, e."]
+    """
+    suspected = [
+        f"Suspected leak: '{name}' almost determines the target without the other columns. If its value is not known "
+        "yet when you predict, leave the column out (drop=) and train again."
+        for name in leaks
+    ]
+    # (column, sentence, what sentences about other columns may share with it)
+    unused = [
+        (name, f"'{name}' is not used: {reason.rstrip('.')}.", reason.split(":")[0])
+        for name, reason in set_aside.items()
+    ]
+    known = frozenset(columns)
+    return suspected + _together(unused) + _together([_about(note, known) for note in dict.fromkeys(notes)])
+
+
+def _about(note: str, columns: frozenset[str]) -> tuple[str, str, str]:
+    """Return the column that a sentence is about, the sentence, and the sentence without name, values and counts."""
+    name = next((quoted for quoted in re.findall(r"'([^']*)'", note) if quoted in columns), "")
+    return name, note, re.sub(r"'[^']*'|[\d.,]*\d", "", note) if name else note
+
+
+def _together(entries: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Return the sentences; those that are alike are replaced by the first of them, with the columns of the others."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for name, sentence, key in entries:
+        alike.setdefault(key, []).append((name, sentence))
+    written = []
+    for group in alike.values():
+        if len(group) < _FEWEST_ALIKE:
+            written += [sentence for _, sentence in group]
+            continue
+        others = [name for name, _ in group[1:]]
+        written.append(f"{group[0][1]} Likewise {counted(len(others), 'more column')}: {listing(others, _MOST_NAMES)}.")
+    return written
