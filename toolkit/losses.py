@@ -47,8 +47,7 @@ class _ScoreLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each row, shape (n,), in the type of the scores."""
-        y_pred = ops.convert_to_tensor(y_pred)
-        y_true = ops.convert_to_tensor(y_true)
+        y_pred, y_true = _as_tensor(y_pred), _as_tensor(y_true)
         _check_shapes(y_true, y_pred, self._sparse)
         # Class ids: (n,) or (n, 1) -> (n,). Values per unit: (n,) or (n, units) -> (n, units).
         y_true = ops.reshape(y_true, (-1,) if self._sparse else ops.shape(y_pred))
@@ -129,7 +128,7 @@ class MulticlassHinge(_ScoreLoss):
         ids, valid, true_score = _true_class(y_true, scores)
         # scores (n, classes) - true scores (n, 1) -> (n, classes). The true class is masked and not subtracted from the
         # sum: 1 subtracted from 1e30 would be lost.
-        true = ops.expand_dims(ids, -1) == ops.arange(scores.shape[-1], dtype="int32")
+        true = ops.equal(ops.expand_dims(ids, -1), ops.arange(scores.shape[-1], dtype="int32"))
         # Scores 3.2, 5.1, -1.7 of a row of class 0, delta 1 -> margins 0, 2.9, 0 -> loss 2.9.
         margins = ops.where(true, 0.0, ops.relu((scores - ops.expand_dims(true_score, -1)) + self.delta))
         return _or_nan(valid, ops.sum(ops.square(margins) if self.squared else margins, axis=-1))
@@ -278,7 +277,15 @@ class SquaredSigmoid(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each row, shape (n,): the mean over its scores."""
-        return ops.mean(ops.square(ops.sigmoid(y_pred) - y_true), axis=-1)
+        y_pred = _as_tensor(y_pred)
+        return ops.mean(ops.square(ops.sigmoid(y_pred) - ops.cast(_as_tensor(y_true), y_pred.dtype)), axis=-1)
+
+
+def _as_tensor(value: Any) -> Any:
+    """Return an array, a list or a variable as a tensor."""
+    tensor = ops.convert_to_tensor(value)
+    # Keras returns a tf.Variable as it is, and some of its operations then fail: the variable has no `ndim`.
+    return tensor.read_value() if hasattr(tensor, "read_value") else tensor
 
 
 def _is_number(value: Any) -> bool:

@@ -433,3 +433,48 @@ def test_labels_may_come_as_a_column_and_as_any_number():
     expected = float(MulticlassHinge()([0, 1, 2], WORKED))
     for y in ([[0], [1], [2]], np.array([0.0, 1.0, 2.0]), np.array([0, 1, 2], "uint8")):
         assert float(MulticlassHinge()(y, scores)) == expected
+
+
+# Forms of scores and labels
+
+
+FORMS = {
+    "list": lambda values: values.tolist(),
+    "array": lambda values: values,
+    "tensor": tf.constant,
+    "tf.Variable": tf.Variable,
+    "keras.Variable": lambda values: keras.Variable(values, dtype=values.dtype.name),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("labels", FORMS)
+def test_scores_and_labels_of_every_form_give_the_same_loss(name, form, labels):
+    loss, ids = LOSSES[name], np.array([0, 1, 2], "int32")
+    if "binary" in name:
+        ids = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]], "int32") * 2 - 1 if loss.labels == "-1+1" else np.eye(3)
+    expected = float(loss(ids, WORKED))
+    assert float(loss(FORMS[labels](ids), FORMS[form](WORKED))) == expected
+
+
+@pytest.mark.parametrize("form", list(FORMS)[1:])
+def test_the_squared_sigmoid_takes_whole_labels_and_variables(form):
+    loss, labels = SquaredSigmoid(), np.array([[1, 0, 1]], "int32")
+    expected = np.mean(np.square(1 / (1 + np.exp(-WORKED[:1].astype(float))) - labels))
+    assert float(loss(FORMS[form](labels), FORMS[form](WORKED[:1]))) == pytest.approx(expected, abs=1e-6)
+    assert np.asarray(loss.call(FORMS[form](labels), FORMS[form](WORKED[:1]))) == pytest.approx([expected], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["hinge", "softmax"])
+def test_the_gradient_of_a_variable_is_that_of_its_value(name):
+    variable, ids = tf.Variable(WORKED), tf.constant([0, 1, 2])
+    _, expected = rows(LOSSES[name], [0, 1, 2], WORKED)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(LOSSES[name].call(ids, variable))
+    assert np.asarray(tape.gradient(total, variable)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["hinge", "squared_hinge", "softmax", "smoothed_softmax"])
+def test_symbolic_scores_give_a_symbolic_loss_of_each_row(name):
+    assert LOSSES[name].call(keras.Input((1,)), keras.Input((3,))).shape == (None,)
