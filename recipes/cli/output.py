@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from textwrap import shorten
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from toolkit.runs.run import Run
 
 __all__ = ["show_comparison", "show_run"]
+
+_MOST_NOTES = 15
+_LONGEST_NOTE = 400
 
 
 def show_run(run: Run) -> None:
@@ -24,7 +29,7 @@ def show_run(run: Run) -> None:
         click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {interval:>22}{baselines}")
     for sentence in run.verdict:
         click.echo(f"  {sentence}")
-    _show_notes(run.dataset)
+    _show_notes(run.notes)
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -36,10 +41,14 @@ def show_comparison(comparison: Comparison) -> None:
         click.echo(f"  {label:<{width}}{values}")
     for sentence in comparison.verdict:
         click.echo(f"  {sentence}")
-    _show_notes(comparison.datasets[comparison.seeds[0]])
+    _show_notes(comparison.notes)
 
 
-def _show_notes(dataset: Any) -> None:
-    """Print what was changed in images, and which of them can't be read."""
-    for note in dataset.notes if dataset is not None and dataset.features.pixels is not None else ():
-        click.echo(f"  Note: {note}")
+def _show_notes(notes: Sequence[str]) -> None:
+    """Print what happened to the data, cut to what a screen holds."""
+    if notes:
+        click.echo("  Notes:")
+    for note in notes[:_MOST_NOTES]:
+        click.echo(f"    {shorten(note, _LONGEST_NOTE, placeholder=' ...')}")
+    if len(notes) > _MOST_NOTES or any(len(note) > _LONGEST_NOTE for note in notes):
+        click.echo(f"    The report has all {len(notes)} notes in full (--report), and in Python run.notes.")

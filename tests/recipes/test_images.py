@@ -156,7 +156,7 @@ def test_the_command_trains_as_the_function_does(shapes, capsys, tmp_path):
     code, out, err = run_command(capsys, "images", shapes, *words, "--no-progress", "--save", saved, "--report", report)
     assert (code, err) == (0, "")
     assert "accuracy" in out
-    assert "Note: 1 file that can't be read was left out: disc/broken.jpg (damaged)." in out
+    assert "  Notes:\n    1 file that can't be read was left out: disc/broken.jpg (damaged)." in out
     assert "data:image/png;base64" in report.read_text()
     run = images.train(shapes, build="mlp", hidden=(8, 4), size=(8, 6), seed=3, **QUICK)
     paths = sorted((shapes / "cross").iterdir())

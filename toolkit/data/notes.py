@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from toolkit.common.formatting import counted, listing
+from toolkit.common.formatting import counted, listing, plain
 from toolkit.data.dataset import SplitData
 
 __all__ = ["notes_of", "sentences"]
@@ -50,13 +50,13 @@ when you predict, leave the column out (drop=) and train again."]
         ["'a' is not used: constant: every row holds 0. Likewise 4 more columns: b, c, d, e."]
     """
     suspected = [
-        f"Suspected leak: '{name}' almost determines the target without the other columns. If its value is not known "
-        "yet when you predict, leave the column out (drop=) and train again."
+        f"Suspected leak: '{plain(name)}' almost determines the target without the other columns. If its value is not "
+        "known yet when you predict, leave the column out (drop=) and train again."
         for name in leaks
     ]
     # (column, sentence, what sentences about other columns may share with it)
     unused = [
-        (name, f"'{name}' is not used: {reason.rstrip('.')}.", reason.split(":")[0])
+        (name, f"'{plain(name)}' is not used: {reason.rstrip('.')}.", reason.split(":")[0])
         for name, reason in set_aside.items()
     ]
     known = frozenset(columns)
@@ -79,6 +79,6 @@ def _together(entries: Sequence[tuple[str, str, str]]) -> list[str]:
         if len(group) < _FEWEST_ALIKE:
             written += [sentence for _, sentence in group]
             continue
-        others = [name for name, _ in group[1:]]
+        others = [plain(name) for name, _ in group[1:]]
         written.append(f"{group[0][1]} Likewise {counted(len(others), 'more column')}: {listing(others, _MOST_NAMES)}.")
     return written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
+from toolkit.data.notes import notes_of
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.differences import Difference, over_splits, pooled_bootstrap, verdict
@@ -99,6 +101,11 @@ class ComparisonResult:
     def classes(self) -> list[str]:
         """The classes, labels or targets, as text, in column order."""
         return class_names(self.target)
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """Sentences about the data, with the split of the first seed; see `toolkit.data.notes`."""
+        return notes_of(self.datasets[self.seeds[0]])
 
 
 def trial_of(label: str, seed: int, result: Result) -> Trial:

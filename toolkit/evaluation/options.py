@@ -24,4 +24,4 @@ class Options:
         "validation rows: accuracy, balanced_accuracy or f1. By default 0.",
         "binary",
     ] = None
-    intervals: Annotated[bool, "Compute the intervals of the metrics, and the verdict."] = True
+    intervals: Annotated[bool, "Compute the intervals of the metrics, the verdict and the notes."] = True

@@ -17,6 +17,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
+from toolkit.data.notes import notes_of
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
@@ -62,6 +63,8 @@ class Result:
         threshold: For binary: the score above which a row is of the second class.
         residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets).
         verdict: Sentences that compare the network with the baselines.
+        notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
+            `toolkit.data.notes`.
         summary: For a loaded result: the content of the report, as it was saved.
     """
 
@@ -85,6 +88,7 @@ class Result:
     threshold: float = 0.0
     residuals: NDArray[np.float64] | None = None
     verdict: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     summary: dict[str, Any] | None = None
 
     @property
@@ -185,6 +189,7 @@ def evaluate(
         seconds=times,
         settings={**(settings or {}), "training": training.settings},
         dataset=dataset,
+        notes=notes_of(dataset) if options.intervals else [],
         **calibrated,
     )
     with timed(times, "evaluate"):

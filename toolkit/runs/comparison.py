@@ -39,6 +39,7 @@ class Comparison:
     differences: list[dict[str, Any]] = from_result()
     table: pd.DataFrame = from_result()
     verdict: list[str] = from_result()
+    notes: list[str] = from_result()
     baseline_outcomes: dict[int, Mapping[str, Outcome]] = from_result()
     baselines: pd.DataFrame = from_result()
     classes: list[str] = from_result()

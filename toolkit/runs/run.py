@@ -17,6 +17,7 @@ from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.inputs import batches, encode_labeled
+from toolkit.data.notes import sentences
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
@@ -64,6 +65,7 @@ class Run:
     threshold: float = from_result()
     residuals: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
+    notes: list[str] = from_result()
     classes: list[str] = from_result()
     is_image: bool = from_result()
 
@@ -247,6 +249,7 @@ class Run:
             "threshold": self.threshold,
             "residuals": None if self.residuals is None else self.residuals.tolist(),
             "verdict": self.verdict,
+            "notes": self.notes,
             "summary": self.summary(rows=False),
         }
         return archive.write(path, self.model, content)
@@ -268,6 +271,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
     model, content = archive.read(path)
     check_schema(content, f"run in {path}")
     try:
+        content = content if "notes" in content else _with_notes(content)
         head = head or get_head(content["task"], content["head"])
         result = Result(
             task=content["task"],
@@ -289,9 +293,19 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             threshold=content["threshold"],
             residuals=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
             verdict=content["verdict"],
+            notes=content["notes"],
             summary=content["summary"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged: its settings lack {error}.") from error
     model.compile(loss=head.loss(), metrics=head.keras_metrics())
     return Run(result)
+
+
+def _with_notes(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a file of version 0.1.0 with the notes, which it has in the parts of its summary."""
+    data = content["summary"]["data"]
+    set_aside = {entry["column"]: entry["reason"] for entry in data["set_aside"]}
+    notes = sentences(data["leaks"], set_aside, data["notes"], [entry["name"] for entry in data["columns"]])
+    summary = content["summary"] | {"data": data | {"notes": notes}}
+    return content | {"notes": notes, "summary": summary}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 import toolkit
 from recipes import multiclass
+from recipes.cli.output import show_run
 from recipes.samples import path
 from tests.helpers.cli import run_command
 
@@ -73,6 +75,39 @@ def test_predict_prints_without_an_output(runs, capsys, tmp_path):
     code, out, _ = run_command(capsys, "predict", saved, path("diabetes"))
     assert code == 0
     assert len(out.splitlines()) == 443
+
+
+@pytest.mark.parametrize("words", [["binary"], ["compare", "binary", "--heads", "logistic,hinge", "--seeds", 1]])
+def test_what_was_dropped_set_aside_and_suspected_is_printed_after_the_training(capsys, tmp_path, words):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    label = np.where(x + rng.normal(size=300) > 0, "yes", "no").astype(object)
+    data = pd.DataFrame({"x": x, "copy": np.where(label == "yes", "Y", "N"), "y": label})
+    data["note"] = [f"text {index}" for index in range(300)]
+    data.loc[::10, "y"] = ""
+    data.to_csv(tmp_path / "d.csv", index=False)
+    code, out, _ = run_command(capsys, *words, tmp_path / "d.csv", "--target", "y", *QUICK)
+    assert code == 0
+    notes = [line.strip() for line in out.split("  Notes:\n")[1].splitlines()]
+    assert notes[0].startswith("Suspected leak: 'copy'")
+    assert notes[1].startswith("'note' is not used: a key")
+    assert any("30 rows" in note for note in notes)
+
+
+def test_many_and_long_notes_are_cut_to_a_screen(capsys):
+    run = SimpleNamespace(
+        metrics={"accuracy": 1.0},
+        table=pd.DataFrame(),
+        verdict=[],
+        notes=["long " * 100, *map("note {}".format, range(20))],
+    )
+    show_run(run)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "  Notes:"
+    assert len(lines) == 2 + 15 + 1
+    assert max(map(len, lines)) < 410
+    assert lines[2].endswith("long ...")
+    assert lines[-1].strip() == "The report has all 21 notes in full (--report), and in Python run.notes."
 
 
 @pytest.mark.parametrize(

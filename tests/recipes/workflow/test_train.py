@@ -19,6 +19,7 @@ from recipes import (
 from recipes.samples import path
 from recipes.workflow import defaults, options
 from recipes.workflow import train as workflow
+from tests.helpers.pages import Page
 from toolkit import training
 from toolkit.common.errors import DataError
 from toolkit.data.stratify import FOLDS
@@ -351,6 +352,25 @@ def test_a_report_that_fails_after_the_training_does_not_lose_the_run(frame, tmp
     with pytest.warns(UserWarning, match=r"The report is missing: .*folder.*\.report\(path\)"):
         run = binary.train(frame[["a", "b", "two"]], target="two", report=path, callbacks=[Vandal()], **QUICK)
     assert len(run.predict(frame)) == len(frame)
+
+
+def test_what_happened_to_the_data_is_the_same_list_in_the_run_the_saved_file_the_report_and_the_comparison(
+    frame, tmp_path, capsys
+):
+    data = frame[["b", "two"]].assign(unit="cm", copy=np.where(frame["two"] == "yes", "Y", "N"))
+    data["two"] = data["two"].where(data.index % 10 != 0)
+    run = binary.train(data, target="two", **QUICK)
+    assert run.notes[0].startswith("Suspected leak: 'copy'")
+    assert run.notes[1] == "'unit' is not used: constant: every row holds cm."
+    assert any("12" in note and "'two'" in note for note in run.notes[2:]), "rows without a target"
+    assert run.summary()["data"]["notes"] == run.notes
+    listed = Page(run.report(tmp_path / "r.html").read_text()).all("li")
+    assert [item["text"] for item in listed if item["text"] in run.notes] == run.notes
+    assert toolkit.load(run.save(tmp_path / "r.keras")).notes == run.notes
+    compared = binary.compare(data, target="two", heads=("logistic", "hinge"), seeds=1, **QUICK)
+    assert compared.notes == run.notes
+    assert compared.summary()["terms"]["notes"] == run.notes
+    assert capsys.readouterr().out == "", "in Python nothing is printed"
 
 
 def test_an_empty_file_and_a_header_alone_say_so(tmp_path):

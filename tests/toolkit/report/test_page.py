@@ -170,6 +170,7 @@ def hostile(content):
         content["split"]["reason"] = HOSTILE
     else:
         content["verdict"]["headline"] = content["terms"]["reason"] = HOSTILE
+        content["terms"]["notes"] = [HOSTILE]
     return content | {"title": HOSTILE, "settings": {**content["settings"], "call": HOSTILE}}
 
 

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 import toolkit
 from recipes.samples import path
+from toolkit.report import render
 
 FOLDER = Path(__file__).parents[2] / "saved_by_0_1_0"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())
@@ -26,6 +27,16 @@ def test_a_file_of_0_1_0_loads_and_predicts_the_same(name: str) -> None:
         np.testing.assert_array_equal(run.predict(rows)[:40], expected.pop("predict"))
     for verb, values in expected.items():  # the verbs that return floats
         np.testing.assert_allclose(getattr(run, verb)(rows)[:40], values, rtol=1e-6, atol=1e-6)
+
+
+def test_the_notes_of_a_file_of_0_1_0_are_put_together_from_its_summary() -> None:
+    run = toolkit.load(FOLDER / "multiclass.keras")
+    data = run.summary()["data"]
+    assert run.notes == data["notes"]
+    assert all(
+        any(entry["column"] in note and entry["reason"] in note for note in run.notes) for entry in data["set_aside"]
+    )
+    assert "<h3>Notes</h3>" in render(run.summary()) or run.notes == []
 
 
 def test_every_file_of_0_1_0_is_checked() -> None:

@@ -28,7 +28,7 @@ def for_result(result: Result) -> dict[str, Any]:
         **_sizes(dataset),
         "images": result.is_image,
         "set_aside": [{"column": name, "reason": reason} for name, reason in dataset.set_aside.items()],
-        "notes": [*dataset.notes, *([] if result.is_image else described["left_out"]), *(later if updated else [])],
+        "notes": [*result.notes, *(later if updated else [])],
         "leaks": described["leaks"],
         "strongest": described["strongest"],
         "target": [_column(entry, parts) for entry in described["targets"][:COLUMNS]],
@@ -42,6 +42,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     dataset = comparison.datasets[comparison.seeds[0]]
     return {
         **_sizes(dataset),
+        "notes": comparison.notes,
         "reason": dataset.split_reason,
         "baselines": notes_on_images(dataset),
         "images": None if dataset.features.pixels is None else " × ".join(map(str, dataset.features.pixels.shape[1:])),

@@ -18,6 +18,7 @@ from tests.helpers.pages import Page, pixels_of, words
 from toolkit.common.formatting import number
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
+from toolkit.data.notes import notes_of
 from toolkit.data.target import Target
 from toolkit.heads import get_head
 from toolkit.report import page as report
@@ -27,7 +28,7 @@ from toolkit.report.pixels import (
     shrunk,
     signed,
 )
-from toolkit.report.summary import data, summarize
+from toolkit.report.summary import summarize
 from toolkit.report.summary.images import examples, occlusion, patch_positions
 
 
@@ -63,7 +64,7 @@ def test_no_note_on_images_speaks_of_columns(image_result):
     parts = image_result.dataset.parts
     few = dataclasses.replace(image_result.dataset, parts={**parts, "train": parts["train"][:5]})
     assert few.describe()["left_out"]  # too few rows to say how well a column predicts the target
-    assert data.for_result(dataclasses.replace(image_result, dataset=few))["notes"] == few.notes
+    assert notes_of(few) == few.notes
 
 
 def test_examples_are_training_images_of_their_class(image_result, content):
