@@ -93,7 +93,7 @@ def test_every_program_make_target_and_module_shown_exists(document):
 @pytest.mark.parametrize(
     ("command", "mistake"),
     [
-        ("recipes digits --on mnist", "No such option '--on'"),
+        ("recipes digits --on mnist", "No such option"),
         ("recipes digits minst", "there is no set 'minst'"),
         ("recipes train data/wine.csv", "there is no command 'train'"),
         ("recipes multiclass data/wine.csv", "Missing option '--target'"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -123,8 +124,18 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
             copy.write_bytes(data)
             model = keras.saving.load_model(copy, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
+        saved_with = str(content.get("settings", {}).get("versions", {}).get("keras", keras.__version__))
+        if _numbers(saved_with) > _numbers(keras.__version__):
+            raise DataError(
+                f"{path} was saved with Keras {saved_with}; Keras {keras.__version__} can't open it: "
+                'pip install --upgrade "keras<3.17".'
+            ) from error
         raise DataError(f"{path} is damaged: Keras can't rebuild its model.") from error
     return model, content
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", version)[:3]]
 
 
 def _foreign_object(config: Any) -> str:

@@ -210,6 +210,22 @@ def _rewritten(source, target, member, change):
     return target
 
 
+def test_a_file_that_a_later_keras_wrote_says_which_keras_is_needed(runs, tmp_path):
+    good = runs["binary"].save(tmp_path / "good.keras")
+
+    def later(content):
+        return content | {"settings": content["settings"] | {"versions": {"keras": "99.1"}}}
+
+    def unknown_argument(config):
+        config["config"]["layers"][-1]["config"]["kernel_initializer"]["config"]["axes_of_99"] = None
+        return config
+
+    saved = _rewritten(good, tmp_path / "later.keras", archive.MEMBER, later)
+    saved = _rewritten(saved, tmp_path / "later_layers.keras", "config.json", unknown_argument)
+    with pytest.raises(DataError, match=r"later_layers.keras was saved with Keras 99.1; Keras"):
+        toolkit.load(saved)
+
+
 def test_a_file_with_code_or_of_a_later_version_is_refused(runs, tmp_path):
     good = runs["binary"].save(tmp_path / "good.keras")
 
