@@ -76,7 +76,7 @@ class Head:
         """The decision rule in words."""
         return {
             "regression": "the score itself, converted back to the target's units",
-            "binary": "the second class where the score is above 0",
+            "binary": "the positive class where the score is above 0",
             "multiclass": "the class with the largest score",
             "multilabel": "each label whose score is above 0",
         }[self.task]
@@ -95,7 +95,7 @@ class Head:
     def decide(self, scores: NDArray[Any], threshold: float = 0.0) -> NDArray[Any]:
         """Return the decisions of raw scores (n, units).
 
-        For regression the scores, (n, units); binary: 0 or 1, (n,), the second class above the threshold; multiclass:
+        For regression the scores, (n, units); binary: 0 or 1, (n,), 1 (positive) above the threshold; multiclass:
         class ids, (n,); multilabel: 0 or 1, (n, labels).
         """
         if self.task == "regression":
@@ -110,7 +110,7 @@ class Head:
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64] | None:
         """Return the probabilities of raw scores (n, units) in float64, or None where the head has none.
 
-        For binary (n,), of the second class; multiclass: (n, classes), each row sums to 1; multilabel: (n, labels).
+        For binary (n,), of the positive class; multiclass: (n, classes), each row sums to 1; multilabel: (n, labels).
         """
         if self.link is None:
             return None

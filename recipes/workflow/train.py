@@ -123,7 +123,9 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> Ca
             f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
         )
     defaults.check_effort(effort)
-    return CallOptions(build, effort, route(options, build, images=images))
+    by_place = route(options, build, images=images)
+    EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
+    return CallOptions(build, effort, by_place)
 
 
 def prepare(

@@ -51,6 +51,9 @@ class Calibration:
         rows: Number of validation rows.
         tried: For margins of one score, or one per label: cross-validated log loss of ``platt`` and ``isotonic``, the
             mean over the labels; empty with too few rows.
+        offsets: Where the rows of some classes weighed more in training: the logarithms of the weights, which are
+            subtracted from the scores times their scale. One per class, or for binary that of the positive class
+            minus that of the negative; empty where all classes weighed the same.
 
     Example:
         >>> scores = np.array([-6.0, 6.0, 8.0, -8.0] * 25)
@@ -70,6 +73,7 @@ class Calibration:
     kept: bool
     rows: int
     tried: dict[str, float] = field(default_factory=dict)
+    offsets: list[float] = field(default_factory=list)
 
     def probabilities(self, scores: NDArray[Any]) -> Reals:
         """Turn raw scores into probabilities.
@@ -80,7 +84,7 @@ class Calibration:
             scores: Raw scores, shape (n, units); binary also (n,).
 
         Returns:
-            Binary: (n,), of the second class. Multiclass: (n, classes), each row sums to 1. Multilabel: (n, labels).
+            Binary: (n,), of the positive class. Multiclass: (n, classes), each row sums to 1. Multilabel: (n, labels).
             NaN where a score is NaN.
         """
         scores64 = _as_float64(self.task, scores)  # (n,) or (n, units)
@@ -98,14 +102,22 @@ class Calibration:
         # A product that overflows is infinite, and its sigmoid 0 or 1, as it should be.
         if self.task != "multiclass":
             with np.errstate(over="ignore"):
-                return special.expit(scale * scores64)
-        # The largest power of a row is exp(0) = 1: its sum is neither 0 nor infinite.
-        powers = np.exp(below_largest(scores64, scale))
-        return powers / powers.sum(axis=1, keepdims=True)
+                return special.expit(scale * scores64 - (self.offsets[0] if self.offsets else 0.0))
+        return special.softmax(below_largest(scores64, scale) - (self.offsets or 0.0), axis=1)
 
     @property
     def sentence(self) -> str:
         """How probabilities were fitted and what it gained, in words."""
+        if not self.offsets:
+            return self._sentence
+        return (
+            f"{self._sentence.replace(' No decision changes.', '')} The weights of the classes, which moved the scores "
+            "in training, are taken out again: probabilities are those of the data as they are, and a decision need "
+            "not change at 0.5."
+        )
+
+    @property
+    def _sentence(self) -> str:
         rows = f"{formatting.number(self.rows)} validation row{'' if self.rows == 1 else 's'}"
         before, after = (formatting.number(loss, 3) for loss in (self.log_loss_before, self.log_loss_after))
         link = f"the {self.link} of the score{'s' if self.link == 'softmax' else ''}"
@@ -182,6 +194,7 @@ def fit(
     *,
     seed: int = 0,
     sample_weight: NDArray[Any] | None = None,
+    class_weights: NDArray[Any] | None = None,
     cells: int = CELLS,
 ) -> Calibration:
     """Fit on validation scores and labels how raw scores become probabilities.
@@ -208,6 +221,9 @@ def fit(
         y_true: Binary: 0 and 1, (n,). Multiclass: class ids, (n,). Multilabel: 0 and 1, (n, labels).
         seed: Seed of the folds.
         sample_weight: Weight of each row, shape (n,). None gives all the same weight.
+        class_weights: For binary and multiclass: how much the rows of each class weighed in training, all above 0.
+            Training with weights moves the scores by their logarithms, which are subtracted again, so that the
+            probabilities are those of unweighted rows. Margins of one score need none: their fit finds the same.
         cells: Largest number of scores of several classes that are fitted on.
 
     Returns:
@@ -239,6 +255,8 @@ def fit(
         counted = rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
     # Weights of mean 1: "the worth of one row" then means the same with weights as without.
     scores64, truth, weights = scores64[counted], truth[counted], weights[counted] / weights[counted].mean()
+    offsets = _offsets(task, class_weights)
+    shift: Reals | float = np.array(offsets) if offsets else 0.0
     enough = len(truth) >= FEWEST_ROWS and len(np.unique(truth)) > 1
     if link is None and task != "multiclass":
         return _fit_margins(task, scores64, truth, weights, seed, enough)
@@ -246,20 +264,29 @@ def fit(
     if enough:
         losses = cross_validate(
             stratified_folds(truth, seed),
-            lambda rows: fit_scale(task, scores64[rows], truth[rows], weights[rows]),
-            lambda rows, scale: log_losses(task, scores64[rows], truth[rows], scale),
+            lambda rows: fit_scale(task, scores64[rows], truth[rows], weights[rows], shift),
+            lambda rows, scale: log_losses(task, scores64[rows], truth[rows], scale, shift),
         )
         after = float(np.average(losses, weights=weights))
     if link is None:
-        scale = {"scale": fit_scale(task, scores64, truth, weights)}
-        return Calibration(task, None, "shared scale", scale, None, after, True, len(truth))
-    before = float(np.average(log_losses(task, scores64, truth, 1.0), weights=weights))
+        scale = {"scale": fit_scale(task, scores64, truth, weights, shift)}
+        return Calibration(task, None, "shared scale", scale, None, after, True, len(truth), offsets=offsets)
+    before = float(np.average(log_losses(task, scores64, truth, 1.0, shift), weights=weights))
     if after is None:
-        return Calibration(task, link, "none", {}, before, None, False, len(truth))
+        return Calibration(task, link, "none", {}, before, None, False, len(truth), offsets=offsets)
     # `after` is measured on rows that the fit has not seen; on the rows it was fitted to, it would nearly always win.
     kept = after < before
-    temperature = 1 / fit_scale(task, scores64, truth, weights) if kept else 1.0
-    return Calibration(task, link, "temperature", {"temperature": temperature}, before, after, kept, len(truth))
+    temperature = 1 / fit_scale(task, scores64, truth, weights, shift) if kept else 1.0
+    fitted = {"temperature": temperature}
+    return Calibration(task, link, "temperature", fitted, before, after, kept, len(truth), offsets=offsets)
+
+
+def _offsets(task: str, class_weights: NDArray[Any] | None) -> list[float]:
+    """Return the logarithms of the classes' weights, as `Calibration.offsets` holds them."""
+    if class_weights is None or task not in ("binary", "multiclass") or np.ptp(class_weights) == 0:
+        return []
+    logarithms = np.log(np.asarray(class_weights, np.float64))
+    return [float(logarithms[1] - logarithms[0])] if task == "binary" else logarithms.tolist()
 
 
 def _fit_margins(task: str, scores64: Reals, truth: Labels, weights: Reals, seed: int, enough: bool) -> Calibration:

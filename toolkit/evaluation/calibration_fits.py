@@ -48,25 +48,29 @@ def below_largest(scores: Reals, scale: float) -> Reals:
         return scale * (scores - scores.max(axis=1, keepdims=True))
 
 
-def log_losses(task: str, scores: Reals, truth: Labels, scale: float) -> Reals:
-    """Return the log loss of each row, shape (n,); for several labels their mean."""
+def log_losses(task: str, scores: Reals, truth: Labels, scale: float, offsets: Reals | float = 0.0) -> Reals:
+    """Return the log loss of each row, shape (n,); for several labels their mean.
+
+    The offsets, (classes,) or one number, are subtracted from the scores times the scale.
+    """
     with np.errstate(over="ignore"):
         if task == "multiclass":
-            shifted = below_largest(scores, scale)
+            shifted = below_largest(scores, scale) - offsets
             # (n, classes) -> (n,): log of the sum of all powers, minus the true class's score.
             loss = special.logsumexp(shifted, axis=1) - shifted[np.arange(len(truth)), truth]
         else:
             # -log sigmoid(s) for a 1, -log sigmoid(-s) for a 0: it keeps the digits that log(1 - sigmoid(s)) loses.
-            loss = -special.log_expit(np.where(truth == 1, scale, -scale) * scores)
+            loss = -special.log_expit(np.where(truth == 1, 1, -1) * (scale * scores - offsets))
     # Clips probabilities to eps ... 1 - eps, written for their negative log. (n,) or (n, labels) -> (n,).
     return np.clip(loss, -math.log1p(-_EPS), -math.log(_EPS)).reshape(len(truth), -1).mean(axis=1)
 
 
-def fit_scale(task: str, scores: Reals, truth: Labels, weights: Reals) -> float:
+def fit_scale(task: str, scores: Reals, truth: Labels, weights: Reals, offsets: Reals | float = 0.0) -> float:
     """Return the factor above 0 of the smallest log loss, with labels smoothed by the worth of one row.
 
     Log loss is convex in the factor: the zero of its derivative is found on a logarithmic scale. The smoothing keeps it
-    finite for separated rows. The search runs in units of the median distance of a score from a tie.
+    finite for separated rows. The search runs in units of the median distance of a score from a tie. The offsets are
+    those of `log_losses`.
     """
     smoothing = 1 / (len(truth) + 1)
     with np.errstate(over="ignore"):
@@ -84,14 +88,16 @@ def fit_scale(task: str, scores: Reals, truth: Labels, weights: Reals) -> float:
 
         def slopes(factor: float) -> Reals:
             # d(log loss)/d(factor) of a row: the mean distance under the softmax minus that of the smoothed label.
-            powers = np.exp(factor * distance)  # (n, classes)
-            return (powers * distance).sum(axis=1) / powers.sum(axis=1) - expected
+            powers = special.softmax(factor * distance - offsets, axis=1)  # (n, classes)
+            return (powers * distance).sum(axis=1) - expected
     else:
         # 0, 1 -> smoothing / 2, 1 - smoothing / 2
         target = (1 - smoothing) * truth + smoothing / 2
 
         def slopes(factor: float) -> Reals:
-            return ((special.expit(factor * distance) - target) * distance).reshape(len(truth), -1).mean(axis=1)
+            return (
+                ((special.expit(factor * distance - offsets) - target) * distance).reshape(len(truth), -1).mean(axis=1)
+            )
 
     return _zero_of(lambda power: float(np.average(slopes(math.exp(power)), weights=weights))) / unit
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from toolkit.common.options import documented
+from toolkit.evaluation.threshold import check_threshold
 
 __all__ = ["Options"]
 
@@ -20,8 +21,12 @@ class Options:
     ] = True
     threshold: Annotated[
         str | float | None,
-        "The score above which a row is of the second class: a number, or the metric for which it is chosen on the "
-        "validation rows: accuracy, balanced_accuracy or f1. By default 0.",
+        "The calibrated probability from which on a row is called positive: a number between 0 and 1, or the metric "
+        "for which it is chosen on the validation rows: accuracy, balanced_accuracy or f1. By default the sign of the "
+        "score decides.",
         "binary",
     ] = None
     intervals: Annotated[bool, "Compute the intervals of the metrics, the verdict and the notes."] = True
+
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)

@@ -60,7 +60,9 @@ class Result:
         outcome: Truth, decisions and probabilities on the test part; None after `toolkit.load`.
         baselines: The same for each baseline; empty after `toolkit.load`.
         calibration: How scores become probabilities, fitted on validation scores; None for regression.
-        threshold: For binary: the score above which a row is of the second class.
+        threshold: For binary: the probability from which on a row is called positive; None where the sign of the
+            score decides.
+        score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
         residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets).
         verdict: Sentences that compare the network with the baselines.
         notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
@@ -85,7 +87,8 @@ class Result:
     outcome: Outcome | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
     calibration: Calibration | None = None
-    threshold: float = 0.0
+    threshold: float | None = None
+    score_threshold: float | None = None
     residuals: NDArray[np.float64] | None = None
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -113,7 +116,7 @@ class Result:
         """Turn raw scores (n, units) into calibrated probabilities.
 
         Returns:
-            Binary: (n,), of the second class. Multiclass: (n, classes). Multilabel: (n, labels).
+            Binary: (n,), of the positive class. Multiclass: (n, classes). Multilabel: (n, labels).
 
         Raises:
             DataError: The task is regression, which has none.
@@ -124,6 +127,17 @@ class Result:
         if uncalibrated is None:
             raise DataError(f"a {self.task} run with the {self.head.name} head has no probabilities.")
         return uncalibrated
+
+    def decide(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the decisions of raw scores (n, units), as `Head.decide` does, with the threshold where there is one.
+
+        Binary: 0 or 1, shape (n,); from a probability of `threshold` on it is 1.
+        """
+        if self.score_threshold is not None:
+            return self.head.decide(scores, self.score_threshold)
+        if self.threshold is not None:
+            return (self.probabilities(scores) >= self.threshold).astype(np.int64)
+        return self.head.decide(scores)
 
     def outcome_of(self, scores: NDArray[np.float32], y: pd.DataFrame, seconds: float = 0.0) -> Outcome:
         """Return truth, decisions and probabilities of labeled rows.
@@ -139,8 +153,7 @@ class Result:
         y_true = np.asarray(self.target.encode(y)).astype(np.int64)
         # (n, 1) -> (n,)
         y_true = y_true[:, 0] if self.task == "binary" else y_true
-        decided = self.head.decide(scores, self.threshold)
-        return Outcome(self.task, y_true, decided, self.probabilities(scores), scores, seconds)
+        return Outcome(self.task, y_true, self.decide(scores), self.probabilities(scores), scores, seconds)
 
 
 def class_names(target: Target) -> list[str]:
@@ -170,7 +183,7 @@ def evaluate(
         seconds: Time of the earlier stages, among them ``train``.
 
     Raises:
-        DataError: The threshold is for another task, is not finite, or names an unknown metric.
+        DataError: The threshold is for another task.
     """
     options = options or Options()
     # The result and each replacement of it hold this dict, so that a stage that ends later still counts.
@@ -235,13 +248,21 @@ def _calibrated(
         return {"residuals": np.sort(errors, axis=0)}
     y = dataset.y("validation").astype(np.int64)
     y = y[:, 0] if task == "binary" else y
-    weights = dataset.weights("validation")
-    probabilities = calibration.fit(task, head.link, scores, y, seed=seed, sample_weight=weights)
+    # Weights change what is learned. Probabilities and the threshold are those of the rows as they are.
+    fitted = calibration.fit(task, head.link, scores, y, seed=seed, class_weights=_class_weights(dataset))
     if isinstance(threshold, str):
-        threshold = choose_threshold(scores, y, threshold, sample_weight=weights)
-    elif threshold is not None and not np.isfinite(threshold):
-        raise DataError(f"threshold={threshold!r}: expected a finite score, or the name of a metric.")
-    return {"calibration": probabilities, "threshold": float(threshold or 0.0)}
+        (default,) = fitted.probabilities(np.zeros(1))
+        threshold = choose_threshold(fitted.probabilities(scores), y, threshold, default=float(default))
+    return {"calibration": fitted, "threshold": None if threshold is None else float(threshold)}
+
+
+def _class_weights(dataset: Dataset) -> NDArray[np.float64] | None:
+    """Return the mean weight of each class's training rows, shape (classes,); None where all count the same."""
+    weights = dataset.weights("train")
+    if weights is None or dataset.task not in ("binary", "multiclass"):
+        return None
+    y = dataset.y("train").reshape(-1).astype(np.int64)
+    return np.bincount(y, weights=weights) / np.bincount(y)
 
 
 def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:

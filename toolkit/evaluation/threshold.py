@@ -1,4 +1,4 @@
-"""The decision threshold of a binary network, chosen for a metric on validation scores."""
+"""The decision threshold of a binary network: the probability from which on a row is positive."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.evaluation.calibration import check_scores
 
-__all__ = ["choose_threshold"]
+__all__ = ["check_threshold", "choose_threshold"]
 
 METRICS = ("accuracy", "balanced_accuracy", "f1")
 
@@ -21,56 +20,76 @@ _UNSUITABLE = {
 }
 
 
-def choose_threshold(
-    scores: NDArray[Any], y_true: NDArray[Any], metric: str, *, sample_weight: NDArray[Any] | None = None
-) -> float:
-    """Return the threshold of the score that is best for a metric on these rows.
-
-    The candidates are the middles between neighboring scores, or 0 where it lies between them. Among equally good ones
-    the one nearest to 0 is returned, so that the default stays unless another is better. A threshold chosen on few
-    positives may suit only them: look at the metric on the test part.
-
-    Args:
-        scores: Raw scores of the validation rows, shape (n,) or (n, 1).
-        y_true: 0 and 1, shape (n,).
-        metric: ``"accuracy"``, ``"balanced_accuracy"`` or ``"f1"``.
-        sample_weight: Weight of each row, shape (n,). None gives all the same weight.
-
-    Returns:
-        The threshold: a row is positive where its score is above it. For float32 scores it is a float32 number, so that
-        both precisions decide alike.
+def check_threshold(threshold: Any) -> None:
+    """Check the option `threshold`: None, a probability between 0 and 1, or the name of a metric.
 
     Raises:
-        DataError: The metric is not suitable or unknown, there are no rows or a single class, or a score is not finite.
+        DataError: It is none of these.
 
     Example:
-        >>> choose_threshold(np.array([-3.0, -2.0, -1.0, 1.0]), np.array([0, 1, 0, 1]), "f1")
-        -2.5
+        >>> check_threshold(30)
+        Traceback (most recent call last):
+        toolkit.DataError: threshold=30: expected a probability between 0 and 1, from which on a row is called \
+positive, such as 0.3; or a metric to choose it for: accuracy, balanced_accuracy, f1.
     """
-    if metric in _UNSUITABLE:
-        raise DataError(f"threshold='{metric}': {metric} {_UNSUITABLE[metric]}. Use one of {', '.join(METRICS)}.")
-    if metric not in METRICS:
-        raise DataError(f"threshold='{metric}': expected one of {', '.join(METRICS)}.{nearest(metric, METRICS)}")
-    scores64, truth, weights = check_scores("binary", scores, y_true, sample_weight)
+    if threshold is None:
+        return
+    if isinstance(threshold, str):
+        if threshold in _UNSUITABLE:
+            raise DataError(
+                f"threshold='{threshold}': {threshold} {_UNSUITABLE[threshold]}. Use one of {', '.join(METRICS)}."
+            )
+        if threshold not in METRICS:
+            raise DataError(
+                f"threshold='{threshold}': expected a probability between 0 and 1, or one of {', '.join(METRICS)}."
+                f"{nearest(threshold, METRICS)}"
+            )
+        return
+    is_number = isinstance(threshold, int | float | np.number) and not isinstance(threshold, bool | np.complexfloating)
+    if not is_number or not 0 < threshold < 1:
+        raise DataError(
+            f"threshold={threshold!r}: expected a probability between 0 and 1, from which on a row is called positive, "
+            f"such as 0.3; or a metric to choose it for: {', '.join(METRICS)}."
+        )
+
+
+def choose_threshold(probabilities: NDArray[Any], y_true: NDArray[Any], metric: str, *, default: float = 0.5) -> float:
+    """Return the threshold of the probability that is best for a metric on these rows.
+
+    The candidates are the middles between neighboring probabilities, or `default` where it lies between them. Among
+    equally good ones the nearest to `default` is returned, so that the default stays unless another is better. A
+    threshold chosen on few positives may suit only them: look at the metric on the test part.
+
+    Args:
+        probabilities: Calibrated probabilities of the positive class of the validation rows, shape (n,).
+        y_true: 0 and 1, shape (n,).
+        metric: ``"accuracy"``, ``"balanced_accuracy"`` or ``"f1"``.
+        default: The probability at which the decision changes without a threshold.
+
+    Returns:
+        The threshold, above 0 and below 1: a row is positive from this probability on.
+
+    Raises:
+        DataError: The metric is not suitable or unknown, or the rows hold a single class.
+
+    Example:
+        >>> choose_threshold(np.array([0.125, 0.25, 0.375, 0.75]), np.array([0, 1, 0, 1]), "f1")
+        0.1875
+    """
+    check_threshold(metric)
+    truth, probabilities = np.asarray(y_true), np.asarray(probabilities, np.float64)
     if len(np.unique(truth)) < 2:
         raise DataError(f"threshold='{metric}': the validation rows hold a single class, expected two.")
-    kind = np.float32 if np.asarray(scores).dtype in (np.float32, np.float16) else np.float64
-    ordered, index = np.unique(scores64, return_inverse=True)
-    ordered = ordered.astype(kind)
-    # Candidate i lies in [lower[i], upper[i]): below all scores, between two neighbors, above all.
-    lower = np.concatenate([[np.nextafter(ordered[0], kind(-np.inf))], ordered])
-    upper = np.concatenate([ordered, [np.inf]])
-    upper_half = np.append(ordered, ordered[-1])
-    # Halved first: the sum of two large scores may overflow.
-    middle = (lower / 2 + upper_half / 2).astype(kind)
-    # Between direct neighbors the middle may round to the upper one, which is outside.
-    middle = np.where((lower <= middle) & (middle < upper), middle, lower)
-    # Where 0 separates as well, it is taken: the decision then needs no explanation.
-    middle = np.where((lower <= 0) & (upper > 0), kind(0), middle)
-    if ordered[0] > 0:
-        middle[0] = 0
-    # Weight of the rows above each candidate; above the first are all rows.
-    positive, all_rows = (np.bincount(index, weights=w, minlength=len(ordered)) for w in (weights * truth, weights))
+    ordered, index = np.unique(probabilities, return_inverse=True)
+    # Candidate i lies in (lower[i], upper[i]]: the rows from the i-th probability on are positive.
+    lower, upper = np.append(0.0, ordered), np.append(ordered, 1.0)
+    middle = (lower + upper) / 2
+    # Between direct neighbors the middle may round to the lower one, which is outside.
+    middle = np.where(middle > lower, middle, upper)
+    # Where the default separates as well, it is taken: the decision then needs no explanation.
+    middle = np.where((lower < default) & (default <= upper), default, middle)
+    # Rows from each candidate on; from the first on are all rows.
+    positive, all_rows = (np.bincount(index, weights=w, minlength=len(ordered)) for w in (truth, np.ones(len(truth))))
     # Sums from the end: positive 1 0 2 -> hit 3 2 2 0.
     hit = np.append(np.cumsum(positive[::-1])[::-1], 0.0)
     false = np.append(np.cumsum(all_rows[::-1])[::-1], 0.0) - hit
@@ -80,6 +99,9 @@ def choose_threshold(
         "balanced_accuracy": (hit / positives + (negatives - false) / negatives) / 2,
         "f1": 2 * hit / (positives + hit + false),
     }[metric]
-    # Values that are equal but for rounding count as equal; of those, the candidate nearest to 0 is taken.
+    # A probability of exactly 0 or 1 leaves no threshold between itself and the end.
+    possible = (middle > 0) & (middle < 1)
+    value, middle = value[possible], middle[possible]
+    # Values that are equal but for rounding count as equal; of those, the candidate nearest to the default is taken.
     best = middle[value >= value.max() - 1e-12]
-    return float(best[np.argmin(np.abs(best))])
+    return float(best[np.argmin(np.abs(best - default))])

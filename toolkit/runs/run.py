@@ -62,7 +62,7 @@ class Run:
     outcome: Outcome | None = from_result()
     baselines: dict[str, Outcome] = from_result()
     calibration: Calibration | None = from_result()
-    threshold: float = from_result()
+    threshold: float | None = from_result()
     residuals: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
     notes: list[str] = from_result()
@@ -95,7 +95,7 @@ class Run:
         Raises:
             DataError: A column is missing or has another type than in training; images have another size.
         """
-        return self.target.decode(self.head.decide(self.decision_function(new), self.threshold))
+        return self.target.decode(self.result.decide(self.decision_function(new)))
 
     def predict_proba(self, new: Any) -> NDArray[np.float64]:
         """Return probabilities: (n, classes) for binary and multiclass, (n, labels) for multilabel.
@@ -246,7 +246,8 @@ class Run:
             "settings": self.settings,
             "seconds": self.seconds,
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
-            "threshold": self.threshold,
+            "probability_threshold": self.threshold,
+            "threshold": self.result.score_threshold,
             "residuals": None if self.residuals is None else self.residuals.tolist(),
             "verdict": self.verdict,
             "notes": self.notes,
@@ -273,6 +274,10 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
     try:
         content = content if "notes" in content else _with_notes(content)
         head = head or get_head(content["task"], content["head"])
+        calibration = None if content["calibration"] is None else Calibration.from_dict(content["calibration"])
+        threshold, score_threshold = content.get("probability_threshold"), content["threshold"] or None
+        if score_threshold is not None and calibration is not None:  # of version 0.1.0
+            threshold = float(calibration.probabilities(np.array([score_threshold]))[0])
         result = Result(
             task=content["task"],
             head=head,
@@ -289,8 +294,9 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             table=pd.DataFrame(**content["table"]).rename_axis("metric"),
             settings=content["settings"],
             seconds=content["seconds"],
-            calibration=None if content["calibration"] is None else Calibration.from_dict(content["calibration"]),
-            threshold=content["threshold"],
+            calibration=calibration,
+            threshold=threshold,
+            score_threshold=score_threshold,
             residuals=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
             verdict=content["verdict"],
             notes=content["notes"],

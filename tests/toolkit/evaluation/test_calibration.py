@@ -19,6 +19,7 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation.calibration import Calibration, fit
 from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome, evaluate, expected_calibration_error
+from toolkit.evaluation.options import Options
 from toolkit.evaluation.threshold import choose_threshold
 
 LINKS = [("binary", "sigmoid"), ("binary", None), ("multiclass", "softmax"), ("multiclass", None)]
@@ -469,43 +470,84 @@ def test_a_damaged_calibration_is_refused(change: dict[str, Any]) -> None:
         Calibration.from_dict(content | change)
 
 
+# --- classes that weigh more in training ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "link", "rows"),
+    [
+        ("binary", "sigmoid", 15),
+        ("binary", "sigmoid", 4000),
+        ("multiclass", "softmax", 15),
+        ("multiclass", "softmax", 4000),
+        ("multiclass", None, 4000),
+    ],
+)
+def test_the_weights_of_the_classes_are_taken_out_of_the_probabilities(task: str, link: str | None, rows: int) -> None:
+    scores, truth = scored(task, rows, seed=3)
+    weights = np.array([1.0, 9.0] if task == "binary" else [1.0, 20.0, 3.0])
+    # Rows counted `weights` times in training: the logarithms of the chances move by the logarithms of the weights.
+    moved = scores + (np.log(9.0) if task == "binary" else np.log(weights))
+    expected = fit(task, link, scores, truth)
+    found = fit(task, link, moved, truth, class_weights=weights)
+    assert found.probabilities(moved) == pytest.approx(expected.probabilities(scores), abs=0.02)
+    again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
+    np.testing.assert_array_equal(again.probabilities(moved), found.probabilities(moved))
+    assert "the data as they are" in found.sentence
+    assert "No decision changes" not in found.sentence
+
+
+def test_classes_of_equal_weight_change_nothing() -> None:
+    scores, truth = scored("multiclass", 200, seed=1)
+    found = fit("multiclass", "softmax", scores, truth, class_weights=np.full(3, 2.5))
+    assert found == fit("multiclass", "softmax", scores, truth)
+
+
 # --- thresholds -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1"])
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_no_threshold_is_better(metric: str, seed: int, kind: type) -> None:
+@pytest.mark.parametrize("digits", [1, 2, 17])
+def test_no_threshold_is_better(metric: str, seed: int, digits: int) -> None:
     random = np.random.default_rng(seed)
     truth = (random.random(60) < 0.2).astype(int)
-    scores = np.round(random.normal(truth - 2.0, 1.0), 1).astype(kind)
+    chances = np.clip(np.round(special.expit(random.normal(truth - 2.0, 1.0)), digits), 0.05, 0.95)
     oracle = {"accuracy": sk.accuracy_score, "balanced_accuracy": sk.balanced_accuracy_score, "f1": sk.f1_score}[metric]
-    chosen = choose_threshold(scores, truth, metric)
-    every = np.concatenate([[scores.min() - 1], np.unique(scores)])
-    best = max(oracle(truth, (scores > threshold).astype(int)) for threshold in every)
-    assert oracle(truth, (scores > chosen).astype(int)) == pytest.approx(best, abs=1e-12)
-    assert kind(chosen) == chosen
+    chosen = choose_threshold(chances, truth, metric)
+    best = max(oracle(truth, (chances >= threshold).astype(int)) for threshold in [*np.unique(chances), 1.0])
+    assert oracle(truth, (chances >= chosen).astype(int)) == pytest.approx(best, abs=1e-12)
+    assert 0 < chosen < 1
 
 
-def test_zero_stays_where_no_threshold_beats_it_and_else_the_nearest_is_taken() -> None:
-    assert choose_threshold(np.array([-3.0, -1.0, 2.0, 3.0]), np.array([0, 0, 1, 1]), "f1") == 0.0
-    # Every threshold from 2 to 5 is perfect; the middle of the one gap between them is 3.5.
-    assert choose_threshold(np.array([1.0, 2.0, 5.0]), np.array([0, 0, 1]), "accuracy") == 3.5
-    # Calling all negative and calling only the top row positive are equally right: 3.5 is nearer to 0.
-    assert choose_threshold(np.array([1.0, 3.0, 4.0, 2.0]), np.array([1, 0, 1, 0]), "accuracy") == 3.5
+def test_the_default_stays_where_no_threshold_beats_it_and_else_the_nearest_is_taken() -> None:
+    truth = np.array([0, 0, 1])
+    assert choose_threshold(np.array([0.1, 0.3, 0.8]), truth, "f1") == 0.5
+    assert choose_threshold(np.array([0.1, 0.3, 0.8]), truth, "f1", default=0.35) == 0.35
+    # Every threshold above 0.625 and up to 0.875 is perfect; the middle between them is 0.75.
+    assert choose_threshold(np.array([0.5, 0.625, 0.875]), truth, "accuracy") == 0.75
+    # Calling all negative and calling only the top row positive are equally right: the latter is nearer to 0.5.
+    assert choose_threshold(np.array([0.6, 0.75, 0.875, 0.7]), np.array([1, 0, 1, 0]), "accuracy") == 0.8125
 
 
-def test_neighbouring_float32_scores_are_told_apart_in_float32() -> None:
-    low = np.float32(0.1)
-    high = np.nextafter(low, np.float32(1))
-    chosen = choose_threshold(np.array([low, high]), np.array([0, 1]), "accuracy")
-    assert (np.array([low, high]) > chosen).tolist() == [False, True]
+def test_neighboring_probabilities_are_told_apart() -> None:
+    chances = np.array([0.7, np.nextafter(0.7, 1)])
+    assert (chances >= choose_threshold(chances, np.array([0, 1]), "accuracy")).tolist() == [False, True]
 
 
-def test_a_threshold_counts_rows_by_their_weight() -> None:
-    scores, truth = np.array([-2.0, 1.0, 1.5]), np.array([1, 0, 1])
-    assert choose_threshold(scores, truth, "accuracy") == 1.25
-    assert choose_threshold(scores, truth, "accuracy", sample_weight=np.array([9.0, 1.0, 1.0])) < -2
+def test_probabilities_of_exactly_0_and_1_leave_a_threshold_between_them() -> None:
+    assert choose_threshold(np.array([0.0, 1.0]), np.array([1, 0]), "f1") == 0.5
+
+
+@pytest.mark.parametrize("threshold", [True, False, 0, 1, 0.0, 1.0, 30, -1, float("nan"), [0.5], "half", 1j])
+def test_a_threshold_that_is_no_probability_between_0_and_1_is_refused(threshold: Any) -> None:
+    with pytest.raises(DataError, match="a probability between 0 and 1"):
+        Options(threshold=threshold)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.3, np.float32(0.3), np.float64(0.5), "f1"])
+def test_a_probability_and_a_metric_are_thresholds(threshold: Any) -> None:
+    assert Options(threshold=threshold).threshold == threshold
 
 
 @pytest.mark.parametrize(
@@ -519,9 +561,9 @@ def test_a_threshold_counts_rows_by_their_weight() -> None:
 )
 def test_a_metric_without_a_best_threshold_is_refused(metric: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
-        choose_threshold(np.arange(4.0), np.array([0, 1, 0, 1]), metric)
+        choose_threshold(np.linspace(0.1, 0.9, 4), np.array([0, 1, 0, 1]), metric)
     with pytest.raises(DataError, match="a single class"):
-        choose_threshold(np.arange(4.0), np.ones(4, int), "f1")
+        choose_threshold(np.linspace(0.1, 0.9, 4), np.ones(4, int), "f1")
 
 
 # --- intervals of a prediction --------------------------------------------------------------------------------------

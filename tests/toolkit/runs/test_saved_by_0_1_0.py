@@ -28,7 +28,12 @@ def test_a_file_of_0_1_0_loads_and_predicts_the_same(name: str) -> None:
     rows = load_digits(n_class=4).images[:200] if name == "images" else path(TABLES[name])
     expected = dict(EXPECTED[name])
     assert run.metrics == expected.pop("metrics")
-    assert run.threshold == expected.pop("threshold")
+    score = expected.pop("threshold")
+    if score:  # the score from which on that release called a row positive: now its probability is shown
+        assert run.result.score_threshold == score
+        assert run.threshold == run.result.probabilities(np.array([[score]]))[0]
+    else:
+        assert run.threshold is None
     if name != "regression":
         np.testing.assert_array_equal(run.predict(rows)[:40], expected.pop("predict"))
     for verb, values in expected.items():  # the verbs that return floats

@@ -272,6 +272,6 @@ def _leads(result: Result, scores: NDArray[np.float64], output: int) -> NDArray[
         # The lead of the class chosen for the image as it is, over the best other class of each row.
         best = int(scores[0].argmax())
         return scores[:, best] - np.delete(scores, best, axis=1).max(axis=1)
-    # One score: it supports the second class above the threshold, the first class below it.
-    leads = scores[:, output] - (result.threshold if result.task == "binary" else 0.0)
-    return leads if leads[0] > 0 else -leads
+    # One score per label, or one: a larger one supports the positive decision, a smaller one the negative decision.
+    is_positive = result.decide(scores[:1]).reshape(-1)[output]
+    return scores[:, output] if is_positive else -scores[:, output]

@@ -37,7 +37,7 @@ def for_result(result: Result) -> dict[str, Any]:
             "decision": head.decision,
             "probability": head.probability,
             "calibration": None if result.calibration is None else result.calibration.sentence,
-            "threshold": result.threshold or None,
+            "threshold": result.threshold,
         },
     }
 

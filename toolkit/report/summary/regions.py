@@ -116,4 +116,4 @@ class _Plane:
 
 def _decided(result: Result, inputs: _Reals) -> NDArray[Any]:
     scores = result.raw_scores(inputs.astype(np.float32))
-    return result.head.decide(scores, result.threshold)
+    return result.decide(scores)
