@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import Effort, Report, Seed, Seeds
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.options import documented
+from toolkit.common.options import documented, options_of
 from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.preprocessing import check_files
 from toolkit.data.images.stack import ImageSet
@@ -84,7 +84,7 @@ def train(
     from toolkit.report.page import check_page
 
     check_page(report)  # before the pictures, which may take minutes
-    workflow.read_options(effort, options, images=True)
+    workflow.read_options(effort, options, images=True, arguments=options_of(train))
     seconds = time.perf_counter()
     images, test_images, validation = _read(source, task, target, test, files, size, options)
     seconds = time.perf_counter() - seconds
@@ -141,7 +141,7 @@ def compare(
     from toolkit.report.page import check_page
 
     check_page(report)
-    workflow.read_options(effort, options, images=True)
+    workflow.read_options(effort, options, images=True, arguments=options_of(compare))
     images, test_images, validation = _read(source, task, target, test, files, size, options)
     arguments = {"task": task, "target": target, "test": test, "heads": None if heads is None else tuple(heads)}
     arguments |= {"seeds": seeds, "effort": effort, "report": report, "files": files, "size": size}

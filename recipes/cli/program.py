@@ -14,6 +14,7 @@ from recipes.cli.predict import predict
 from recipes.cli.training import RecipeGroup, compare, demo
 from toolkit import __version__
 from toolkit.common.errors import DataError
+from toolkit.common.option_names import suggestion
 
 __all__ = ["main", "program"]
 
@@ -45,6 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     except DataError as error:
         click.echo(f"recipes: {error}", err=True)
         sys.exit(2)
+    except click.NoSuchOption as error:
+        click.echo(f"recipes: {_unknown_option(error)}", err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         click.echo(f"recipes: {error.format_message()}", err=True)
         sys.exit(error.exit_code)
@@ -54,3 +58,12 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader of our output went away (as `head` does); Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unknown_option(error: click.NoSuchOption) -> str:
+    """Return a message in our words, with a hint as in Python."""
+    params = [] if error.ctx is None else error.ctx.command.params
+    known = [param.name for param in params if isinstance(param, click.Option) and param.name]
+    hint = suggestion(error.option_name, known, lambda name: f"--{name.replace('_', '-')}")
+    path = "recipes" if error.ctx is None else error.ctx.command_path
+    return f"option '{error.option_name}' is not known.{hint or f' See {path} --help.'}"

@@ -13,7 +13,7 @@ import click
 
 from recipes.cli.output import show_comparison, show_run
 from recipes.cli.parameters import FOLDER, PATH, click_option, parameters
-from toolkit.common.errors import DataError
+from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import check_writable
 from toolkit.common.options import Option, options_of
 
@@ -41,6 +41,17 @@ class RecipeGroup(click.Group):
         if cmd_name in RECIPES:
             return _recipe_command(cmd_name, "compare" if self.name == "compare" else "train")
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names; the message about an unknown one names the nearest."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-"):
+            raise DataError(
+                f"'{args[0]}' is not a command: expected one of {', '.join(names)}.{nearest(args[0], names)}"
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands, without building those of the recipes."""

@@ -27,6 +27,9 @@ __all__ = ["compare"]
 #: The contender that is one network per label.
 SEPARATE = "separate"
 
+#: The arguments of each recipe's `compare`.
+ARGUMENTS = ("target", "test", "heads", "seeds", "effort", "report")
+
 # Baselines and intervals belong to the comparison, not to a single contender.
 _ONLY_SCORES: dict[str, Any] = {"baselines": False, "intervals": False}
 
@@ -47,7 +50,8 @@ def compare(
     """Compare heads and return the comparison; the arguments are those of the recipes' `compare` functions."""
     check_page(report)
     # Margins can't be trained on smoothed labels: for equal terms, no head is.
-    call_options = read_options(effort, {"label_smoothing": 0.0} | dict(options), images=holds_images(data))
+    options_for_all = {"label_smoothing": 0.0} | dict(options)
+    call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
     datasets, seconds = {}, {}
     for seed in seed_list:

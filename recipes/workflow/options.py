@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,13 +73,16 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     }
 
 
-def route(options: Mapping[str, Any], build: Callable[..., Any], *, images: bool) -> dict[str, dict[str, Any]]:
+def route(
+    options: Mapping[str, Any], build: Callable[..., Any], *, images: bool, arguments: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Return options by the place that declares them.
 
     Args:
         options: Options by name.
         build: The builder.
         images: Whether they are for images, and not for columns.
+        arguments: The arguments of the function itself, which an unknown option may have meant.
 
     Raises:
         DataError: No place declares an option (the message names the nearest), or it does not suit images.
@@ -94,5 +97,6 @@ def route(options: Mapping[str, Any], build: Callable[..., Any], *, images: bool
             raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")
         if images and name not in declared and "build" not in options and name in dense:
             raise DataError(f"'{name}' is an option of mlp, and images are for cnn: add build='mlp'.")
-    refuse_unknown(options, [name for name in declared if not (images and "columns" in declared[name].only)])
+    suitable = [name for name in declared if not (images and "columns" in declared[name].only)]
+    refuse_unknown(options, suitable, arguments)
     return {key: {name: options[name] for name in options if name in group} for key, group in by_place.items()}

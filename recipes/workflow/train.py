@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["CallOptions", "fit", "prepare", "read_options", "train", "write_report"]
+
+#: The arguments of each recipe's `train`.
+ARGUMENTS = ("target", "test", "head", "effort", "seed", "report")
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,12 @@ def write_report(finished: Run | Comparison, report: str | Path | None) -> None:
         warnings.warn(f"The report is missing: {error} Write it again with .report(path).", stacklevel=4)
 
 
-def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> CallOptions:
+def read_options(
+    effort: str, options: Mapping[str, Any], *, images: bool, arguments: Collection[str] = ARGUMENTS
+) -> CallOptions:
     """Check and sort the options of a call, on images or on a table, before any data is read.
+
+    The arguments are those of the recipe's function, which an unknown option may have meant.
 
     Raises:
         DataError: An option or the effort is unknown.
@@ -123,7 +130,7 @@ def read_options(effort: str, options: Mapping[str, Any], *, images: bool) -> Ca
             f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
         )
     defaults.check_effort(effort)
-    by_place = route(options, build, images=images)
+    by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
     return CallOptions(build, effort, by_place)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DataError", "nearest"]
+__all__ = ["DataError", "nearest", "nearest_word"]
 
 
 class DataError(ValueError):
@@ -25,6 +25,17 @@ def nearest(word: object, words: Iterable[object]) -> str:
         >>> nearest("speceis", ["species", "island"]), nearest("zzz", ["species", "island"])
         (" Did you mean 'species'?", '')
     """
+    word = nearest_word(word, words)
+    return f" Did you mean '{word}'?" if word else ""
+
+
+def nearest_word(word: object, words: Iterable[object]) -> str:
+    """Return the word that is closest in spelling, or an empty string if none is close.
+
+    Example:
+        >>> nearest_word("Speceis", ["species", "island"])
+        'species'
+    """
     lower = {str(candidate).lower(): str(candidate) for candidate in words}
     close = difflib.get_close_matches(str(word).lower(), list(lower), n=1, cutoff=0.6)
-    return f" Did you mean '{lower[close[0]]}'?" if close else ""
+    return lower[close[0]] if close else ""

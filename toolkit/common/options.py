@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from toolkit.common.errors import DataError, nearest
+from toolkit.common.errors import DataError
+from toolkit.common.option_names import suggestion
 
 __all__ = ["Option", "documented", "options_of", "refuse_unknown"]
 
@@ -100,25 +101,27 @@ def documented(declaration: Declaration) -> Declaration:
     return declaration
 
 
-def refuse_unknown(names: Iterable[str], declared: Collection[str]) -> None:
+def refuse_unknown(names: Iterable[str], declared: Collection[str], arguments: Collection[str] = ()) -> None:
     """Refuse options that nobody declares.
 
     Args:
         names: Names of the options that were given.
         declared: Names of the options that are declared.
+        arguments: Names of the function's own arguments, which may have been meant.
 
     Raises:
-        DataError: A name is not known; the message says which is nearest.
+        DataError: A name is not known; the message says what it is called here, or which name is nearest.
 
     Example:
-        >>> refuse_unknown(["epoch"], ["epochs", "seed"])
+        >>> refuse_unknown(["max_iter"], ["epochs", "seed"])
         Traceback (most recent call last):
-        toolkit.DataError: option 'epoch' is not known. Did you mean 'epochs'? Known: epochs, seed.
+        toolkit.DataError: option 'max_iter' is not known. Use 'epochs'.
     """
     for name in names:
         if name not in declared:
-            hint = nearest(name, declared)
-            raise DataError(f"option '{name}' is not known.{hint} Known: {', '.join(sorted(declared))}.")
+            known = sorted({*declared, *arguments})
+            hint = suggestion(name, known) or f" Known: {', '.join(known)}."
+            raise DataError(f"option '{name}' is not known.{hint}")
 
 
 def _read(declaration: Callable[..., Any]) -> dict[str, Option]:

@@ -21,7 +21,11 @@ from recipes.workflow import defaults, options
 from recipes.workflow import train as workflow
 from tests.helpers.pages import Page
 from toolkit import training
+from toolkit.builders import cnn
 from toolkit.common.errors import DataError
+from toolkit.common.option_names import FOREIGN_NAMES
+from toolkit.common.options import options_of
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.stratify import FOLDS
 from toolkit.evaluation.result import unseen_scores
 from toolkit.heads import get_head
@@ -325,6 +329,52 @@ def test_no_notebook_or_terminal_means_a_line_an_epoch(frame, capsys):
 def test_a_mistake_says_what_and_where(frame, call, message):
     with pytest.raises(DataError, match=message):
         call(frame)
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("test_size", "test"), ("random_state", "seed"), ("n_estimators", "epochs"), ("lr", "learning_rate"),
+        ("batchsize", "batch_size"), ("epoch", "epochs"), ("validation_split", "validation"),
+        ("val_split", "validation"), ("hidden_layer_sizes", "hidden"), ("learning_rate_init", "learning_rate"),
+        ("max_iter", "epochs"), ("early_stopping", "patience"), ("y", "target"), ("label", "target"),
+        ("verbose", "progress"), ("optimiser", "optimizer"), ("activation_function", "activation"),
+        ("num_epochs", "epochs"), ("n_epochs", "epochs"), ("dropout_rate", "dropout"), ("alpha", "l2"),
+        ("hidden_units", "hidden"), ("layers", "hidden"), ("neurons", "hidden"), ("time_limit", "effort"),
+        ("batchSize", "batch_size"), ("weights", "class_weight' or 'sample_weight"), ("loss", "head"),
+        ("heads", "head"), ("Epochs", "epochs"),
+    ],
+)  # fmt: skip
+def test_words_of_other_libraries_lead_to_ours(word, ours):
+    with pytest.raises(DataError, match=f"option '{word}' is not known. Use '{ours}'."):
+        binary.train("no/such.csv", **{word: 1})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: binary.train("d.csv", efort="quick"), "Did you mean 'effort'"),
+        (lambda: binary.train("d.csv", stratify="y"), "stratified by itself"),
+        (lambda: binary.train("d.csv", n_jobs=2), "leave it out"),
+        (lambda: binary.train("d.csv", features=["a"]), "drop="),
+        (lambda: binary.compare("d.csv", head="hinge"), "Use 'heads'"),
+        (lambda: binary.compare("d.csv", seed=1), "Use 'seeds'"),
+        (lambda: recipes.images.train("d", image_size=8), "Use 'size'"),
+        (lambda: recipes.images.compare("d", random_state=8), "Use 'seeds'|Did you mean|Known"),
+        (lambda: training.fit(None, LOGISTIC, np.zeros((2, 1)), np.zeros(2), lr=8), "Use 'learning_rate'"),
+    ],
+)
+def test_an_unknown_option_says_what_to_type(call, message):
+    with pytest.raises(DataError, match=message):
+        call()
+
+
+def test_the_words_of_other_libraries_are_names_of_none_of_our_options_and_lead_to_existing_ones():
+    builders = options.all_options().values(), options.all_options(cnn).values()
+    declared = {name for places in builders for place in places for name in place}
+    recipes_own = {*options_of(recipes.images.train), *options_of(binary.train), *options_of(binary.compare), "save"}
+    assert set(FOREIGN_NAMES) <= declared | recipes_own | {"positive", *options_of(ReadingOptions)}
+    assert [word for words in FOREIGN_NAMES.values() for word in words.split() if word in declared] == []
 
 
 @pytest.mark.parametrize("function", [binary.train, binary.compare, recipes.images.train])

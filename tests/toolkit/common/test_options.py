@@ -71,5 +71,7 @@ def test_help_shows_the_texts_in_the_docstring_and_plain_types_in_the_signature(
 
 
 def test_an_unknown_option_is_refused_with_the_nearest():
-    with pytest.raises(DataError, match=r"option 'widht' is not known\. Did you mean 'width'\? Known: flip, width\."):
+    with pytest.raises(DataError, match=r"option 'widht' is not known\. Did you mean 'width'\?"):
         refuse_unknown(["widht"], ["width", "flip"])
+    with pytest.raises(DataError, match=r"option 'zzz' is not known\. Known: flip, rows, width\."):
+        refuse_unknown(["zzz"], ["width", "flip"], ["rows"])
