@@ -14,6 +14,7 @@ from toolkit.common.options import documented, options_of
 from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.preprocessing import check_files
 from toolkit.data.images.stack import ImageSet
+from toolkit.data.read import TABLE_ENDINGS
 from toolkit.data.split import is_drawn
 from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
@@ -205,8 +206,7 @@ def _read(
 
 def _is_table(source: Any) -> bool:
     """Return whether a source is a file that holds a table; idx files may end in .gz too, and are none."""
-    endings = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-    return isinstance(source, str | Path) and str(source).lower().endswith(endings)
+    return isinstance(source, str | Path) and str(source).lower().endswith(TABLE_ENDINGS)
 
 
 def _is_fraction(value: Any) -> bool:

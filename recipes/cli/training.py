@@ -134,6 +134,7 @@ def _show_report(report: str, start: int) -> None:
 
 def _passed_on(name: str) -> Iterator[Option]:
     """Yield the options that a recipe passes on, those of the default builder first."""
+    from recipes.workflow.defaults import HELP
     from recipes.workflow.options import all_options
     from toolkit.builders import BUILDERS
 
@@ -149,5 +150,6 @@ def _passed_on(name: str) -> Iterator[Option]:
         is_column = images and option.name == "sample_weight"  # images have no column of weights
         if not is_column and (not option.only or kinds & set(option.only)):
             about = option.text if images and option.only != ("images",) else option.about
+            about = HELP["images" if images else "columns"].get(option.name, about)
             needs = "" if builders[0] in takers else f"With --build {' or '.join(takers)}: "
             yield replace(option, about=needs + about)

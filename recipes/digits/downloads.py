@@ -20,7 +20,6 @@ from toolkit.common.errors import DataError, nearest
 
 __all__ = ["DATASETS", "RemoteDataset", "data_folder", "fetch", "find"]
 
-_TIMEOUT = 30.0  # seconds without an answer
 _ATTEMPTS = 4
 
 
@@ -37,6 +36,15 @@ class RemoteDataset:
     title: str
     url: str
     files: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Check the address.
+
+        Raises:
+            DataError: It is no web address.
+        """
+        if not self.url.startswith(("https://", "http://")):
+            raise DataError(f"url={self.url!r}: expected an address that begins with https:// or http://.")
 
 
 #: Name -> data set. MNIST's original site refuses downloads; the address is that of PyTorch's copy.
@@ -96,7 +104,11 @@ def find(dataset: str | RemoteDataset) -> Path | None:
 
 
 def fetch(
-    dataset: str | RemoteDataset, folder: str | Path | None = None, *, say: Callable[[str], None] | None = None
+    dataset: str | RemoteDataset,
+    folder: str | Path | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
+    timeout: float = 30.0,
 ) -> Path:
     """Download the files of a data set that are missing or damaged, and return their folder.
 
@@ -104,6 +116,7 @@ def fetch(
         dataset: "mnist", "fashion-mnist", or another data set.
         folder: The folder of the files; None is a sub-folder of `data_folder`.
         say: Function that gets one line for each download.
+        timeout: Seconds without an answer after which a connection is given up.
 
     Raises:
         DataError: No data set has this name, there is no connection, the server refuses, a file has the wrong
@@ -119,7 +132,7 @@ def fetch(
             folder.mkdir(parents=True, exist_ok=True)
             if say is not None:
                 say(f"Downloading {url}")
-            _download(url, path, expected, remote.title)
+            _download(url, path, expected, remote.title, timeout)
         except OSError as error:
             raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
     return folder
@@ -146,21 +159,24 @@ def _checksum(path: Path) -> str | None:
     return digest.hexdigest()
 
 
-def _download(url: str, path: Path, expected: str, title: str) -> None:
+def _download(url: str, path: Path, expected: str, title: str, timeout: float) -> None:
     """Download a file to `<name>.part`, check it, and only then give it its name."""
     partial = path.with_name(f"{path.name}.part")
     continued = partial.exists()
     for attempt in range(1, _ATTEMPTS + 1):
+        size = _size(partial)
         try:
-            _append(url, partial)
+            _append(url, partial, timeout)
             break
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
                 if error.code == 416:  # nothing after these bytes: the part is complete, or longer than the file
                     break
-            # A connection that breaks is continued; one that can't be opened, or is refused, is not tried again.
-            if attempt == _ATTEMPTS or isinstance(error, urllib.error.URLError):
+            # A connection that breaks is continued; one that can't be opened, is refused or stays silent is not tried
+            # again.
+            silent = isinstance(error, TimeoutError) and _size(partial) == size
+            if attempt == _ATTEMPTS or silent or isinstance(error, urllib.error.URLError):
                 raise DataError(
                     f"{title} is not on this machine, and {url} can't be downloaded: {str(error).strip('<>')}. Check "
                     "the connection and try again (what has arrived is kept), or put the files of "
@@ -173,7 +189,7 @@ def _download(url: str, path: Path, expected: str, title: str) -> None:
     # Kept, the next attempt would continue it and be wrong again.
     partial.unlink()
     if continued:  # the old part may have been one of another file
-        _download(url, path, expected, title)
+        _download(url, path, expected, title, timeout)
         return
     content = f"the SHA-256 {digest[:16]}..." if digest else "no gzip format"
     raise DataError(
@@ -182,15 +198,19 @@ def _download(url: str, path: Path, expected: str, title: str) -> None:
     )
 
 
-def _append(url: str, partial: Path) -> None:
+def _append(url: str, partial: Path, timeout: float) -> None:
     """Download the missing end of a file, or the whole file if the server can't send parts."""
-    size = partial.stat().st_size if partial.exists() else 0
+    size = _size(partial)
     # "bytes=1000-" asks for everything from byte 1000 on.
     request = urllib.request.Request(url, headers={"Range": f"bytes={size}-"} if size else {})
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
         # 206 is the part that was asked for. 200 is the whole file, which replaces what is there.
         is_part = answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(f"bytes {size}-")
         with open(partial, "ab" if is_part else "wb") as file:
             shutil.copyfileobj(answer, file)
         if answer.length:  # a connection that breaks looks like the end of the file
             raise http.client.IncompleteRead(b"", answer.length)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

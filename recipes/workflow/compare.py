@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from recipes.workflow import settings
-from recipes.workflow.train import CallOptions, fit, prepare, read_options, write_report
+from recipes.workflow.train import CallOptions, prepare, read_options, train_and_evaluate, write_report
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
-from toolkit.data.images.stack import Images, holds_images
+from toolkit.data.images.stack import holds_images
 from toolkit.data.target import Target
 from toolkit.evaluation.baselines import fit_baselines
 from toolkit.evaluation.comparison_result import Trial, compare_trials, joined_trial, trial_of
@@ -56,14 +56,15 @@ def compare(
     datasets, seconds = {}, {}
     for seed in seed_list:
         dataset, seconds[seed] = prepare(task, data, target, test, seed, call_options)
-        datasets[seed] = _on_one_stack(dataset, datasets.get(seed_list[0], dataset))
+        first = datasets.get(seed_list[0], dataset)
+        datasets[seed] = dataclasses.replace(dataset, features=dataset.features.shared(first.features))
     trials = []
     for seed, dataset in datasets.items():
         for label, head in contenders.items():
             if label == SEPARATE:
                 trials.append(_separate(dataset, head, call_options, seed, seconds[seed]))
             else:
-                result = fit(dataset, head, call_options, seed, seconds[seed], **_ONLY_SCORES)
+                result = train_and_evaluate(dataset, head, call_options, seed, seconds[seed], **_ONLY_SCORES)
                 trials.append(trial_of(label, seed, result))
     first = next(result for trial in trials if (result := trial.result) is not None)
     arguments = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds}
@@ -108,15 +109,6 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
     raise DataError(f"seeds={seeds!r}: expected a number of seeds, 1 or more, or a list of different whole numbers.")
 
 
-def _on_one_stack(dataset: Dataset, first: Dataset) -> Dataset:
-    """Return the dataset with the pixels of the first, if they are the same: splits differ only in positions."""
-    features, shared = dataset.features, first.features
-    if not isinstance(features, Images) or not isinstance(shared, Images):
-        return dataset
-    same = np.array_equal(features.pixels, shared.pixels)
-    return dataclasses.replace(dataset, features=shared) if same else dataset
-
-
 def _baselines(datasets: Mapping[int, Dataset]) -> dict[int, dict[str, Outcome]]:
     """Fit the baselines on the split of each seed; once for splits with the same rows, as with separate test rows."""
     by_rows: dict[tuple[bytes, bytes], dict[str, Outcome]] = {}
@@ -140,5 +132,5 @@ def _separate(
         labels = dataset.target_frame[[name]]
         target = Target.fit(labels, dataset.fit_parts["train"], dataset.task, dataset.source_rows)
         one_label = dataclasses.replace(dataset, target_frame=labels, target=target)
-        results.append(fit(one_label, head, options, seed, seconds_before, **_ONLY_SCORES))
+        results.append(train_and_evaluate(one_label, head, options, seed, seconds_before, **_ONLY_SCORES))
     return joined_trial(SEPARATE, seed, results)

@@ -14,6 +14,7 @@ __all__ = [
     "CHOSEN",
     "COMPARED",
     "EFFORTS",
+    "HELP",
     "IMAGE_EFFORTS",
     "check_effort",
     "choose",
@@ -43,6 +44,26 @@ CHOSEN = (
     *("scaling", "pieces", "bias_spread", "dropout", "filters", "epochs", "batch_size", "learning_rate", "schedule"),
     *("label_smoothing", "feature_scale", "layer_rates", "shift"),
 )
+
+#: What is chosen for columns and for images, for options whose help text says what `toolkit.training.fit` chooses.
+HELP = {
+    "columns": {
+        "epochs": "Passes over the training rows. By default 64, fewer from 100,000 rows on, and more for few rows if "
+        "you name the layers or the optimizer.",
+        "batch_size": "Rows per step, including those that a network leaves out; 'all' is the whole set. By default a "
+        "tenth of the rows, at least 16 and at most 256, and 1,024 from 200,000 rows on; if you name the layers or the "
+        "optimizer 32 up to 2,000 rows, 128 up to 10,000, then as before.",
+        "learning_rate": "Step size at the start. By default 0.00125, for regression 0.0044, and with an optimizer "
+        "that you name its own.",
+    },
+    "images": {
+        "epochs": "Passes over the training images. By default 16 for 51,000 images, half as many for eight times the "
+        "images, at least 5 and at most 100; 0.4 times that for quick effort, and twice that for best.",
+        "batch_size": "Images per step; 'all' is the whole set. By default 32 up to 2,000 images, 64 up to 20,000, "
+        "then 128.",
+        "learning_rate": "Step size at the start. By default 0.005, and with an optimizer that you name its own.",
+    },
+}
 
 # RealMLP's defaults (Holzmueller et al. 2024). RealMLP writes the rates 16 times larger, for a layer with one input.
 _NETWORK = {"bias_spread": 1.0, "dropout": 0.15}

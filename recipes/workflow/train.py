@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import route
 from toolkit import builders, training
@@ -27,7 +29,7 @@ from toolkit.runs.run import Run
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["CallOptions", "fit", "prepare", "read_options", "train", "write_report"]
+__all__ = ["CallOptions", "prepare", "read_options", "train", "train_and_evaluate", "write_report"]
 
 #: The arguments of each recipe's `train`.
 ARGUMENTS = ("target", "test", "head", "effort", "seed", "report")
@@ -35,7 +37,7 @@ ARGUMENTS = ("target", "test", "head", "effort", "seed", "report")
 
 @dataclass(frozen=True)
 class CallOptions:
-    """The options of one call, sorted by the place where they act, with the defaults that depend on the data.
+    """The options of one call on a table, sorted by where they act, with the defaults that depend on the data.
 
     Attributes:
         build: The builder.
@@ -47,29 +49,47 @@ class CallOptions:
     effort: str
     by_place: dict[str, dict[str, Any]]
 
-    def networks(self, data: SplitData) -> int:
+    @property
+    def custom(self) -> bool:
+        """Whether the builder is another than that of the default network."""
+        return self.build is not builders.mlp
+
+    def networks(self) -> int:
         """Return how many networks are trained."""
-        custom = self.build is not builders.mlp or data.features.pixels is not None
-        return defaults.networks(self.effort, self.by_place, custom=custom)
+        return defaults.networks(self.effort, self.by_place, custom=self.custom)
 
     def preprocessing(self, data: SplitData) -> dict[str, Any]:
-        """Return the options of the preprocessing of columns; images have none."""
-        if data.features.pixels is not None:
-            return {}
+        """Return the options of the preprocessing."""
         numbers = sum(column.kind == "number" for column in data.features.columns)
-        rows = len(data.parts["train"])
-        return defaults.preprocessing(self.by_place, rows, numbers, custom=self.build is not builders.mlp)
+        return defaults.preprocessing(self.by_place, len(data.parts["train"]), numbers, custom=self.custom)
 
     def chosen(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
         """Return the options of the builder and of the training: those of the user, and defaults for the rest."""
-        rows, pixels = len(data.parts["train"]), data.features.pixels
-        if pixels is not None:
-            builder = next((name for name, function in builders.BUILDERS.items() if function is self.build), "")
-            chosen = defaults.choose_for_images(head, self.effort, self.by_place, rows, pixels.shape[1:], builder)
-        else:
-            custom = self.build is not builders.mlp
-            chosen = defaults.choose(head, self.effort, self.by_place, rows, custom=custom)
+        chosen = self.defaults(head, data)
         return {key: options | self.by_place[key] for key, options in chosen.items()}
+
+    def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
+        """Return the defaults of the options of the builder and of the training."""
+        return defaults.choose(head, self.effort, self.by_place, len(data.parts["train"]), custom=self.custom)
+
+
+class ImageCallOptions(CallOptions):
+    """The options of one call on images, which are not preprocessed and train one network."""
+
+    @property
+    def custom(self) -> bool:
+        """Whether the network is another than the default of a table, as every network of images is."""
+        return True
+
+    def preprocessing(self, data: SplitData) -> dict[str, Any]:
+        """Return no options."""
+        return {}
+
+    def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
+        """Return the defaults of the options of the builder and of the training."""
+        rows, shape = len(data.parts["train"]), np.shape(data.features.pixels)[1:]
+        builder = next((name for name, function in builders.BUILDERS.items() if function is self.build), "")
+        return defaults.choose_for_images(head, self.effort, self.by_place, rows, shape, builder)
 
 
 def train(
@@ -94,7 +114,7 @@ def train(
     call_options = read_options(effort, options, images=holds_images(data))
     task_head = get_head(task, head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
-    result = fit(dataset, task_head, call_options, seed, {**(seconds_before or {}), **seconds})
+    result = train_and_evaluate(dataset, task_head, call_options, seed, {**(seconds_before or {}), **seconds})
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     call = call or settings.calls(task, "train", data, arguments, options)
     run = Run(replace(result, settings={**call, **result.settings}))
@@ -132,7 +152,7 @@ def read_options(
     defaults.check_effort(effort)
     by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
-    return CallOptions(build, effort, by_place)
+    return (ImageCallOptions if images else CallOptions)(build, effort, by_place)
 
 
 def prepare(
@@ -144,7 +164,7 @@ def prepare(
         split = preparing.prepare(data, target, task=task, test=test, seed=seed, **options.by_place["data"])
     with timed(seconds, "encode"):
         dataset = split.preprocess(
-            networks=options.networks(split),
+            networks=options.networks(),
             preprocessing=options.preprocessing(split),
             target=options.by_place["target"],
             **options.by_place["weights"],
@@ -152,7 +172,7 @@ def prepare(
     return dataset, seconds
 
 
-def fit(
+def train_and_evaluate(
     dataset: Dataset,
     head: Head,
     options: CallOptions,
@@ -160,7 +180,7 @@ def fit(
     seconds_before: Mapping[str, float],
     **evaluation: Any,
 ) -> Result:
-    """Train networks with one head on a dataset, calibrate on validation and evaluate on test rows.
+    """Train one or several networks with one head, calibrate them on the validation rows, evaluate on the test rows.
 
     Args:
         dataset: The data, split and encoded.
@@ -174,7 +194,7 @@ def fit(
     declared = options_of(options.build)
     chosen["model"] |= {name: value for name, value in preprocessing.builder_options.items() if name in declared}
     models = []
-    for network in range(options.networks(dataset)):
+    for network in range(options.networks()):
         own_seed = {"seed": seed + network} if "seed" in declared else {}
         models.append(_build(options.build, preprocessing.inputs, dataset.target.units, chosen["model"] | own_seed))
     seconds = dict(seconds_before)

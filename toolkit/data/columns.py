@@ -84,6 +84,10 @@ class Columns:
             return self
         return replace(self, frame=pd.concat([self.frame, *(other.frame for other in others)], ignore_index=True))
 
+    def shared(self, known: Columns) -> Columns:
+        """Return these rows: their order depends on the split."""
+        return self
+
     def same_rows(self) -> np.ndarray:
         """Number the distinct rows by their first appearance.
 

@@ -62,6 +62,7 @@ class Preprocessing:
     builder_options: ClassVar[dict[str, Any]] = {}
     facts: ClassVar[dict[str, Any]] = {}
     correlated: ClassVar[bool] = False
+    is_image: ClassVar[bool] = False
     most_rows: ClassVar[dict[str, int]] = {}
 
     @classmethod

@@ -97,7 +97,7 @@ class Result:
     @property
     def is_image(self) -> bool:
         """Whether the model takes images."""
-        return isinstance(self.preprocessing, ImagePreprocessing)
+        return self.preprocessing.is_image
 
     @property
     def classes(self) -> list[str]:

@@ -8,6 +8,9 @@ __all__ = ["from_result"]
 
 
 class _Field:
+    def __init__(self, instead: str) -> None:
+        self.instead = instead
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
@@ -16,13 +19,15 @@ class _Field:
 
     def __set__(self, holder: Any, value: object) -> None:
         raise AttributeError(
-            f"{type(holder).__name__}.{self.name} can't be assigned to: a result is made once. Make another with "
-            "dataclasses.replace(result, ...)."
+            f"{type(holder).__name__}.{self.name} can't be assigned to: a result is made once. {self.instead}"
         )
 
 
-def from_result() -> Any:
+def from_result(instead: str = "Make another with dataclasses.replace(run.result, ...).") -> Any:
     """Return a read-only attribute: the field of that name of ``self.result``.
+
+    Args:
+        instead: What to do instead of an assignment.
 
     Example:
         >>> from types import SimpleNamespace
@@ -32,4 +37,4 @@ def from_result() -> Any:
         >>> Holder().size
         3
     """
-    return _Field()
+    return _Field(instead)

@@ -62,7 +62,7 @@ class Run:
     outcome: Outcome | None = from_result()
     baselines: dict[str, Outcome] = from_result()
     calibration: Calibration | None = from_result()
-    threshold: float | None = from_result()
+    threshold: float | None = from_result("Train again with threshold=, or compare predict_proba with a number.")
     residuals: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
     notes: list[str] = from_result()

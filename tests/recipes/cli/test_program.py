@@ -15,6 +15,7 @@ import toolkit
 from recipes import multiclass
 from recipes.cli.output import show_run
 from recipes.samples import path
+from recipes.workflow import defaults
 from tests.helpers.cli import run_command
 
 QUICK = ["--epochs", "3", "--no-progress", "--no-baselines"]
@@ -162,6 +163,15 @@ def test_help_comes_quickly(arguments, seconds, text):
         times.append(time.perf_counter() - start)
         assert text in done.stdout
     assert min(times) < seconds
+
+
+def test_the_help_of_images_has_the_defaults_of_images(capsys):
+    images, table = (" ".join(run_command(capsys, name, "--help")[1].split()) for name in ("images", "binary"))
+    assert "Passes over the training images. By default 16 for 51,000 images" in images
+    assert defaults.image_epochs(51_000) == 16
+    assert "By default 32 up to 2,000 images, 64 up to 20,000, then 128." in images
+    assert "Passes over the training rows. By default 64" in table
+    assert "images" not in table[table.index("--epochs") : table.index("--optimizer")]
 
 
 def test_the_demo_ends_with_the_paths_of_four_reports(capsys, tmp_path):

@@ -169,6 +169,23 @@ def test_without_a_connection_the_error_says_where_to_put_the_files(server, tiny
     assert str(tmp_path) in str(error.value)
 
 
+def test_a_server_that_stays_silent_is_asked_once(tiny, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(DataError, match="can't be downloaded: timed out"):
+            fetch(replace(tiny, url=address), tmp_path, timeout=0.2)
+        silent.settimeout(0)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "ftp://host/a", "host/a"])
+def test_only_web_addresses_are_downloaded_from(tiny, url):
+    with pytest.raises(DataError, match="https://"):
+        replace(tiny, url=url)
+
+
 def test_a_folder_that_can_not_be_written_is_named(server, tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="could not be written"):

@@ -446,3 +446,10 @@ def test_a_number_cut_into_bands_is_predicted_as_classes():
     )
     assert set(run.predict(frame)) == set(frame["band"].astype(str))
     assert run.evaluate(frame)["accuracy"] > 0.8
+
+
+def test_a_field_that_is_assigned_to_says_what_to_do_instead(runs):
+    with pytest.raises(AttributeError, match=r"Run\.threshold can't be assigned to: .* Train again with threshold="):
+        runs["binary"].threshold = 0.3
+    with pytest.raises(AttributeError, match=r"dataclasses\.replace\(run\.result, \.\.\.\)"):
+        runs["binary"].metrics = {}

@@ -69,6 +69,7 @@ class ImagePreprocessing:
         most_rows: How many images the `"linear"` model and the `"tree"` of the baselines see at most.
         most_columns: How many numbers of an image.
         correlated: Whether neighboring inputs are correlated, as pixels are.
+        is_image: Whether the inputs are images.
 
     Example:
         >>> from toolkit.data.images.stack import Images
@@ -85,6 +86,7 @@ class ImagePreprocessing:
     high: float
     columns = ()
     correlated: ClassVar[bool] = True
+    is_image: ClassVar[bool] = True
     most_rows: ClassVar[dict[str, int]] = {"linear": 20_000, "tree": 10_000}
     most_columns: ClassVar[dict[str, int]] = {"linear": 1_024, "tree": 256}
 

@@ -146,6 +146,10 @@ class Images:
             names = tuple(name for stack in stacks for name in stack.names or [""] * len(stack))
         return Images(np.concatenate([stack.pixels for stack in stacks]), names)
 
+    def shared(self, known: Images) -> Images:
+        """Return known images that hold the same pixels, otherwise these: splits differ only in positions."""
+        return known if np.array_equal(self.pixels, known.pixels) else self
+
     def same_rows(self) -> NDArray[np.int64]:
         """Number the distinct images by their first appearance.
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from toolkit.builders import architecture
 from toolkit.common.formatting import number, plain
-from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import contenders_of, spread
@@ -19,15 +20,15 @@ __all__ = ["for_comparison", "for_result"]
 def for_result(result: Result) -> dict[str, Any]:
     """Return the layers of a result's model and its head."""
     preprocessing = result.preprocessing
-    is_image = isinstance(preprocessing, ImagePreprocessing)
-    layers, width = [], preprocessing.shape[-1] if is_image else preprocessing.width
+    # The inputs are a number, or for images height, width and channels.
+    layers, width = [], np.atleast_1d(preprocessing.inputs)[-1]
     for layer in architecture(result.model):
         layers.append({**layer, "counted": _counted(layer, width)})
         width = layer["output"][-1] if layer["output"] else width
     head = result.head
     return {
         "inputs": preprocessing.width,
-        "columns": 0 if is_image else len(preprocessing.columns),
+        "columns": len(preprocessing.columns),
         "layers": layers,
         "neurons": sum(layer["neurons"] for layer in layers),
         "parameters": sum(layer["parameters"] for layer in layers),
