@@ -1,58 +1,83 @@
-"""The cells of one column: numbers, true/false, levels and dates, read from whatever the user's table holds."""
+"""The cells of one column: the distinct ones, missing ones, and the text by which a category's level is known."""
 
 from __future__ import annotations
 
-import datetime
 import decimal
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 __all__ = [
+    "MISSING",
     "MISSING_TEXT",
-    "BadCell",
-    "boolean",
-    "convert",
-    "date_formats",
-    "dates",
+    "ODD",
+    "OPEN",
+    "READ",
     "distinct",
+    "is_missing",
     "is_number",
+    "keeps_spelling",
     "level",
-    "levels",
+    "most_odd",
     "native",
-    "number",
+    "plain_dtype",
+    "spelled",
 ]
 
-# Text that stands for "no value" in any column. "none" and "-" can be categories, so they count only among numbers.
+# Text that stands for "no value" in any column.
 MISSING_TEXT = frozenset({"", "?", "NA", "N/A", "n/a", "na", "NaN", "nan", "<NA>", "#N/A", "null", "NULL"})
-_MISSING_AMONG_NUMBERS = frozenset({"", "?", "-", "--", ".", "na", "n/a", "<na>", "#n/a", "nan", "null", "none"})
+# Further words for "no value", in lower case. They can be categories, so they count only among numbers and dates.
+_MORE_WORDS = """
+- -- --- – — . .. ... * ** *** \\n n.a. n.a #na <na> #n/a n/a na nan nat null (null) <null> none nil missing (missing)
+unknown unk undefined blank (blank) empty (empty) n/d n.d. n.d nd n/k tbd tba tbc error err #div/0! #ref! #value! #num!
+#name? #null! #spill! #calc! #error! k.a. k.a fehlt unbekannt inconnu desconocido
+"""
+_MORE_PHRASES = """
+not available; not applicable; not known; not recorded; not reported; not measured; not given; not specified; no data;
+no value; no answer; no response; keine angabe; prefer not to say
+"""
+_WORDS = frozenset(_MORE_WORDS.split()) | {" ".join(phrase.split()) for phrase in _MORE_PHRASES.split(";")}
+
+#: How a cell was read: as a value, as missing, as missing because it is no value of the column's kind, or as a date
+#: that stands for "no end".
+READ, MISSING, ODD, OPEN = range(4)
+_FEWEST_ODD, _ODD_SHARE = 3, 100
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
-_TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
-
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?")
-# Where both readings are possible, month before day comes first with "/", day before month with "." and "-".
-_DATES = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y")
-_CLOCKS = ("", " %H:%M", " %H:%M:%S")
-_NAMED_MONTHS = ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%b %Y", "%B %Y")
-_FORMATS = tuple(date + clock for date in _DATES for clock in _CLOCKS) + _NAMED_MONTHS
+_EARLIEST, _LATEST = 1678, 2261  # the years that datetime64[ns] holds entirely
 
 
-class BadCell(Exception):
-    """A value that does not fit its column's kind; the position is the row's, from 0."""
+def most_odd(rows: int) -> int:
+    """Return how many cells of a number or date column may be odd: 3, or 1 % of the rows.
 
-    def __init__(self, position: int, value: object) -> None:
-        super().__init__(position, value)
-        self.position, self.value = position, value
+    Example:
+        >>> most_odd(60), most_odd(1_000)
+        (3, 10)
+    """
+    return max(_FEWEST_ODD, rows // _ODD_SHARE)
 
 
 def is_number(text: str) -> bool:
     """Return whether text is written as a finite number."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def is_missing(text: str, words: Collection[str] = (), *, among_numbers: bool = False) -> bool:
+    """Return whether stripped text stands for "no value".
+
+    Args:
+        text: The text of a cell.
+        words: Further such words of the user.
+        among_numbers: Whether the column holds numbers or dates.
+
+    Example:
+        >>> is_missing("NA"), is_missing("unknown"), is_missing("Unknown", among_numbers=True)
+        (True, False, True)
+    """
+    return text in MISSING_TEXT or text in words or (among_numbers and text.lower() in _WORDS)
 
 
 def level(value: object) -> str:
@@ -72,7 +97,7 @@ def level(value: object) -> str:
         return text.capitalize()
     if not is_number(text):
         return text
-    if text.lstrip("+-").isdigit():
+    if text.lstrip("+-").isdecimal():
         return str(int(text)) if len(text) < 300 else text
     value = float(text)
     if not np.isfinite(value):
@@ -80,146 +105,107 @@ def level(value: object) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def number(value: Any) -> float | None:
-    """Return a cell as a float, NaN for a placeholder, None when it is no number."""
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in _MISSING_AMONG_NUMBERS:
-            return float("nan")
-        return float(text) if is_number(text) or _INFINITE.fullmatch(text) else None
-    if isinstance(value, (datetime.timedelta, np.timedelta64)):
-        return pd.Timedelta(value) / pd.Timedelta(days=1)
-    if isinstance(value, (bool, int, float, np.number, np.bool_, decimal.Decimal)):
-        return float(value)
-    return None
+def spelled(value: object) -> str:
+    """Return the text by which a level is known where the spelling of codes matters: `"01"` is not `"1"`.
+
+    Example:
+        >>> spelled("01234 "), spelled("1E5"), spelled(1.0)
+        ('01234', '1E5', '1')
+    """
+    if isinstance(value, str) and is_number(value.strip()):
+        return value.strip()
+    return level(value)
 
 
-def boolean(value: Any) -> float | None:
-    """Return a cell as 0.0 or 1.0, NaN for a placeholder, None when it is neither true nor false."""
-    if isinstance(value, str):
-        text = value.strip()
-        return float("nan") if text in MISSING_TEXT else _TRUTH.get(text.lower())
-    value = number(value)
-    return value if value in (0.0, 1.0) else None
+def keeps_spelling(cells: Collection[Any]) -> bool:
+    """Return whether the distinct cells of a category hold codes that are numbers in another spelling.
+
+    What pandas makes of whole numbers, "1.0" for "1", is no other spelling, unless both occur.
+
+    Example:
+        >>> keeps_spelling(["01234", "90210"]), keeps_spelling(["1.0", "2.0", "x"]), keeps_spelling(["1", "1.0"])
+        (True, False, True)
+    """
+    texts = [text for text in (cell.strip() for cell in cells if isinstance(cell, str)) if is_number(text)]
+    numbers = [level(text) for text in texts]
+    plain = all(text in (number, f"{number}.0") for text, number in zip(texts, numbers, strict=True))
+    return not plain or len(set(numbers)) < len(set(texts))
 
 
 def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """Return for each row the index of its value among the distinct ones (-1 where missing), and those values."""
-    codes, values = pd.factorize(series)
-    return np.asarray(codes), list(values)
+    """Return for each row the index of its value among the distinct ones (-1 where missing), and those values.
 
+    Bytes become text.
 
-# The functions below convert each distinct value once. One value more stands at the end, for the code -1: missing.
-#   codes   (rows,)         0  1  0  -1
-#   values  (distinct + 1,) converted values, then NaN, None or NaT
-#   values[codes]           the converted column
-
-
-def convert(codes: np.ndarray, cells: Sequence[Any], converter: Callable[[Any], float | None]) -> np.ndarray:
-    """Return float64 values; the first cell for which the converter returns None is a `BadCell`."""
-    values = np.full(len(cells) + 1, np.nan)
-    for index, cell in enumerate(cells):
-        value = converter(cell)
-        if value is None:
-            raise BadCell(_first_row(codes, index), cell)
-        values[index] = value
-    return values[codes]
-
-
-def levels(codes: np.ndarray, cells: Sequence[Any]) -> np.ndarray:
-    """Return an object array of level texts, None where missing or a placeholder."""
-    texts = np.empty(len(cells) + 1, dtype=object)
-    for index, cell in enumerate(cells):
-        text = level(cell)
-        texts[index] = None if text in MISSING_TEXT else text
-    return texts[codes]
-
-
-def dates(codes: np.ndarray, cells: Sequence[Any], format: str | None) -> np.ndarray:
-    """Return datetime64[ns] from date objects, or from text in one format (None is ISO 8601)."""
-    format = format or "ISO8601"
-    stripped = [cell.strip() if isinstance(cell, str) else cell for cell in cells]
-    present = [i for i, cell in enumerate(stripped) if not (isinstance(cell, str) and cell in MISSING_TEXT)]
-    values = np.full(len(cells) + 1, np.datetime64("NaT"), dtype="datetime64[ns]")
+    Raises:
+        TypeError: A cell is a list or another object that can't be compared.
+    """
+    cells = series.astype(object) if pd.api.types.is_string_dtype(series.dtype) else series
     try:
-        values[present] = _timestamps([stripped[index] for index in present], format)
-    except (ValueError, TypeError):  # OutOfBoundsDatetime is a ValueError too
-        for index in present:
-            try:
-                _timestamps([stripped[index]], format)
-            except (ValueError, TypeError):
-                raise BadCell(_first_row(codes, index), cells[index]) from None
-        raise
-    return values[codes]
+        codes, values = pd.factorize(cells)
+    except TypeError:
+        # A signaling NaN can't be hashed.
+        signaling = [isinstance(cell, decimal.Decimal) and cell.is_snan() for cell in cells]
+        if not any(signaling):
+            raise
+        codes, values = pd.factorize(cells.mask(signaling))
+    decoded = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value for value in values]
+    return np.asarray(codes), decoded
 
 
-def _first_row(codes: np.ndarray, index: int) -> int:
-    return int(np.flatnonzero(codes == index)[0])
+def plain_dtype(series: pd.Series) -> pd.Series:
+    """Return a column whose dtype of Arrow has an equal in pandas with that dtype; other columns as they are."""
+    dtype = series.dtype
+    if not isinstance(dtype, pd.ArrowDtype) or pd.api.types.is_numeric_dtype(dtype):
+        return series
+    if dtype.kind == "m":
+        return series.astype("timedelta64[ns]")
+    if dtype.kind in "OU" or pd.api.types.is_string_dtype(dtype):
+        return series.astype(object)
+    return series
 
 
-def _timestamps(cells: list[Any], format: str) -> np.ndarray:
-    """Return date objects or texts as datetime64[ns] in UTC; ValueError where one is neither."""
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    if format == "ISO8601" and not all(_ISO_DATE.fullmatch(text) for text in texts):
-        raise ValueError("not ISO 8601")
-    if not all(isinstance(cell, (str, datetime.date, np.datetime64)) for cell in cells):
-        raise ValueError("not dates")
-    if 0 < len(texts) < len(cells):
-        return np.concatenate([_timestamps([cell], format) for cell in cells])
-    index = pd.to_datetime(pd.Index(cells, dtype=object), format=format if texts else None, utc=True)
-    return pd.DatetimeIndex(index).tz_localize(None).as_unit("ns").to_numpy()
+def native(series: pd.Series) -> tuple[str, np.ndarray, np.ndarray] | None:
+    """Return kind, values and how each cell was read, where the dtype of pandas decides them; otherwise None.
 
-
-def date_formats(texts: Sequence[str]) -> list[str]:
-    """Return the formats that read every text: one, two where day and month can be exchanged, or none."""
-    if all(_ISO_DATE.fullmatch(text) for text in texts):
-        return ["ISO8601"]
-    if not all(re.search(r"\d", text) and re.search(r"[-/. ]", text) for text in texts):
-        return []
-    formats = []
-    for format in _FORMATS:
-        try:
-            pd.to_datetime(texts[0], format=format)
-            pd.to_datetime(list(texts), format=format)
-        except ValueError:
-            continue
-        formats.append(format)
-        if len(formats) == 2 or "%m" not in format or format.startswith("%Y"):
-            break
-    return formats
-
-
-def native(series: pd.Series) -> tuple[str, np.ndarray] | None:
-    """Return kind and values where the dtype of pandas decides them, otherwise None."""
+    A duration is a number of seconds.
+    """
     dtype = series.dtype
     types = pd.api.types
     if isinstance(dtype, pd.CategoricalDtype) or types.is_object_dtype(dtype) or types.is_string_dtype(dtype):
         return None
-    if types.is_bool_dtype(dtype):
-        return "boolean", series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if isinstance(dtype, pd.PeriodDtype):
+        return "date", *_from_dates(series.dt.to_timestamp())
+    if types.is_datetime64_any_dtype(dtype):
+        return "date", *_from_dates(series)
     if types.is_complex_dtype(dtype):
         return None
-    if types.is_numeric_dtype(dtype):
-        if isinstance(dtype, np.dtype):
-            return "number", series.to_numpy(dtype=np.float64)
-        return "number", series.to_numpy(dtype=np.float64, na_value=np.nan)
-    if types.is_datetime64_any_dtype(dtype):
-        return "date", _from_dates(series)
-    if isinstance(dtype, pd.PeriodDtype):
-        return "date", _from_dates(series.dt.to_timestamp())
     if types.is_timedelta64_dtype(dtype):
-        return "number", series.to_numpy(dtype="timedelta64[ns]") / np.timedelta64(1, "D")
-    return None
+        kind, values = "number", series.to_numpy(dtype="timedelta64[ns]") / np.timedelta64(1, "s")
+    elif types.is_bool_dtype(dtype):
+        kind, values = "boolean", series.to_numpy(dtype=np.float64, na_value=np.nan)
+    elif types.is_numeric_dtype(dtype):
+        options = {} if isinstance(dtype, np.dtype) else {"na_value": np.nan}
+        kind, values = "number", series.to_numpy(dtype=np.float64, **options)
+    else:
+        return None
+    return kind, values, np.where(np.isnan(values), MISSING, READ).astype(np.int8)
 
 
-def _from_dates(series: pd.Series) -> np.ndarray:
-    """Return datetimes as UTC without a zone, in nanoseconds."""
+def _from_dates(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return datetimes as UTC without a zone, in nanoseconds, and how each was read."""
     index = pd.DatetimeIndex(series)
     if index.tz is not None:
         index = index.tz_convert("UTC").tz_localize(None)
-    try:
-        return index.as_unit("ns").to_numpy()
-    except pd.errors.OutOfBoundsDatetime:
-        years = index.year
-        position = int(np.flatnonzero((years < 1678) | (years > 2261))[0])
-        raise BadCell(position, str(index[position])) from None
+    return within_range(index)
+
+
+def within_range(index: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
+    """Return dates in nanoseconds and how each was read: those outside the years that can be stored become NaT."""
+    years = np.asarray(index.year, dtype=np.float64)
+    state = np.where(np.isnan(years), MISSING, READ).astype(np.int8)
+    state[years < _EARLIEST] = ODD
+    state[years > _LATEST] = OPEN
+    values = index.to_numpy().copy()
+    values[state != READ] = np.datetime64("NaT")
+    return values.astype("datetime64[ns]"), state

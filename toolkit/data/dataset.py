@@ -39,6 +39,8 @@ class SplitData:
         source_rows: The row number of each row in the user's file, from 1, the header not counted; rows of a separate
             test or validation table carry their own table's numbers.
         sample_weight: float64 of shape (rows,), or None.
+        units: The unit of each row, int64 of shape (rows,), from 0: rows with equal cells, or equal images, have equal
+            numbers.
     """
 
     name: str
@@ -52,23 +54,12 @@ class SplitData:
     notes: list[str]
     source_rows: np.ndarray
     sample_weight: np.ndarray | None
+    units: np.ndarray
 
     @property
     def rows(self) -> int:
         """The number of rows, over all parts."""
         return len(self.features)
-
-    @cached_property
-    def units(self) -> np.ndarray:
-        """The unit of each row, int64 of shape (rows,): rows with equal features have equal numbers, from 0.
-
-        Example:
-            >>> from toolkit.data.prepare import prepare
-            >>> frame = pd.DataFrame({"size": [1.5, 2.5, 1.5, 3.5] * 3, "price": np.arange(12.0)})
-            >>> prepare(frame, "price", task="regression").units[:4].tolist()
-            [0, 1, 0, 2]
-        """
-        return self.features.same_rows()
 
     @property
     def source_columns(self) -> tuple[str, ...]:

@@ -54,7 +54,3 @@ class Features(Protocol):
     def shared(self, known: Any) -> Self:
         """Return these features, without a second copy in memory of what known ones of the same data hold too."""
         ...
-
-    def same_rows(self) -> np.ndarray:
-        """Number the distinct rows by their first appearance, int64 of shape (rows,): equal rows, equal numbers."""
-        ...

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.data.columns import coerce
+from toolkit.data.column_values import coerce
 from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
 from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
 from toolkit.data.prepare import labeled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,17 +14,20 @@ from toolkit.common.checks import check_choice, check_whole
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing
 from toolkit.common.options import documented
-from toolkit.data.columns import Columns, coerce
+from toolkit.data.column_values import coerce
+from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
 from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images, ImageSet
+from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.row_equality import compared_columns, same_rows
 from toolkit.data.row_weights import read_weights
 from toolkit.data.source import Source, is_pair, is_path, load, names_of
 from toolkit.data.split import Split, is_drawn, split_rows
 from toolkit.data.stratify import PARTS
 from toolkit.data.target_checks import TASKS, check_target, match_target
-from toolkit.data.usable_columns import usable_columns
+from toolkit.data.usable_columns import Wanted, usable_columns
 
 __all__ = ["labeled", "prepare"]
 
@@ -62,6 +65,7 @@ def prepare(
         "How much each row counts in training: a column (then not a feature), or an array of shape (rows,).",
     ] = None,
     seed: int = 0,
+    reading: ReadingOptions | None = None,
 ) -> SplitData:
     """Read, check and split a table or images.
 
@@ -77,6 +81,7 @@ def prepare(
             sized by the number of rows.
         seed: The seed of the random split. The same data and seed give the same parts, whatever the order of the
             columns.
+        reading: How the table is read and its numbers and dates are written; by default it is found out.
 
     Raises:
         DataError: Something in the data or the options can't be used; the message says what to do.
@@ -96,6 +101,10 @@ def prepare(
     named = _NamedColumns(names_of(keep), names_of(drop), names_of(categories), group, time, weight_name)
     targets = _target_names(target, isinstance(data, ImageSet) or is_pair(data))
 
+    reading = reading or ReadingOptions()
+
+    # What is decided before the split comes from the target, the columns that the split goes by, and which rows are
+    # equal. Everything else is learned from the rows outside the test part.
     source = load(data, targets, task)
     named.check(source, targets)
     random = is_drawn(test) or is_drawn(validation)
@@ -103,15 +112,27 @@ def prepare(
     target_frame, present, notes = check_target(source.target, task, source.name, from_file=is_path(data))
     _check_size(int(present.sum()), f"{source.name} (rows with a target)", random)
     weights = read_weights(sample_weight, source.features, source.name, present)
-    features, set_aside, feature_notes = _features(source, present, named)
-    rows = _Rows(features, target_frame, source.rows[present], weights)
-    rows, owner, part_notes = _with_own_parts(rows, {"test": test, "validation": validation}, task, weight_name)
-
-    by = named.split_columns(source, present)
+    tables = [_Table(source, -1, present, target_frame, weights)]
+    for part, rows in (("test", test), ("validation", validation)):
+        if not is_drawn(rows):
+            tables.append(_with_target(rows, part, tables[0], task, weight_name))
+    images = None if source.images is None else _images(tables)
+    units = _cell_units(tables, named) if images is None else images.same_rows()
     split = split_rows(
-        rows.features.same_rows(), rows.target_frame, task, owner, by, test=test, validation=validation, seed=int(seed)
+        units,
+        pd.concat([table.target for table in tables], ignore_index=True),
+        task,
+        np.concatenate([np.full(len(table), table.part) for table in tables]),
+        named.split_columns(source, present),
+        test=test,
+        validation=validation,
+        seed=int(seed),
     )
-    return _split_data(source.name, task, rows, split, set_aside, [*source.notes, *notes, *feature_notes, *part_notes])
+    features, set_aside, feature_notes = images, {}, []
+    if images is None:
+        features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading))
+    notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
+    return _split_data(tables, task, features, units, split, set_aside, notes)
 
 
 @dataclass(frozen=True)
@@ -157,6 +178,11 @@ class _NamedColumns:
             reasons[self.sample_weight] = "holds the weights of the rows (sample_weight)"
         return reasons
 
+    def wanted(self, reading: ReadingOptions) -> Wanted:
+        """Return what the choice of the columns needs to know."""
+        split_by = self.group is not None or self.time is not None
+        return Wanted(self.keep, self.categories, self.excluded(), reading, split_by)
+
     def split_columns(self, source: Source, present: np.ndarray) -> dict[str, pd.Series]:
         """Return the column that the split goes by, of the rows with a target."""
         labels = list(source.features.columns)
@@ -168,101 +194,128 @@ class _NamedColumns:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Checked rows before the split."""
+class _Table:
+    """The data, or the user's own test or validation rows, with a checked target.
 
-    features: Features
-    target_frame: pd.DataFrame
-    source_rows: np.ndarray
+    Attributes:
+        source: The table or the images.
+        part: The index in `PARTS` of the user's own rows; -1 for the data, whose rows are yet to be dealt.
+        present: Mask of the rows that have a target.
+        target: The target of those rows.
+        weights: Their weights, or None.
+        notes: Sentences about the user's own rows.
+    """
+
+    source: Source
+    part: int
+    present: np.ndarray
+    target: pd.DataFrame
     weights: np.ndarray | None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.target_frame)
+        return len(self.target)
 
-    def append(self, others: list[_Rows]) -> _Rows:
-        """Return these rows followed by others; rows without weights count 1."""
-        everything = [self, *others]
-        weights = [np.ones(len(rows)) if rows.weights is None else rows.weights for rows in everything]
-        return _Rows(
-            self.features.append([rows.features for rows in others]),
-            pd.concat([rows.target_frame for rows in everything], ignore_index=True) if others else self.target_frame,
-            np.concatenate([rows.source_rows for rows in everything]),
-            None if self.weights is None else np.concatenate(weights),
-        )
+    @property
+    def rows(self) -> np.ndarray:
+        """The row numbers."""
+        return self.source.rows[self.present]
 
-    def take(self, mask: np.ndarray) -> _Rows:
-        """Return the rows that a mask chooses."""
-        if mask.all():
-            return self
-        return _Rows(
-            self.features.take(mask),
-            self.target_frame.loc[mask].reset_index(drop=True),
-            self.source_rows[mask],
-            None if self.weights is None else self.weights[mask],
-        )
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The columns of the rows with a target, as they came."""
+        return self.source.features.loc[self.present].reset_index(drop=True)
+
+
+def _with_target(data: Any, part: str, known: _Table, task: str, weight_name: str | None) -> _Table:
+    """Return the user's own test or validation rows, their target in the form of the data's."""
+    columns = [str(name) for name in known.target.columns]
+    source = load(data, columns, task, part)
+    target, present, notes = check_target(source.target, task, source.name, from_file=is_path(data), complete=False)
+    target = match_target(target, known.target, task, source.name, source.rows[present])
+    weight_name = weight_name if weight_name in source.features.columns else None
+    weights = read_weights(weight_name, source.features, source.name, present)
+    if (known.source.images is None) != (source.images is None):
+        kinds = ("columns", "images") if source.images is not None else ("images", "columns")
+        raise DataError(f"the data are {kinds[0]} and {part}= {kinds[1]}: give {kinds[0]} there too.")
+    notes = [*(f"{source.name}: {note}" for note in source.notes), *notes]
+    return _Table(source, PARTS.index(part), present, target, weights, tuple(notes))
+
+
+def _cell_units(tables: Sequence[_Table], named: _NamedColumns) -> np.ndarray:
+    """Return equal numbers for the rows of all tables with equal cells."""
+    frame = tables[0].cells
+    names = compared_columns(frame, named.excluded(), named.keep)
+    return same_rows([_named_alike(table, frame) for table in tables], names)
+
+
+def _named_alike(table: _Table, known: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of a table; an array's columns are known by their positions."""
+    cells = table.cells
+    by_position = table.source.unnamed and cells.shape[1] == known.shape[1]
+    return cells.set_axis(known.columns, axis=1) if by_position else cells
+
+
+def _images(tables: Sequence[_Table]) -> Images:
+    """Return the images of all tables with a target, those of the user's own rows in the form of the data's."""
+    stacks = []
+    for table in tables:
+        images = table.source.images
+        if images is not None:
+            pixels = images.pixels
+            if stacks:
+                pixels = ImagePreprocessing.fit(stacks[0]).transform(pixels, table.source.name)
+            stack = Images(pixels, tuple(images.names))
+            stacks.append(stack if table.present.all() else stack.take(table.present))
+    return stacks[0].append(stacks[1:])  # a copy: the user's array may change
+
+
+def _columns(tables: Sequence[_Table], split: Split, wanted: Wanted) -> tuple[Columns, dict[str, str], list[str]]:
+    """Return the usable columns of all tables, the columns set aside with their reasons, and notes."""
+    data = tables[0]
+    parts = split.part[: len(data)]
+    learn = (parts >= 0) & (parts != PARTS.index("test"))
+    columns, set_aside, notes = usable_columns(
+        data.cells, learn if learn.any() else parts >= -2, data.rows, data.source.name, wanted
+    )
+    others = []
+    for table in tables[1:]:
+        cells = table.cells
+        new = cells.to_numpy() if table.source.unnamed else cells
+        frame = coerce(new, columns.columns, columns.source_columns, table.source.name, notes)
+        others.append(Columns(frame, columns.columns, columns.source_columns))
+    return columns.append(others), set_aside, notes
 
 
 def _split_data(
-    name: str, task: str, rows: _Rows, split: Split, set_aside: dict[str, str], notes: list[str]
+    tables: Sequence[_Table],
+    task: str,
+    features: Features,
+    units: np.ndarray,
+    split: Split,
+    set_aside: dict[str, str],
+    notes: list[str],
 ) -> SplitData:
     """Return the rows that have a part."""
     stays = split.part >= 0
-    rows = rows.take(stays)
     parts = {part: np.flatnonzero(split.part[stays] == index) for index, part in enumerate(PARTS)}
-    notes = notes + _check_parts(parts, rows.target_frame, task, split.reason)
-    folds = None if split.folds is None else split.folds[stays]
-    features, target_frame = rows.features, rows.target_frame
+    target = pd.concat([table.target for table in tables], ignore_index=True).loc[stays].reset_index(drop=True)
+    # Rows of a table without weights count 1.
+    weights = [np.ones(len(table)) if table.weights is None else table.weights for table in tables]
     return SplitData(
-        name, task, features, target_frame, parts, folds, split.reason, set_aside, notes, rows.source_rows, rows.weights
+        tables[0].source.name,
+        task,
+        features if stays.all() else features.take(stays),
+        target,
+        parts,
+        None if split.folds is None else split.folds[stays],
+        split.reason,
+        set_aside,
+        [*notes, *_check_parts(parts, target, task, split.reason)],
+        np.concatenate([table.rows for table in tables])[stays],
+        None if tables[0].weights is None else np.concatenate(weights)[stays],
+        pd.factorize(units[stays])[0].astype(np.int64),
     )
-
-
-def _features(source: Source, present: np.ndarray, named: _NamedColumns) -> tuple[Features, dict[str, str], list[str]]:
-    """Return the features of the rows with a target, the columns set aside with their reasons, and notes."""
-    if source.images is None:
-        return usable_columns(source, present, named.keep, named.categories, named.excluded())
-    images = Images(source.images.pixels, tuple(source.images.names))
-    return images if present.all() else images.take(present), {}, []
-
-
-def _with_own_parts(
-    rows: _Rows, own: Mapping[str, Any], task: str, weight_name: str | None
-) -> tuple[_Rows, np.ndarray, list[str]]:
-    """Append the user's own test and validation rows, read in the form of the data's rows.
-
-    Returns:
-        All rows; the part of each, -1 for those that are yet to be dealt; and notes.
-    """
-    others, owners, notes = [], [np.full(len(rows), -1)], []
-    columns = [str(name) for name in rows.target_frame.columns]
-    for part, data in own.items():
-        if is_drawn(data):
-            continue
-        source = load(data, columns, task, part)
-        target, present, target_notes = check_target(
-            source.target, task, source.name, from_file=is_path(data), complete=False
-        )
-        features = _in_form(source, rows.features, part)
-        source_rows = source.rows[present]
-        target = match_target(target, rows.target_frame, task, source.name, source_rows)
-        known_name = weight_name if weight_name in source.features.columns else None
-        weights = read_weights(known_name, source.features, source.name, present)
-        others.append(_Rows(features if present.all() else features.take(present), target, source_rows, weights))
-        owners.append(np.full(len(target), PARTS.index(part)))
-        notes += [f"{source.name}: {note}" for note in source.notes] + target_notes
-    return rows.append(others), np.concatenate(owners), notes
-
-
-def _in_form(source: Source, known: Features, part: str) -> Features:
-    """Return the features of a source in the form of known ones."""
-    if (known.pixels is None) != (source.images is None):
-        kinds = ("columns", "images") if known.pixels is None else ("images", "columns")
-        raise DataError(f"the data are {kinds[0]} and {part}= {kinds[1]}: give {kinds[0]} there too.")
-    if known.pixels is not None and source.images is not None:
-        pixels = ImagePreprocessing.fit(known).transform(source.images.pixels, source.name)
-        return Images(pixels, tuple(source.images.names))
-    new = source.features.to_numpy() if source.unnamed else source.features
-    return Columns(coerce(new, known.columns, known.source_columns, source.name), known.columns, known.source_columns)
 
 
 def labeled(data: Any, targets: Sequence[str], task: str) -> tuple[Any, pd.DataFrame, str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import rows_text
 from toolkit.common.options import documented
-from toolkit.data.columns import infer
+from toolkit.data.column_kinds import infer
 from toolkit.data.target import Target
 
 __all__ = ["read_weights", "row_weights"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.data.columns import infer
+from toolkit.data.column_kinds import infer
 from toolkit.data.stratify import PARTS, deal_at_random, deal_by_time, deal_folds, strata
 
 __all__ = ["Split", "fractions_for", "is_drawn", "merge", "split_rows"]
@@ -79,7 +79,7 @@ def split_rows(
     """Decide the part and the fold of every row.
 
     Args:
-        units: int64, shape (rows,): equal numbers for rows with the same features (see `Columns.same_rows`).
+        units: int64, shape (rows,): equal numbers for rows with the same features (see `same_rows`).
         target: The target columns of all rows.
         task: The task.
         owner: int, shape (rows,): the part of a row of the user's own test or validation rows; -1 for the data's rows,

@@ -11,7 +11,7 @@ import pandas as pd
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing, rows_text
 from toolkit.data.cells import level
-from toolkit.data.columns import infer
+from toolkit.data.column_kinds import infer
 
 __all__ = ["TASKS", "check_target", "labels_of", "match_target", "target_of_pair"]
 

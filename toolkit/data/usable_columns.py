@@ -2,119 +2,229 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.data.columns import Column, Columns, assemble, infer, refuse_infinite
-from toolkit.data.source import Source
+from toolkit.data.column_kinds import Inferred, inspect, undecided
+from toolkit.data.column_values import refuse_infinite
+from toolkit.data.columns import Column, Columns, assemble
+from toolkit.data.identifiers import are_whole, is_suspect, is_time_axis, numbers_rows, repeat_question
+from toolkit.data.reading_options import ReadingOptions
 
-__all__ = ["usable_columns"]
+__all__ = ["Wanted", "usable_columns"]
 
 _TEXT_LEVELS = 50
-_FEWEST_CONSECUTIVE = 10  # fewer numbers may be consecutive by chance
+_FEWEST_SUSPECT = 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for.
+
+    Attributes:
+        keep: Columns kept although they would be set aside.
+        categories: Columns whose values are categories, whatever they look like.
+        excluded: Columns that are no features, with the reason.
+        reading: How numbers and dates are written.
+        by_group: Whether the split goes by groups, or by time.
+    """
+
+    keep: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    excluded: dict[str, str] = field(default_factory=dict)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
+    split_by: bool = False
 
 
 def usable_columns(
-    source: Source, present: np.ndarray, keep: tuple[str, ...], categories: tuple[str, ...], excluded: dict[str, str]
+    frame: pd.DataFrame, learn: np.ndarray, rows: np.ndarray, name: str, wanted: Wanted
 ) -> tuple[Columns, dict[str, str], list[str]]:
     """Find the kind of every column and set aside what a model can't use.
 
     Args:
-        source: The table.
-        present: Mask of its rows that have a target, shape (rows,).
-        keep: Columns kept although they would be set aside.
-        categories: Columns whose values are categories, whatever they look like.
-        excluded: Columns that are no features, with the reason.
+        frame: The columns of the rows with a target, as they came.
+        learn: Mask of the rows from which everything is learned, those outside the test part, shape (rows,).
+        rows: The row numbers.
+        name: The name of the table.
+        wanted: What the user asked for.
 
     Returns:
-        The usable columns of the rows with a target; the reason for each column that is set aside; and sentences about
-        what was noticed.
+        The usable columns of all rows; the reason for each column that is set aside; and sentences about what was
+        noticed.
 
     Raises:
-        DataError: No column is left, or one holds infinite numbers.
+        DataError: No column is left, one holds infinite numbers, or one holds numbers that can be read in two ways.
     """
-    values: dict[str, np.ndarray] = {}
-    columns: list[Column] = []
+    labels = [str(label) for label in frame.columns]
     set_aside: dict[str, str] = {}
-    notes: list[str] = []
-    row_numbers: list[tuple[Column, np.ndarray]] = []
-    labels = list(source.features.columns)
-    for index, name in enumerate(labels):
-        copies = labels[: index + 1].count(name)
+    inferred: dict[str, Inferred] = {}
+    for index, label in enumerate(labels):
+        copies = labels[: index + 1].count(label)
         if copies > 1:
-            set_aside[f"{name} ({copies})"] = f"another column is named '{name}' too; the first one is used"
-            continue
-        if name in excluded:
-            set_aside[name] = excluded[name]
-            continue
-        column, cells, sentences = infer(source.features.iloc[:, index], name, category=name in categories)
-        if column is None:
-            set_aside[name] = sentences[0]
-            continue
-        if name not in keep and column.kind == "number" and _is_row_number(cells):
-            set_aside[name] = "a row number: its whole numbers run on by one"
-            row_numbers.append((column, cells))
-            continue
-        if not present.all():
-            cells = cells[present]
-        reason = None if name in keep else _why_useless(cells, column, name in categories)
+            set_aside[f"{label} ({copies})"] = f"another column is named '{label}' too; the first one is used"
+        elif label in wanted.excluded:
+            set_aside[label] = wanted.excluded[label]
+        else:
+            set_aside[label] = ""  # its place in the order of the columns
+            inferred[label] = _inspected(frame, index, learn, rows, wanted)
+    _decide_doubts(frame, inferred, learn, rows, wanted)
+    kept, notes = {}, []
+    for label, result in inferred.items():
+        raw = frame.iloc[:, labels.index(label)]
+        reason = _why_not(raw, result, label, learn, wanted)
         if reason is not None:
-            set_aside[name] = reason
+            set_aside[label] = reason
             continue
-        refuse_infinite(cells, column, source.name, source.rows[present])
-        columns.append(column)
-        values[name] = cells
-        notes += sentences
-    if not columns and row_numbers:
-        column, cells = row_numbers[0]
-        columns, values = [column], {column.name: cells[present]}
-        del set_aside[column.name]
-        notes.append(f"'{column.name}' looks like a row number, and is used because there is no other column.")
-    if not columns:
-        reasons = "; ".join(f"'{name}': {reason}" for name, reason in list(set_aside.items())[:5])
-        raise DataError(
-            f"no usable column is left in {source.name}. Set aside: {reasons or 'none, there is only the target'}. "
-            "keep= takes the names of columns to use all the same."
-        )
-    frame = assemble(values, columns, int(present.sum()))
-    return Columns(frame, tuple(columns), tuple(labels)), set_aside, notes
+        del set_aside[label]
+        kept[label] = result
+        notes += [*result.notes, *_questions(raw, result, label, learn, wanted)]
+    _keep_something(kept, inferred, set_aside, notes, name)
+    values, columns = {}, []
+    for label in (label for label in inferred if label in kept):
+        column = kept[label].column
+        if column is not None:
+            refuse_infinite(kept[label].values, column, name, rows)
+            values[label] = kept[label].values
+            columns.append(column)
+    return Columns(assemble(values, columns, len(frame)), tuple(columns), tuple(labels)), set_aside, notes
 
 
-def _is_row_number(values: np.ndarray) -> bool:
-    """Return whether numbers are whole, all different and without a gap."""
-    if len(values) < _FEWEST_CONSECUTIVE or np.isnan(values).any():
-        return False
-    low, high = float(values.min()), float(values.max())
-    if high - low != len(values) - 1 or not low.is_integer():
-        return False
-    if low >= 1800 and high <= 2100:  # a year in each row is a time series, and the year is informative
-        return False
-    return bool((np.diff(np.sort(values)) == 1).all())
+def _inspected(
+    frame: pd.DataFrame, index: int, learn: np.ndarray, rows: np.ndarray, wanted: Wanted, likely: str | None = None
+) -> Inferred:
+    label = str(frame.columns[index])
+    return inspect(
+        frame.iloc[:, index],
+        label,
+        category=label in wanted.categories,
+        reading=wanted.reading,
+        learn=learn,
+        rows=rows,
+        text=all(pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes),
+        likely=likely,
+    )
 
 
-def _why_useless(values: np.ndarray, column: Column, is_category: bool) -> str | None:
-    """Return why a column can't help a model, or None."""
-    if column.kind in ("number", "boolean"):
-        missing = np.isnan(values)
-        rest = values[~missing] if missing.any() else values
-        distinct = 0 if len(rest) == 0 else 1 if rest.min() == rest.max() else 2
-    else:
-        missing = np.asarray(pd.isna(values))
-        rest = values[~missing]
-        distinct = len(pd.unique(rest))
+def _decide_doubts(
+    frame: pd.DataFrame, inferred: dict[str, Inferred], learn: np.ndarray, rows: np.ndarray, wanted: Wanted
+) -> None:
+    """Read the numbers that can be read in two ways with the decimal mark that the other columns prove."""
+    proven = {result.proven for result in inferred.values()} - {None}
+    likely = proven.pop() if len(proven) == 1 else None
+    for label, result in inferred.items():
+        cell = result.doubtful
+        if cell is None:
+            continue
+        if likely is None:
+            if "," in cell:
+                raise undecided(label, cell)
+            continue
+        again = _inspected(frame, list(frame.columns).index(label), learn, rows, wanted, likely)
+        note = f"'{label}' holds numbers such as '{cell}': '{likely}' is their decimal mark, as in the other columns."
+        inferred[label] = replace(again, notes=[*again.notes, note], doubtful=None)
+
+
+def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wanted: Wanted) -> str | None:
+    """Return why a column is not used, or None."""
+    if result.column is None:
+        return result.notes[0]
+    if label in wanted.keep:
+        return None
+    if result.column.kind == "number":
+        reason = numbers_rows(_exact(raw, result.values)[learn], label, len(raw))
+        if reason is not None:
+            return reason if "its name" in reason else f"{reason} (keep='{label}' uses it all the same)"
+    useless = _why_useless(result.values, learn, result.column, label in wanted.categories)
+    exact = _exact(raw, result.values)[learn]
+    if exact.dtype.kind in "iu" and useless is not None and exact.min() < exact.max():
+        return "its numbers are too large to be told apart (they have more than 16 digits)"
+    return f"{useless}. {result.hint}".rstrip(". ") if useless and result.hint else useless
+
+
+def _exact(raw: pd.Series, values: np.ndarray) -> np.ndarray:
+    """Return whole numbers of an integer dtype as they are, and others as floats."""
+    return raw.to_numpy() if isinstance(raw.dtype, np.dtype) and raw.dtype.kind in "iu" else values
+
+
+def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wanted: Wanted) -> list[str]:
+    """Return what the user should think about: a column that may name rows, repeat, or order the table."""
+    column, values = result.column, result.values[learn]
+    if column is None or label in wanted.categories or label in wanted.keep:
+        return []
+    number = column.kind == "number" and column.format is None
+    if number and len(values) >= _FEWEST_SUSPECT and is_suspect(_exact(raw, result.values)[learn], label):
+        return [
+            f"'{label}' holds a different whole number in every row. If it only names the rows, add drop='{label}'."
+        ]
+    if wanted.split_by:
+        return []
+    if column.kind == "date" or (number and is_time_axis(label)):
+        known = values[~pd.isna(values)]
+        order = np.diff(known)
+        zero = np.zeros(1, dtype=order.dtype)[0]
+        if len(np.unique(known)) >= 10 and ((order >= zero).all() or (order <= zero).all()):
+            return [
+                f"The rows are sorted by '{label}'. Will the model predict later rows than it was trained on? If so, "
+                f"time='{label}' tests it on the newest rows."
+            ]
+        return []
+    codes = pd.factorize(values)[0]
+    is_label = column.kind == "category" or (number and are_whole(values[codes >= 0]))
+    question = repeat_question(codes, label, is_label=is_label)
+    return [] if question is None else [question]
+
+
+def _keep_something(
+    kept: dict[str, Inferred], inferred: dict[str, Inferred], set_aside: dict[str, str], notes: list[str], name: str
+) -> None:
+    """Use the first row number where there is no other column."""
+    if kept:
+        return
+    numbers = [label for label in inferred if set_aside[label].startswith(("a row number", "an identifier"))]
+    if numbers:
+        label = numbers[0]
+        kept[label] = inferred[label]
+        del set_aside[label]
+        notes.append(f"'{label}' looks like a row number, and is used because there is no other column.")
+        return
+    reasons = "; ".join(f"'{label}': {reason}" for label, reason in list(set_aside.items())[:5])
+    raise DataError(
+        f"no usable column is left in {name}. Set aside: {reasons or 'none, there is only the target'}. "
+        "keep= takes the names of columns to use all the same."
+    )
+
+
+def _why_useless(values: np.ndarray, learn: np.ndarray, column: Column, is_category: bool) -> str | None:
+    """Return why a column can't help a model, or None: decided by the rows to learn from, said of all rows."""
+    known = values[learn]
+    rest, distinct = _present(known, column.kind)
+    missing = len(rest) < len(known)
+    everywhere, different = _present(values, column.kind)
     if distinct == 0:
-        return "every cell is missing"
-    if distinct == 1 and not missing.any():
-        return f"constant: every row holds {_cell_text(rest[0], column.kind)}"
-    if column.kind == "category" and not is_category:
-        if distinct == len(rest) and not missing.any():
-            return f"a key: each of its {distinct:,} values is different"
-        if distinct > 0.5 * len(rest) and distinct > _TEXT_LEVELS:
-            return f"text with nearly one value per row: {distinct:,} different values in {len(rest):,} rows"
+        return "every cell is missing" if different == 0 else "every cell outside the test part is missing"
+    if distinct == 1 and not missing:
+        where = "row" if different == 1 else "row outside the test part"
+        return f"constant: every {where} holds {_cell_text(rest[0], column.kind)}"
+    if column.kind != "category" or is_category:
+        return None
+    if distinct == len(rest) and not missing and different == len(everywhere) == len(values):
+        return f"a key: each of its {different:,} values is different"
+    if distinct > 0.5 * len(rest) and (distinct > _TEXT_LEVELS or (distinct == len(rest) and not missing)):
+        return f"text with nearly one value per row: {different:,} different values in {len(everywhere):,} rows"
     return None
+
+
+def _present(values: np.ndarray, kind: str) -> tuple[np.ndarray, int]:
+    """Return the values that are not missing, and the number of different ones; numbers are counted up to 2."""
+    missing = np.asarray(pd.isna(values))
+    rest = values[~missing] if missing.any() else values
+    if kind not in ("number", "boolean"):
+        return rest, len(pd.unique(rest))
+    return rest, 0 if len(rest) == 0 else 1 if rest.min() == rest.max() else 2
 
 
 def _cell_text(value: Any, kind: str) -> str:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.helpers.people import people
 from tests.helpers.tables import kinds, repeated, typed
 from toolkit.common.errors import DataError
-from toolkit.data.columns import Column, coerce
+from toolkit.data.column_values import coerce
+from toolkit.data.columns import Column
 from toolkit.data.prepare import prepare
 
 
@@ -61,10 +62,10 @@ def test_every_dtype_that_pandas_has_gets_its_kind(values, kind):
     pd.testing.assert_series_equal(again["x"], pd.Series(canonical, name="x", dtype=canonical.dtype))
 
 
-def test_durations_become_days_and_zones_become_utc():
-    table, days = typed(pd.Series(repeated([datetime.timedelta(days=2), datetime.timedelta(hours=12)])))
-    assert days[:2].tolist() == [2.0, 0.5]
-    assert "'x' is a duration: read as a number of days." in table.notes
+def test_durations_become_seconds_and_zones_become_utc():
+    table, seconds = typed(pd.Series(repeated([datetime.timedelta(days=2), datetime.timedelta(hours=12)])))
+    assert seconds[:2].tolist() == [172_800.0, 43_200.0]
+    assert "'x' is a duration: read as a number of seconds." in table.notes
     _, stamps = typed(pd.Series(pd.date_range("2024-01-01", periods=12, tz="Asia/Tokyo")))
     assert stamps[0] == np.datetime64("2023-12-31T15:00")
 
@@ -75,7 +76,7 @@ def test_numbers_among_placeholders_are_read_as_numbers_and_it_is_said():
     assert kinds(table)["x"] == "number"
     assert values[[0, 1, 12, 13, 14]].tolist() == [1.0, 2.5, -300.0, 4.0, 5.0]
     assert np.isnan(values[2:12]).all()
-    assert any("'x' is text that holds numbers: read as numbers, with 10 cells" in note for note in table.notes)
+    assert any("'x' is text that holds numbers: read as numbers, with 8 cells" in note for note in table.notes)
 
 
 def test_in_a_category_only_blank_question_mark_and_na_are_missing():
@@ -84,11 +85,11 @@ def test_in_a_category_only_blank_question_mark_and_na_are_missing():
     assert "4 cells of 'x' ('?', 'NA') count as missing." in table.notes
 
 
-def test_one_word_among_numbers_makes_text_and_the_word_is_named():
-    values = [str(number) for number in range(60)] + ["ninety"] + ["7"] * 80
-    table, _ = typed(values)
-    assert kinds(table)["x"] == "category"
-    assert "'x' is read as text: 60 of its 61 distinct values are numbers, not 'ninety'." in table.notes
+def test_one_word_among_numbers_is_a_missing_cell_and_is_named_with_its_row():
+    table, values = typed([str(number) for number in range(60)] + ["ninety"] + ["7"] * 80)
+    assert kinds(table)["x"] == "number"
+    assert np.flatnonzero(np.isnan(values)).tolist() == [60]
+    assert "1 cell of 'x' is not a number and counts as missing: 'ninety' in row 61." in table.notes
 
 
 @pytest.mark.parametrize(
@@ -129,12 +130,21 @@ def test_text_of_which_one_value_is_no_date_stays_text():
 
 
 def test_a_date_that_cannot_be_stored_is_named():
-    late = pd.Series(np.array(["9999-12-31", "2024-01-01"] * 6, dtype="datetime64[s]"))
-    with pytest.raises(DataError, match=r"column 'x': row 1 holds 9999-12-31.*from the year 1678 to 2261"):
-        typed(late)
+    early = pd.Series(np.array(["1066-10-14", "2024-01-01"] * 6, dtype="datetime64[s]"))
+    with pytest.raises(DataError, match=r"column 'x': row 1 holds 1066-10-14.*from the year 1678 to 2261"):
+        typed(early)
 
 
-@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, (1, 2), b"bytes", 1j])
+def test_a_date_that_means_without_end_is_missing_however_many_there_are():
+    days = np.array(["9999-12-31", "2024-01-01", "2024-02-01"] * 4, dtype="datetime64[s]")
+    for column in (pd.Series(days), pd.Series(days).dt.strftime("%Y-%m-%d"), pd.Series(days).dt.strftime("%d.%m.%Y")):
+        table, values = typed(column)
+        assert kinds(table)["x"] == "date"
+        assert np.isnat(values).tolist() == [True, False, False] * 4
+        assert any("4 cells of 'x'" in note and "there is no end" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, (1, 2), 1j])
 def test_cells_that_are_no_values_are_set_aside(cell):
     table, _ = typed(pd.Series([cell] * 12, dtype=object))
     assert "its cells are of type" in table.set_aside["x"]

@@ -1,0 +1,242 @@
+"""Dates written as people and programs write them, and the formats for `strptime` that read them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, within_range
+
+__all__ = ["COMPACT", "DateFormat", "learn", "read_dates"]
+
+ISO = "ISO8601"
+COMPACT = "%Y%m%d"  # written as the number 20240131
+
+_ISO_DATE = re.compile(
+    r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII
+)
+_CLOCK = re.compile(
+    r"(?P<join>, | at |T|[ :]?)(?P<hours>\d{1,2}):\d{2}(?P<seconds>:\d{2})?(?P<fraction>\.\d{1,9})?(?P<blank> ?)"
+    r"(?P<half>[AaPp][Mm])?(?P<gap> ?)(?P<zone>UTC|GMT|Z|[+-]\d{2}:?\d{2}|[A-Z]{3,4})?(?P<year> \d{4})?$"
+)
+_TOKEN = re.compile(r"\d+|[^\W\d_]+|[^\w]+|_+")
+_MONTHS = [date.strftime("%B").lower() for date in pd.date_range("2024-01-01", periods=12, freq="MS")]
+_DAYS = [date.strftime("%A").lower() for date in pd.date_range("2024-01-01", periods=7)]
+_FAR_YEAR = re.compile(r"(?<!\d)(226[2-9]|22[7-9]\d|2[3-9]\d\d|[3-9]\d{3})(?!\d)")
+_LEAP_YEAR = "2000"
+_SAMPLE = 50
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """How the dates of a column are written.
+
+    Attributes:
+        format: `"ISO8601"`, or a format for `strptime`.
+        other: The format that reads every date too, with day and month exchanged; or None.
+        why: Why `format` was preferred to `other`.
+    """
+
+    format: str
+    other: str | None = None
+    why: str = ""
+
+
+def learn(texts: Sequence[str], counts: np.ndarray, *, dayfirst: bool | None) -> DateFormat | None:
+    """Find out how dates are written, from the distinct texts of a column in the order of their first rows.
+
+    Args:
+        texts: Stripped texts, none missing.
+        counts: Their rows.
+        dayfirst: Whether the day comes first where day and month can be exchanged; None decides by the texts.
+
+    Returns:
+        The format that reads most rows, or None where no format reads half of them.
+
+    Example:
+        >>> learn(["31.12.2023 08:15", "01.02.2024 17:40"], np.ones(2), dayfirst=None).format
+        '%d.%m.%Y %H:%M'
+    """
+    sample = list(texts[:_SAMPLE])
+    if not any(re.search(r"\d", text) for text in sample):
+        return None
+    formats: dict[str, None] = {}
+    for text in sample:
+        formats |= dict.fromkeys(_formats_of(text))
+    sampled = counts[: len(sample)]
+    likely = [format for format in formats if sampled[_reads(sample, format)].sum() >= 0.5 * sampled.sum()]
+    read = {format: _reads(texts, format) for format in likely}
+    rows = {format: counts[mask].sum() for format, mask in read.items()}
+    if not rows or max(rows.values()) < 0.5 * counts.sum():
+        return None
+    best = [format for format in likely if rows[format] == max(rows.values())]
+    if len(best) == 1:
+        return DateFormat(best[0])
+    return _choose([text for text, is_read in zip(texts, read[best[0]], strict=True) if is_read], best, dayfirst)
+
+
+def _choose(texts: list[str], formats: list[str], dayfirst: bool | None) -> DateFormat:
+    """Choose between formats that read the same texts, with day and month, or day and year, in another order."""
+    first, second = formats[:2]
+    if dayfirst is not None:
+        days_first = [format for format in formats if (format.find("%d") < format.find("%m")) == dayfirst]
+        return DateFormat(days_first[0] if days_first else first)
+    days = {format: pd.DatetimeIndex(_parsed(texts, format)) for format in (first, second)}
+    for why, speaks in (
+        ("the rows are then in order", lambda dates: dates.is_monotonic_increasing or dates.is_monotonic_decreasing),
+        ("each is then the first of a month", lambda dates: len(dates) > 1 and bool((dates.day == 1).all())),
+    ):
+        speaking = [format for format in (first, second) if speaks(days[format])]
+        if len(speaking) == 1 and len(texts) > 2:
+            return DateFormat(speaking[0], second if speaking[0] == first else first, why)
+    return DateFormat(first, second)
+
+
+def _formats_of(text: str) -> list[str]:
+    """Return the formats that a text may have, the likelier first."""
+    if _ISO_DATE.fullmatch(text):
+        return [ISO]
+    clock, rest = "", text
+    match = _CLOCK.search(text)
+    if match is not None and match.start() > 0:
+        half = match["half"] is not None
+        zone = match["zone"] or ""
+        if zone[:1] in ("+", "-"):
+            zone = "%z"
+        clock = match["join"] + ("%I" if half else "%H") + ":%M"
+        clock += (":%S" if match["seconds"] else "") + (".%f" if match["fraction"] else "")
+        clock += match["blank"] + ("%p" if half else "") + match["gap"] + zone + (" %Y" if match["year"] else "")
+        rest = text[: match.start()]
+    return [date + clock for date in _date_formats(rest, year_behind=clock.endswith("%Y"))]
+
+
+def _date_formats(text: str, *, year_behind: bool) -> list[str]:
+    """Return the formats that the date in a text may have."""
+    tokens = _TOKEN.findall(text)
+    pieces: list[str | None] = []
+    numbers: list[int] = []
+    named = False
+    for token in tokens:
+        word = token.lower()
+        if token.isdecimal():
+            numbers.append(len(pieces))
+            pieces.append(None)
+        elif word in _MONTHS or word in [month[:3] for month in _MONTHS]:
+            pieces.append("%b" if len(word) == 3 else "%B")
+            named = True
+        elif word in _DAYS or word in [day[:3] for day in _DAYS]:
+            pieces.append("%a" if len(word) == 3 else "%A")
+        elif word[0].isalpha() or "%" in token:
+            return []
+        else:
+            pieces.append(token)
+    lengths = [len(tokens[index]) for index in numbers]
+    orders = _orders(lengths, named, year_behind, "".join(str(piece) for piece in pieces if piece))
+    formats = []
+    for order in orders:
+        for index, code in zip(numbers, order, strict=True):
+            pieces[index] = code
+        formats.append("".join(str(piece) for piece in pieces))
+    return formats
+
+
+def _orders(lengths: list[int], named: bool, year_behind: bool, separators: str) -> list[tuple[str, ...]]:
+    """Return what the numbers of a date can be, by their lengths."""
+    if any(length not in (1, 2, 4) for length in lengths):
+        return []
+    years = [index for index, length in enumerate(lengths) if length == 4]
+    if named:
+        by_count = {
+            1: [("%d",)] if year_behind else [("%Y",)] if years else [("%y",)],
+            2: [("%Y", "%d")] if years == [0] else [("%d", "%Y")] if years else [("%d", "%y"), ("%y", "%d")],
+        }
+        return by_count.get(len(lengths), []) if len(years) <= 1 else []
+    if len(lengths) == 2 and len(years) == 1 and not separators.startswith("."):
+        return [("%Y", "%m") if years == [0] else ("%m", "%Y")]
+    if len(lengths) != 3 or len(years) > 1 or years == [1]:
+        return []
+    if years == [0]:
+        return [("%Y", "%m", "%d"), ("%Y", "%d", "%m")]
+    year = "%Y" if years else "%y"
+    # Where both readings are possible, month before day comes first with "/", day before month with "." and "-".
+    orders = [("%m", "%d", year), ("%d", "%m", year)]
+    orders = orders if separators.startswith("/") else orders[::-1]
+    return orders if years else [*orders, ("%y", "%m", "%d")]
+
+
+def _parsed(texts: Sequence[str], format: str) -> pd.DatetimeIndex:
+    """Return texts as dates in UTC without a zone, NaT where the format does not read them."""
+    index = pd.to_datetime(pd.Index(texts, dtype=object), format=format, errors="coerce", utc=True)
+    return pd.DatetimeIndex(index).tz_localize(None)
+
+
+def _reads(texts: Sequence[str], format: str) -> np.ndarray:
+    """Return a mask of the texts that a format reads; years too far off to be stored count."""
+    known = np.array([_ISO_DATE.fullmatch(text) is not None for text in texts]) if format == ISO else True
+    return ~np.asarray(_parsed([_FAR_YEAR.sub(_LEAP_YEAR, text) for text in texts], format).isna()) & known
+
+
+def read_dates(cells: Sequence[Any], format: str | None, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return distinct cells as datetime64[ns] in UTC, NaT where missing, and how each was read.
+
+    Args:
+        cells: Date objects, texts and others.
+        format: The format of the texts; None is ISO 8601.
+        words: Further texts that count as missing.
+
+    Example:
+        >>> values, state = read_dates(["2024-01-31", "9999-12-31", "soon", "?"], None, ())
+        >>> values.astype("datetime64[D]").tolist()[0], state.tolist()
+        (datetime.date(2024, 1, 31), [0, 3, 2, 1])
+    """
+    format = format or ISO
+    values = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[ns]")
+    state = np.full(len(cells), ODD, dtype=np.int8)
+    texts, dates = [], []
+    for index, cell in enumerate(cells):
+        if isinstance(cell, str):
+            missing = is_missing(cell.strip(), words, among_numbers=True)
+            state[index] = MISSING if missing else ODD
+            texts += [] if missing else [index]
+        elif isinstance(cell, (datetime.date, np.datetime64, pd.Period)):
+            dates.append(index)
+        elif format == COMPACT and isinstance(cell, (int, float, np.number)) and float(cell).is_integer():
+            texts.append(index)
+    stripped = [cells[index].strip() if isinstance(cells[index], str) else str(int(cells[index])) for index in texts]
+    is_read = _reads(stripped, format) if texts else np.empty(0, bool)
+    far = np.array([_FAR_YEAR.search(text) is not None for text in stripped], dtype=bool)
+    if format == COMPACT:
+        far = np.array([text[:4] > "2261" for text in stripped], dtype=bool)
+    state[np.array(texts, dtype=int)[is_read & far]] = OPEN
+    rows = np.array(texts, dtype=int)[is_read & ~far]
+    if len(rows):
+        near = [text for text, chosen in zip(stripped, is_read & ~far, strict=True) if chosen]
+        values[rows], state[rows] = within_range(_parsed(near, format))
+    if dates:
+        values[dates], state[dates] = _of_objects([cells[index] for index in dates])
+    return values, state
+
+
+def _of_objects(cells: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return date objects in nanoseconds, and how each was read."""
+    # The constructor refuses dates too far off one by one in pandas 2, and all together in pandas 3.
+    cells = [cell.to_timestamp() if isinstance(cell, pd.Period) else cell for cell in cells]
+    years = np.array(
+        [
+            np.datetime64(cell, "Y").astype(int) + 1970 if isinstance(cell, np.datetime64) else cell.year
+            for cell in cells
+        ]
+    )
+    state = np.where(years > 2261, OPEN, np.where(years < 1678, ODD, READ)).astype(np.int8)
+    values = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[ns]")
+    near = [cell for cell, how in zip(cells, state, strict=True) if how == READ]
+    if near:
+        index = pd.DatetimeIndex(pd.to_datetime(pd.Index(near, dtype=object), utc=True)).tz_localize(None)
+        values[state == READ], state[state == READ] = within_range(index)
+    return values, state

@@ -1,0 +1,149 @@
+"""Columns that number or name the rows, and columns that repeat what the split should know."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from toolkit.data.cells import most_odd
+
+__all__ = ["are_whole", "is_suspect", "is_time_axis", "numbers_rows", "repeat_question", "words_of"]
+
+_FEWEST_ROWS = 10  # fewer whole numbers may be in order by chance
+_ROW_NAMES = re.compile(
+    r"(unnamed(: ?\d+)?|row[ _.]?(names?|num|numbers?|no|nr|id|index|i)?|index|idx|level_0|#|nr|no)\.?"
+)
+_NAMING_WORDS = """
+id ids uuid guid key phone telephone tel mobile fax ssn isbn iban ean barcode serial passport vin
+"""
+_NAMING = frozenset(_NAMING_WORDS.split())
+_NAMING_LAST = frozenset({"no", "nr", "number"})
+_JOINED = re.compile(
+    r"(user|customer|client|patient|subject|person|order|product|item|member|account|case|record|row|object|sample|"
+    r"employee|student|session|transaction|loan|ticket|event|device|house|store|passenger|respondent|invoice)"
+    r"(id|nr|no|number|key)"
+)
+_TIME_WORDS = """
+year years yr time date datetime timestamp t step day days week month hour minute second seconds epoch period quarter
+datum jahr
+"""
+_TIME_AXIS = frozenset(_TIME_WORDS.split())
+_REPEATING_WORDS = """
+id ids uuid patient subject user customer client person participant respondent household family student pupil animal
+mouse rat player driver donor member employee account device machine sensor session case individual
+"""
+_REPEATING = frozenset(_REPEATING_WORDS.split())
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a column name in lower case.
+
+    Example:
+        >>> words_of("PatientID"), words_of("order_no."), words_of("customerid")
+        (['patient', 'id'], ['order', 'no'], ['customer', 'id'])
+    """
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+", name)]
+    joined = [_JOINED.fullmatch(word) for word in words]
+    return [part for word, match in zip(words, joined, strict=True) for part in (match.groups() if match else (word,))]
+
+
+def is_time_axis(name: str) -> bool:
+    """Return whether a column is named after a time, such as "year" or "t"."""
+    words = words_of(name)
+    return bool(words) and (words[-1] in _TIME_AXIS or words[0] in _TIME_AXIS) and not _NAMING.intersection(words)
+
+
+def _names_rows(name: str) -> bool:
+    words = words_of(name)
+    return bool(words) and (not _NAMING.isdisjoint(words) or (len(words) > 1 and words[-1] in _NAMING_LAST))
+
+
+def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
+    """Return why a column of numbers only tells the rows from one another, or None where it may be more.
+
+    Args:
+        values: Numbers of some rows, in the order of the table; NaN where missing.
+        name: The name of the column.
+        rows: The number of rows of the table.
+
+    Example:
+        >>> numbers_rows(np.array([2, 3, 7, 8, 11, 12, 20, 21, 30, 31]), "x", 12)
+        'a row number: its whole numbers rise from row to row'
+    """
+    known = _whole(values)
+    if known is None:
+        return None
+    different = len(np.unique(known))
+    if _ROW_NAMES.fullmatch(name.strip().lower()) and different >= 0.5 * len(known):
+        return "a row number: its name says so, and its whole numbers hardly repeat"
+    # A year in each row is a time series, and the year is informative.
+    if different < len(known) or is_time_axis(name) or _are_years(known):
+        return None
+    low, high = known.min(), known.max()
+    if high - low < rows:
+        return "a row number: its whole numbers run on by one"
+    if (known[1:] > known[:-1]).all():
+        return "a row number: its whole numbers rise from row to row"
+    if _names_rows(name):
+        return f"an identifier: its name says so, and each of its {different:,} values is different"
+    return None
+
+
+def is_suspect(values: np.ndarray, name: str) -> bool:
+    """Return whether numbers that are used may only tell the rows from one another: each is different and whole."""
+    known = _whole(values)
+    if known is None or is_time_axis(name) or _are_years(known):
+        return False
+    return len(np.unique(known)) == len(known)
+
+
+def are_whole(values: np.ndarray) -> bool:
+    """Return whether all numbers are whole; floats so large that they can't be anything else are no whole numbers."""
+    return values.dtype.kind != "f" or bool((np.abs(values) < 2**53).all() and (values % 1 == 0).all())
+
+
+def _whole(values: np.ndarray) -> np.ndarray | None:
+    """Return the numbers that are not missing, or None where they are few or not whole."""
+    missing = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+    if len(values) - missing.sum() < _FEWEST_ROWS or missing.sum() > most_odd(len(values)):
+        return None
+    known = values[~missing] if missing.any() else values
+    return known if are_whole(known) else None
+
+
+def _are_years(known: np.ndarray) -> bool:
+    return bool(known.min() >= 1800 and known.max() <= 2100)
+
+
+def repeat_question(codes: np.ndarray, name: str, *, is_label: bool) -> str | None:
+    """Return the question whether a column names persons or things that stand in several rows, or None.
+
+    Args:
+        codes: The number of each row's value among the distinct ones, in the order of the table; -1 where missing.
+        name: The name of the column.
+        is_label: Whether the values are whole numbers or categories, and may be names.
+
+    Example:
+        >>> repeat_question(np.repeat(np.arange(20), 3), "patient", is_label=True)
+        "'patient' repeats: 20 different values in 60 rows. Does it name a person or thing that appears in several \
+rows? If so, group='patient' keeps its rows in one part."
+    """
+    known = codes[codes >= 0]
+    if not is_label or len(known) < 2 * _FEWEST_ROWS:
+        return None
+    counts = np.bincount(known)
+    counts = counts[counts > 0]
+    different, rows = len(counts), len(known)
+    if different < 5 or different > 0.9 * rows or counts.max() > 0.5 * rows:
+        return None
+    named = not _REPEATING.isdisjoint(words_of(name))
+    # The rows of each value follow one another, as in a table of several measurements per person.
+    blocks = 1 + int((known[1:] != known[:-1]).sum()) == different
+    in_blocks = blocks and different >= 10 and float(np.median(counts)) >= 2 and counts.max() <= 0.2 * rows
+    if not (named or in_blocks) or is_time_axis(name):
+        return None
+    return (
+        f"'{name}' repeats: {different:,} different values in {rows:,} rows. Does it name a person or thing that "
+        f"appears in several rows? If so, group='{name}' keeps its rows in one part."
+    )

@@ -1,0 +1,343 @@
+"""Numbers written as people write them: with thousands separators, a decimal comma, a currency, a unit, in brackets."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.compute
+
+from toolkit.data.cells import MISSING, ODD, READ, is_missing, is_number
+
+__all__ = ["NumberFormat", "learn", "plain_numbers", "read_clocks", "read_numbers", "seconds"]
+
+_SIGNS = "$€£¥₹₽₩₺฿₫₴₦₱₪₡₲₵₸₼₾¢"
+_CODE_WORDS = """
+USD EUR GBP JPY CHF CAD AUD NZD CNY RMB INR RUB BRL MXN SEK NOK DKK PLN CZK HUF RON BGN TRY ZAR KRW SGD HKD THB IDR MYR
+PHP ILS AED SAR VND TWD CLP COP ARS EGP UAH NGN KES PKR BDT US$ R$ A$ C$ AU$ NZ$ HK$ CA$ S$ kr kr. Kč zł Ft lei Rs Rs.
+Fr. Fr
+"""
+_CODES = _CODE_WORDS.split()
+_CURRENCY = "|".join(re.escape(code) for code in sorted([*_CODES, *_SIGNS], key=lambda code: -len(code)))
+_UNIT = r"[^\W\d_][^\d()\s]{0,11}(?:[ /][^\W\d_]{1,8}){0,2}[23²³]?|[%‰°µ$€£¥][^\d()\s]{0,8}"
+# Blanks, minus signs and apostrophes that stand for the common ones.
+_COMMON = str.maketrans(
+    dict.fromkeys("\u00a0\u202f\u2009\u2007\u2002\u2003\u2008\u200a", " ")
+    | dict.fromkeys("\u2212\u2013\u2010\u2011\ufe63\uff0d", "-")
+    | dict.fromkeys("\u2019\u2018\u00b4\u0060", "'")
+)
+_WRITTEN = re.compile(
+    rf"(?P<pre>{_CURRENCY})?\s*(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<inner>{_CURRENCY})?\s*(?P<sign2>-)?\s*"
+    rf"(?P<body>\d[\d.,' ]*\d|\d|[.,]\d+|\d+[.,])(?P<exponent>[eE][+-]?\d{{1,3}})?"
+    rf"\s*(?P<sign3>-)?\s*(?P<post>{_CURRENCY}|{_UNIT})?\s*(?P<sign4>-)?\s*(?P<close>\))?",
+    re.IGNORECASE,
+)
+_SIMPLE = r"^-?\d{1,200}(\.\d+)?([eE][+-]?\d{1,2})?$"
+_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?P<sign>-)?((?P<days>\d+) ?(days?|d),? \+?)?(?P<hours>\d{1,4}):(?P<minutes>\d{2})"
+    r"(:(?P<seconds>\d{2}([.,]\d+)?))?"
+    r"( ?(?P<half>[ap])\.?m\.?)?",
+    re.IGNORECASE,
+)
+_DIGITS = str.maketrans("123456789", "999999999")
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of a column are written.
+
+    Attributes:
+        decimal: The decimal mark, `"."` or `","`.
+        unit: The currency or unit that is written with them, or "".
+        proven: Whether the cells leave no doubt about the mark, and hold one.
+        doubtful: A cell that could be read with the other mark too, or None.
+    """
+
+    decimal: str = "."
+    unit: str = ""
+    proven: bool = False
+    doubtful: str | None = None
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A text taken to pieces."""
+
+    body: str
+    exponent: str
+    negative: bool
+    unit: str
+
+
+@lru_cache(maxsize=1 << 16)
+def _taken_apart(text: str) -> _Written | None:
+    """Return the pieces of stripped text that may be a number, or None."""
+    text = text.translate(_COMMON).strip(" \"'")
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        return None
+    units = [unit for unit in (match["pre"], match["inner"], match["post"]) if unit]
+    signs = [sign for sign in (match["sign"], match["sign2"], match["sign3"], match["sign4"]) if sign]
+    brackets = match["open"] is not None
+    if len(units) > 1 or len(signs) + brackets > 1 or brackets != (match["close"] is not None):
+        return None
+    unit = units[0].strip() if units else ""
+    return _Written(match["body"], match["exponent"] or "", brackets or "-" in signs, unit)
+
+
+@lru_cache(maxsize=1 << 14)
+def _marks(pattern: str) -> tuple[bool, bool]:
+    """Return whether digits and marks are a number with a decimal point, and with a decimal comma.
+
+    The pattern has 9 for every digit but 0.
+    """
+    return _is_number(pattern, r"\.", (",", " ", "'")), _is_number(pattern, ",", (r"\.", " ", "'"))
+
+
+def _is_number(pattern: str, point: str, marks: Sequence[str]) -> bool:
+    if re.fullmatch(rf"[09]+({point}[09]*)?|{point}[09]+", pattern):
+        return True
+    # Groups of three digits, or as in India: 12,34,567.
+    return any(
+        re.fullmatch(rf"9[09]{{0,2}}({mark}[09]{{3}})+({point}[09]*)?", pattern)
+        or re.fullmatch(rf"9[09]?({mark}[09]{{2}})+{mark}[09]{{3}}({point}[09]*)?", pattern)
+        for mark in marks
+    )
+
+
+def _value(written: _Written, decimal_mark: str) -> float | None:
+    """Return the number that the pieces stand for, or None where they are none with this decimal mark."""
+    if not _marks(written.body.translate(_DIGITS))[decimal_mark == ","]:
+        return None
+    digits = re.sub(rf"[^\d{re.escape(decimal_mark)}]", "", written.body).replace(",", ".")
+    value = float(digits + written.exponent)
+    return None if np.isinf(value) else -value if written.negative else value
+
+
+def learn(texts: Sequence[str], counts: np.ndarray, *, decimal_mark: str | None, likely: str | None) -> NumberFormat:
+    """Find out how numbers are written, from the distinct texts of a column.
+
+    Args:
+        texts: Stripped texts, none missing.
+        counts: Their rows.
+        decimal_mark: The decimal mark where it is known.
+        likely: The mark that the table's other columns speak for, which decides a doubt; or None.
+
+    Example:
+        >>> learn(["1.234,50 €", "99,90 €"], np.ones(2), decimal_mark=None, likely=None)
+        NumberFormat(decimal=',', unit='€', proven=True, doubtful=None)
+    """
+    simple = plain_numbers(texts)
+    pieces = [None if plain == plain else _taken_apart(text) for text, plain in zip(texts, simple, strict=True)]
+    # Numbers without unit, sign and exponent need not be taken to pieces; their marks must be looked at, though.
+    bodies = [
+        (piece.body if piece else text.lstrip("-"), count)
+        for text, piece, plain, count in zip(texts, pieces, simple, counts.tolist(), strict=True)
+        if piece or plain == plain
+    ]
+    unit = _unit(pieces, counts, sum(count for _, count in bodies))
+    if decimal_mark is not None:
+        return NumberFormat(decimal_mark, unit, True)
+    evidence = _Evidence.of(bodies)
+    mark = evidence.decimal_mark()
+    if mark is not None:
+        return NumberFormat(mark, unit, evidence.has_mark)
+    ambiguous = str(evidence.example)
+    if likely is not None:
+        return NumberFormat(likely, unit)
+    # A point is a decimal mark unless something speaks against it; a comma can be either.
+    return NumberFormat("." if "." in ambiguous else ",", unit, False, ambiguous)
+
+
+def _unit(pieces: Sequence[_Written | None], counts: np.ndarray, rows: int) -> str:
+    """Return the unit of most numbers, or a currency of some of them, or ""."""
+    units: Counter[str] = Counter()
+    for piece, count in zip(pieces, counts.tolist(), strict=True):
+        if piece is not None and piece.unit:
+            units[piece.unit] += count
+    if not units:
+        return ""
+    unit, count = min(units.items(), key=lambda item: (-item[1], item[0]))
+    is_currency = re.fullmatch(_CURRENCY, unit, re.IGNORECASE) is not None
+    return unit if is_currency or count >= 0.5 * rows else ""
+
+
+@dataclass
+class _Evidence:
+    """What the cells say about the decimal mark: rows that are numbers with a point only, with a comma only, both."""
+
+    point: int = 0
+    comma: int = 0
+    doubtful_point: int = 0
+    doubtful_comma: int = 0
+    short: int = 0
+    long: int = 0
+    groups: int = 0
+    has_mark: bool = False
+    example: str | None = None
+
+    @classmethod
+    def of(cls, bodies: Sequence[tuple[str, int]]) -> _Evidence:
+        self = cls()
+        counted: Counter[str] = Counter()
+        examples: dict[str, str] = {}
+        for body, count in bodies:
+            pattern = body.translate(_DIGITS)
+            counted[pattern] += count
+            examples.setdefault(pattern, body)
+        for pattern, count in counted.items():
+            point, comma = _marks(pattern)
+            single = re.fullmatch(r"9[09]{0,2}([.,])[09]{3}", pattern)
+            if not re.search(r"[.,]", pattern):
+                self.short += count if len(pattern) <= 3 and "9" in pattern else 0
+                self.long += count if len(pattern) > 3 else 0
+            elif single:
+                self.doubtful_point += count * (single[1] == ".")
+                self.doubtful_comma += count * (single[1] == ",")
+                self.example = self.example or examples[pattern]
+            else:
+                self.point += count * (point and not comma)
+                self.comma += count * (comma and not point)
+                self.groups += count * (pattern.count(".") > 1 or pattern.count(",") > 1)
+        self.has_mark = self.point + self.comma > 0
+        return self
+
+    def decimal_mark(self) -> str | None:
+        """Return the decimal mark that the cells speak for, or None where they can be read in two ways."""
+        doubtful = self.doubtful_point + self.doubtful_comma
+        if doubtful == 0 or (self.doubtful_point and self.doubtful_comma):
+            if doubtful and self.point == self.comma:
+                return None
+            return "," if self.comma > self.point else "."
+        # All doubtful cells have this mark: 4.942 with a point is 4.942 or 4942.
+        mark, other = (".", ",") if self.doubtful_point else (",", ".")
+        decimals, thousands = (self.point, self.comma) if mark == "." else (self.comma, self.point)
+        grouped = self.short >= 3 and self.long == 0
+        if decimals > thousands:
+            # A few cells with another number of decimals may be slips in a column of thousands.
+            return other if grouped and decimals <= min(3, 0.02 * doubtful) else mark
+        if thousands > decimals or grouped:
+            self.has_mark = True
+            return other
+        return None
+
+
+def plain_numbers(texts: Sequence[str]) -> np.ndarray:
+    """Return the texts that are plain numbers as float64, NaN for the others."""
+    if not texts:
+        return np.empty(0)
+    try:
+        array = pyarrow.array(texts, pyarrow.string())
+    except (pyarrow.ArrowException, UnicodeError):
+        return np.array([float(text) if re.match(_SIMPLE, text) else np.nan for text in texts])
+    is_simple = pyarrow.compute.match_substring_regex(array, _SIMPLE)
+    numbers = pyarrow.compute.cast(pyarrow.compute.if_else(is_simple, array, None), pyarrow.float64())
+    return numbers.to_numpy(zero_copy_only=False)
+
+
+def read_numbers(
+    cells: Sequence[Any], decimal_mark: str, unit: str, words: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return distinct cells as float64, NaN where missing, and how each was read.
+
+    Args:
+        cells: Numbers, texts and others.
+        decimal_mark: The decimal mark of the texts.
+        unit: The unit that the texts may have.
+        words: Further texts that count as missing.
+
+    Example:
+        >>> values, state = read_numbers([3, "(1,234.5)", "?", "soon"], ".", "", ())
+        >>> values.tolist(), state.tolist()
+        ([3.0, -1234.5, nan, nan], [0, 0, 1, 2])
+    """
+    values = np.full(len(cells), np.nan)
+    state = np.full(len(cells), READ, dtype=np.int8)
+    texts = [index for index, cell in enumerate(cells) if isinstance(cell, str)]
+    stripped = [cells[index].strip() for index in texts]
+    if decimal_mark == ".":
+        values[texts] = plain_numbers(stripped)
+    unread = set(np.flatnonzero(np.isnan(values)).tolist())
+    for index, text in zip(texts, stripped, strict=True):
+        if index in unread:
+            value = np.nan if is_missing(text, words, among_numbers=True) else _number_of_text(text, decimal_mark, unit)
+            values[index], state[index] = _stated(value)
+            unread.remove(index)
+    for index in sorted(unread):
+        values[index], state[index] = _stated(_number_of_object(cells[index]))
+    return values, state
+
+
+def _stated(value: float | None) -> tuple[float, int]:
+    if value is None:
+        return np.nan, ODD
+    return value, MISSING if np.isnan(value) else READ
+
+
+def _number_of_text(text: str, decimal_mark: str, unit: str) -> float | None:
+    if _INFINITE.fullmatch(text):
+        return float(text)
+    if decimal_mark == "." and is_number(text):
+        value = float(text)
+        return None if np.isinf(value) else value
+    written = _taken_apart(text)
+    if written is None or written.unit not in ("", unit):
+        return None
+    return _value(written, decimal_mark)
+
+
+def _number_of_object(cell: Any) -> float | None:
+    if isinstance(cell, (datetime.timedelta, np.timedelta64)):
+        # A column of numbers alone may hold durations only where it was trained on days.
+        return pd.Timedelta(cell) / pd.Timedelta(days=1)
+    if isinstance(cell, decimal.Decimal) and cell.is_nan():
+        return np.nan
+    if isinstance(cell, (bool, int, float, np.number, np.bool_, decimal.Decimal)):
+        try:
+            return float(cell)
+        except OverflowError:
+            return None
+    return None
+
+
+def seconds(cell: Any) -> float | None:
+    """Return a time of day or a duration in seconds, or None where a cell is neither.
+
+    Example:
+        >>> seconds("1:45 PM"), seconds("0 days 00:05:00"), seconds(datetime.time(0, 1)), seconds("soon")
+        (49500.0, 300.0, 60.0, None)
+    """
+    if isinstance(cell, (datetime.timedelta, np.timedelta64)):
+        return pd.Timedelta(cell).total_seconds()
+    if isinstance(cell, datetime.time):
+        return cell.hour * 3600.0 + cell.minute * 60 + cell.second + cell.microsecond / 1e6
+    match = _CLOCK.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None or int(match["minutes"]) > 59:
+        return None
+    hours, half = int(match["hours"]), (match["half"] or "").lower()
+    if half and not 1 <= hours <= 12:
+        return None
+    hours = hours % 12 + 12 * (half == "p") if half else hours
+    past_minute = float((match["seconds"] or "0").replace(",", "."))
+    value = int(match["days"] or 0) * 86_400.0 + hours * 3600 + int(match["minutes"]) * 60 + past_minute
+    return None if past_minute >= 60 else -value if match["sign"] else value
+
+
+def read_clocks(cells: Sequence[Any], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return times of day and durations as seconds, NaN where missing, and how each cell was read."""
+    values = np.full(len(cells), np.nan)
+    state = np.full(len(cells), READ, dtype=np.int8)
+    for index, cell in enumerate(cells):
+        missing = isinstance(cell, str) and is_missing(cell.strip(), words, among_numbers=True)
+        values[index], state[index] = _stated(np.nan if missing else seconds(cell))
+    return values, state
