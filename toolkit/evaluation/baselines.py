@@ -125,7 +125,7 @@ def fit_baselines(
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
             predictions = np.stack([predict(model, test_x, classes) for model in models], axis=1)
-        outcomes[name] = _outcome(data.target_frame.iloc[test], target, predictions, seconds)
+        outcomes[name] = _outcome(data.target_frame.iloc[test], target, predictions, seconds, data.units[test])
     return outcomes
 
 
@@ -240,15 +240,19 @@ def predict(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
     return probabilities
 
 
-def _outcome(truth: pd.DataFrame, target: Target, predictions: np.ndarray, seconds: float) -> Outcome:
+def _outcome(
+    truth: pd.DataFrame, target: Target, predictions: np.ndarray, seconds: float, units: np.ndarray
+) -> Outcome:
     if target.task == "regression":
         decoded = np.asarray(target.decode(predictions), dtype=float).reshape(len(predictions), -1)
-        return Outcome("regression", truth.to_numpy(float), decoded, seconds=seconds)
+        return Outcome("regression", truth.to_numpy(float), decoded, seconds=seconds, units=units)
     y_true = target.encode(truth).astype(np.int64)
     if target.task == "multiclass":
         probabilities = predictions[:, 0]
-        return Outcome("multiclass", y_true, probabilities.argmax(axis=1), probabilities, seconds=seconds)
+        return Outcome("multiclass", y_true, probabilities.argmax(axis=1), probabilities, seconds=seconds, units=units)
     probabilities = predictions[:, :, 1]
     if target.task == "binary":
         y_true, probabilities = y_true[:, 0], probabilities[:, 0]
-    return Outcome(target.task, y_true, (probabilities > 0.5).astype(np.int64), probabilities, seconds=seconds)
+    return Outcome(
+        target.task, y_true, (probabilities > 0.5).astype(np.int64), probabilities, seconds=seconds, units=units
+    )

@@ -21,8 +21,10 @@ _WORK = 200_000_000
 def draw_weights(outcome: Outcome, resamples: int | None, seed: int, *, block: int = BLOCK) -> Iterator[np.ndarray]:
     """Yield blocks of weights, shape (resamples, rows): how often each row was drawn in each resample.
 
+    Equal rows are drawn together, since a model answers alike on them (cluster bootstrap).
+
     Args:
-        outcome: The rows; outcomes of one shape get the same draws.
+        outcome: The rows; outcomes of one shape and the same units get the same draws.
         resamples: Number of resamples. None takes 1,000, fewer for large tests and 200 at least.
         seed: Seed of the draws.
         block: Largest number of weights per block.
@@ -35,12 +37,17 @@ def draw_weights(outcome: Outcome, resamples: int | None, seed: int, *, block: i
     # A resample is a row of counts, so that no row is copied:
     #      drawn rows  0 3 3 1 0  ->  weights of rows 0 to 4  2 1 0 2 0
     random = np.random.default_rng(seed)
+    # units 7 7 2 -> the rows' columns among the distinct units: 1 1 0, so that equal rows get equal weights.
+    column, units = None, rows
+    if outcome.units is not None and (units := outcome.distinct()) < rows:
+        column = np.unique(outcome.units, return_inverse=True)[1]
     step = max(1, block // rows)
     for start in range(0, resamples, step):
         count = min(step, resamples - start)
-        # Row i of resample k is counted at k * rows + i, so that one bincount serves the whole block.
-        positions = random.integers(0, rows, size=(count, rows)) + rows * np.arange(count)[:, None]
-        yield np.bincount(positions.ravel(), minlength=count * rows).reshape(count, rows).astype(float)
+        # Unit i of resample k is counted at k * units + i, so that one bincount serves the whole block.
+        positions = random.integers(0, units, size=(count, units)) + units * np.arange(count)[:, None]
+        weights = np.bincount(positions.ravel(), minlength=count * units).reshape(count, units).astype(float)
+        yield weights if column is None else weights[:, column]
 
 
 def percentile_interval(resampled: list[np.ndarray], value: float, coverage: float) -> tuple[float, float]:

@@ -146,7 +146,7 @@ def joined_trial(label: str, seed: int, results: Sequence[Result]) -> Trial:
         label,
         seed,
         head,
-        Outcome(outcomes[0].task, *arrays, seconds),
+        Outcome(outcomes[0].task, *arrays, seconds, outcomes[0].units),
         head.probabilities(scores),
         None,
         # The networks stop at different epochs: the mean is over those that still ran.

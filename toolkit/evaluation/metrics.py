@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from toolkit.common.errors import DataError
 from toolkit.evaluation.bootstrap import draw_weights, percentile_interval
+from toolkit.evaluation.evidence import DECIDED, FEWEST, differing_rows, group_sizes, harmonic_size
+from toolkit.evaluation.metric_intervals import metric_interval
 from toolkit.evaluation.outcome import Outcome
 from toolkit.evaluation.reliability import expected_calibration_error, reliability
 from toolkit.evaluation.weighted_metrics import apply, measures_of, select
@@ -97,19 +101,21 @@ def evaluate(outcome: Outcome, *, classes: Sequence[Any] | None = None) -> dict[
 
 
 def intervals(outcome: Outcome, *, coverage: float = 0.95, resamples: int | None = None, seed: int = 0) -> pd.DataFrame:
-    """Return every metric with its bootstrap interval.
+    """Return every metric with its interval.
 
-    The rows are resampled with replacement; the interval is the middle `coverage` of the resampled values (percentile
-    bootstrap). It covers the choice of the test rows, not the randomness of the training.
+    The rows are resampled with replacement, equal rows together (bootstrap); the standard error over the resamples
+    gives the interval, as in `toolkit.evaluation.metric_intervals`. It covers the choice of the test rows, not the
+    randomness of the training.
 
     Args:
         outcome: Truth and predictions.
-        coverage: Share of the resampled values inside the interval.
+        coverage: Share of such intervals that hold the metric of all rows from the same source.
         resamples: Number of resamples. None takes 1,000, fewer for large tests and 200 at least.
         seed: Seed of the draws: the same seed and number of rows draw the same rows.
 
     Returns:
-        One row per metric (index "metric"), columns value, low, high. NaN where a metric is not defined.
+        One row per metric (index "metric"), columns value, low, high. NaN where a metric is not defined, and where a
+        single distinct row shows no spread of an error; a share then has the interval from 0 to 1.
 
     Raises:
         DataError: As in `evaluate`; the coverage is not between 0 and 1.
@@ -120,7 +126,7 @@ def intervals(outcome: Outcome, *, coverage: float = 0.95, resamples: int | None
     Example:
         >>> outcome = Outcome("multiclass", np.array([0, 1, 2, 1]), np.array([0, 1, 2, 0]))
         >>> intervals(outcome).loc["accuracy"].round(2).to_dict()
-        {'value': 0.75, 'low': 0.25, 'high': 1.0}
+        {'value': 0.75, 'low': 0.13, 'high': 0.98}
     """
     measures = measures_of(outcome)
     point = evaluate(outcome)
@@ -129,7 +135,10 @@ def intervals(outcome: Outcome, *, coverage: float = 0.95, resamples: int | None
     for weights in draw_weights(outcome, resamples, seed):
         for name, values in apply(measures, weights).items():
             resampled[name].append(values)
-    rows = {name: (value, *percentile_interval(resampled[name], value, coverage)) for name, value in point.items()}
+    rows = {
+        name: (value, *metric_interval(outcome, name, value, np.concatenate(resampled[name]), coverage))
+        for name, value in point.items()
+    }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"], dtype=float)
     return table.rename_axis("metric")
 
@@ -146,7 +155,8 @@ def difference(
     """Return the difference of two models on the same rows, with its interval.
 
     Both are evaluated on the same resamples (paired bootstrap), so that rows that are hard for both do not widen the
-    interval: without 0 in it the difference is clear, even where the intervals of the two models overlap.
+    interval: without 0 in it the difference is clear, even where the intervals of the two models overlap. Two models
+    that decide alike on almost all rows get an interval that is at least as wide as that of their few differing rows.
 
     Args:
         run: The first model.
@@ -167,6 +177,10 @@ def difference(
         >>> right, wrong = Outcome("multiclass", truth, truth), Outcome("multiclass", truth, 1 - truth)
         >>> difference(right, wrong, "accuracy")
         (1.0, 1.0, 1.0)
+
+    References:
+        Bonett and Price, Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired
+        Data, Journal of Educational and Behavioral Statistics 37, 2012 (few differing rows).
     """
     if run.task != reference.task or not np.array_equal(run.y_true, reference.y_true):
         raise DataError("the two outcomes are not on the same test rows: a difference between them means nothing.")
@@ -179,4 +193,11 @@ def difference(
     # Weights of 1 are the rows themselves, each once.
     value = float(differ(np.ones((1, len(run.y_true))))[0])
     resampled = [differ(weights) for weights in draw_weights(run, resamples, seed)]
-    return (value, *percentile_interval(resampled, value, coverage))
+    low, high = percentile_interval(resampled, value, coverage)
+    differing = differing_rows(run, reference, metric)
+    if metric in DECIDED and differing < FEWEST:
+        # As if each model were right on a row more, where the other is wrong: rows that do not differ show no spread.
+        rows = harmonic_size(group_sizes(run, metric))
+        half = float(stats.norm.ppf((1 + coverage) / 2)) * math.sqrt(differing + 2) / (rows + 2)
+        low, high = max(-1.0, min(low, value - half)), min(1.0, max(high, value + half))
+    return value, low, high

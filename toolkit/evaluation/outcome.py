@@ -22,6 +22,7 @@ class Outcome:
             and for a model without probabilities.
         scores: Raw scores (n, units), or None.
         seconds: How long the model took to fit.
+        units: The unit of each row, (n,): rows with equal features have equal numbers. None takes each row as distinct.
     """
 
     task: str
@@ -30,3 +31,17 @@ class Outcome:
     probabilities: np.ndarray | None = None
     scores: np.ndarray | None = None
     seconds: float = 0.0
+    units: np.ndarray | None = None
+
+    def distinct(self, rows: np.ndarray | None = None) -> int:
+        """Return how many distinct rows there are, all of them or those of a mask (n,).
+
+        Example:
+            >>> truth, units = np.array([0, 1, 1, 1]), np.array([0, 1, 1, 2])
+            >>> outcome = Outcome("binary", truth, truth, units=units)
+            >>> outcome.distinct(), outcome.distinct(truth == 1)
+            (3, 2)
+        """
+        if self.units is None:
+            return len(self.y_true) if rows is None else int(np.count_nonzero(rows))
+        return len(np.unique(self.units if rows is None else self.units[rows]))

@@ -139,21 +139,28 @@ class Result:
             return (self.probabilities(scores) >= self.threshold).astype(np.int64)
         return self.head.decide(scores)
 
-    def outcome_of(self, scores: NDArray[np.float32], y: pd.DataFrame, seconds: float = 0.0) -> Outcome:
+    def outcome_of(
+        self,
+        scores: NDArray[np.float32],
+        y: pd.DataFrame,
+        seconds: float = 0.0,
+        units: NDArray[np.int64] | None = None,
+    ) -> Outcome:
         """Return truth, decisions and probabilities of labeled rows.
 
         Args:
             scores: Raw scores, shape (n, units).
             y: The true target columns, in the user's labels.
             seconds: Time of the training.
+            units: The unit of each row: rows with equal features have equal numbers.
         """
         if self.task == "regression":
             decoded = self.target.decode(scores).reshape(len(y), -1)
-            return Outcome(self.task, y.to_numpy(np.float64), decoded, None, scores, seconds)
+            return Outcome(self.task, y.to_numpy(np.float64), decoded, None, scores, seconds, units)
         y_true = np.asarray(self.target.encode(y)).astype(np.int64)
         # (n, 1) -> (n,)
         y_true = y_true[:, 0] if self.task == "binary" else y_true
-        return Outcome(self.task, y_true, self.decide(scores), self.probabilities(scores), scores, seconds)
+        return Outcome(self.task, y_true, self.decide(scores), self.probabilities(scores), scores, seconds, units)
 
 
 def class_names(target: Target) -> list[str]:
@@ -207,7 +214,8 @@ def evaluate(
     )
     with timed(times, "evaluate"):
         x, y = dataset.x("test"), dataset.target_frame.iloc[dataset.parts["test"]]
-        outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0))
+        units = dataset.units[dataset.parts["test"]]
+        outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0), units)
         members = pd.DataFrame()
         if training.members is not None:
             # (rows, networks, units) -> one (rows, units) per network

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest, t
 from sklearn.calibration import calibration_curve
 
 from toolkit.common.errors import DataError
@@ -193,7 +196,7 @@ def test_what_is_not_defined_is_nan_without_a_warning() -> None:
     assert evaluate(flat)["accuracy"] == 1
     table = intervals(Outcome("binary", ones, ones, np.full(4, 0.9)), resamples=50)
     assert table.loc["roc_auc"].isna().all()
-    assert table.loc["accuracy"].tolist() == [1, 1, 1]
+    assert table.loc["accuracy", ["value", "high"]].tolist() == [1, 1]
 
 
 def test_predictions_that_are_not_numbers_give_no_ranking_and_no_median() -> None:
@@ -282,18 +285,107 @@ def test_a_perfect_prediction_is_never_worse_than_a_poor_one(metric: str) -> Non
             assert (gain < 0) == LOWER_IS_BETTER[metric]
 
 
-def test_an_interval_is_the_percentiles_of_the_metric_over_repeated_rows() -> None:
+def test_the_interval_of_a_share_is_wilsons_where_all_rows_are_distinct() -> None:
     outcome = random_outcome("binary", 200, 2)
-    assert outcome.probabilities is not None
-    random, draws = np.random.default_rng(7), []
-    for _ in range(2000):
-        rows = random.integers(0, 200, 200)
-        draws.append(np.mean(outcome.y_true[rows] == outcome.y_pred[rows]))
-    table = intervals(outcome, resamples=2000)
-    assert table.loc["accuracy", ["low", "high"]].tolist() == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.01)
-    narrow = intervals(outcome, resamples=2000, coverage=0.5)
+    right = int((outcome.y_true == outcome.y_pred).sum())
+    expected = binomtest(right, 200).proportion_ci(0.95, method="wilson")
+    table = intervals(outcome, resamples=20_000)
+    assert table.loc["accuracy", ["low", "high"]].tolist() == pytest.approx([expected.low, expected.high], abs=0.003)
+    narrow = intervals(outcome, coverage=0.5)
     assert np.all(narrow["low"] > table["low"])
     assert np.all(narrow["high"] < table["high"])
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse"])
+def test_the_interval_of_an_error_is_students_of_its_logarithm(metric: str) -> None:
+    errors = np.random.default_rng(1).exponential(size=(150, 1))
+    low, high = intervals(Outcome("regression", errors, 0 * errors), resamples=20_000).loc[metric, ["low", "high"]]
+    values = errors if metric == "mae" else errors**2
+    relative = values.std(ddof=1) / math.sqrt(150) / values.mean()
+    # The root halves a relative error: the derivative of its logarithm.
+    reach = t.ppf(0.975, 149) * relative * (1 if metric == "mae" else 0.5)
+    value = values.mean() if metric == "mae" else math.sqrt(values.mean())
+    assert (low, high) == pytest.approx((value * math.exp(-reach), value * math.exp(reach)), rel=0.02)
+
+
+def test_the_recall_of_a_single_positive_is_anything_from_0_to_1() -> None:
+    truth = np.array([1] + [0] * 399)
+    chance = np.random.default_rng(0).random(400)
+    for called in (truth, 0 * truth):
+        table = intervals(Outcome("binary", truth, called, chance))
+        assert table.loc["recall", ["low", "high"]].tolist() == [0, 1]
+        assert table.loc["roc_auc", ["low", "high"]].tolist() == [0, 1]
+        assert table.loc["average_precision", ["low", "high"]].tolist() == [0, 1]
+        assert table.loc["balanced_accuracy", "high"] - table.loc["balanced_accuracy", "low"] > 0.3
+        assert table.loc["accuracy", "high"] - table.loc["accuracy", "low"] < 0.02
+
+
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize("positives", [2, 5, 30])
+def test_a_share_of_none_or_all_has_an_interval_with_width(positives: int, share: int) -> None:
+    truth = np.array([1] * positives + [0] * 100)
+    table = intervals(Outcome("binary", truth, share * truth))
+    low, high = table.loc["recall", ["low", "high"]]
+    exact = binomtest(share * positives, positives).proportion_ci(0.95, method="wilson")
+    assert low <= exact.low + 1e-12
+    assert high >= exact.high - 1e-12
+    assert (low, high)[share] == share
+    perfect = intervals(Outcome("binary", truth, truth, truth * 1.0))
+    shares = ["accuracy", "balanced_accuracy", "f1", "precision", "recall", "roc_auc", "average_precision"]
+    assert (perfect.loc[shares, "low"] < 1).all()
+
+
+def test_perfect_answers_on_several_classes_or_labels_have_intervals_with_width() -> None:
+    classes = np.arange(60) % 3
+    table = intervals(Outcome("multiclass", classes, classes, np.eye(3)[classes]))
+    assert (table["low"].drop("log_loss") < 0.99).all()
+    labels = np.random.default_rng(0).integers(0, 2, (60, 3))
+    table = intervals(Outcome("multilabel", labels, labels, labels.astype(float)))
+    assert (table.loc[["subset_accuracy", "f1_micro", "f1_macro", "roc_auc"], "low"] < 0.99).all()
+    assert table.loc["hamming_loss", "high"] > 0.01
+
+
+def test_equal_rows_are_drawn_together() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(40, 1))
+    once = Outcome("regression", truth, truth + random.normal(size=(40, 1)))
+    repeated = Outcome("regression", *(np.repeat(y, 5, axis=0) for y in (once.y_true, once.y_pred)))
+    units = np.repeat(np.arange(40), 5)
+    together = dataclasses.replace(repeated, units=units)
+    # Five copies of each row say no more than the row does.
+    pd.testing.assert_frame_equal(intervals(together), intervals(once), rtol=1e-9)
+    assert (
+        intervals(repeated).loc["mae"].diff().iloc[1:].abs() < intervals(once).loc["mae"].diff().iloc[1:].abs()
+    ).all()
+    zero = Outcome("regression", truth, 0 * truth)
+    reference = Outcome("regression", repeated.y_true, 0 * repeated.y_true, units=units)
+    assert difference(together, reference, "mae") == pytest.approx(difference(once, zero, "mae"))
+
+
+def test_distinct_units_draw_what_rows_without_units_draw() -> None:
+    outcome = random_outcome("binary", 90, 0)
+    units = np.random.default_rng(0).permutation(90)
+    plain, numbered = (
+        np.concatenate(list(draw_weights(o, 50, 3))) for o in (outcome, dataclasses.replace(outcome, units=units))
+    )
+    assert np.array_equal(plain, numbered)
+
+
+def test_one_distinct_row_shows_no_spread() -> None:
+    once = np.zeros(15, int)
+    table = intervals(Outcome("multiclass", once, once, np.full((15, 2), 0.5), units=once))
+    assert table.loc["accuracy", ["low", "high"]].tolist() == [0, 1]
+    assert table.loc["log_loss", ["low", "high"]].isna().all()
+
+
+def test_two_models_that_decide_alike_on_few_rows_are_not_shown_to_be_equal() -> None:
+    few, many = np.arange(12) % 2, np.arange(1200) % 2
+    for truth in (few, many):
+        outcome = Outcome("multiclass", truth, truth)
+        value, low, high = difference(outcome, outcome, "accuracy")
+        assert value == 0
+        assert low == -high
+        assert high == pytest.approx(1.96 * math.sqrt(2) / (len(truth) + 2), rel=1e-3)
 
 
 def test_the_interval_of_a_mean_covers_as_often_as_it_says() -> None:
@@ -337,7 +429,7 @@ def test_the_paired_difference_sees_what_single_intervals_hide() -> None:
     assert value == pytest.approx(np.mean(strong == true) - np.mean(weak == true))
     assert 0 < low < value < high
     assert difference(other, run, "accuracy") == pytest.approx((-value, -high, -low))
-    assert difference(run, run, "accuracy") == (0, 0, 0)
+    assert difference(run, run, "accuracy")[0] == 0
 
 
 def test_the_interval_of_a_difference_of_means_is_students() -> None:
