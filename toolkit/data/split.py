@@ -17,6 +17,7 @@ __all__ = ["Split", "fractions_for", "is_drawn", "merge", "split_rows"]
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
 _ROWS_PER_DISTINCT = 20  # with more rows than this per distinct row, a table is a table of counts
+_COMMON = 5  # the fewest copies of a row that are split freely, if they would fill half of the smallest usual part
 _HOW = {
     "regression": ", stratified by the target's deciles",
     "multilabel": ", stratified by every label (iterative stratification)",
@@ -92,10 +93,7 @@ def split_rows(
     Raises:
         DataError: The parts can't be filled, or the group or time column can't be used.
     """
-    distinct = int(units.max()) + 1
-    is_counts = len(units) > _ROWS_PER_DISTINCT * distinct
-    if is_counts:
-        units = np.arange(len(units))
+    units, free_rows = _free_common_rows(units, owner)
     part, sentences = _without_copies(units, owner)
     rows = np.flatnonzero(part == -1)
     if len(rows) == 0:
@@ -103,27 +101,52 @@ def split_rows(
             "every row of the data is also in the test or validation rows given; nothing is left to train on."
         )
     fractions, why = _shares(len(rows), test, validation)
-    folds, equal_rows = None, ""
+    folds, equal_rows = None, [free_rows]
     if "time" in by:
         how = _split_by_time(part, rows, units, by["time"], fractions, sentences)
     else:
         stratum = strata(target.iloc[rows].reset_index(drop=True), task)
         classes = pd.factorize(target.iloc[rows, 0])[0] if task in ("binary", "multiclass") else None
-        bound, how, equal_rows = _bind_groups(units, rows, by, f"at random with seed {seed}")
+        bound, how, shared = _bind_groups(units, rows, by, f"at random with seed {seed}")
         part[rows] = deal_at_random(stratum, bound, fractions, seed=seed, grouped="group" in by, classes=classes)
         how += _HOW.get(task, f", stratified by '{target.columns[0]}'")
         if validation is None:
             folds = _folds(part, rows, stratum, bound, seed)
-    if is_counts:
-        equal_rows = f"The table has only {distinct:,} distinct rows in {len(units):,}, so equal rows are split freely."
-    elif not equal_rows and "time" not in by:
-        equal_rows = _repeats(units[part >= 0])
+        equal_rows.append(shared or _repeats(units[part >= 0], "other " if free_rows else ""))
+        if len(np.unique(bound)) < len(bound):
+            what = f"the groups of '{by['group'].name}'" if "group" in by else "equal rows"
+            equal_rows += _uneven(part[rows], target.iloc[rows], task, what)
     if max(fractions[1:]) > 0:
         sentences.insert(0, f"Split {how}.")
     own = [name for name, source in (("test", test), ("validation", validation)) if not is_drawn(source)]
     reasons = [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
     opening = f"{(part >= 0).sum():,} rows: {'; '.join([_sizes(part), *reasons])}."
-    return Split(part, folds, " ".join(text for text in (opening, *sentences, equal_rows) if text))
+    return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text))
+
+
+def _free_common_rows(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, str]:
+    """Make each copy of a very common row a unit by itself: new data would hold such a row as well.
+
+    Returns:
+        The units, and a sentence about the common rows.
+    """
+    rows, distinct = int((owner == -1).sum()), int(units.max()) + 1
+    copies = np.bincount(units[owner == -1], minlength=distinct)
+    if len(units) > _ROWS_PER_DISTINCT * distinct:
+        common = np.ones(distinct, dtype=bool)
+    else:
+        common = copies >= max(_COMMON, 0.5 * min(fractions_for(rows)) * rows)
+    freed = common[units]
+    if not freed.any():
+        return units, ""
+    units = np.where(freed, distinct + np.arange(len(units)), units)
+    if freed.all():
+        return (
+            units,
+            f"The table has only {distinct:,} distinct rows in {len(units):,}, so equal rows are split freely.",
+        )
+    which = "1 distinct row makes" if common.sum() == 1 else f"{common.sum():,} distinct rows make"
+    return units, f"{which} up {copies[common].sum():,} of the {rows:,} rows: equal rows of that kind are split freely."
 
 
 def _without_copies(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -259,12 +282,38 @@ def _sizes(part: np.ndarray) -> str:
     )
 
 
-def _repeats(units: np.ndarray) -> str:
+def _repeats(units: np.ndarray, other: str) -> str:
     repeats = len(units) - len(np.unique(units))
     if not repeats:
         return ""
-    rows = f"{repeats:,} row{'s repeat' if repeats > 1 else ' repeats'}"
-    return f"{rows} another row's features; equal rows always stand in one part."
+    rows = f"{repeats:,} {other}row{'s repeat' if repeats > 1 else ' repeats'}"
+    return f"{rows} another row's features; {other}equal rows always stand in one part."
+
+
+def _uneven(part: np.ndarray, target: pd.DataFrame, task: str, what: str) -> list[str]:
+    """Say where a drawn part differs from all rows by more than 2 points, and more than chance would do."""
+    if task == "multilabel":
+        values, names = target.to_numpy(dtype=np.float64), [f"rows with label '{name}'" for name in target.columns]
+    elif task == "regression":
+        middle = float(target.iloc[:, 0].median())
+        values = target.iloc[:, [0]].to_numpy(dtype=np.float64) > middle
+        names = [f"rows with '{target.columns[0]}' above {middle:.4g}"]
+    else:
+        values, names = pd.get_dummies(target.iloc[:, 0]), []
+        values, names = values.to_numpy(), [f"rows of class '{name}'" for name in values.columns]
+    shares, sentences = values.mean(axis=0), []
+    for index in (_VALIDATION, _TEST):
+        rows = int((part == index).sum())
+        if rows:
+            off = np.abs(values[part == index].mean(axis=0) - shares)
+            worst = int(np.argmax(off))
+            if off[worst] > max(0.02, 2 * np.sqrt(shares[worst] * (1 - shares[worst]) / rows)):
+                share = values[part == index, worst].mean()
+                sentences.append(
+                    f"The {PARTS[index]} part has {share:.0%} {names[worst]}, against {shares[worst]:.0%} of all: "
+                    f"{what} are too large or too few to be shared out more evenly."
+                )
+    return sentences
 
 
 def _left_out(count: int, where: str) -> list[str]:

@@ -16,16 +16,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from toolkit.common.errors import DataError
 
-__all__ = ["FOLDS", "PARTS", "deal", "deal_at_random", "deal_by_labels", "deal_by_time", "deal_folds", "strata"]
+__all__ = ["FOLDS", "PARTS", "deal_at_random", "deal_by_labels", "deal_by_time", "deal_folds", "deal_units", "strata"]
 
 PARTS = ("train", "validation", "test")
 #: Parts of about equal size into which the rows outside the test part are dealt, for networks that each leave out one.
 FOLDS = 4
 _TRAIN = 0
 _BINS = 10
+_GOLDEN = (5**0.5 - 1) / 2
+_LARGE = 0.005  # of all rows: units of more rows are large
+_DRAWS = (10, 300)  # fewest and most deals of units of several rows, of which the most even is kept
+_EVEN = 0.02  # of the rows of a part: a deal is even if no part has more rows of a label too many or too few
 
 
 def strata(target: pd.DataFrame, task: str) -> np.ndarray:
@@ -49,52 +54,59 @@ def strata(target: pd.DataFrame, task: str) -> np.ndarray:
     return np.searchsorted(np.unique(inner), values, side="right").astype(np.int64)
 
 
-def deal(stratum: np.ndarray, sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-    """Deal units to parts so that each stratum, and all rows together, are shared out by the fractions.
+def deal(
+    stratum: np.ndarray, fractions: Sequence[float], rng: np.random.Generator, gaps: np.ndarray | None = None
+) -> np.ndarray:
+    """Deal rows to parts so that each stratum, and all rows together, are shared out by the fractions.
 
-    The units of a stratum come in random order, one stratum after the other, and each goes to the part that is then
-    furthest below its share. Very large units come first, while every part has room.
+    The rows of a stratum come in random order, one stratum after the other, and each goes to the part that is then
+    furthest below its share.
 
     Args:
-        stratum: int, shape (units,).
-        sizes: Rows of each unit, shape (units,).
+        stratum: int, shape (rows,).
         fractions: One per part, adding up to 1.
         rng: The source of the order.
+        gaps: How many rows of each stratum a part is short of already, shape (parts, strata).
 
     Returns:
-        The part of each unit, int64 of shape (units,).
+        The part of each row, int64 of shape (rows,).
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> np.bincount(deal(np.repeat([0, 1], 50), np.ones(100), [0.6, 0.2, 0.2], rng)).tolist()
+        >>> np.bincount(deal(np.repeat([0, 1], 50), [0.6, 0.2, 0.2], rng)).tolist()
         [60, 20, 20]
     """
     shuffled = rng.permutation(len(stratum))
-    large = np.where(sizes > max(1.0, 0.005 * sizes.sum()), sizes, 0)
-    order = shuffled[np.lexsort((stratum[shuffled], -large[shuffled]))]
+    order = shuffled[np.argsort(stratum[shuffled], kind="stable")]
     parts = np.empty(len(stratum), dtype=np.int64)
     shares, used, total = [float(share) for share in fractions], [0.0] * len(fractions), 0.0
-    for unit, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
-        total += size
-        best = max(range(len(shares)), key=lambda part: shares[part] * total - used[part])
-        used[best] += size
-        parts[unit] = best
+    present, starts = np.unique(stratum[order], return_index=True)
+    ends = [*starts[1:].tolist(), len(order)]
+    for label, first, last in zip(present.tolist(), starts.tolist(), ends, strict=False):
+        if gaps is not None:
+            used = [count - gap for count, gap in zip(used, gaps[:, label].tolist(), strict=True)]
+        for row in order[first:last].tolist():
+            total += 1.0
+            best = max(range(len(shares)), key=lambda part: shares[part] * total - used[part])
+            used[best] += 1.0
+            parts[row] = best
     return parts
 
 
 def deal_by_labels(
-    labels: np.ndarray, sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator
+    labels: np.ndarray, fractions: Sequence[float], rng: np.random.Generator, gaps: np.ndarray | None = None
 ) -> np.ndarray:
-    """Deal units to parts so that every label keeps its share in each (iterative stratification).
+    """Deal rows to parts so that every label keeps its share in each (iterative stratification).
 
     Args:
-        labels: How many rows of each unit carry each label, shape (units, labels).
-        sizes: Rows of each unit, shape (units,).
+        labels: 1 where a row carries a label, otherwise 0; shape (rows, labels).
         fractions: One per part, adding up to 1.
         rng: The source of the order, and so of the choice between equal parts.
+        gaps: How many rows of each label, and in a last column of any label, a part is short of already; shape
+            (parts, labels + 1).
 
     Returns:
-        The part of each unit, int64 of shape (units,).
+        The part of each row, int64 of shape (rows,).
 
     References:
         Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, ECML PKDD 2011.
@@ -102,19 +114,21 @@ def deal_by_labels(
     open_parts = [part for part, share in enumerate(fractions) if share > 0]
     # How many rows of each label a part still needs, and how many rows of any label.
     needed = np.asarray(fractions, dtype=np.float64)[:, None] * labels.sum(axis=0)  # (parts, labels)
-    room = [share * float(sizes.sum()) for share in fractions]
-    parts = np.full(len(sizes), -1, dtype=np.int64)
-    order = rng.permutation(len(sizes))
-    order = order[np.argsort(-sizes[order], kind="stable")]
+    room = [share * float(len(labels)) for share in fractions]
+    if gaps is not None:
+        needed += gaps[:, :-1]
+        room = [rows + gap for rows, gap in zip(room, gaps[:, -1].tolist(), strict=True)]
+    parts = np.full(len(labels), -1, dtype=np.int64)
+    order = rng.permutation(len(labels))
     left = labels.sum(axis=0).astype(np.float64)
 
-    def deal_out(units: np.ndarray, label: int | None) -> None:
-        for unit in units.tolist():
+    def deal_out(rows: np.ndarray, label: int | None) -> None:
+        for row in rows.tolist():
             need = room if label is None else needed[:, label].tolist()
             best = max(open_parts, key=lambda part: (need[part], room[part]))
-            parts[unit] = best
-            needed[best] -= labels[unit]
-            room[best] -= float(sizes[unit])
+            parts[row] = best
+            needed[best] -= labels[row]
+            room[best] -= 1.0
 
     # The label with the fewest rows left goes first: later there would be too few of it to share out.
     while (left > 0).any():
@@ -125,6 +139,116 @@ def deal_by_labels(
         left[rarest] = 0.0
     deal_out(order[parts[order] < 0], None)
     return parts
+
+
+def deal_units(
+    stratum: np.ndarray, units: np.ndarray, fractions: Sequence[float], rng: np.random.Generator
+) -> np.ndarray:
+    """Deal units to parts so that every part gets its share of the rows, and of each stratum.
+
+    Large units are dealt first, then smaller ones, then single rows. Each step evens out what the step before left
+    uneven, but no more than chance would: otherwise the small units of a part would be chosen by their labels.
+
+    Args:
+        stratum: From `strata`.
+        units: The unit of each row, int64 of shape (rows,), from 0.
+        fractions: One per part, adding up to 1.
+        rng: The source of the order.
+
+    Returns:
+        The part of each unit, int64 of shape (units,).
+    """
+    sizes = np.bincount(units)
+    single = sizes[units] == 1
+    gaps = None
+    parts = np.empty(len(sizes), dtype=np.int64)
+    if not single.all():
+        shares, labels = np.asarray(fractions, dtype=np.float64), _count_labels(stratum, units)
+        gaps = np.zeros((len(shares), labels.shape[1]))
+        large, even = sizes > max(1.0, _LARGE * len(units)), np.maximum(_EVEN * len(units) * shares, 1e-9)
+        for step, later in ((large, ~large), ((sizes > 1) & ~large, sizes == 1)):
+            if step.any():
+                limit = _chance(shares, labels[later].sum(axis=0))
+                parts[step], gaps = _draw(labels[step], sizes[step], shares, gaps, limit, even, rng)
+    if stratum.ndim == 2:
+        parts[units[single]] = deal_by_labels(stratum[single], fractions, rng, gaps)
+    else:
+        parts[units[single]] = deal(stratum[single], fractions, rng, gaps)
+    return parts
+
+
+def _chance(fractions: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Return two standard deviations of how many rows of each label come to each part if all rows go at random."""
+    return 2 * np.sqrt(np.outer(fractions * (1 - fractions), totals))
+
+
+def _count_labels(stratum: np.ndarray, units: np.ndarray) -> csr_array:
+    """Count the rows of each unit: by stratum, or by label and in a last column all; shape (units, columns)."""
+    if stratum.ndim == 2:
+        rows, columns = np.nonzero(np.column_stack([stratum, np.ones(len(stratum))]))
+    else:
+        rows, columns = np.arange(len(stratum)), stratum
+    return csr_array((np.ones(len(rows)), (units[rows], columns)))
+
+
+def _draw(
+    labels: csr_array,
+    sizes: np.ndarray,
+    fractions: np.ndarray,
+    gaps: np.ndarray,
+    limit: np.ndarray,
+    even: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deal units of several rows to parts at random until a deal is even, or keep the most even of many.
+
+    In a deal the chance of a unit to come to a part does not depend on its size. Units of about the same size and of
+    similar labels are neighbors in a line; the multiples of the golden ratio, from a random start, spread neighbors
+    evenly over the parts::
+
+        position  0.10  0.72  0.34  0.95  0.57   start + 0.618 * unit, modulo 1
+        part      0     1     0     2     0      train below 0.6, validation below 0.8
+
+    Args:
+        labels: Rows of each unit by label, shape (units, labels).
+        sizes: Rows of each unit, shape (units,).
+        fractions: One per part, adding up to 1; shape (parts,).
+        gaps: How many rows of each label a part is short of already, shape (parts, labels).
+        limit: How many rows of each label smaller units can make up for, shape (parts, labels).
+        even: How many rows a part may be short of, or have too many, beyond the limit; shape (parts,).
+        rng: The source of chance.
+
+    Returns:
+        The part of each unit; and how many rows of each label every part is short of, within the limit.
+    """
+    count, totals = len(sizes), labels.sum(axis=0)
+    usual = np.outer(fractions, totals)
+    composition = labels.multiply(1 / sizes[:, None]).tocsr()
+    # The chance of each part, shape (units, parts): more where the part is short of the unit's labels.
+    most = _chance(fractions, totals)
+    shifts = np.clip(gaps, -most, most) / np.maximum(totals, 1)
+    chances = np.maximum(fractions + composition @ shifts.T, 0)
+    thresholds = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)[:, :-1]
+    size_class = np.floor(np.log2(sizes))
+    wanted = usual + gaps
+    least, best, shortage = np.inf, np.zeros(count, dtype=np.int64), gaps
+    # Few units have few deals: the best of many would be the same for every seed.
+    for _ in range(int(np.clip(count**2 // 4, *_DRAWS))):
+        # A random direction puts units of similar labels side by side, more or less strictly.
+        similar = composition @ rng.normal(size=labels.shape[1]).cumsum()
+        similar += 3 * rng.random() * similar.std() * rng.normal(size=count)
+        order = np.lexsort((rng.random(count), similar, -size_class))
+        position = np.empty(count)
+        position[order] = (rng.random() + _GOLDEN * np.arange(count)) % 1
+        parts = (position[:, None] >= thresholds).sum(axis=1)
+        short = wanted - (labels.T @ (parts[:, None] == np.arange(len(fractions)))).T
+        rest = short - np.clip(short, -limit, limit)
+        uneven = np.abs(np.column_stack([rest, rest.sum(axis=1)]) / even[:, None]).max()
+        if uneven < least:
+            least, best, shortage = uneven, parts, np.clip(short, -limit, limit)
+        if least <= 1:
+            break
+    return best, shortage
 
 
 def deal_by_time(times: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
@@ -177,7 +301,7 @@ def deal_at_random(
         units: The unit of each row, int64 of shape (rows,), numbered by first appearance.
         fractions: The shares of train, validation and test; a part with 0 gets nothing.
         seed: The seed of the random order.
-        grouped: Whether the units are few and large (the user's groups), so that labels are counted in each.
+        grouped: Whether the units are the user's groups, for messages.
         classes: The class of each row where every class must be in train, or None.
 
     Returns:
@@ -186,23 +310,13 @@ def deal_at_random(
     Raises:
         DataError: There are too few rows, or groups, to fill the parts and have every class in train.
     """
-    rng = np.random.default_rng(seed)
     count = int(units.max()) + 1
-    sizes = np.bincount(units, minlength=count).astype(np.float64)
+    sizes = np.bincount(units, minlength=count)
     open_parts = [part for part, share in enumerate(fractions) if share > 0]
     what = "groups" if grouped else "distinct rows"
     if count < len(open_parts):
         raise DataError(f"there are {count} {what}; {_needed(open_parts)}.")
-    if stratum.ndim == 2:
-        labels = np.column_stack([np.bincount(units, label, minlength=count) for label in stratum.T])
-        parts = deal_by_labels(labels, sizes, fractions, rng)
-    elif grouped:
-        labels = np.zeros((count, int(stratum.max()) + 1))
-        np.add.at(labels, (units, stratum), 1.0)
-        parts = deal_by_labels(labels, sizes, fractions, rng)
-    else:
-        _, first = np.unique(units, return_index=True)
-        parts = deal(stratum[first], sizes, fractions, rng)
+    parts = deal_units(stratum, units, fractions, np.random.default_rng(seed))
     _fill_empty(parts, sizes, open_parts)
     if classes is not None:
         _classes_into_train(parts, units, classes)
@@ -241,7 +355,7 @@ def deal_folds(stratum: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray 
     """Deal rows to `FOLDS` folds of about equal size, at random, stratified, each unit to one fold.
 
     Args:
-        stratum: From `strata`; a unit has that of its first row.
+        stratum: From `strata`.
         units: The unit of each row, int64 of shape (rows,).
         seed: The seed of the random order.
 
@@ -252,13 +366,9 @@ def deal_folds(stratum: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray 
         >>> np.bincount(deal_folds(np.repeat([0, 1], 40), np.arange(80), seed=0)).tolist()
         [20, 20, 20, 20]
     """
-    _, first, unit_of_row = np.unique(units, return_index=True, return_inverse=True)
-    if len(first) < 5 * FOLDS:
+    unit_of_row = np.unique(units, return_inverse=True)[1]
+    if unit_of_row.max() + 1 < 5 * FOLDS:
         return None
     if stratum.ndim == 2:  # rows with the same labels
         stratum = np.unique(stratum, axis=0, return_inverse=True)[1].ravel()
-    shuffled = np.random.default_rng((seed, FOLDS)).permutation(len(first))
-    order = shuffled[np.argsort(stratum[first][shuffled], kind="stable")]
-    folds = np.empty(len(first), dtype=np.int64)
-    folds[order] = np.arange(len(first)) % FOLDS
-    return folds[unit_of_row]
+    return deal_units(stratum, unit_of_row, [1 / FOLDS] * FOLDS, np.random.default_rng((seed, FOLDS)))[unit_of_row]

@@ -133,7 +133,7 @@ def test_iterative_stratification_deals_the_rarest_label_first():
     # Two rows carry the rare label; halves must get one each, although chance would put both into one half often.
     labels = np.array([[1, 1], [1, 1], [1, 0], [1, 0], [1, 0], [1, 0]], dtype=float)
     for seed in range(20):
-        parts = deal_by_labels(labels, np.ones(6), [0.5, 0.5], np.random.default_rng(seed))
+        parts = deal_by_labels(labels, [0.5, 0.5], np.random.default_rng(seed))
         assert sorted(parts[:2]) == [0, 1]
         assert np.bincount(parts).tolist() == [3, 3]
 
