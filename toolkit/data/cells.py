@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ __all__ = [
     "most_odd",
     "native",
     "plain_dtype",
+    "sampled",
     "spelled",
+    "within_range",
 ]
 
 # Text that stands for "no value" in any column.
@@ -44,6 +46,7 @@ _WORDS = frozenset(_MORE_WORDS.split()) | {" ".join(phrase.split()) for phrase i
 #: How a cell was read: as a value, as missing, as missing because it is no value of the column's kind, or as a date
 #: that stands for "no end".
 READ, MISSING, ODD, OPEN = range(4)
+_SAMPLE = 10_000
 _FEWEST_ODD, _ODD_SHARE = 3, 100
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -78,6 +81,12 @@ def is_missing(text: str, words: Collection[str] = (), *, among_numbers: bool = 
         (True, False, True)
     """
     return text in MISSING_TEXT or text in words or (among_numbers and text.lower() in _WORDS)
+
+
+def sampled(texts: Sequence[str], counts: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return at most about 10,000 of many distinct texts, and their rows: enough to see how they are written."""
+    step = max(1, len(texts) // _SAMPLE)
+    return list(texts[::step]), counts[::step]
 
 
 def level(value: object) -> str:

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted
 from toolkit.data import date_formats, number_formats
 from toolkit.data.cells import (
+    MISSING,
     MISSING_TEXT,
     ODD,
     OPEN,
@@ -27,7 +29,7 @@ from toolkit.data.cells import (
     native,
     plain_dtype,
 )
-from toolkit.data.column_values import Cells, read_distinct, read_values, unread_notes
+from toolkit.data.column_values import Cells, read_distinct, read_values, spread, unread_notes
 from toolkit.data.columns import CLOCK, Column
 from toolkit.data.reading_options import ReadingOptions
 
@@ -38,6 +40,9 @@ _CELLS = (
     *(datetime.date, datetime.timedelta, datetime.time, pd.Interval, pd.Period),
 )
 _MOST_EXAMPLES = 3
+_MOST_COMPARED = 10_000  # levels whose spelling is compared
+_SAMPLE = 1_000
+_MOSTLY = 0.7  # the share of rows from which on "most" is said
 _PADDED = re.compile(r"0\d+")
 _FEWEST_DIGITS = 4  # codes of one length with fewer digits may be numbers
 _DATE_NAME = re.compile(r"date|datum|fecha|jour|day|(^|_)dt(_|$)", re.IGNORECASE)
@@ -96,10 +101,10 @@ def infer(
 
 def undecided(name: str, cell: str) -> DataError:
     """Return the error about numbers that can be read in two ways."""
-    number, digits = cell.replace(",", "."), re.sub(r"[.,]", "", cell)
+    number, digits, mark = cell.replace(",", "."), re.sub(r"[.,]", "", cell), "," if "," in cell else "."
     return DataError(
         f"column '{name}': '{cell}' can be {digits} or {number}, and nothing in the table says which. "
-        "Add thousands=',' or decimal=','."
+        f"Add thousands='{mark}' or decimal='{mark}'."
     )
 
 
@@ -141,9 +146,9 @@ def inspect(
         if not category and (not isinstance(cell, _CELLS) or isinstance(cell, np.complexfloating)):
             return _no_column(cell)
     counts = np.bincount(codes[learn & (codes >= 0)], minlength=len(values))
-    learned = _Learned(name, values, counts, int(learn.sum()), reading)
+    learned = _Learned(name, codes, values, counts, int(learn.sum()), reading)
     found = learned.category() if category or _are_categories(series, values) else learned.kind(likely)
-    cells = read_values(series, found.column)
+    cells = spread(codes, *learned.read(found.column))
     notes = _notes(found, learned, series, cells, rows, text)
     return Inferred(found.column, cells.values, notes, found.hint, found.proven, found.doubtful)
 
@@ -210,6 +215,7 @@ class _Learned:
     """The distinct cells of a column, and how many of the rows it is learned from hold each."""
 
     name: str
+    codes: np.ndarray
     values: list[Any]
     counts: np.ndarray
     rows: int
@@ -219,20 +225,31 @@ class _Learned:
     def words(self) -> tuple[str, ...]:
         return tuple(self.reading.na_values)
 
-    @property
+    @cached_property
     def cells(self) -> list[Any]:
         """The distinct cells that occur in the rows the column is learned from."""
         return [cell for cell, count in zip(self.values, self.counts.tolist(), strict=True) if count]
 
-    def texts(self, *, among_numbers: bool) -> tuple[list[str], np.ndarray]:
-        """Return the stripped texts that are not missing, and their rows."""
+    @cached_property
+    def texts(self) -> tuple[list[str], np.ndarray]:
+        """The stripped texts that are not missing among numbers and dates, and their rows."""
         pairs = [
             (cell.strip(), count)
             for cell, count in zip(self.values, self.counts.tolist(), strict=True)
             if count and isinstance(cell, str)
         ]
-        kept = [pair for pair in pairs if not is_missing(pair[0], self.words, among_numbers=among_numbers)]
+        kept = [pair for pair in pairs if not is_missing(pair[0], self.words, among_numbers=True)]
         return [text for text, _ in kept], np.array([count for _, count in kept], dtype=np.int64)
+
+    @cached_property
+    def _known(self) -> dict[Column, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def read(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
+        """Return all distinct cells in canonical form, and how each was read."""
+        if column not in self._known:
+            self._known[column] = read_distinct(self.values, column)
+        return self._known[column]
 
     def kind(self, likely: str | None) -> _Found:
         """Return the first kind that reads the cells: true/false, numbers, times of day, dates; or categories."""
@@ -241,8 +258,9 @@ class _Learned:
             return _Found(Column(self.name, "boolean", missing=self.words))
         codes = self._codes(cells)
         best: tuple[int, _Found] | None = None
-        for found in (self._number(likely), self._clock(), self._date(cells)):
-            if found is None or (codes and found.column.kind == "number" and found.column.format is None):
+        for learn in (lambda: None if codes else self._number(likely), self._clock, self._date):
+            found = learn()
+            if found is None or not self._reads_sample(found.column):
                 continue
             read, odd = self._rows_read(found.column)
             if odd <= most_odd(self.rows) and 4 * odd <= read:
@@ -263,9 +281,15 @@ class _Learned:
 
     def _rows_read(self, column: Column) -> tuple[int, int]:
         """Return the number of rows that are values of the column's kind, and of those that are not."""
-        _, state = read_distinct(self.cells, column)
-        counts = self.counts[self.counts > 0]
-        return int(counts[(state == READ) | (state == OPEN)].sum()), int(counts[state == ODD].sum())
+        state = self.read(column)[1]
+        return int(self.counts[(state == READ) | (state == OPEN)].sum()), int(self.counts[state == ODD].sum())
+
+    def _reads_sample(self, column: Column) -> bool:
+        """Return whether some of the cells are values of the column's kind; of many cells a sample must suffice."""
+        cells = self.cells[:: max(1, len(self.cells) // _SAMPLE)]
+        state = read_distinct(cells, column)[1]
+        read = int(((state == READ) | (state == OPEN)).sum())
+        return read > 0 and (len(cells) == len(self.cells) or 2 * read >= int((state != MISSING).sum()))
 
     def _are_truths(self, cells: list[Any]) -> bool:
         texts = [cell.strip() for cell in cells if isinstance(cell, str)]
@@ -276,7 +300,7 @@ class _Learned:
 
     def _codes(self, cells: list[Any]) -> str:
         """Return an example of text codes with leading zeros, or ""."""
-        texts, counts = self.texts(among_numbers=True)
+        texts, counts = self.texts
         if len(texts) < len(cells) - len([cell for cell in cells if isinstance(cell, str)]):
             return ""
         padded = [(text, count) for text, count in zip(texts, counts.tolist(), strict=True) if _PADDED.fullmatch(text)]
@@ -287,29 +311,25 @@ class _Learned:
         return padded[0][0] if many or (len(lengths) == 1 and min(lengths) >= _FEWEST_DIGITS) else ""
 
     def _number(self, likely: str | None) -> _Found | None:
-        texts, counts = self.texts(among_numbers=True)
+        texts, counts = self.texts
         if not texts:
-            column = Column(self.name, "number", missing=self.words)
-            return _Found(column) if self._rows_read(column)[0] else None
+            return _Found(Column(self.name, "number", missing=self.words))
         mark, thousands = self.reading.decimal, self.reading.thousands
         if mark is None and thousands in (".", ","):
             mark = "," if thousands == "." else "."
         format = number_formats.learn(texts, counts, decimal_mark=mark, likely=likely)
         column = Column(self.name, "number", None, format.decimal, format.unit, self.words)
         proven = format.decimal if format.proven else None
-        return _Found(column, proven=proven, doubtful=format.doubtful) if self._rows_read(column)[0] else None
+        return _Found(column, proven=proven, doubtful=format.doubtful)
 
-    def _clock(self) -> _Found | None:
+    def _clock(self) -> _Found:
         column = Column(self.name, "number", CLOCK, missing=self.words)
-        if not self._rows_read(column)[0]:
-            return None
         return _Found(column, f"'{self.name}' holds times of day or durations: read as numbers of seconds.")
 
-    def _date(self, cells: list[Any]) -> _Found | None:
-        texts, counts = self.texts(among_numbers=True)
+    def _date(self) -> _Found | None:
+        texts, counts = self.texts
         if not texts:
-            column = Column(self.name, "date", missing=self.words)
-            return _Found(column) if self._rows_read(column)[0] else None
+            return _Found(Column(self.name, "date", missing=self.words))
         format = date_formats.learn(texts, counts, dayfirst=self.reading.dayfirst)
         if format is None:
             return None
@@ -328,11 +348,11 @@ class _Learned:
         if best is None:
             return ""
         read, found = best
-        state = read_distinct(self.cells, found.column)[1]
-        odd = [cell for cell, how in zip(self.cells, state.tolist(), strict=True) if how == ODD]
+        state = np.where(self.counts > 0, self.read(found.column)[1], MISSING)
+        odd = [self.values[index] for index in np.flatnonzero(state == ODD)]
         count = int((state == READ).sum())
         total = count + len(odd)
-        if read < 0.5 * self.counts.sum() or (count < 5 and len(odd) >= count):
+        if read < _MOSTLY * self.counts.sum() or found.column.unit.isalpha():
             return ""
         kinds = "dates" if found.column.kind == "date" else "numbers"
         rows = self._rows_read(found.column)[1]
@@ -347,14 +367,13 @@ def _notes(
 ) -> list[str]:
     """Return what there is to say about a column that was read from cells."""
     column = found.column
-    codes, values = distinct(series)
-    texts = {index: value.strip() for index, value in enumerate(values) if isinstance(value, str)}
+    texts = {index: value.strip() for index, value in enumerate(learned.values) if isinstance(value, str)}
     absent = {
         index: word
         for index, word in texts.items()
         if word and is_missing(word, column.missing, among_numbers=column.kind in ("number", "date"))
     }
-    count = int(np.isin(codes, list(absent)).sum())
+    count = int(np.isin(learned.codes, list(absent)).sum())
     quoted = ", ".join(f"'{word}'" for word in sorted(set(absent.values())))
     if column.kind == "category":
         notes = [f"{counted(count, 'cell')} of '{column.name}' ({quoted}) count as missing."] if count else []
@@ -369,13 +388,13 @@ def _notes(
 
 def _number_note(column: Column, learned: _Learned, count: int, quoted: str, text: bool) -> list[str]:
     """Return a sentence on numbers that are text."""
-    values, state = read_distinct(learned.cells, column)
+    values, state = learned.read(column)
     examples: dict[str, str] = {}
-    for cell, value, how in zip(learned.cells, values.tolist(), state.tolist(), strict=True):
-        if how == READ and isinstance(cell, str) and not is_number(cell.strip()):
+    for cell, value, how in zip(learned.values, values.tolist(), state.tolist(), strict=True):
+        if how == READ and isinstance(cell, str) and not is_number(cell.strip()) and len(examples) < _MOST_EXAMPLES:
             pattern = re.sub(r"[\d ]+", "", cell)
             examples.setdefault(pattern, f"'{cell.strip()}' is {value:.15g}")
-    shown = "; ".join(list(examples.values())[:_MOST_EXAMPLES])
+    shown = "; ".join(examples.values())
     usual = all(word in MISSING_TEXT - {"?"} for word in re.findall(r"'([^']*)'", quoted))
     if text and usual and not shown:
         return []
@@ -386,7 +405,7 @@ def _number_note(column: Column, learned: _Learned, count: int, quoted: str, tex
 
 def _alike(column: Column, cells: Cells) -> list[str]:
     """Return a sentence on levels that differ only in case."""
-    levels = [str(value) for value in pd.unique(cells.values[cells.state == READ])]
+    levels = [str(value) for value in pd.unique(cells.values[cells.state == READ])[:_MOST_COMPARED]]
     by_folded: dict[str, list[str]] = {}
     for label in levels:
         by_folded.setdefault(" ".join(label.casefold().split()), []).append(label)

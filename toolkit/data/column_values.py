@@ -16,7 +16,7 @@ from toolkit.data.cells import MISSING, ODD, OPEN, READ, distinct, is_missing, l
 from toolkit.data.cells import spelled as spelled_level
 from toolkit.data.columns import CLOCK, Column, assemble
 
-__all__ = ["Cells", "WrongType", "coerce", "read_distinct", "read_values", "refuse_infinite", "unread_notes"]
+__all__ = ["Cells", "WrongType", "coerce", "read_distinct", "read_values", "refuse_infinite", "spread", "unread_notes"]
 
 EXPECTED = {"number": "a number", "boolean": "true or false", "category": "a category", "date": "a date"}
 _TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
@@ -62,12 +62,16 @@ def read_values(series: pd.Series, column: Column) -> Cells:
     if typed is not None:
         return _of_type(series, column, *typed)
     codes, values = distinct(series)
+    return spread(codes, *read_distinct(values, column))
+
+
+def spread(codes: np.ndarray, converted: np.ndarray, state: np.ndarray) -> Cells:
+    """Return the cells of all rows from the distinct ones, by the number of each row's cell among them."""
     # Each distinct value is converted once. One value more stands at the end, for the code -1: missing.
     #   codes   (rows,)         0  1  0  -1
     #   values  (distinct + 1,) converted values, then NaN, None or NaT
     #   values[codes]           the converted column
-    converted, state = read_distinct(values, column)
-    empty = {"date": np.datetime64("NaT"), "category": None}.get(column.kind, np.nan)
+    empty = {"M": np.datetime64("NaT"), "O": None}.get(converted.dtype.kind, np.nan)
     extended = np.empty(len(converted) + 1, dtype=converted.dtype)
     extended[:-1], extended[-1] = converted, empty
     return Cells(extended[codes], np.append(state, np.int8(MISSING))[codes])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, within_range
+from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, sampled, within_range
 
 __all__ = ["COMPACT", "DateFormat", "learn", "read_dates"]
 
@@ -30,7 +30,7 @@ _MONTHS = [date.strftime("%B").lower() for date in pd.date_range("2024-01-01", p
 _DAYS = [date.strftime("%A").lower() for date in pd.date_range("2024-01-01", periods=7)]
 _FAR_YEAR = re.compile(r"(?<!\d)(226[2-9]|22[7-9]\d|2[3-9]\d\d|[3-9]\d{3})(?!\d)")
 _LEAP_YEAR = "2000"
-_SAMPLE = 50
+_FIRST = 50  # texts that suggest formats
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,12 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, dayfirst: bool | None) ->
         >>> learn(["31.12.2023 08:15", "01.02.2024 17:40"], np.ones(2), dayfirst=None).format
         '%d.%m.%Y %H:%M'
     """
-    sample = list(texts[:_SAMPLE])
-    if not any(re.search(r"\d", text) for text in sample):
-        return None
+    texts, counts = sampled(texts, counts)
     formats: dict[str, None] = {}
-    for text in sample:
+    for text in texts[:_FIRST] if any(re.search(r"\d", text) for text in texts[:_FIRST]) else ():
         formats |= dict.fromkeys(_formats_of(text))
-    sampled = counts[: len(sample)]
-    likely = [format for format in formats if sampled[_reads(sample, format)].sum() >= 0.5 * sampled.sum()]
+    first = counts[:_FIRST]
+    likely = [format for format in formats if first[_reads(texts[:_FIRST], format)].sum() >= 0.5 * first.sum()]
     read = {format: _reads(texts, format) for format in likely}
     rows = {format: counts[mask].sum() for format, mask in read.items()}
     if not rows or max(rows.values()) < 0.5 * counts.sum():
@@ -83,19 +81,25 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, dayfirst: bool | None) ->
 
 def _choose(texts: list[str], formats: list[str], dayfirst: bool | None) -> DateFormat:
     """Choose between formats that read the same texts, with day and month, or day and year, in another order."""
-    first, second = formats[:2]
     if dayfirst is not None:
-        days_first = [format for format in formats if (format.find("%d") < format.find("%m")) == dayfirst]
-        return DateFormat(days_first[0] if days_first else first)
-    days = {format: pd.DatetimeIndex(_parsed(texts, format)) for format in (first, second)}
+        chosen = [format for format in formats if (format.find("%d") < format.find("%m")) == dayfirst]
+        return DateFormat((chosen or formats)[0])
+    days = {format: pd.DatetimeIndex(_parsed(texts, format)) for format in formats}
     for why, speaks in (
         ("the rows are then in order", lambda dates: dates.is_monotonic_increasing or dates.is_monotonic_decreasing),
         ("each is then the first of a month", lambda dates: len(dates) > 1 and bool((dates.day == 1).all())),
     ):
-        speaking = [format for format in (first, second) if speaks(days[format])]
+        speaking = [format for format in formats if speaks(days[format])]
         if len(speaking) == 1 and len(texts) > 2:
-            return DateFormat(speaking[0], second if speaking[0] == first else first, why)
-    return DateFormat(first, second)
+            return DateFormat(speaking[0], _exchanged(speaking[0], formats), why)
+    # A year of two digits comes last unless only that puts the rows in order.
+    return DateFormat(formats[0], _exchanged(formats[0], formats))
+
+
+def _exchanged(format: str, formats: Sequence[str]) -> str | None:
+    """Return the one of some formats in which day and month are exchanged, or None."""
+    other = format.replace("%d", "%-").replace("%m", "%d").replace("%-", "%m")
+    return other if other in formats else None
 
 
 def _formats_of(text: str) -> list[str]:
@@ -178,8 +182,26 @@ def _parsed(texts: Sequence[str], format: str) -> pd.DatetimeIndex:
 
 def _reads(texts: Sequence[str], format: str) -> np.ndarray:
     """Return a mask of the texts that a format reads; years too far off to be stored count."""
-    known = np.array([_ISO_DATE.fullmatch(text) is not None for text in texts]) if format == ISO else True
-    return ~np.asarray(_parsed([_FAR_YEAR.sub(_LEAP_YEAR, text) for text in texts], format).isna()) & known
+    return _states(texts, format)[1] != ODD
+
+
+def _states(texts: Sequence[str], format: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return stripped texts as datetime64[ns] and how each was read."""
+    values, state = within_range(_parsed(texts, format))
+    state[state == MISSING] = ODD
+    if format == ISO:
+        state[[_ISO_DATE.fullmatch(text) is None for text in texts]] = ODD
+        values[state == ODD] = np.datetime64("NaT")
+    # Earlier versions of pandas don't read years that nanoseconds can't hold: the rest of such a date is checked.
+    unread = [index for index in np.flatnonzero(state == ODD).tolist() if _far_year(texts[index], format)]
+    nearer = [_FAR_YEAR.sub(_LEAP_YEAR, texts[index], count=1) for index in unread]
+    if unread and format != COMPACT:
+        state[np.array(unread)[~np.asarray(_parsed(nearer, format).isna())]] = OPEN
+    return values, state
+
+
+def _far_year(text: str, format: str) -> bool:
+    return _FAR_YEAR.search(text) is not None and ("%Y" in format or _ISO_DATE.fullmatch(text) is not None)
 
 
 def read_dates(cells: Sequence[Any], format: str | None, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -209,15 +231,8 @@ def read_dates(cells: Sequence[Any], format: str | None, words: Sequence[str]) -
         elif format == COMPACT and isinstance(cell, (int, float, np.number)) and float(cell).is_integer():
             texts.append(index)
     stripped = [cells[index].strip() if isinstance(cells[index], str) else str(int(cells[index])) for index in texts]
-    is_read = _reads(stripped, format) if texts else np.empty(0, bool)
-    far = np.array([_FAR_YEAR.search(text) is not None for text in stripped], dtype=bool)
-    if format == COMPACT:
-        far = np.array([text[:4] > "2261" for text in stripped], dtype=bool)
-    state[np.array(texts, dtype=int)[is_read & far]] = OPEN
-    rows = np.array(texts, dtype=int)[is_read & ~far]
-    if len(rows):
-        near = [text for text, chosen in zip(stripped, is_read & ~far, strict=True) if chosen]
-        values[rows], state[rows] = within_range(_parsed(near, format))
+    if texts:
+        values[texts], state[texts] = _states(stripped, format)
     if dates:
         values[dates], state[dates] = _of_objects([cells[index] for index in dates])
     return values, state

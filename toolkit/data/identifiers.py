@@ -30,7 +30,7 @@ datum jahr
 """
 _TIME_AXIS = frozenset(_TIME_WORDS.split())
 _REPEATING_WORDS = """
-id ids uuid patient subject user customer client person participant respondent household family student pupil animal
+id ids uuid patient subject user customer client person participant respondent household student pupil animal
 mouse rat player driver donor member employee account device machine sensor session case individual
 """
 _REPEATING = frozenset(_REPEATING_WORDS.split())
@@ -69,7 +69,7 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
 
     Example:
         >>> numbers_rows(np.array([2, 3, 7, 8, 11, 12, 20, 21, 30, 31]), "x", 12)
-        'a row number: its whole numbers rise from row to row'
+        "a row number: its whole numbers rise from row to row (keep='x' uses it all the same)"
     """
     known = _whole(values)
     if known is None:
@@ -84,7 +84,7 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
     if high - low < rows:
         return "a row number: its whole numbers run on by one"
     if (known[1:] > known[:-1]).all():
-        return "a row number: its whole numbers rise from row to row"
+        return f"a row number: its whole numbers rise from row to row (keep='{name}' uses it all the same)"
     if _names_rows(name):
         return f"an identifier: its name says so, and each of its {different:,} values is different"
     return None

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.compute
 
-from toolkit.data.cells import MISSING, ODD, READ, is_missing, is_number
+from toolkit.data.cells import MISSING, ODD, READ, is_missing, is_number, sampled
 
 __all__ = ["NumberFormat", "learn", "plain_numbers", "read_clocks", "read_numbers", "seconds"]
 
@@ -137,6 +137,7 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, decimal_mark: str | None,
         >>> learn(["1.234,50 €", "99,90 €"], np.ones(2), decimal_mark=None, likely=None)
         NumberFormat(decimal=',', unit='€', proven=True, doubtful=None)
     """
+    texts, counts = sampled(texts, counts)
     simple = plain_numbers(texts)
     pieces = [None if plain == plain else _taken_apart(text) for text, plain in zip(texts, simple, strict=True)]
     # Numbers without unit, sign and exponent need not be taken to pieces; their marks must be looked at, though.
@@ -232,16 +233,33 @@ class _Evidence:
         return None
 
 
-def plain_numbers(texts: Sequence[str]) -> np.ndarray:
-    """Return the texts that are plain numbers as float64, NaN for the others."""
+def plain_numbers(texts: Sequence[str], decimal_mark: str = ".", unit: str = "") -> np.ndarray:
+    """Return the stripped texts that are plain numbers as float64, NaN for the others; many texts at once.
+
+    Example:
+        >>> plain_numbers(["3", "1.5e2", "$1,234.5", "x"], unit="$").tolist()
+        [3.0, 150.0, 1234.5, nan]
+    """
     if not texts:
         return np.empty(0)
+    compute = pyarrow.compute
     try:
         array = pyarrow.array(texts, pyarrow.string())
     except (pyarrow.ArrowException, UnicodeError):
-        return np.array([float(text) if re.match(_SIMPLE, text) else np.nan for text in texts])
-    is_simple = pyarrow.compute.match_substring_regex(array, _SIMPLE)
-    numbers = pyarrow.compute.cast(pyarrow.compute.if_else(is_simple, array, None), pyarrow.float64())
+        return np.full(len(texts), np.nan)  # text that is no valid Unicode: no arrays of Arrow
+    if unit:
+        written = re.escape(unit)
+        array = compute.replace_substring_regex(array, rf"^(-?)\s*{written}\s*|\s*{written}$", r"\1")
+    point, mark = (r"\.", ",") if decimal_mark == "." else (",", ".")
+    if unit or decimal_mark == ",":
+        is_grouped = compute.match_substring_regex(
+            array, rf"^-?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}}){{1,60}}({point}\d+)?$"
+        )
+        array = compute.if_else(is_grouped, compute.replace_substring(array, mark, ""), array)
+    if decimal_mark == ",":
+        array = compute.if_else(compute.match_substring(array, "."), "", compute.replace_substring(array, ",", "."))
+    is_simple = compute.match_substring_regex(array, _SIMPLE)
+    numbers = compute.cast(compute.if_else(is_simple, array, None), pyarrow.float64())
     return numbers.to_numpy(zero_copy_only=False)
 
 
@@ -265,8 +283,7 @@ def read_numbers(
     state = np.full(len(cells), READ, dtype=np.int8)
     texts = [index for index, cell in enumerate(cells) if isinstance(cell, str)]
     stripped = [cells[index].strip() for index in texts]
-    if decimal_mark == ".":
-        values[texts] = plain_numbers(stripped)
+    values[texts] = plain_numbers(stripped, decimal_mark, unit)
     unread = set(np.flatnonzero(np.isnan(values)).tolist())
     for index, text in zip(texts, stripped, strict=True):
         if index in unread:

@@ -51,15 +51,16 @@ def _tells_rows(series: pd.Series, name: str) -> bool:
         codes, values = distinct(series)
     except TypeError:
         return True
-    if len(values) <= 0.5 * len(series) or len(values) <= min(_TEXT_LEVELS, len(series) - 1):
+    present = int((codes >= 0).sum())
+    if len(values) <= 0.5 * present or len(values) <= min(_TEXT_LEVELS, len(series) - 1):
         return False
-    texts = [value.strip() if isinstance(value, str) else "" for value in values]
-    numbers = np.append(plain_numbers(texts), np.nan)[codes]
-    if np.isnan(numbers).mean() < 0.5:
-        return numbers_rows(numbers, name, len(series)) is not None
     sample = values[:: max(1, len(values) // _SAMPLE)]
     column = inspect(pd.Series(sample, dtype=object), name).column
-    return column is None or column.kind == "category"
+    if column is None or column.kind != "number":
+        return column is None or column.kind == "category"
+    texts = [value.strip() if isinstance(value, str) else _text(value) for value in values]
+    numbers = np.append(plain_numbers(texts), np.nan)[codes]
+    return numbers_rows(numbers, name, len(series)) is not None
 
 
 def same_rows(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> np.ndarray:

@@ -113,14 +113,14 @@ def _decide_doubts(
     frame: pd.DataFrame, inferred: dict[str, Inferred], learn: np.ndarray, rows: np.ndarray, wanted: Wanted
 ) -> None:
     """Read the numbers that can be read in two ways with the decimal mark that the other columns prove."""
-    proven = {result.proven for result in inferred.values()} - {None}
-    likely = proven.pop() if len(proven) == 1 else None
+    marks = {result.proven for result in inferred.values()} - {None}
+    likely = next(iter(marks)) if len(marks) == 1 else None
     for label, result in inferred.items():
         cell = result.doubtful
         if cell is None:
             continue
         if likely is None:
-            if "," in cell:
+            if "," in cell or "," in marks:
                 raise undecided(label, cell)
             continue
         again = _inspected(frame, list(frame.columns).index(label), learn, rows, wanted, likely)
@@ -137,7 +137,7 @@ def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wa
     if result.column.kind == "number":
         reason = numbers_rows(_exact(raw, result.values)[learn], label, len(raw))
         if reason is not None:
-            return reason if "its name" in reason else f"{reason} (keep='{label}' uses it all the same)"
+            return reason
     useless = _why_useless(result.values, learn, result.column, label in wanted.categories)
     exact = _exact(raw, result.values)[learn]
     if exact.dtype.kind in "iu" and useless is not None and exact.min() < exact.max():
