@@ -15,7 +15,7 @@ from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.preprocessing import check_files
 from toolkit.data.images.stack import ImageSet
 from toolkit.data.read import TABLE_ENDINGS
-from toolkit.data.split import is_drawn
+from toolkit.data.split import is_drawn, share_from_text
 from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
 
@@ -179,7 +179,7 @@ def _read(
         included = parts.get(part)
         if requested is None:
             return included
-        if is_drawn(requested) or _is_fraction(requested):
+        if is_drawn(share_from_text(requested)):
             if included is not None:
                 raise DataError(
                     f"{part}={requested}: {images.name} already has a {part} part with {len(included):,} images, which "
@@ -207,11 +207,3 @@ def _read(
 def _is_table(source: Any) -> bool:
     """Return whether a source is a file that holds a table; idx files may end in .gz too, and are none."""
     return isinstance(source, str | Path) and str(source).lower().endswith(TABLE_ENDINGS)
-
-
-def _is_fraction(value: Any) -> bool:
-    """Return whether a text is a fraction, as the command line passes it."""
-    try:
-        return isinstance(value, str) and 0 < float(value) < 1
-    except ValueError:
-        return False

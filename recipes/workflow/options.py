@@ -16,8 +16,8 @@ __all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "route"]
 
 Test = Annotated[
     Any,
-    "Rows to test on: a fraction of the data, or a path, a DataFrame or an (X, y) pair. By default a fraction that "
-    "suits the number of rows.",
+    "Rows to test on: a fraction of the data (0.2), a number of rows (200), 0 for none (train on everything), or a "
+    "path, a DataFrame or an (X, y) pair. By default a fraction that suits the number of rows.",
 ]
 Effort = Annotated[
     str,

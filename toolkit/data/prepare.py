@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -24,7 +23,7 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.row_equality import compared_columns, same_rows
 from toolkit.data.row_weights import read_weights
 from toolkit.data.source import Source, is_pair, is_path, load, names_of
-from toolkit.data.split import Split, is_drawn, split_rows
+from toolkit.data.split import Split, is_drawn, share_from_text, split_rows
 from toolkit.data.stratify import PARTS
 from toolkit.data.target_checks import TASKS, check_target, match_target
 from toolkit.data.usable_columns import Wanted, usable_columns
@@ -42,13 +41,16 @@ def prepare(
     task: str,
     test: Any = None,
     validation: Annotated[
-        Any, "Validation rows, by which the epoch is chosen: a fraction of the data, or rows of their own, as for test."
+        Any,
+        "Validation rows, by which the epoch is chosen: a fraction of the data, a number of rows, 0 for none (then all "
+        "epochs are trained), or rows of their own, as for test.",
     ] = None,
     group: Annotated[
-        str | None,
-        "Column whose rows of one value all go to one part, such as a patient. It is not a feature.",
+        str | Sequence[str],
+        "Column whose rows of one value all go to one part, such as a patient; of several columns, rows that share a "
+        "value of any. They are no features.",
         "columns",
-    ] = None,
+    ] = (),
     time: Annotated[
         str | None,
         "Column (a date or a number) by which the oldest rows train and the newest test. It is not a feature, unless "
@@ -77,8 +79,8 @@ def prepare(
         target: The name of the column to predict, or a list of names for regression and multilabel. Left out with a
             pair only.
         task: `"regression"`, `"binary"`, `"multiclass"` or `"multilabel"`.
-        test: The test rows: a fraction of the data, or a path, DataFrame or `(X, y)` pair of their own. By default
-            sized by the number of rows.
+        test: The test rows: a fraction of the data, a number of rows, 0 for none, or a path, DataFrame or `(X, y)`
+            pair of their own. By default sized by the number of rows.
         seed: The seed of the random split. The same data and seed give the same parts, whatever the order of the
             columns.
         reading: How the table is read and its numbers and dates are written; by default it is found out.
@@ -96,9 +98,9 @@ def prepare(
     """
     check_choice("task", task, TASKS)
     check_whole("seed", seed, least=0, most=2**32 - 1, optional=False)
-    test, validation = _fraction_from_text(test), _fraction_from_text(validation)
+    test, validation = share_from_text(test), share_from_text(validation)
     weight_name = sample_weight if isinstance(sample_weight, str) else None
-    named = _NamedColumns(names_of(keep), names_of(drop), names_of(categories), group, time, weight_name)
+    named = _NamedColumns(names_of(keep), names_of(drop), names_of(categories), names_of(group), time, weight_name)
     targets = _target_names(target, isinstance(data, ImageSet) or is_pair(data))
 
     reading = reading or ReadingOptions()
@@ -142,7 +144,7 @@ class _NamedColumns:
     keep: tuple[str, ...]
     drop: tuple[str, ...]
     categories: tuple[str, ...]
-    group: str | None
+    group: tuple[str, ...]
     time: str | None
     sample_weight: str | None
 
@@ -170,8 +172,7 @@ class _NamedColumns:
     def excluded(self) -> dict[str, str]:
         """Return the columns that the options take out of the features, with the reason."""
         reasons = dict.fromkeys(self.drop, "left out as asked (drop)")
-        if self.group is not None:
-            reasons[self.group] = "names the groups of the split (group)"
+        reasons |= dict.fromkeys(self.group, "names the groups of the split (group)")
         if self.time is not None and self.time not in self.keep:
             reasons[self.time] = "orders the split by time (time)"
         if self.sample_weight is not None:
@@ -180,16 +181,16 @@ class _NamedColumns:
 
     def wanted(self, reading: ReadingOptions) -> Wanted:
         """Return what the choice of the columns needs to know."""
-        split_by = self.group is not None or self.time is not None
+        split_by = bool(self.group) or self.time is not None
         return Wanted(self.keep, self.categories, self.excluded(), reading, split_by)
 
-    def split_columns(self, source: Source, present: np.ndarray) -> dict[str, pd.Series]:
-        """Return the column that the split goes by, of the rows with a target."""
+    def split_columns(self, source: Source, present: np.ndarray) -> dict[str, pd.DataFrame]:
+        """Return the columns that the split goes by, of the rows with a target."""
         labels = list(source.features.columns)
         return {
-            option: source.features.iloc[:, labels.index(str(name))].loc[present].reset_index(drop=True)
-            for option, name in (("group", self.group), ("time", self.time))
-            if name is not None
+            option: source.features.iloc[:, [labels.index(name) for name in names]].loc[present].reset_index(drop=True)
+            for option, names in (("group", self.group), ("time", names_of(self.time)))
+            if names
         }
 
 
@@ -311,7 +312,7 @@ def _split_data(
         None if split.folds is None else split.folds[stays],
         split.reason,
         set_aside,
-        [*notes, *_check_parts(parts, target, task, split.reason)],
+        [*notes, *_check_parts(parts, target, task)],
         np.concatenate([table.rows for table in tables])[stays],
         None if tables[0].weights is None else np.concatenate(weights)[stays],
         pd.factorize(units[stays])[0].astype(np.int64),
@@ -348,11 +349,6 @@ def _check_size(rows: int, name: str, random: bool) -> None:
         )
 
 
-def _fraction_from_text(value: Any) -> Any:
-    """Return a fraction written as text, as a command line gives it, as a number; anything else unchanged."""
-    return float(value) if isinstance(value, str) and re.fullmatch(r"0?\.\d+", value.strip()) else value
-
-
 def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
     if pair:
         if target is not None:
@@ -365,11 +361,9 @@ def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
     return names
 
 
-def _check_parts(parts: dict[str, np.ndarray], target: pd.DataFrame, task: str, reason: str) -> list[str]:
-    """Check that no part is empty and every class is in train; return what the other parts lack."""
-    for part, rows in parts.items():
-        if len(rows) == 0:
-            raise DataError(f"no rows are left for {part}: {reason}")
+def _check_parts(parts: dict[str, np.ndarray], target: pd.DataFrame, task: str) -> list[str]:
+    """Check that every class is in train; return what the other parts lack."""
+    parts = {part: rows for part, rows in parts.items() if len(rows)}
     notes: list[str] = []
     if task == "multilabel":
         for part, rows in parts.items():

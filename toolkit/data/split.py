@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ import pandas as pd
 
 from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import infer
+from toolkit.data.groups import merge, number_groups
 from toolkit.data.stratify import PARTS, deal_at_random, deal_by_time, deal_folds, strata
 
-__all__ = ["Split", "fractions_for", "is_drawn", "merge", "split_rows"]
+__all__ = ["Split", "fractions_for", "is_drawn", "share_from_text", "split_rows"]
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
@@ -61,8 +63,21 @@ def fractions_for(rows: int) -> tuple[float, float, float]:
     return 0.90, 0.05, 0.05
 
 
+def share_from_text(value: Any) -> Any:
+    """Return a number written as text, as a command line gives it, as a number; anything else unchanged.
+
+    Example:
+        >>> share_from_text("0.2"), share_from_text("200"), share_from_text("test.csv")
+        (0.2, 200, 'test.csv')
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"\d+", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"\d*\.\d+", text) else value
+
+
 def is_drawn(source: Any) -> bool:
-    """Return whether a part is drawn from the data (None or a fraction) rather than rows of its own."""
+    """Return whether a part is drawn from the data (None or a number) rather than rows of its own."""
     return source is None or isinstance(source, (bool, int, float, np.number))
 
 
@@ -71,7 +86,7 @@ def split_rows(
     target: pd.DataFrame,
     task: str,
     owner: np.ndarray,
-    by: dict[str, pd.Series],
+    by: dict[str, pd.DataFrame],
     *,
     test: Any = None,
     validation: Any = None,
@@ -85,8 +100,8 @@ def split_rows(
         task: The task.
         owner: int, shape (rows,): the part of a row of the user's own test or validation rows; -1 for the data's rows,
             which come first.
-        by: `"group"` or `"time"`: the data's column that the split goes by; or nothing.
-        test: None, a fraction, or anything else where there are test rows of their own.
+        by: `"group"` or `"time"`: the data's columns that the split goes by; or nothing.
+        test: None, a fraction, a number of rows, or anything else where there are test rows of their own.
         validation: The same for the validation rows.
         seed: The seed of the random split.
 
@@ -103,21 +118,27 @@ def split_rows(
     fractions, why = _shares(len(rows), test, validation)
     folds, equal_rows = None, [free_rows]
     if "time" in by:
-        how = _split_by_time(part, rows, units, by["time"], fractions, sentences)
+        how = _split_by_time(part, rows, units, by["time"].iloc[:, 0], fractions, sentences)
     else:
         stratum = strata(target.iloc[rows].reset_index(drop=True), task)
         classes = pd.factorize(target.iloc[rows, 0])[0] if task in ("binary", "multiclass") else None
-        bound, how, shared = _bind_groups(units, rows, by, f"at random with seed {seed}")
+        bound, how, about_groups = _bind_groups(units, rows, by, f"at random with seed {seed}")
         part[rows] = deal_at_random(stratum, bound, fractions, seed=seed, grouped="group" in by, classes=classes)
         how += _HOW.get(task, f", stratified by '{target.columns[0]}'")
         if validation is None:
             folds = _folds(part, rows, stratum, bound, seed)
-        equal_rows.append(shared or _repeats(units[part >= 0], "other " if free_rows else ""))
+        if not any("equal rows" in sentence for sentence in about_groups):
+            equal_rows.append(_repeats(units[part >= 0], "other " if free_rows else ""))
+        equal_rows += about_groups
         if len(np.unique(bound)) < len(bound):
-            what = f"the groups of '{by['group'].name}'" if "group" in by else "equal rows"
+            what = f"the groups of {_group_names(by)}" if "group" in by else "equal rows"
             equal_rows += _uneven(part[rows], target.iloc[rows], task, what)
     if max(fractions[1:]) > 0:
         sentences.insert(0, f"Split {how}.")
+    drawn = (True, fractions[_VALIDATION] > 0 or not is_drawn(validation), fractions[_TEST] > 0 or not is_drawn(test))
+    for index in np.flatnonzero(drawn):
+        if not (part == index).any():
+            raise DataError(f"no rows are left for {PARTS[index]}: {' '.join(sentences)}")
     own = [name for name, source in (("test", test), ("validation", validation)) if not is_drawn(source)]
     reasons = [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
     opening = f"{(part >= 0).sum():,} rows: {'; '.join([_sizes(part), *reasons])}."
@@ -179,45 +200,23 @@ def _split_by_time(
 
 
 def _bind_groups(
-    units: np.ndarray, rows: np.ndarray, by: dict[str, pd.Series], how: str
-) -> tuple[np.ndarray, str, str]:
-    """Return the units of the rows, numbered by first appearance; how they are split; and a sentence on equal rows."""
+    units: np.ndarray, rows: np.ndarray, by: dict[str, pd.DataFrame], how: str
+) -> tuple[np.ndarray, str, list[str]]:
+    """Return the units of the rows, numbered by first appearance; how they are split; and sentences."""
     units = pd.factorize(units[rows])[0].astype(np.int64)
     if "group" not in by:
-        return units, how, ""
-    groups = _groups(by["group"], rows)
-    how += f", all rows of one '{by['group'].name}' in one part ({groups.max() + 1:,} groups)"
+        return units, how, []
+    groups, sentences = number_groups(by["group"].iloc[rows])
+    how += f", all rows of one {_group_names(by)} in one part ({groups.max() + 1:,} groups)"
     # Equal rows may chain groups together, up to a unit of most rows: then the groups decide.
     merged = merge(groups, units)
     if np.bincount(merged).max() > max(0.5 * len(units), np.bincount(groups).max()):
-        return groups, how, "Groups share equal rows, so equal rows may stand in several parts."
-    return merged, how, ""
+        return groups, how, [*sentences, "Groups share equal rows, so equal rows may stand in several parts."]
+    return merged, how, sentences
 
 
-def merge(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return units that hold together the rows that share a value of either, numbered from 0.
-
-    Example:
-        >>> merge(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])).tolist()
-        [0, 0, 0, 1]
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    # Each value of either is a node, each row an edge between its two values; a unit is a connected component.
-    offset = int(first.max()) + 1
-    nodes = offset + int(second.max()) + 1
-    links = coo_array((np.ones(len(first), dtype=np.int8), (first, offset + second)), shape=(nodes, nodes))
-    _, component = connected_components(links, directed=False)
-    return pd.factorize(component[first])[0].astype(np.int64)
-
-
-def _groups(series: pd.Series, rows: np.ndarray) -> np.ndarray:
-    """Number the groups of the rows; a row without a group is a group by itself."""
-    codes = pd.factorize(series)[0].astype(np.int64)
-    missing = codes < 0
-    codes[missing] = codes.max() + 1 + np.arange(missing.sum())
-    return pd.factorize(codes[rows])[0].astype(np.int64)
+def _group_names(by: dict[str, pd.DataFrame]) -> str:
+    return " or ".join(f"'{name}'" for name in by["group"].columns)
 
 
 def _folds(part: np.ndarray, rows: np.ndarray, stratum: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray | None:
@@ -234,11 +233,11 @@ def _folds(part: np.ndarray, rows: np.ndarray, stratum: np.ndarray, units: np.nd
 def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, float], str]:
     """Return the shares of train, validation and test in the data's rows, and why."""
     default = fractions_for(rows)
-    test_share = 0.0 if not is_drawn(test) else default[2] if test is None else _fraction(test, "test")
+    test_share = 0.0 if not is_drawn(test) else default[2] if test is None else _share(test, "test", rows)
     why = [f"test={test} was asked for"] * (is_drawn(test) and test is not None)
     validation_share = 0.0
     if is_drawn(validation) and validation is not None:
-        validation_share = _fraction(validation, "validation")
+        validation_share = _share(validation, "validation", rows)
         why.append(f"validation={validation} was asked for")
     elif validation is None and test is None:
         validation_share = default[1]
@@ -247,7 +246,11 @@ def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, 
         validation_share = rest * (1 - test_share)
         why.append(f"validation takes {rest:.0%} of the other rows, as usual for {rows:,} rows")
     if test_share + validation_share >= 1:
-        raise DataError(f"test={test} and validation={validation} leave no rows to train on.")
+        options = {"test": test, "validation": validation}
+        asked = [f"{name}={value}" for name, value in options.items() if is_drawn(value) and value is not None]
+        raise DataError(
+            f"{' and '.join(asked)} leave{'s' * (len(asked) == 1)} no rows to train on: there are {rows:,}."
+        )
     if test is None and validation is None:
         why = [f"the usual shares for {rows:,} rows"]
     elif test is None:
@@ -255,10 +258,17 @@ def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, 
     return (1 - test_share - validation_share, validation_share, test_share), " and ".join(why)
 
 
-def _fraction(value: Any, option: str) -> float:
-    if isinstance(value, bool) or not 0 < float(value) < 1:
-        raise DataError(f"{option}={value} is not a fraction between 0 and 1 (or a path, a DataFrame, an (X, y) pair).")
-    return float(value)
+def _share(value: Any, option: str, rows: int) -> float:
+    """Return the share of the rows that a fraction or a number of rows asks for."""
+    if not isinstance(value, (bool, np.bool_)):
+        if value == 0 or 0 < value < 1:
+            return float(value)
+        if value >= 2 and float(value).is_integer():
+            return float(value) / rows
+    raise DataError(
+        f"{option}={value} is not a fraction between 0 and 1, nor a number of rows (2 or more, or 0 for no {option} "
+        "rows), nor rows of their own (a path, a DataFrame, an (X, y) pair)."
+    )
 
 
 def _times(series: pd.Series) -> np.ndarray:

@@ -51,6 +51,48 @@ def test_fractions_are_taken_of_all_rows(options, sizes):
     assert tuple(len(table.parts[part]) for part in ("train", "validation", "test")) == sizes
 
 
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({"test": 50}, (120, 30, 50)),
+        ({"test": "50"}, (120, 30, 50)),
+        ({"test": np.int64(50), "validation": 10}, (140, 10, 50)),
+        ({"test": 0}, (160, 40, 0)),
+        ({"test": "0", "validation": 50.0}, (150, 50, 0)),
+        ({"validation": 0}, (160, 0, 40)),
+        ({"test": 0, "validation": 0}, (200, 0, 0)),
+    ],
+)
+@pytest.mark.parametrize("by_time", [False, True])
+@pytest.mark.parametrize(("task", "target"), [("binary", "label"), ("regression", "age"), ("multilabel", ["a", "b"])])
+def test_a_whole_number_is_a_number_of_rows(options, sizes, by_time, task, target):
+    rng = np.random.default_rng(0)
+    frame = people().assign(day=np.arange(200.0), a=rng.integers(0, 2, 200), b=np.arange(200) % 7 == 0)
+    frame["age"] = rng.normal(size=200)
+    table = prepare(frame, target, task=task, **options, **({"time": "day"} if by_time else {}))
+    assert tuple(len(table.parts[part]) for part in ("train", "validation", "test")) == sizes
+    assert (table.folds is None) == (by_time or "validation" in options)
+    assert set(table.describe()) == set(prepare(frame, target, task=task).describe())
+
+
+@pytest.mark.parametrize("value", [1, -1, 2.5, True, float("nan"), "1"])
+def test_a_share_that_is_none_is_refused_with_what_to_give(value):
+    with pytest.raises(DataError, match=r"test=.* is not a fraction .* nor a number of rows \(2 or more, or 0 for no"):
+        prepare(people(), "label", task="binary", test=value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"test": 200}, "test=200 leaves no rows to train on: there are 200"),
+        ({"test": 150, "validation": 0.25}, "test=150 and validation=0.25 leave no rows to train on"),
+    ],
+)
+def test_rows_are_left_to_train_on(options, message):
+    with pytest.raises(DataError, match=message):
+        prepare(people(), "label", task="binary", **options)
+
+
 def test_the_split_depends_on_the_seed_and_not_on_the_order_of_columns():
     frame = people()
     first, again = (prepare(frame, "label", task="binary", seed=4).parts for _ in range(2))
@@ -191,6 +233,47 @@ def test_a_group_never_stands_in_two_parts(seed, task):
     assert all(a.isdisjoint(b) for a, b in itertools.combinations(found, 2))
     assert [column.name for column in table.features.columns] == ["x"]
     assert abs(len(table.parts["train"]) - 180) < 40
+
+
+def test_rows_that_share_a_value_of_any_group_column_stay_together():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "y": rng.integers(0, 2, 300), "patient": np.arange(300) // 3})
+    frame["family"] = frame["patient"] // 2 * 2
+    table = prepare(frame, "y", task="binary", group=["patient", "family"])
+    for name in ("patient", "family"):
+        seen = [set(frame[name][rows]) for rows in table.parts.values()]
+        assert all(a.isdisjoint(b) for a, b in itertools.combinations(seen, 2))
+    assert "all rows of one 'patient' or 'family' in one part (50 groups)" in table.split_reason
+    assert [column.name for column in table.features.columns] == ["x"]
+    with pytest.raises(DataError, match="group= names 'patient', 'all', by which all rows are of one group"):
+        prepare(frame.assign(all=1), "y", task="binary", group=["patient", "all"])
+
+
+def test_groups_are_known_by_their_stripped_text_and_numbers_by_their_value():
+    values = [["1", 1, 1.0, " 1 ", "1.0"], ["p1", "p1 ", " p1", "p1\t", "p1"], ["2", 2, "2.0", 2.0, np.int64(2)]]
+    more = [[f"q{group}"] * 5 for group in range(20)]
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(23), 5)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=115), "y": rng.integers(0, 2, 115), "g": [v for group in values + more for v in group]}
+    )
+    table = prepare(frame, "y", task="binary", group="g")
+    seen = [set(groups[rows]) for rows in table.parts.values()]
+    assert all(a.isdisjoint(b) for a, b in itertools.combinations(seen, 2))
+    assert "(23 groups)" in table.split_reason
+
+
+def test_rows_without_a_group_are_reported():
+    frame = people().assign(clinic=np.arange(200) % 40)
+    frame.loc[:2, "clinic"] = np.nan
+    table = prepare(frame, "label", task="binary", group="clinic")
+    assert "3 rows without a 'clinic' share none with another row." in table.split_reason
+    assert "(43 groups)" in table.split_reason
+
+
+def test_groups_of_lists_are_refused():
+    with pytest.raises(DataError, match="group= names 'g', whose cells are of type list; expected a number or text"):
+        prepare(people().assign(g=[[1]] * 200), "label", task="binary", group="g")
 
 
 def test_fewer_groups_than_parts_are_refused():
