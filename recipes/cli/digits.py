@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from recipes.cli.parameters import FOLDER, List
-from toolkit.common.files import check_writable
 
 __all__ = ["digits"]
 
@@ -31,8 +30,9 @@ def digits(source: str, sizes: tuple[int, ...] | None, epochs: int | None, repor
     downloaded once), or images as for `recipes images`.
     """
     from recipes.digits.story import SIZES, tell
+    from toolkit.report.page import check_page
 
-    check_writable(Path(reports) / "index.html")
+    check_page(Path(reports) / "index.html")
     options |= {} if epochs is None else {"epochs": epochs}
     story = tell(source, sizes=sizes or SIZES, say=click.echo, **options)
     for name, model in story.summary()["models"].items():

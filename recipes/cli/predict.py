@@ -30,10 +30,11 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
     import pandas as pd
 
     import toolkit
-    from toolkit.common.files import check_writable, write_whole
+    from toolkit.common.files import check_writable, is_stream, user_path, write_whole
 
     if output is not None:
-        if output.exists() and any(output.resolve() == file.resolve() for file in (model, *data)):
+        output = user_path(output)
+        if output.is_file() and any(output.resolve() == file.resolve() for file in (model, *data)):
             raise DataError(f"-o {output} names a file that is read: the predictions would replace it.")
         check_writable(output)
     run = toolkit.load(model)
@@ -48,7 +49,7 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        click.echo(f"{len(table)} predictions: {write_whole(output, text)}")
+        click.echo(f"{len(table)} predictions: {write_whole(output, text)}", err=is_stream(output))
 
 
 def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:

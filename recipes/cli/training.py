@@ -14,7 +14,7 @@ import click
 from recipes.cli.output import show_comparison, show_run
 from recipes.cli.parameters import FOLDER, PATH, click_option, parameters
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.files import check_writable
+from toolkit.common.files import check_writable, is_stream
 from toolkit.common.options import Option, options_of
 
 __all__ = ["RECIPES", "RecipeGroup", "compare", "demo"]
@@ -102,7 +102,7 @@ def _recipe_command(name: str, function: str) -> click.Command:
 
     def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:
         if save is not None:
-            if not save.endswith(".keras"):
+            if not save.endswith(".keras") and not is_stream(save):
                 raise DataError(f"--save {save}: the name of the file must end in .keras.")
             check_writable(save)
         # Only what was typed is passed on: the recipe chooses the rest.
@@ -127,7 +127,7 @@ def _show_report(report: str, start: int) -> None:
     from toolkit.report.page import page_path
 
     path = page_path(report)
-    if not path.is_file() or path.stat().st_mtime_ns < start:
+    if not is_stream(path) and (not path.is_file() or path.stat().st_mtime_ns < start):
         raise DataError(f"{path} was not written; the warning above says why.")
     click.echo(f"Report: {path}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +17,12 @@ from recipes.digits import downloads
 from recipes.drawing import STYLES, label_lines, log_scale, panels
 from recipes.workflow import settings
 from toolkit.common.errors import DataError
-from toolkit.common.files import write_whole
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data.images.files import read_images
 from toolkit.data.images.stack import ImageSet
 from toolkit.heads import get_head
 from toolkit.report import Picture, fill
+from toolkit.report.page import write_pair
 from toolkit.report.summary.values import share
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
@@ -126,9 +125,7 @@ class Story:
             run.report(folder / f"{name}.html")
         self.comparison.report(folder / "heads.html")
         summary = self.summary()
-        text = json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-        write_whole(folder / "index.json", text)
-        return write_whole(folder / "index.html", _page(summary))
+        return write_pair(folder / "index.html", _page(summary), summary)
 
 
 def load(source: Any = "digits", *, say: Callable[[str], None] | None = None) -> dict[str, ImageSet]:

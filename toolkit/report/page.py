@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,7 +14,7 @@ import jinja2
 
 from toolkit.common import formatting
 from toolkit.common.errors import DataError
-from toolkit.common.files import check_writable, write_whole
+from toolkit.common.files import check_writable, is_stream, user_path, write_together, write_whole
 from toolkit.common.schema import SCHEMA
 from toolkit.evaluation import metric_names
 from toolkit.report import cells
@@ -21,7 +23,7 @@ from toolkit.report.figures.distributions import distribution
 from toolkit.report.pixels import scale_of
 from toolkit.report.style import COLORS
 
-__all__ = ["check_page", "fill", "frame", "notebook", "page_path", "render", "write"]
+__all__ = ["check_page", "fill", "frame", "notebook", "page_path", "render", "write", "write_pair"]
 
 # Kind of summary -> its sections, in order. The template of a section is `sections/<name>.html`, or
 # `sections/<kind>_<name>.html` where both kinds have one of that name.
@@ -43,6 +45,8 @@ OPTIONAL: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "jiggle": lambda summary: summary["jiggle"] and summary["jiggle"]["rows"],
     "regions": lambda summary: summary["regions"],
 }
+# How the JSON of every summary begins, which tells it from JSON of another origin.
+_SUMMARY = re.compile(rb'\s*\{\s*"schema":\s*[0-9]+,\s*"kind":\s*"')
 KINDS = {"run": "Training", "comparison": "Comparison"}
 TASKS = {
     "regression": "Regression",
@@ -90,6 +94,7 @@ def render(summary: Mapping[str, Any], *, embedded: bool = False) -> str:
         ],
         kind=KINDS[kind],
         pictures=pictures(summary),
+        fingerprint=hashlib.sha256(_json(summary).encode()).hexdigest(),
     )
 
 
@@ -121,24 +126,65 @@ def frame(page: str, title: str) -> str:
 def write(summary: Mapping[str, Any], path: str | Path) -> Path:
     """Write the page of a summary, and the summary as JSON beside it; each file whole or not at all.
 
+    The head of the page holds the SHA-256 of the JSON file, which tells whether the two belong together.
+
     Args:
         summary: The summary of a run or of a comparison.
         path: Where the page goes, as for `page_path`. Folders are made.
 
     Returns:
-        The path of the page; the JSON file has the same name, ending in `.json`.
+        The path of the page. The JSON file has the same name, ending in `.json`. A device or a pipe gets the page
+        alone.
 
     Raises:
-        DataError: Another ending, or the files can't be written.
+        DataError: Another ending, the files can't be written, or the JSON file would replace one that holds no summary.
     """
+    return write_pair(path, render(summary), summary)
+
+
+def write_pair(path: str | Path, page: str, summary: Mapping[str, Any]) -> Path:
+    """Write a page and the summary that it shows, as `write` does."""
     path = page_path(path)
-    page = render(summary)
-    write_whole(path.with_suffix(".json"), json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
-    return write_whole(path, page)
+    beside = _json_path(path)
+    if beside is None:
+        return write_whole(path, page)
+    _check_json(beside, path)
+    write_together({beside: _json(summary), path: page})
+    return path
+
+
+def _json(summary: Mapping[str, Any]) -> str:
+    return json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def _json_path(path: Path) -> Path | None:
+    """Return where the summary of a page goes; None for a page in a device or a pipe."""
+    return path.with_suffix(".json") if path.suffix.lower() in (".html", ".htm") else None
+
+
+def _check_json(beside: Path, path: Path) -> None:
+    """Check that the JSON file beside a page is a summary, if there is one: it will be replaced.
+
+    Raises:
+        DataError: It is another file, or can't be written.
+    """
+    check_writable(beside)
+    try:
+        with open(beside, "rb") as file:
+            start = file.read(200) if beside.is_file() else b""
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataError(f"{beside} can't be read: {error.strerror or error}.") from error
+    if start.strip() and not _SUMMARY.match(start):
+        raise DataError(
+            f"{beside} would be replaced by the summary of {path.name}, and it is not from a report: name the page "
+            f"differently, such as {path.stem}-report.html."
+        )
 
 
 def page_path(path: str | Path) -> Path:
-    """Return where a page goes: without an ending, `.html` is added.
+    """Return where a page goes: without an ending, `.html` is added. A device or a pipe has any name.
 
     Raises:
         DataError: It is no path, a folder, or a path with another ending.
@@ -153,7 +199,9 @@ def page_path(path: str | Path) -> Path:
     """
     if not isinstance(path, str | Path):
         raise DataError(f"report={path!r}: expected the name of an HTML page, such as 'report.html'.")
-    path = Path(path)
+    path = user_path(path)
+    if is_stream(path):
+        return path
     if not path.name or path.is_dir():
         raise DataError(f"{path} is a folder; name the page in it, such as {(path / 'report.html').as_posix()}.")
     if not path.suffix:
@@ -167,15 +215,20 @@ def check_page(path: str | Path | None) -> None:
     """Check that a page can be written later, before a long training; None is no page.
 
     Raises:
-        DataError: As for `page_path`, or no file can be created there.
+        DataError: As for `page_path`, no file can be created there, or the JSON file beside it would replace another.
 
     Example:
         >>> check_page(True)
         Traceback (most recent call last):
         toolkit.DataError: report=True: expected the name of an HTML page, such as 'report.html'.
     """
-    if path is not None:
-        check_writable(page_path(path))
+    if path is None:
+        return
+    path = page_path(path)
+    check_writable(path)
+    beside = _json_path(path)
+    if beside is not None:
+        _check_json(beside, path)
 
 
 def fill(template: str, *, embedded: bool = False, **content: Any) -> str:

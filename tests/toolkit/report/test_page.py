@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 import json
+import os
 import re
+import threading
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from tests.helpers.comparisons import TASKS
 from tests.helpers.pages import Page, words
 from toolkit import report
 from toolkit.common.errors import DataError
+from toolkit.report.page import check_page
 from toolkit.report.summary import summarize
 from toolkit.runs.comparison import Comparison
 
@@ -225,3 +229,55 @@ def test_another_ending_is_refused_before_anything_is_written(contents, tmp_path
     with pytest.raises(DataError, match="ends in \\.html"):
         report.write(contents["run", "binary"], tmp_path / "report.pdf")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_names_the_json_that_it_belongs_to(contents, tmp_path):
+    path = report.write(contents["run", "binary"], tmp_path / "report.html")
+    digest = hashlib.sha256(path.with_suffix(".json").read_bytes()).hexdigest()
+    assert f'<meta name="summary-sha256" content="{digest}">' in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ['{"name": "web"}', '["schema", "kind"]', "no JSON", '{"schema": 1, "kind": 2}'])
+def test_a_json_file_of_another_origin_is_never_replaced(contents, tmp_path, text):
+    other, page = tmp_path / "package.json", tmp_path / "package.html"
+    other.write_text(text)
+    for refused in (lambda: check_page(page), lambda: report.write(contents["run", "binary"], page)):
+        with pytest.raises(DataError, match=r"package\.json would be replaced .*package-report\.html"):
+            refused()
+    assert other.read_text() == text
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_the_json_of_an_earlier_report_is_replaced(contents, tmp_path):
+    for kind in ("run", "comparison"):
+        path = report.write(contents[kind, "binary"], tmp_path / "report.html")
+    assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["kind"] == "comparison"
+
+
+def test_a_page_whose_json_cannot_be_written_is_not_written(contents, tmp_path):
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(DataError, match=r"report\.json can't be written: it is a folder"):
+        report.write(contents["run", "binary"], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_links_to_page_and_summary_are_followed(contents, pages, tmp_path):
+    (tmp_path / "far").mkdir()
+    for ending in ("html", "json"):
+        (tmp_path / f"near.{ending}").symlink_to(tmp_path / "far" / f"real.{ending}")
+    path = report.write(contents["run", "binary"], tmp_path / "near.html")
+    assert path.is_symlink()
+    assert (tmp_path / "far" / "real.html").read_text(encoding="utf-8") == pages["run", "binary"]
+    assert sorted(file.name for file in (tmp_path / "far").iterdir()) == ["real.html", "real.json"]
+
+
+def test_a_pipe_gets_the_page_alone(contents, pages, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+    report.write(contents["run", "binary"], pipe)
+    reader.join()
+    assert read == [pages["run", "binary"]]
+    assert list(tmp_path.iterdir()) == [pipe]
