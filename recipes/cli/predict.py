@@ -55,7 +55,7 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
 def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
     """Return the rows, and the names of pictures; notes about pictures are printed on standard error."""
     from toolkit.data.images.files import Form, read_pictures
-    from toolkit.data.read import read
+    from toolkit.data.inputs import table_of
 
     first, *more = data
     if run.is_image:
@@ -68,4 +68,4 @@ def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
         return images.pixels, images.names
     if more:
         raise DataError(f"{len(data)} files were given; expected one table of rows to predict.")
-    return read(first)[0], []
+    return table_of(first, run.preprocessing)[0], []

@@ -55,13 +55,15 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     """Return every option that a recipe passes on to a builder and elsewhere, by the place where it acts."""
     from toolkit.data.prepare import prepare
     from toolkit.data.preprocessing import Preprocessing
+    from toolkit.data.reading_options import ReadingOptions
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
     from toolkit.evaluation.options import Options as EvaluationOptions
     from toolkit.training.options import Options
 
     return {
-        "data": options_of(prepare, leave_out=("task", "test", "seed")),
+        "data": options_of(prepare, leave_out=("task", "test", "seed", "reading")),
+        "reading": options_of(ReadingOptions),
         "preprocessing": options_of(Preprocessing.fit),
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),

@@ -18,6 +18,7 @@ from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.stack import holds_images
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, evaluate, timed
@@ -152,6 +153,7 @@ def read_options(
     defaults.check_effort(effort)
     by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
+    ReadingOptions(**by_place["reading"])
     return (ImageCallOptions if images else CallOptions)(build, effort, by_place)
 
 
@@ -161,7 +163,10 @@ def prepare(
     """Read, split and encode a table or images; return the dataset and the seconds of each step."""
     seconds: dict[str, float] = {}
     with timed(seconds, "read"):
-        split = preparing.prepare(data, target, task=task, test=test, seed=seed, **options.by_place["data"])
+        reading = ReadingOptions(**options.by_place["reading"])
+        split = preparing.prepare(
+            data, target, task=task, test=test, seed=seed, reading=reading, **options.by_place["data"]
+        )
     with timed(seconds, "encode"):
         dataset = split.preprocess(
             networks=options.networks(),
@@ -229,7 +234,7 @@ def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, A
     builder = getattr(options.build, "__name__", type(options.build).__name__)
     return {
         "effort": options.effort,
-        "data": {"source": dataset.name} | settings.shown(by_place["data"]),
+        "data": {"source": dataset.name} | settings.shown(by_place["data"] | by_place["reading"]),
         "preprocessing": preprocessed | settings.resolved(Target.fit, by_place["target"]),
         "weights": settings.shown(by_place["weights"]),
         "model": {"builder": builder} | settings.resolved(options.build, model_options),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DataError", "nearest", "nearest_word"]
+__all__ = ["DataError", "DataWarning", "nearest", "nearest_word"]
 
 
 class DataError(ValueError):
@@ -16,6 +16,12 @@ class DataError(ValueError):
     """
 
     __module__ = "toolkit"  # where users import it from, and what a traceback shows
+
+
+class DataWarning(UserWarning):
+    """Something in the user's data that was lost or filled, while the answer is still of use."""
+
+    __module__ = "toolkit"
 
 
 def nearest(word: object, words: Iterable[object]) -> str:

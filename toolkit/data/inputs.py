@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.common.errors import DataWarning
 from toolkit.data.column_values import coerce
 from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
 from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
 from toolkit.data.prepare import labeled
 from toolkit.data.preprocessing import Preprocessing
-from toolkit.data.read import read
+from toolkit.data.read import is_file, read
+from toolkit.data.reading.frames import is_table, matrix_of
 
-__all__ = ["batches", "encode", "encode_labeled"]
+__all__ = ["batches", "encode", "encode_labeled", "table_of"]
 
 
 def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: int = 16_384) -> Iterator[NDArray[Any]]:
@@ -28,8 +31,7 @@ def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: i
         new: A path, a DataFrame or an array of the training's columns; or images, as an array or by path.
         rows: Rows per batch; images come in one batch.
     """
-    is_table = isinstance(new, str | Path | pd.DataFrame) and isinstance(preprocessing, Preprocessing)
-    frame, name = read(new) if is_table else (new, "the array")
+    frame, name = (new, "the array") if isinstance(preprocessing, ImagePreprocessing) else table_of(new, preprocessing)
     count = len(frame) if isinstance(frame, np.ndarray | pd.DataFrame) and np.ndim(frame) else 0
     if isinstance(preprocessing, ImagePreprocessing) or count <= rows:
         yield encode(preprocessing, frame, name)
@@ -42,6 +44,29 @@ def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: i
         return
     checked = coerce(frame, preprocessing.columns, preprocessing.source_columns, name)
     yield from (preprocessing.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
+
+
+def table_of(new: Any, preprocessing: Preprocessing) -> tuple[pd.DataFrame | NDArray[Any], str]:
+    """Return new rows as a DataFrame, or as an array if their columns have no names; and what to call them.
+
+    What was lost or filled in reading a file is a warning.
+
+    Args:
+        new: A path or another source of `toolkit.data.read.read`, a Series or a dictionary (one row), or an array of
+            shape (rows, columns).
+        preprocessing: Fitted in training.
+
+    Raises:
+        DataError: It can't be read, or it is no table.
+    """
+    if isinstance(new, pd.Series):
+        new = new.to_frame().T
+    if not is_table(new) and not is_file(new):
+        return matrix_of(new, "the array"), "the array"
+    table = read(new, known=preprocessing.source_columns, empty=True)
+    for sentence in table.damage:
+        warnings.warn(sentence, DataWarning, stacklevel=4)
+    return table.frame, table.name
 
 
 def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: str) -> NDArray[Any]:

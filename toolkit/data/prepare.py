@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.checks import check_choice, check_whole
-from toolkit.common.errors import DataError, nearest
+from toolkit.common.errors import DataError, DataWarning, nearest
 from toolkit.common.formatting import counted, listing
 from toolkit.common.options import documented
 from toolkit.data.column_values import coerce
@@ -107,7 +108,7 @@ def prepare(
 
     # What is decided before the split comes from the target, the columns that the split goes by, and which rows are
     # equal. Everything else is learned from the rows outside the test part.
-    source = load(data, targets, task)
+    source = load(data, targets, task, reading=reading)
     named.check(source, targets)
     random = is_drawn(test) or is_drawn(validation)
     _check_size(len(source.features), source.name, random)
@@ -117,7 +118,7 @@ def prepare(
     tables = [_Table(source, -1, present, target_frame, weights)]
     for part, rows in (("test", test), ("validation", validation)):
         if not is_drawn(rows):
-            tables.append(_with_target(rows, part, tables[0], task, weight_name))
+            tables.append(_with_target(rows, part, tables[0], task, weight_name, reading))
     images = None if source.images is None else _images(tables)
     units = _cell_units(tables, named) if images is None else images.same_rows()
     split = split_rows(
@@ -228,10 +229,12 @@ class _Table:
         return self.source.features.loc[self.present].reset_index(drop=True)
 
 
-def _with_target(data: Any, part: str, known: _Table, task: str, weight_name: str | None) -> _Table:
+def _with_target(
+    data: Any, part: str, known: _Table, task: str, weight_name: str | None, reading: ReadingOptions
+) -> _Table:
     """Return the user's own test or validation rows, their target in the form of the data's."""
     columns = [str(name) for name in known.target.columns]
-    source = load(data, columns, task, part)
+    source = load(data, columns, task, part, reading)
     target, present, notes = check_target(source.target, task, source.name, from_file=is_path(data), complete=False)
     target = match_target(target, known.target, task, source.name, source.rows[present])
     weight_name = weight_name if weight_name in source.features.columns else None
@@ -320,7 +323,7 @@ def _split_data(
 
 
 def labeled(data: Any, targets: Sequence[str], task: str) -> tuple[Any, pd.DataFrame, str]:
-    """Return further labeled rows for a run that is trained.
+    """Return further labeled rows for a run that is trained; what was lost in reading them is a warning.
 
     Args:
         data: A path, a DataFrame that holds the target too, or an `(X, y)` pair; X may be images.
@@ -335,6 +338,8 @@ def labeled(data: Any, targets: Sequence[str], task: str) -> tuple[Any, pd.DataF
         DataError: The target is missing or doesn't suit the task.
     """
     source = load(data, list(targets), task, "labeled")
+    for sentence in source.damage:
+        warnings.warn(sentence, DataWarning, stacklevel=4)
     target, present, _ = check_target(source.target, task, source.name, from_file=is_path(data), complete=False)
     if source.images is not None:
         pixels = source.images.pixels

@@ -1,169 +1,235 @@
-"""From a file to a DataFrame, or to one line that says why not."""
+"""From a file, or a table in memory, to a DataFrame, or to one line that says why not."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
+import json
 import os
-import re
-import warnings
-import zlib
-from pathlib import Path
+import zipfile
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 import pyarrow
+import pyarrow.feather
 
-from toolkit.common.errors import DataError, nearest
-from toolkit.common.formatting import listing
-from toolkit.data.cells import MISSING_TEXT
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import counted, listing, rows_text
+from toolkit.data.reading.encoding import REPLACEMENT, decode
+from toolkit.data.reading.files import EXPECTED_FILES, TABLE_ENDINGS, FileContent, contents, first_line_of
+from toolkit.data.reading.frames import frame_of, is_table
+from toolkit.data.reading.header import find_header
+from toolkit.data.reading.rows import TextRow
+from toolkit.data.reading.text_table import TextTable, read_text_table, trim
+from toolkit.data.reading_options import ReadingOptions
 
-__all__ = ["TABLE_ENDINGS", "read"]
+__all__ = ["TABLE_ENDINGS", "Table", "is_file", "read"]
 
-TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+_FILES_NAMED = 5
+_SAMPLE_ROWS = 300
 
 
-def read(source: Any) -> tuple[pd.DataFrame, str]:
-    r"""Return a table from a file, and the name to call it by.
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read.
+
+    Attributes:
+        frame: Its cells, the column names as in the file (repeated ones too).
+        name: The name to call it by.
+        from_text: Whether it is a text file, whose cells are all text.
+        notes: One sentence on each thing that was found out: the separator, the encoding, the header.
+        damage: One sentence on each thing that was lost or filled: short rows, lines skipped, bytes that are no text.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    from_text: bool = False
+    notes: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+
+
+def is_file(source: Any) -> bool:
+    """Return whether a source is a path or an open file."""
+    return isinstance(source, (str, bytes, os.PathLike)) or hasattr(source, "read")
+
+
+def read(
+    source: Any, options: ReadingOptions | None = None, *, known: Collection[str] = (), empty: bool = False
+) -> Table:
+    r"""Return a table from a file or from memory.
 
     Args:
-        source: A path to a `.csv`, `.tsv`, `.csv.gz`, `.tsv.gz` or `.parquet` file, or a DataFrame (given back as it
-            is). The separator of a `.csv` is found out from its first lines; `~` is the home folder.
-
-    Returns:
-        The DataFrame, its column names as in the file (repeated ones too), and the file's name.
+        source: A path to a file of `TABLE_ENDINGS`, a folder or a pattern of files of one format, "-" for standard
+            input, an open file, or a table in memory (see `toolkit.data.reading.frames.frame_of`). `~` is the home
+            folder.
+        options: How text files are read. What is None is found out.
+        known: Names that columns are known by: a first line that holds one of them is a header.
+        empty: Whether a table without rows is allowed.
 
     Raises:
-        DataError: No such file, an unknown ending, a file that is empty, holds a header only, or can't be read.
+        DataError: No such file, an unknown format, a file that is empty, holds a header only, or can't be read.
 
     Example:
         >>> path = getfixture("tmp_path") / "two.csv"
         >>> _ = path.write_text("a;b\n1;x\n2;y\n")
-        >>> frame, name = read(path)
-        >>> name, list(frame.columns), len(frame)
-        ('two.csv', ['a', 'b'], 2)
+        >>> table = read(path)
+        >>> table.frame.to_dict("list"), table.notes
+        ({'a': ['1', '2'], 'b': ['x', 'y']}, ["The cells of two.csv are separated by ';'; sep= names another."])
     """
-    if isinstance(source, pd.DataFrame):
-        if 0 in source.shape:
-            raise DataError(f"the DataFrame has shape {source.shape}; expected rows and columns.")
-        return source, "DataFrame"
-    if not isinstance(source, (str, os.PathLike)):
+    options = options or ReadingOptions()
+    if is_table(source):
+        frame = frame_of(source)
+        if frame.shape[1] == 0 or (len(frame) == 0 and not empty):
+            raise DataError(f"the {type(source).__name__} has shape {frame.shape}; expected rows and columns.")
+        return Table(frame, "DataFrame" if isinstance(source, pd.DataFrame) else type(source).__name__)
+    if not is_file(source):
         raise DataError(
-            f"data is of type {type(source).__name__}; expected a path ({', '.join(TABLE_ENDINGS)}), a DataFrame "
-            "or an (X, y) pair of arrays."
+            f"data is of type {type(source).__name__}; expected a path ({EXPECTED_FILES}), a DataFrame or an (X, y) "
+            "pair of arrays."
         )
-    path = Path(source).expanduser()
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; expected a file ({', '.join(TABLE_ENDINGS)}).")
-    if not path.is_file():
-        folder = path.parent
-        if not folder.is_dir():
-            raise DataError(f"no such file: {path} (there is no folder {folder}).")
-        hint = nearest(path.name, [entry.name for entry in folder.iterdir()])
-        raise DataError(f"no such file: {path} (looked in {folder.resolve()}).{hint}")
-    ending = next((ending for ending in TABLE_ENDINGS if path.name.lower().endswith(ending)), None)
-    if ending is None:
-        raise DataError(f"{path.name}: this kind of file can't be read; expected one of {', '.join(TABLE_ENDINGS)}.")
-    frame = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
-    if frame.shape[1] == 0:
-        raise DataError(f"{path.name} has no columns.")
-    if len(frame) == 0:
-        raise DataError(f"{path.name} holds column names only ({listing(frame.columns)}); expected rows below them.")
-    return frame, path.name
+    files, name = contents(source)
+    tables = [_read_file(file, options, known) for file in files]
+    table = tables[0] if len(tables) == 1 else _joined(tables, name)
+    if table.frame.shape[1] == 0:
+        raise DataError(f"{name} has no columns.")
+    if len(table.frame) == 0 and not empty:
+        raise DataError(f"{name} holds column names only ({listing(table.frame.columns)}); expected rows below them.")
+    return table
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path.name} can't be read as Parquet: {_first_line(error)}.") from error
-
-
-def _read_text(path: Path, ending: str) -> pd.DataFrame:
-    try:
-        with gzip.open(path) if ending.endswith(".gz") else open(path, "rb") as file:
-            content = file.read()
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} can't be unpacked: {_first_line(error)}.") from error
-    except OSError as error:
-        raise DataError(f"{path.name} can't be read: {error.strerror or error}.") from error
-    if not content.strip():
-        raise DataError(f"{path.name} is empty.")
-    encoding = _encoding(content, path.name)
-    end = content.find(b"\n", 1 << 16)
-    sample = (content if end < 0 else content[:end]).decode(encoding, errors="ignore")
-    separator = "\t" if ending.startswith(".tsv") else _separator(sample)
-    decimal = "," if separator == ";" and _decimal_comma(sample) else "."
-    try:
-        with warnings.catch_warnings():
-            # A row longer than the header is only warned of, and its last cells would be lost.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.BytesIO(content),
-                sep=separator,
-                decimal=decimal,
-                encoding=encoding,
-                skipinitialspace=separator != "\t",
-                keep_default_na=False,
-                na_values=sorted(MISSING_TEXT - {"?"}),
-                index_col=False,
-                low_memory=False,
+def _joined(tables: list[Table], name: str) -> Table:
+    """Return the tables of several files below each other."""
+    first = tables[0]
+    labels = list(first.frame.columns)
+    frames = [first.frame]
+    for table in tables[1:]:
+        if sorted(map(str, table.frame.columns)) != sorted(map(str, labels)) or len(set(labels)) < len(labels):
+            lacking = [str(label) for label in labels if label not in set(table.frame.columns)]
+            further = [str(label) for label in table.frame.columns if label not in set(labels)]
+            what = f"lacks {listing(lacking)}" if lacking else f"also has {listing(further)}"
+            raise DataError(
+                f"{table.name} has other columns than {first.name}: it {what}. Give files with the same columns."
             )
-    except pd.errors.ParserWarning as error:
-        raise DataError(f"{path.name} can't be read as a table: its rows have more cells than its header.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} can't be read as a table: {_first_line(error)}.") from error
-    header = next(iter(_lines(sample, separator)), [])
-    if len(set(header)) < len(header) == frame.shape[1]:
-        # pandas renames repeated names; here they stay, and the user is told.
-        frame.columns = pd.Index([name or given for name, given in zip(header, frame.columns, strict=True)])
-    return frame
-
-
-def _encoding(content: bytes, name: str) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    if b"\x00" in content[: 1 << 16]:
-        raise DataError(f"{name} is not text (a binary file?); expected a table with one row a line.")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            content.decode(encoding)
-            return encoding
-        except UnicodeDecodeError:
-            continue
-    raise DataError(f"{name} is not readable text; save it as UTF-8.")
-
-
-def _lines(sample: str, separator: str) -> list[list[str]]:
-    """Return the cells of the lines that are not empty, or nothing where the text is no such table."""
-    try:
-        return [row for row in csv.reader(io.StringIO(sample), delimiter=separator, skipinitialspace=True) if row]
-    except csv.Error:
-        return []
-
-
-def _separator(sample: str) -> str:
-    """Return the separator that cuts the header into most fields, and the next lines into as many."""
-    best, best_score = ",", (0, 0)
-    for separator in (",", ";", "\t", "|"):
-        rows = _lines(sample, separator)[:30]
-        fields = len(rows[0]) if rows else 0
-        if fields > 1:
-            score = sum(len(row) == fields for row in rows), fields
-            if score > best_score:
-                best, best_score = separator, score
-    return best
-
-
-def _decimal_comma(sample: str) -> bool:
-    """Tell whether numbers are written as 3,14 in a file whose separator is a semicolon."""
-    cells = [cell.strip(' "') for cell in re.split(r"[;\n]", sample)]
-    return any(re.fullmatch(r"-?\d+,\d+", cell) for cell in cells) and not any(
-        re.fullmatch(r"-?\d+\.\d+", cell) for cell in cells
+        frames.append(table.frame[labels])
+    names = listing([table.name for table in tables], most=_FILES_NAMED)
+    notes = [f"{len(tables)} files of {name} were read as one table, in the order of their names ({names})."]
+    return Table(
+        pd.concat(frames, ignore_index=True),
+        name,
+        first.from_text,
+        notes + [note for table in tables for note in table.notes],
+        [note for table in tables for note in table.damage],
     )
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+# ------------------------------------------------------------------------------------------------------ by format
+
+
+def _read_file(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
+    if not (file.content.strip() if file.format != "parquet" else True):
+        raise DataError(f"{file.name} is empty.")
+    if file.format == "text":
+        return _read_text(file, options, known)
+    if file.format == "excel":
+        return _read_excel(file, options, known)
+    if file.format in ("json", "jsonl"):
+        return Table(_read_json(file, options), file.name)
+    content = file.content.encode() if isinstance(file.content, str) else file.content
+    read_binary = pd.read_parquet if file.format == "parquet" else _read_arrow
+    try:
+        return Table(read_binary(io.BytesIO(content)), file.name)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        format = {"parquet": "Parquet", "arrow": "Arrow"}[file.format]
+        raise DataError(f"{file.name} can't be read as {format}: {first_line_of(error)}.") from error
+
+
+def _read_arrow(file: io.BytesIO) -> pd.DataFrame:
+    """Return a table from an Arrow file (Feather) or an Arrow stream."""
+    try:
+        return pyarrow.feather.read_table(file).to_pandas()
+    except pyarrow.ArrowInvalid:
+        file.seek(0)
+        return pyarrow.ipc.open_stream(file).read_pandas()
+
+
+def _read_text(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
+    if isinstance(file.content, str):
+        text, notes, damaged = file.content.removeprefix("\ufeff"), [], False
+    else:
+        decoded = decode(file.content, file.name, options.encoding)
+        text, notes, damaged = decoded.text, decoded.notes, decoded.damaged
+    table = read_text_table(text, file.name, options, known=known, tabs=file.tabs)
+    damage = table.damage + (_damaged_cells(table.frame, file.name) if damaged else [])
+    return Table(table.frame, file.name, True, notes + table.notes, damage)
+
+
+def _damaged_cells(frame: pd.DataFrame, name: str) -> list[str]:
+    """Return a sentence on each column with cells that hold bytes which are no text."""
+    notes = []
+    for index, label in enumerate(frame.columns):
+        column = frame.iloc[:, index]
+        bad = column.str.contains(REPLACEMENT, regex=False).to_numpy(dtype=bool, na_value=False).nonzero()[0]
+        if len(bad):
+            example = column.iloc[int(bad[0])]
+            notes.append(
+                f"{counted(len(bad), 'cell')} of '{label}' in {name} {'has' if len(bad) == 1 else 'have'} bytes that "
+                f"are not UTF-8 ({rows_text(bad + 1)}: {example!r}); encoding= names another encoding."
+            )
+    bad_names = [label for label in frame.columns if REPLACEMENT in label]
+    if bad_names:
+        notes.append(f"Column names of {name} have bytes that are not UTF-8 ({listing(bad_names)}).")
+    return notes
+
+
+def _read_json(file: FileContent, options: ReadingOptions) -> pd.DataFrame:
+    """Return a table from JSON: a list of records, a dictionary of columns, or one record per line."""
+    text = file.content if isinstance(file.content, str) else decode(file.content, file.name, options.encoding).text
+    try:
+        if file.format == "jsonl":
+            content: Any = [json.loads(line) for line in text.split("\n") if line.strip()]
+        else:
+            content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{file.name} can't be read as JSON: {first_line_of(error)}.") from error
+    except RecursionError:
+        raise DataError(f"{file.name} can't be read as JSON: it is nested too deeply.") from None
+    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+        return pd.DataFrame(content)
+    if isinstance(content, dict) and content and all(isinstance(cells, list | dict) for cells in content.values()):
+        return frame_of(
+            {label: list(cells.values()) if isinstance(cells, dict) else cells for label, cells in content.items()},
+            file.name,
+        )
+    raise DataError(f'{file.name} is no table: expected a list of records, such as [{{"a": 1}}, {{"a": 2}}].')
+
+
+def _read_excel(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
+    """Return the first sheet of a workbook, with the types that its cells have there."""
+    try:
+        import openpyxl  # noqa: F401
+    except ImportError:
+        raise DataError(f'{file.name}: Excel files need openpyxl: pip install "logitkit[excel]".') from None
+    try:
+        with pd.ExcelFile(io.BytesIO(file.content), engine="openpyxl") as book:
+            sheets = [str(sheet) for sheet in book.sheet_names]
+            cells = pd.read_excel(book, header=None, dtype=object, keep_default_na=False, na_values=[""])
+    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{file.name} can't be read as an Excel file: {first_line_of(error)}.") from error
+    cells = cells.dropna(how="all")
+    if cells.empty:
+        raise DataError(f"the sheet '{sheets[0]}' of {file.name} is empty.")
+    sample = cells.head(_SAMPLE_ROWS).astype(object)
+    rows = [
+        TextRow(["" if pd.isna(cell) else str(cell) for cell in row], index, index + 1)
+        for index, row in enumerate(sample.itertuples(index=False, name=None))
+    ]
+    header = find_header(rows, file.name, options.header, known)
+    table = TextTable(pd.DataFrame(), header.notes)
+    if len(sheets) > 1:
+        table.notes.append(f"{file.name} has {len(sheets)} sheets ({listing(sheets)}): the first one was read.")
+    trim(cells.iloc[header.line :].reset_index(drop=True), header, table, file.name)
+    frame = table.frame
+    if options.na_values:
+        frame = frame.mask(frame.isin(list(options.na_values)))
+    return replace(Table(frame.infer_objects(), file.name), notes=table.notes, damage=table.damage)

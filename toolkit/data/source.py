@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.formatting import listing
+from toolkit.common.formatting import counted, listing
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
-from toolkit.data.read import read
+from toolkit.data.read import is_file, read
+from toolkit.data.reading.frames import frame_of, is_table, matrix_of, plain_target
+from toolkit.data.reading.typed_text import typed
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target_checks import target_of_pair
 
 __all__ = ["Source", "is_pair", "is_path", "load", "names_of"]
@@ -35,6 +37,8 @@ class Source:
         notes: Sentences about what was noticed.
         unnamed: Whether it was an array, whose columns are known by their positions.
         images: The images, or None.
+        from_text: Whether it was a text file, whose feature cells are all text.
+        damage: Those of the notes that are about what was lost or filled in reading.
     """
 
     name: str
@@ -44,56 +48,102 @@ class Source:
     notes: list[str]
     unnamed: bool
     images: ImageSet | None = None
+    from_text: bool = False
+    damage: Sequence[str] = ()
 
 
-def load(source: Any, targets: list[str], task: str, role: str = "") -> Source:
+def load(source: Any, targets: list[str], task: str, role: str = "", reading: ReadingOptions | None = None) -> Source:
     """Read one source and divide it into features and target.
 
     Args:
-        source: A path, a DataFrame that holds the target too, an `(X, y)` pair, or images.
+        source: A path or another source of `toolkit.data.read.read` that holds the target too, an `(X, y)` pair, or
+            images.
         targets: The names of the target columns; none for a pair.
         task: The task, which decides how y of a pair is read.
         role: "" for the data themselves; for further rows what they are, such as "test".
+        reading: How text files are read.
 
     Raises:
         DataError: It can't be read, or the target is not in it.
     """
     if holds_images(source):
         return _load_images(source, targets, task, role)
-    unnamed = False
     if is_pair(source):
-        name = f"the {role} arrays" if role else "arrays"
-        x, y = source
-        features = _features_of_pair(x)
-        unnamed = features is not x
-        target = target_of_pair(x, y, task)
-        if role:
-            target = _in_order(target, targets, name, named=False)
-    else:
-        frame, name = read(source)
-        if role and isinstance(source, pd.DataFrame):
-            name = f"the {role} DataFrame"
-        features, target = _divide(frame.reset_index(drop=True), targets, name, role)
-    features = features.reset_index(drop=True).set_axis([str(label) for label in features.columns], axis=1)
-    notes = []
+        return _load_pair(*source, targets, task, role)
+    table = read(source, reading, known=targets)
+    name = f"the {role} {table.name}" if role and is_table(source) else table.name
+    features, target = _divide(table.frame.reset_index(drop=True), targets, name, role)
+    notes = [*table.damage, *table.notes]
+    if reading is not None and reading.na_values:
+        target = target.mask(target.isin(list(reading.na_values)))
+    if table.from_text:
+        target, words = _typed_target(target, reading)
+        notes += words
+    features = _with_text_labels(features)
     if not role and is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
         notes.append(f"Every column name of {name} is a number: does its first line hold names?")
-    return Source(name, features, target, np.arange(1, len(features) + 1), notes, unnamed)
+    rows = np.arange(1, len(features) + 1)
+    return Source(name, features, target, rows, notes, False, from_text=table.from_text, damage=table.damage)
 
 
-def _features_of_pair(x: Any) -> pd.DataFrame:
-    if hasattr(x, "toarray"):
-        raise DataError("X is a sparse matrix; give X.toarray().")
-    features = x
-    if not isinstance(x, pd.DataFrame):
-        array = np.asarray(x)
-        if array.ndim != 2:
-            hint = ": X.reshape(-1, 1) is one column" if array.ndim == 1 and array.dtype != object else ""
-            raise DataError(f"X has shape {array.shape}; expected (rows, columns){hint}.")
-        features = pd.DataFrame(array, columns=[f"x{index + 1}" for index in range(array.shape[1])], copy=False)
+def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return target columns of text cells as numbers or true/false where they are, and a note on missing words."""
+    columns, notes = {}, []
+    for label in target.columns:
+        columns[label] = typed(target[label], reading)
+        lost = (columns[label].isna() & target[label].notna()).to_numpy(dtype=bool)
+        if lost.any():
+            words = listing([f"'{word}'" for word in sorted({str(cell).strip() for cell in target[label][lost]})])
+            notes.append(f"{counted(int(lost.sum()), 'cell')} of the target '{label}' ({words}) count as missing.")
+    return pd.DataFrame(columns), notes
+
+
+def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str) -> Source:
+    """Check an `(X, y)` pair and bring it into the form of a table."""
+    name = f"the {role} arrays" if role else "arrays"
+    y, notes = plain_target(y), []
+    is_named = is_table(x)
+    if is_named:
+        features = frame_of(x, "X")
+        y, notes = _aligned(features, y)
+    else:
+        features = _numbered(matrix_of(x, "X"))
     if features.empty:
         raise DataError(f"X has shape {features.shape}; expected rows and columns.")
-    return features
+    target = target_of_pair(features, y, task)
+    if role:
+        target = _in_order(target, targets, name, named=False)
+    return Source(name, _with_text_labels(features), target, np.arange(1, len(features) + 1), notes, not is_named)
+
+
+def _numbered(array: np.ndarray) -> pd.DataFrame:
+    """Return an array as a table with the columns x1, x2, and so on."""
+    if array.ndim != 2:
+        hint = ": X.reshape(-1, 1) is one column" if array.ndim == 1 and array.dtype != object else ""
+        raise DataError(f"X has shape {array.shape}; expected (rows, columns){hint}.")
+    return pd.DataFrame(array, columns=[f"x{index + 1}" for index in range(array.shape[1])], copy=False)
+
+
+def _aligned(x: pd.DataFrame, y: Any) -> tuple[Any, list[str]]:
+    """Return y in the order of X's index, and a note if it was in another; other labels are refused."""
+    if not isinstance(y, (pd.DataFrame, pd.Series)) or len(x) != len(y) or x.index.equals(y.index):
+        return y, []
+    if x.index.is_unique and y.index.is_unique and x.index.isin(y.index).all():
+        return y.reindex(x.index), [
+            "y has the index labels of X in another order: its rows were put in the order of X."
+        ]
+    raise DataError(
+        f"X and y have different index labels (X: {_index_text(x.index)}; y: {_index_text(y.index)}). If their rows "
+        "are in the same order, give y.to_numpy(); otherwise give both the same index."
+    )
+
+
+def _index_text(index: pd.Index) -> str:
+    return ", ".join(str(label) for label in index[:3]) + (", ..." if len(index) > 3 else "")
+
+
+def _with_text_labels(features: pd.DataFrame) -> pd.DataFrame:
+    return features.reset_index(drop=True).set_axis([str(label) for label in features.columns], axis=1)
 
 
 def _divide(frame: pd.DataFrame, targets: list[str], name: str, role: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -168,13 +218,13 @@ def is_pair(source: Any) -> bool:
     Raises:
         DataError: It is a tuple or a list of something else.
     """
-    if isinstance(source, (tuple, list)):
-        if len(source) != 2 or isinstance(source[0], str):
+    if isinstance(source, (tuple, list)) and not is_table(source):
+        if len(source) != 2 or isinstance(source[0], (str, bytes)):
             raise DataError(f"data is a {type(source).__name__} of {len(source)}; expected a pair (X, y).")
         return True
     return False
 
 
 def is_path(source: Any) -> bool:
-    """Return whether a source is a path."""
-    return isinstance(source, (str, os.PathLike))
+    """Return whether a source is a path or an open file."""
+    return is_file(source)

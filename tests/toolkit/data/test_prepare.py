@@ -198,12 +198,6 @@ def test_a_pair_with_missing_targets_loses_those_rows_and_takes_no_target_name()
         prepare((x, y, y), task="regression")
 
 
-def test_x_and_y_whose_index_labels_are_in_different_orders_are_refused():
-    x = pd.DataFrame({"a": np.random.default_rng(0).random(30)})
-    with pytest.raises(DataError, match="different orders"):
-        prepare((x, pd.Series(np.arange(30.0)).sample(frac=1, random_state=0)), task="regression")
-
-
 def test_a_given_test_set_is_read_by_the_schema_and_numbered_by_itself(tmp_path):
     frame, test = people(200), people(50, seed=9)
     test.loc[[0, 7], "label"] = None

@@ -19,6 +19,7 @@ from toolkit.data.images.decoding import ENDINGS, Form, check_size, decode, resi
 from toolkit.data.images.folders import is_hidden, list_pictures, read_class_folders
 from toolkit.data.images.stack import ImageSet, canonical
 from toolkit.data.read import TABLE_ENDINGS, read
+from toolkit.data.reading.typed_text import typed
 from toolkit.data.target_checks import TASKS, target_of_pair
 
 __all__ = ["Form", "is_image_source", "read_images", "read_pictures"]
@@ -93,7 +94,7 @@ def read_images(
         return {"train": _from_table(path, task, target, files, sides, form)}
     raise DataError(
         f"{path.name}: expected a folder with one sub-folder per class, a table of file names "
-        f"({', '.join(TABLE_ENDINGS)}), idx or npz files."
+        "(CSV, TSV, Parquet, ...), idx or npz files."
     )
 
 
@@ -129,9 +130,9 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
         pixels = canonical(read_idx(path) if is_idx_name(path.name) else read_npz_pictures(path), path.name)
         return _resized(ImageSet(pixels, pd.DataFrame(index=range(len(pixels))), name=path.name), form.shape[:2])
     if path.name.lower().endswith(TABLE_ENDINGS):
-        frame, name = read(path)
-        names = [str(cell) for cell in frame[_file_column(frame, None, name)]]
-        return decode([_resolved(path, file) for file in names], names, name, form=form, strict=strict)
+        table = read(path)
+        names = [str(cell) for cell in table.frame[_file_column(table.frame, None, table.name)]]
+        return decode([_resolved(path, file) for file in names], names, table.name, form=form, strict=strict)
     return decode([path], [path.name], str(path), form=form, strict=strict)
 
 
@@ -198,7 +199,8 @@ def _from_table(
     form: Form | None,
 ) -> ImageSet:
     """Return the pictures that a table lists, with their labels."""
-    frame, name = read(path)
+    table = read(path)
+    frame, name = table.frame, table.name
     if frame.columns.has_duplicates:
         raise DataError(f"{name} has repeated column names ({listing(frame.columns)}): rename them.")
     frame = frame.set_axis([str(label) for label in frame.columns], axis=1)
@@ -212,7 +214,9 @@ def _from_table(
     paths = [_resolved(path, file) for file in names]
     if not any(file.exists() for file in paths):
         raise _none_found(paths, path, column)
-    images = decode(paths, names, name, rows[targets], size=size, form=form)
+    labels = pd.DataFrame({label: typed(rows[label]) for label in targets}, index=rows.index)
+    images = decode(paths, names, name, labels, size=size, form=form)
+    images.notes[:0] = [*table.damage, *table.notes]
     images.notes.insert(0, f"File names are in the column '{column}'.")
     if blank.any():
         images.notes.append(f"{counted(int(blank.sum()), 'row')} without a file name left out.")

@@ -1,0 +1,97 @@
+"""New rows in every form give the inputs that a DataFrame gives."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pytest
+
+from toolkit.common.errors import DataError, DataWarning
+from toolkit.data.inputs import batches
+from toolkit.data.prepare import labeled, prepare
+
+TRAINING = pd.DataFrame(
+    {"a": np.arange(40.0) % 7, "b": (np.arange(40.0) * 3) % 11, "c": ["x", "y"] * 20, "y": np.arange(40) % 5 > 2}
+)
+NEW = TRAINING[["a", "b", "c"]].head(3)
+
+
+@pytest.fixture(scope="module")
+def preprocessing():
+    return prepare(TRAINING, "y", task="binary").preprocess(networks=1).preprocessing
+
+
+def encoded(preprocessing, new):
+    return np.concatenate(list(batches(preprocessing, new)))
+
+
+def _polars(frame):
+    return pytest.importorskip("polars").from_pandas(frame)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda frame: frame[["c", "b", "a"]],
+        lambda frame: frame.to_dict("list"),
+        lambda frame: frame.to_dict("records"),
+        lambda frame: pyarrow.Table.from_pandas(frame[["b", "c", "a"]]),
+        lambda frame: _polars(frame[["b", "c", "a"]]),
+        lambda frame: _polars(frame[["b", "c", "a"]]).lazy(),
+        lambda frame: frame[["b", "a", "c"]].to_records(index=False),
+        lambda frame: io.StringIO(frame[["b", "a", "c"]].to_csv(index=False)),
+        lambda frame: io.BytesIO(frame[["b", "a", "c"]].to_csv(index=False, sep=";").encode()),
+        lambda frame: frame.to_numpy(dtype=object),
+        lambda frame: frame.to_numpy(dtype=object).tolist(),
+    ],
+)
+def test_rows_in_every_form_give_the_same_inputs(preprocessing, form):
+    np.testing.assert_array_equal(encoded(preprocessing, form(NEW)), encoded(preprocessing, NEW))
+
+
+def test_a_series_and_a_dictionary_of_single_values_are_one_row(preprocessing):
+    expected = encoded(preprocessing, NEW.head(1))
+    np.testing.assert_array_equal(encoded(preprocessing, NEW.iloc[0]), expected)
+    np.testing.assert_array_equal(encoded(preprocessing, NEW.iloc[0].to_dict()), expected)
+
+
+@pytest.mark.parametrize("form", [lambda frame: frame, lambda frame: frame.to_dict("list"), pyarrow.Table.from_pandas])
+def test_no_rows_give_no_inputs(preprocessing, form):
+    assert encoded(preprocessing, form(NEW.head(0))).shape == (0, preprocessing.inputs)
+
+
+def test_a_file_of_one_row_without_other_rows_is_read_by_the_names_of_training(preprocessing):
+    np.testing.assert_array_equal(
+        encoded(preprocessing, io.StringIO("a,b,c\n0.0,0.0,x\n")), encoded(preprocessing, NEW.head(1))
+    )
+
+
+def test_what_is_lost_in_reading_new_rows_is_a_warning(preprocessing):
+    with pytest.warns(DataWarning, match=r"1 row of the open file has fewer cells than the header.*\(row 2\)"):
+        rows = encoded(preprocessing, io.StringIO("a,b,c\n0,0,x\n1,3\n2,6,x\n"))
+    assert len(rows) == 3
+
+
+def test_what_is_lost_in_reading_labeled_rows_is_a_warning():
+    with pytest.warns(DataWarning, match=r"The last line of the open file was skipped.*'Total'"):
+        features, target, _ = labeled(io.StringIO("a,b,c,y\n0,0,x,True\n1,3,y,False\nTotal\n"), ["y"], "binary")
+    assert len(features) == 2
+    assert target["y"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        ([[1.0, 2.0], [1.0]], "the array has rows of different lengths"),
+        (b"a,b,c", "the path is of type bytes"),
+        (3, "the array is of type int"),
+        (np.zeros(3), r"the array has shape \(3,\); expected \(rows, columns\)"),
+        ({"a": [1], "b": [2]}, "column 'c' is not in"),
+    ],
+)
+def test_what_is_no_table_is_refused(preprocessing, new, says):
+    with pytest.raises(DataError, match=says):
+        encoded(preprocessing, new)

@@ -1,0 +1,113 @@
+"""The user's data divided into features and target."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toolkit.common.errors import DataError
+from toolkit.data.reading.typed_text import typed
+from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.source import load
+
+CASES = [
+    (["1", "20", "-3"], "int64", [1, 20, -3]),
+    (["1", "2.5", "1e3"], "float64", [1.0, 2.5, 1000.0]),
+    ([" 1", "2 "], "int64", [1, 2]),
+    (["1", None], "float64", [1.0, np.nan]),
+    (["0.5", "NA", "?"], "float64", [0.5, np.nan, np.nan]),
+    (["true", "FALSE"], "bool", [True, False]),
+    (["True", None], "object", [True, None]),
+    (["01", "2"], None, ["01", "2"]),
+    (["0.5", "00.7"], None, ["0.5", "00.7"]),
+    (["1", "x"], None, ["1", "x"]),
+    (["1_000", "2"], None, ["1_000", "2"]),
+    (["1,5", "2"], None, ["1,5", "2"]),
+    (["NA", None], None, ["NA", None]),
+    (["12345678901234567890", "1"], None, ["12345678901234567890", "1"]),
+    (["inf", "1"], None, ["inf", "1"]),
+    (["4.942", "731", "12.000", "950", "8.001", "120"], None, ["4.942", "731", "12.000", "950", "8.001", "120"]),
+    (["4.942", "0.731", "12.0"], "float64", [4.942, 0.731, 12.0]),
+]
+
+
+@pytest.mark.parametrize(("cells", "dtype", "expected"), CASES)
+@pytest.mark.parametrize("text", ["str", object])
+def test_target_cells_get_the_type_that_they_are_written_in(cells, dtype, expected, text):
+    series = pd.Series(cells, dtype=text)
+    result = typed(series)
+    assert str(result.dtype) == dtype or dtype is None
+    absent = result.isna()
+    assert absent.tolist() == pd.isna(expected).tolist()
+    assert result[~absent].tolist() == [cell for cell in expected if not pd.isna(cell)]
+
+
+def test_the_options_say_how_numbers_of_the_target_are_written():
+    series = pd.Series(["1.234,5", "7"], dtype=object)
+    assert typed(series, ReadingOptions(decimal=",", thousands=".")).tolist() == [1234.5, 7.0]
+    assert typed(pd.Series(["1 234", "x"], dtype=object), ReadingOptions(thousands=" ")).tolist() == ["1 234", "x"]
+
+
+def test_feature_cells_of_a_text_file_stay_text_and_target_cells_are_typed(tmp_path):
+    (tmp_path / "t.csv").write_text("zip,y\n01234,1\n5,0\n,NA\n")
+    source = load(tmp_path / "t.csv", ["y"], "binary")
+    assert source.from_text
+    assert source.features["zip"].tolist()[:2] == ["01234", "5"]
+    assert source.target["y"].tolist()[:2] == [1, 0]
+    assert source.notes == ["1 cell of the target 'y' ('NA') count as missing."]
+
+
+def test_what_was_found_out_about_a_file_is_in_the_notes(tmp_path):
+    (tmp_path / "t.csv").write_text("Report\nx;y\n1;a\n2\n3;b\n")
+    assert load(tmp_path / "t.csv", ["y"], "binary").notes == [
+        "1 row of t.csv has fewer cells than the header: its last cells are missing (row 2).",
+        "The cells of t.csv are separated by ';'; sep= names another.",
+        "The first line of t.csv above the column names was skipped ('Report').",
+    ]
+
+
+def test_a_target_of_a_file_without_a_header_is_named_by_its_number_or_by_its_first_cell(tmp_path):
+    rows = "".join(f"{20 + i}, {['<=50K', '>50K'][i % 2]}\n" for i in range(30))
+    (tmp_path / "adult.data").write_text(rows)
+    assert len(load(tmp_path / "adult.data", ["column 2"], "binary").features) == 30
+    kept = load(tmp_path / "adult.data", ["<=50K"], "binary")
+    assert len(kept.features) == 29
+    assert "looks like data" in kept.notes[0]
+
+
+X = pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=["p", "q", "r"])
+
+
+def test_y_with_the_index_labels_of_x_in_another_order_is_brought_into_that_of_x():
+    y = pd.Series([30, 10, 20], index=["r", "p", "q"], name="y")
+    source = load((X, y), [], "regression")
+    assert source.target["y"].tolist() == [10, 20, 30]
+    assert source.notes == ["y has the index labels of X in another order: its rows were put in the order of X."]
+    assert load((X, y.to_frame()), [], "regression").target["y"].tolist() == [10, 20, 30]
+
+
+def test_y_with_other_index_labels_than_x_is_refused_and_an_array_is_taken_by_position():
+    with pytest.raises(DataError, match=r"different index labels \(X: p, q, r; y: 0, 1, 2\).*y.to_numpy\(\)"):
+        load((X, pd.Series([1, 2, 3])), [], "regression")
+    with pytest.raises(DataError, match="different index labels"):
+        load((X, pd.Series([1, 2, 3], index=["p", "p", "q"])), [], "regression")
+    assert not load((X, np.array([1, 2, 3])), [], "regression").notes
+
+
+def test_pairs_of_other_libraries_keep_their_names():
+    polars = pytest.importorskip("polars")
+    source = load((polars.DataFrame({"u": [1, 2]}), polars.Series("v", ["a", "b"])), [], "binary")
+    assert list(source.features.columns) == ["u"]
+    assert list(source.target.columns) == ["v"]
+    assert not source.unnamed
+    table = load(polars.DataFrame({"u": [1, 2], "v": ["a", "b"]}), ["v"], "binary")
+    assert list(table.features.columns) == ["u"]
+
+
+def test_lists_of_records_are_tables_and_lists_of_anything_else_are_refused():
+    assert load([{"u": 1, "v": "a"}, {"u": 2, "v": "b"}], ["v"], "binary").target["v"].tolist() == ["a", "b"]
+    with pytest.raises(DataError, match=r"data is a list of 3; expected a pair \(X, y\)"):
+        load([1, 2, 3], ["v"], "binary")
+    with pytest.raises(DataError, match=r"X has rows of different lengths"):
+        load(([[1, 2], [1, 2, 3]], [0, 1]), [], "binary")

@@ -1,0 +1,1 @@
+"""What files and tables in memory hold: encodings, separators, headers, the tables of other libraries."""
