@@ -17,7 +17,9 @@ __all__ = ["digits"]
 @click.option(
     "--heads", type=List(str), default="softmax,hinge", show_default=True, help="Heads to compare on the last model."
 )
-@click.option("--seeds", type=int, default=3, show_default=True, help="Trainings of each head, and of each size.")
+@click.option(
+    "--seeds", type=int, default=5, show_default=True, help="Trainings of each head, and, up to 3, of each size."
+)
 @click.option("--sizes", type=List(int), help="Numbers of training images to try, such as 100,1000.")
 @click.option("--effort", default="default", show_default=True, help="Time to spend: quick, default or best.")
 @click.option("--epochs", type=int, help="Passes over the images; by default each model's own number.")

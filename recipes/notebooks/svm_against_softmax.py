@@ -48,7 +48,7 @@ lessons.show("losses").table
 
 # %%
 comparison = multiclass.compare(
-    path("wine"), target="grower", heads=("softmax", "hinge"), seeds=2, hidden=(32,), epochs=40, progress=False
+    path("wine"), target="grower", heads=("softmax", "hinge"), seeds=5, hidden=(32,), epochs=40, progress=False
 )
 comparison.table[["softmax", "hinge", "hinge_difference", "hinge_difference_low", "hinge_difference_high"]]
 

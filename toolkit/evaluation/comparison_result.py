@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from toolkit.data.notes import notes_of
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.differences import Difference, over_splits, pooled_bootstrap, verdict
+from toolkit.evaluation.evidence import FEWEST, differing_rows, limits
 from toolkit.evaluation.metrics import PRIMARY, Outcome, evaluate
 from toolkit.evaluation.result import Result, class_names
 from toolkit.evaluation.verdicts import baseline_ahead
@@ -74,7 +75,8 @@ class ComparisonResult:
         primary: The metric of the verdict.
         fixed_test: Whether the test rows are the same for all seeds: the user's own, or the newest.
         differences: For each contender but the first and each metric: ``metric``, ``a`` (the first contender), ``b``,
-            ``value`` (b minus a), ``low``, ``high``, ``p``, ``method``, ``over``, ``n``, ``coverage``, ``clear``.
+            ``value`` (b minus a), ``low``, ``high``, ``p``, ``method``, ``over``, ``n``, ``coverage``, ``doubt``,
+            ``reference``, ``clear``.
         table: One row per metric. For each contender its mean over the seeds, with ``_low`` and ``_high``, the smallest
             and largest; for each but the first also ``_difference``, ``_difference_low``, ``_difference_high``.
         verdict: One sentence per contender but the first, and one more where a baseline is better than all of them.
@@ -193,11 +195,16 @@ def compare_trials(
     fixed_test, differ = _test_of_differences(list(datasets.values()), primary)
     table, records, sentences = _over_seeds(values, shared), [], []
     for label in labels[1:]:
-        differences = {metric: differ(outcomes[label], outcomes[labels[0]], metric) for metric in shared}
+        pair = outcomes[label], outcomes[labels[0]]
+        differences = {
+            metric: replace(found, doubt=found.doubt or _doubt(*pair, metric, class_names(target)))
+            for metric in shared
+            for found in [differ(*pair, metric)]
+        }
         sentences.append(verdict(label, labels[0], primary, differences[primary]))
         for metric, difference in differences.items():
-            pair = {"metric": metric, "a": labels[0], "b": label}
-            records.append({**pair, **asdict(difference), "clear": difference.clear})
+            named = {"metric": metric, "a": labels[0], "b": label}
+            records.append({**named, **asdict(difference), "clear": difference.clear})
         for ending, name in (("", "value"), ("_low", "low"), ("_high", "high")):
             table[f"{label}_difference{ending}"] = [getattr(differences[metric], name) for metric in shared]
 
@@ -222,6 +229,19 @@ def compare_trials(
         baseline_outcomes=dict(baselines or {}),
         baselines=baseline_table,
     )
+
+
+def _doubt(outcomes: Sequence[Outcome], references: Sequence[Outcome], metric: str, classes: Sequence[str]) -> str:
+    """Return why the test rows give no verdict on a metric, as a clause, or '' where they can."""
+    for outcome in outcomes:
+        limit = next((limit for limit in limits(outcome, classes) if limit.covers(metric)), None)
+        if limit is not None:
+            return f"no verdict, since {limit.sentence[0].lower()}{limit.sentence[1:].rstrip('.')}"
+    pairs = zip(outcomes, references, strict=True)
+    differing = max(differing_rows(outcome, reference, metric) for outcome, reference in pairs)
+    if 0 < differing < FEWEST:
+        return f"no verdict, since they differ on {differing} test row{'s' * (differing > 1)} at most"
+    return ""
 
 
 def _test_of_differences(

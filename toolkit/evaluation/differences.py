@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,11 @@ from toolkit.evaluation.metrics import LOWER_IS_BETTER
 from toolkit.evaluation.outcome import Outcome
 from toolkit.evaluation.weighted_metrics import apply, measures_of, select
 
-__all__ = ["Difference", "corrected_t", "over_splits", "pooled_bootstrap", "verdict"]
+__all__ = ["FEWEST_SPLITS", "Difference", "corrected_t", "over_splits", "pooled_bootstrap", "verdict"]
+
+
+#: Fewer splits than this give no verdict: their spread says too little about other splits.
+FEWEST_SPLITS = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Difference:
         n: Number of splits, trainings or rows.
         over: The same in words, such as ``"5 splits"``.
         coverage: Coverage of the interval.
+        doubt: Why there is no verdict whatever the interval is, as a clause; empty where there can be one.
+        reference: The second model's mean value of the metric; NaN where it is not known.
     """
 
     value: float
@@ -50,11 +56,13 @@ class Difference:
     n: int
     over: str
     coverage: float = 0.95
+    doubt: str = ""
+    reference: float = math.nan
 
     @property
     def clear(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval excludes 0, and nothing speaks against a verdict."""
+        return not self.doubt and (self.low > 0 or self.high < 0)
 
 
 def corrected_t(
@@ -112,19 +120,19 @@ def corrected_t(
         method += ", with the measured correlation of the splits"
     over = f"{n} split{'' if n == 1 else 's'}"
     value = float(values.mean())
+    doubt = f"too few seeds for a verdict ({n}; {FEWEST_SPLITS} are needed)" if n < FEWEST_SPLITS else ""
     if n == 1:
-        return Difference(
-            value, math.nan, math.nan, math.nan, f"{method}: one split gives no interval", n, over, coverage
-        )
+        method += ": one split gives no interval"
+        return Difference(value, math.nan, math.nan, math.nan, method, n, over, coverage, doubt)
     spread = float(values.std(ddof=1))
     if spread <= 1e-12 * float(np.abs(values).max()):  # equal but for rounding
         if value == 0:
-            return Difference(0.0, 0.0, 0.0, 1.0, f"{method}: no split shows a difference", n, over, coverage)
+            return Difference(0.0, 0.0, 0.0, 1.0, f"{method}: no split shows a difference", n, over, coverage, doubt)
         method += ": all splits show the same difference, which gives no interval"
-        return Difference(value, math.nan, math.nan, math.nan, method, n, over, coverage)
+        return Difference(value, math.nan, math.nan, math.nan, method, n, over, coverage, doubt)
     # 5 splits of 80 and 20 rows: 1/5 + 0.2/0.8 = 0.45 in place of 1/5, so the error is 1.5 times as large.
     error = spread * math.sqrt(1 / n + shared / (1 - shared))
-    return _student(value, error, n - 1, method, n, over, coverage)
+    return replace(_student(value, error, n - 1, method, n, over, coverage), doubt=doubt)
 
 
 def over_splits(
@@ -197,7 +205,8 @@ def over_splits(
             for weights in draw_weights(_rows_like(largest, len(table)), resamples, seed)
         ]  # each of shape (splits, resamples)
         correlation = _common_correlation(np.concatenate(blocks, axis=1), bound)
-    return corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=correlation)
+    found = corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=correlation)
+    return replace(found, reference=_mean_value([references[i] for i in defined], metric))
 
 
 def pooled_bootstrap(
@@ -254,7 +263,8 @@ def pooled_bootstrap(
         value, low, high = metrics.difference(
             outcomes[0], references[0], metric, coverage=coverage, resamples=resamples, seed=seed
         )
-        return Difference(value, low, high, math.nan, method, len(truth), rows, coverage)
+        of_one = Difference(value, low, high, math.nan, method, len(truth), rows, coverage)
+        return replace(of_one, reference=_mean_value(references, metric))
     pairs = [_pair(*models, metric) for models in zip(outcomes, references, strict=True)]
     values = np.array([_differ(pair, metric, np.ones((1, len(truth))))[0] for pair in pairs])
     blocks = [
@@ -280,11 +290,14 @@ def pooled_bootstrap(
         return Difference(value, value, value, 1.0 if value == 0 else math.nan, method, n, over, coverage)
     # Satterthwaite: the part with the fewest degrees of freedom counts by its square. 1e-300 avoids 0 / 0.
     freedom = variance**2 / (trainings_only**2 / (n - 1) + row_variance**2 / max(len(truth) - 1, 1) + 1e-300)
-    return _student(value, math.sqrt(variance), freedom, method, n, over, coverage)
+    found = _student(value, math.sqrt(variance), freedom, method, n, over, coverage)
+    return replace(found, reference=_mean_value(references, metric))
 
 
 def verdict(name: str, reference: str, metric: str, difference: Difference) -> str:
     """Return a sentence about a difference, with its uncertainty.
+
+    With fewer than 5 splits it says that they are too few for a verdict.
 
     Args:
         name: The first model.
@@ -294,13 +307,13 @@ def verdict(name: str, reference: str, metric: str, difference: Difference) -> s
 
     Example:
         >>> print(verdict("hinge", "softmax", "accuracy", corrected_t([-0.02, 0.01, -0.01], 80, 20)))
-        hinge and softmax do not differ clearly in accuracy: softmax is 0.7 points higher
+        Hinge and softmax: too few seeds for a verdict (3; 5 are needed). In accuracy softmax is 0.7 points higher
         (95 % interval −4.4 to 5.7 over 3 splits).
     """
     first, second, label = formatting.plain(name), formatting.plain(reference), metric_names.in_sentence(metric)
     value, over = difference.value, difference.over
     if math.isnan(value):
-        return f"{first} and {second} can't be compared in {label}, which is not defined over {over}."
+        return f"{_capital(first)} and {second} can't be compared in {label}, which is not defined over {over}."
     lower = LOWER_IS_BETTER.get(metric, False)
     first_better = value < 0 if lower else value > 0
     better, worse = (first, second) if first_better else (second, first)
@@ -310,25 +323,32 @@ def verdict(name: str, reference: str, metric: str, difference: Difference) -> s
     size, *ends = _amounts(metric, [abs(value), *ends])
     unit = " points" if _is_share(metric) else ""
     way = "lower" if lower else "higher"
-    if math.isnan(difference.low):
-        if value == 0:
-            return f"{first} and {second} have the same {label} over {over}."
-        return (
-            f"{over[0].upper()}{over[1:]} can't show whether {first} and {second} differ in {label}: {better} is "
-            f"{size}{unit} {way}, without an interval."
-        )
     interval = f"{formatting.percent(difference.coverage, 0).replace(formatting.NARROW, ' ')} interval"
-    if value == 0:
-        if difference.low == difference.high:
-            return f"{first} and {second} have the same {label} over {over}."
-        return (
-            f"{first} and {second} do not differ clearly in {label}: the mean difference is 0 ({interval} {ends[0]} to "
-            f"{ends[1]}{unit} over {over})."
-        )
-    interval = f"{interval} {ends[0]} to {ends[1]} over {over}"
+    interval = f"{interval} {ends[0]} to {ends[1]}{unit if value == 0 else ''} over {over}"
+    both, is_open = f"{first} and {second}", math.isnan(difference.low)
+    is_same = value == 0 and (is_open or difference.low == difference.high)
+    if is_same:
+        amount = f"they do not differ over {over}"
+    elif value == 0:
+        amount = f"the mean difference is 0 ({interval})"
+    else:
+        around = f"over {over}, without an interval" if is_open else f"({interval})"
+        amount = f"{better} is {size}{unit} {way} {around}"
+    if difference.doubt:
+        return f"{_capital(both)}: {difference.doubt}. In {label} {amount}."
     if difference.clear:
-        return f"{better} is clearly better than {worse} in {label}: {size}{unit} {way} ({interval})."
-    return f"{first} and {second} do not differ clearly in {label}: {better} is {size}{unit} {way} ({interval})."
+        return f"{_capital(better)} is clearly better than {worse} in {label}: {size}{unit} {way} ({interval})."
+    if is_same:
+        return f"{_capital(both)} have the same {label} over {over}."
+    if is_open:
+        return f"{_capital(over)} can't show whether {both} differ in {label}: {amount}."
+    margin = metric_names.margin_of(metric, difference.reference)
+    level = "are level" if max(-difference.low, difference.high) <= margin else "do not differ clearly"
+    return f"{_capital(both)} {level} in {label}: {amount}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _check_coverage(coverage: float) -> None:
@@ -360,6 +380,10 @@ def _pair(outcome: Outcome, reference: Outcome, metric: str) -> _Pair:
 def _differ(pair: _Pair, metric: str, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the difference of a metric under each row of weights: (resamples, rows) -> (resamples,)."""
     return apply([pair[0]], weights)[metric] - apply([pair[1]], weights)[metric]
+
+
+def _mean_value(outcomes: Sequence[Outcome], metric: str) -> float:
+    return float(np.mean([metrics.evaluate(outcome)[metric] for outcome in outcomes]))
 
 
 def _rows_like(outcome: Outcome, rows: int) -> Outcome:

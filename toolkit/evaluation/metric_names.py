@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from toolkit.common.formatting import MINUS, NARROW, UNDEFINED, number
 
-__all__ = ["BASELINES", "METRICS", "Metric", "in_sentence", "interval", "metric_value"]
+__all__ = ["BASELINES", "METRICS", "Metric", "in_sentence", "interval", "margin_of", "metric_value"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is spoken of: its label, what it measures, and whether it reads as a percentage."""
+    """How a metric is spoken of.
+
+    Attributes:
+        label: Its label.
+        meaning: What it measures.
+        share: Whether it reads as a percentage.
+        unit: Whether it has the target's unit.
+        margin: Two models whose difference is smaller than this are level.
+        relative: Whether the margin is a share of the reference's value.
+    """
 
     label: str
     meaning: str
     share: bool = False
     unit: bool = False
+    margin: float = 0.01
+    relative: bool = False
 
+
+_ERROR: dict[str, Any] = {"margin": 0.02, "relative": True}
 
 METRICS: dict[str, Metric] = {
-    "rmse": Metric("RMSE", "root of the mean squared error: a typical error that counts large ones more", unit=True),
-    "mae": Metric("Mean absolute error", "the average size of an error", unit=True),
-    "median_absolute_error": Metric("Median absolute error", "half of the errors are smaller", unit=True),
+    "rmse": Metric(
+        "RMSE", "root of the mean squared error: a typical error that counts large ones more", unit=True, **_ERROR
+    ),
+    "mae": Metric("Mean absolute error", "the average size of an error", unit=True, **_ERROR),
+    "median_absolute_error": Metric("Median absolute error", "half of the errors are smaller", unit=True, **_ERROR),
     "r2": Metric("R²", "share of the target's variance that is explained; 1 is perfect, 0 is the mean's"),
     "accuracy": Metric("Accuracy", "share of rows predicted right", share=True),
     "balanced_accuracy": Metric("Balanced accuracy", "mean over the classes of the share found", share=True),
@@ -34,8 +50,8 @@ METRICS: dict[str, Metric] = {
     "recall": Metric("Recall", "share of the positives that were found", share=True),
     "roc_auc": Metric("ROC AUC", "chance that a positive is scored above a negative; 0.5 is guessing"),
     "average_precision": Metric("Average precision", "area under the precision-recall curve"),
-    "log_loss": Metric("Log loss", "mean of −log of the probability given to the truth"),
-    "brier_score": Metric("Brier score", "mean squared error of the probabilities"),
+    "log_loss": Metric("Log loss", "mean of −log of the probability given to the truth", **_ERROR),
+    "brier_score": Metric("Brier score", "mean squared error of the probabilities", **_ERROR),
     "hamming_loss": Metric("Hamming loss", "share of wrong cells, over rows and labels", share=True),
     "subset_accuracy": Metric("Subset accuracy", "share of rows with every label right", share=True),
 }
@@ -56,6 +72,17 @@ def in_sentence(name: str) -> str:
     label = METRICS[name].label if name in METRICS else name
     # RMSE, ROC AUC, R² and F1 keep their capitals inside a sentence, and so do Brier and Hamming.
     return label if not label[1:2].islower() or label.split()[0] in _PROPER else label[0].lower() + label[1:]
+
+
+def margin_of(name: str, reference: float) -> float:
+    """Return how small a difference to a reference's value is no difference in practice.
+
+    Example:
+        >>> margin_of("accuracy", 0.9), margin_of("rmse", 50.0)
+        (0.01, 1.0)
+    """
+    metric = METRICS.get(name, Metric(name, "", **_ERROR))
+    return metric.margin * (abs(reference) if metric.relative else 1.0)
 
 
 def _fixed(name: str, values: list[float]) -> list[str]:

@@ -25,6 +25,7 @@ from toolkit.evaluation.baselines import fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.options import Options
+from toolkit.evaluation.standings import Standings, standings_of
 from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
 from toolkit.heads import Head
@@ -103,6 +104,17 @@ class Result:
     def classes(self) -> list[str]:
         """The classes (binary, multiclass), labels (multilabel) or targets (regression), as text, in column order."""
         return class_names(self.target)
+
+    @cached_property
+    def standings(self) -> Standings:
+        """What the test rows show about the network beside its baselines; the verdict and the report read it here.
+
+        Raises:
+            DataError: The result was loaded from a file, which holds no test rows.
+        """
+        if self.outcome is None:
+            raise DataError("a loaded run has no test rows to compare on: run.verdict holds what was saved with it.")
+        return standings_of(self.outcome, self.baselines, self.classes)
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -231,14 +243,8 @@ def evaluate(
         return result
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
-        verdict = read_baselines(
-            outcome,
-            result.baselines,
-            len(dataset.fit_parts["train"]),
-            len(result.classes),
-            parameters=parameters,
-            images=result.is_image,
-        )
+        rows = len(dataset.fit_parts["train"])
+        verdict = read_baselines(result.standings, rows, parameters=parameters, images=result.is_image)
         return replace(result, table=_table(outcome, result.baselines, seed), verdict=verdict + notes)
 
 

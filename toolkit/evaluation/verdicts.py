@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 import pandas as pd
 
 from toolkit.common.formatting import NARROW, duration, join_names, number, plain
+from toolkit.evaluation.evidence import FEWEST
 from toolkit.evaluation.metric_names import METRICS, in_sentence, metric_value
-from toolkit.evaluation.metrics import (
-    LOWER_IS_BETTER,
-    PRIMARY,
-    Outcome,
-    difference,
-    evaluate,
-)
+from toolkit.evaluation.metrics import LOWER_IS_BETTER
+from toolkit.evaluation.standings import Standings
 
-__all__ = ["IN_WORDS", "baseline_ahead", "read_baselines", "standing_of"]
+__all__ = ["IN_WORDS", "baseline_ahead", "headline", "next_step", "one_class", "read_baselines"]
 
 IN_WORDS = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
 """Baseline -> what it is called inside a sentence."""
@@ -27,23 +20,13 @@ _ROWS_PER_CLASS = 1000
 
 
 def read_baselines(
-    outcome: Outcome,
-    baselines: Mapping[str, Outcome],
-    rows: int,
-    classes: int,
-    *,
-    parameters: int | None = None,
-    images: bool = False,
+    standings: Standings, rows: int, *, parameters: int | None = None, images: bool = False
 ) -> list[str]:
     """Return sentences on how the network compares with each baseline, and what follows.
 
-    "Better" and "worse" require that the 95 % interval of the paired difference excludes 0.
-
     Args:
-        outcome: The network on the test part.
-        baselines: The outcomes of "dummy", "linear" and "tree" on the same rows; any further model by its name.
+        standings: What the test rows show.
         rows: Number of training rows.
-        classes: Number of classes (binary and multiclass).
         parameters: Number of trainable parameters; None leaves out rows per parameter.
         images: Whether the rows are images.
 
@@ -55,54 +38,101 @@ def read_baselines(
 
     Example:
         >>> import numpy as np
+        >>> from toolkit.evaluation.outcome import Outcome
+        >>> from toolkit.evaluation.standings import standings_of
         >>> truth = np.tile([0, 1], 200)
         >>> network, dummy = Outcome("multiclass", truth, truth), Outcome("multiclass", truth, 0 * truth)
-        >>> read_baselines(network, {"dummy": dummy}, rows=1600, classes=2)[0].replace(NARROW, " ")
+        >>> standings = standings_of(network, {"dummy": dummy}, ["a", "b"])
+        >>> read_baselines(standings, rows=1600)[0].replace(NARROW, " ")
         "On 400 test rows the network's accuracy is 100.0 %: better than guessing (50.0 %)."
     """
-    if not baselines:
-        return ["No baseline was fitted, so it is unknown whether a simpler model would do as well."]
-    metric = _common(outcome, baselines)
-    tests = len(outcome.y_true)
-    if metric is None:
-        return [f"No metric is defined on these {tests} test rows for the network and the baselines alike."]
-    differences = {name: difference(outcome, baseline, metric) for name, baseline in baselines.items()}
-    standing = {name: standing_of(metric, low, high) for name, (_, low, high) in differences.items()}
-    values = {name: evaluate(baseline)[metric] for name, baseline in baselines.items()}
+    others = [limit.sentence for limit in standings.limits if limit is not standings.limit]
+    if standings.limit is not None:
+        unknown = "There is no verdict: whether the network is better than a simpler model is not known."
+        return [standings.limit.sentence, *[unknown] * bool(standings.against), *one_class(standings), *others]
+    if not standings.against and standings.metric is not None:
+        first = "No baseline was fitted, so it is unknown whether a simpler model would do as well."
+        return [first, *one_class(standings), *others]
+    if standings.metric is None:
+        rows_text = f"these {number(standings.rows)} test rows"
+        return [f"No metric is defined on {rows_text} for the network and the baselines alike.", *others]
+    sentences = [_comparison(standings), *one_class(standings)]
+    if not standings.is_useful:
+        sentences.append(f"These rows do not show that it learned anything. {next_step(standings, images=images)}")
+    else:  # a network that is not better than guessing needs no finer comparison
+        sentences += [_against(name, standings, images) for name in ("tree", "linear") if name in standings.against]
+    sentences += _unclear(standings)
+    return [*sentences, *_size(standings, rows, parameters), *others]
 
-    parts = []
-    for word, kind in (("better than", "better"), ("no clear difference from", "level"), ("worse than", "worse")):
-        names = [f"{IN_WORDS.get(n, n)} ({metric_value(metric, values[n])})" for n in values if standing[n] == kind]
-        if names:
-            parts.append(f"{word} {join_names(names)}")
-    value = metric_value(metric, evaluate(outcome)[metric])
-    sentences = [f"On {number(tests)} test rows the network's {in_sentence(metric)} is {value}: {'; '.join(parts)}."]
 
-    # Without a dummy, nothing speaks against the network.
-    if standing.get("dummy", "better") != "better":
-        sentences.append(
-            "These rows do not show that it learned anything. Check the target and the "
-            f"{'images' if images else 'columns'} first: they may not be related, or there are too few rows."
+def headline(standings: Standings) -> str:
+    """Return one sentence about where the network stands.
+
+    Example:
+        >>> from toolkit.evaluation.standings import Standing, Standings
+        >>> level = Standing("unclear", 0.5, 0.01, -0.02, 0.04, 30, 0.0)
+        >>> headline(Standings("multiclass", "accuracy", 0.51, 400, 0.0, {"dummy": level}, [], None, ("a", "b")))
+        'Not shown to be better than guessing.'
+    """
+    but = f", but it assigns every test row to '{standings.only}'" if standings.only is not None else ""
+    if standings.limit is not None:
+        return f"No verdict: too few test rows{but}."
+    if not standings.kinds:
+        return f"Trained without baselines{but}: this report cannot say whether a simpler model would do as well."
+    if not standings.is_useful:
+        word = {"worse": "Worse than", "even": "Level with"}.get(
+            standings.kinds["dummy"], "Not shown to be better than"
         )
-    # A network that is no better than guessing needs no finer comparison.
-    for name in ("tree", "linear"):
-        if name in standing and standing.get("dummy", "better") == "better":
-            sentences.append(
-                _against(
-                    name, standing[name], metric, differences[name], (outcome.seconds, baselines[name].seconds), images
-                )
+        return f"{word} guessing{but and f': it assigns every test row to {standings.only!r}'}."
+    sentence = ", ".join(_clauses(standings, values=False)) + but
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def next_step(standings: Standings, *, images: bool = False) -> str:
+    """Return what follows from the standings, as one piece of advice; empty where the network can be used.
+
+    The verdict and the report's "What to do next" read it here, so that they never contradict each other.
+    """
+    inputs, source = ("pictures", "these pictures") if images else ("columns", "this table")
+    if standings.limit is not None:
+        return "Test on more rows before you use the network: with a larger test=, or with run.evaluate on new rows."
+    if not standings.is_useful:
+        if standings.preferred is not None:
+            return (
+                f"Change the training: {IN_WORDS[standings.preferred]} predict{'s' * (standings.preferred != 'tree')} "
+                f"the target from these {inputs} better than this network does."
             )
-    if "level" in standing.values():
-        # Half the width of an interval: about the smallest difference that would have excluded 0.
-        widest = max((high - low) / 2 for name, (_, low, high) in differences.items() if standing[name] == "level")
-        if widest > 0:
-            unit = " points" if METRICS[metric].share else ""
-            sentences.append(
-                "No clear difference does not mean equal: these test rows cannot show a difference below about "
-                f"{_amount(metric, widest)}{unit}."
-            )
-    sentences.extend(_size(outcome.task, rows, classes, parameters, standing))
-    return sentences
+        return f"Check the data before the model: these {inputs} may not determine the target, or the rows are too few."
+    if standings.preferred in ("tree", "linear"):
+        name, kind = standings.preferred, standings.kinds[standings.preferred]
+        model = "the gradient-boosted trees" if name == "tree" else "the linear model"
+        if kind == "worse":
+            return f"Use {model} for {source}, or train with more effort and compare again."
+        simpler = "it is simpler, faster and easier to explain" if name == "linear" else "they are faster to fit"
+        return f"Prefer {model} unless you need a network: {simpler}."
+    return ""
+
+
+def one_class(standings: Standings) -> list[str]:
+    """Return a sentence about a network that assigns every test row to one class."""
+    only, classes = standings.only, standings.classes
+    if only is None:
+        return []
+    if standings.task == "multiclass":
+        return [
+            f"The network assigns every test row to '{only}'. Train with class_weight=\"balanced\", which gives each "
+            "class the same weight, and check the columns."
+        ]
+    positive, options = classes[1], 'threshold="f1" or class_weight="balanced"'
+    if only != positive:
+        return [
+            f"The network assigns every test row to '{only}': recall of '{positive}' is 0, and precision is not "
+            f"defined, because no row is called '{positive}'. Set {options} to call more rows '{positive}'."
+        ]
+    return [
+        f"The network assigns every test row to '{only}', so its precision is the share of '{only}' among the rows. "
+        'Set threshold="balanced_accuracy" or class_weight="balanced" to tell the classes apart.'
+    ]
 
 
 def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, seeds: int) -> list[str]:
@@ -127,29 +157,55 @@ def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, see
     ahead, behind = (metric_value(metric, float(value)) for value in (baselines[baseline], contenders[best]))
     mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
     return [
-        f"A baseline is better than all of them: {IN_WORDS[baseline]}, with {in_sentence(metric)} {ahead}{mean}; the "
-        f"best of them, {plain(best)}, has {behind}. This difference is not tested."
+        f"A baseline has better figures than all of them: {IN_WORDS[baseline]}, with {in_sentence(metric)} "
+        f"{ahead}{mean}; the best of them, {plain(best)}, has {behind}. This difference is not tested."
     ]
 
 
-def _common(outcome: Outcome, baselines: Mapping[str, Outcome]) -> str | None:
-    """Return the primary metric, or the first that is defined for all models."""
-    values = [evaluate(model) for model in (outcome, *baselines.values())]
-    names = [PRIMARY[outcome.task], *values[0]]
-    return next((name for name in names if all(math.isfinite(v.get(name, math.nan)) for v in values)), None)
+_WORDS = {"better": "better than", "even": "level with", "unclear": "no clear difference from", "worse": "worse than"}
 
 
-def standing_of(metric: str, low: float, high: float) -> str:
-    """Return what the interval of a paired difference means: "better", "worse", or "level" where it holds 0.
+def _clauses(standings: Standings, *, values: bool) -> list[str]:
+    """Return a clause for each kind of standing: "better than guessing (50.0 %) and the linear model (71.0 %)"."""
+    metric, clauses = standings.metric or "", []
+    for kind, words in _WORDS.items():
+        names = [
+            IN_WORDS.get(name, name) + (f" ({metric_value(metric, standing.baseline)})" if values else "")
+            for name, standing in standings.against.items()
+            if standing.kind == kind
+        ]
+        if names:
+            clauses.append(f"{words} {join_names(names)}")
+    return clauses
 
-    Example:
-        >>> standing_of("rmse", -3.0, -1.0), standing_of("accuracy", -0.02, 0.04)
-        ('better', 'level')
-    """
-    if not (low > 0 or high < 0):  # also where an end is NaN
-        return "level"
-    # Below 0 is better for an error, above 0 for an accuracy.
-    return "better" if (high < 0) == LOWER_IS_BETTER.get(metric, False) else "worse"
+
+def _comparison(standings: Standings) -> str:
+    metric = standings.metric or ""
+    value, clauses = metric_value(metric, standings.value), _clauses(standings, values=True)
+    return (
+        f"On {number(standings.rows)} test rows the network's {in_sentence(metric)} is {value}: {'; '.join(clauses)}."
+    )
+
+
+def _unclear(standings: Standings) -> list[str]:
+    """Return sentences on what a difference that is not clear leaves open."""
+    metric, sentences = standings.metric or "", []
+    unclear = {name: standing for name, standing in standings.against.items() if standing.kind == "unclear"}
+    few = {name: standing for name, standing in unclear.items() if 0 < standing.differing < FEWEST}
+    for name, standing in few.items():
+        rows = f"{number(standing.differing)} test row{'s' * (standing.differing != 1)}"
+        sentences.append(
+            f"The network and {IN_WORDS.get(name, name)} differ on {rows} only: too few to call either better."
+        )
+    # Half the width of an interval: about the smallest difference that would have excluded 0.
+    widest = max(((standing.high - standing.low) / 2 for standing in unclear.values()), default=0.0)
+    if widest > 0:
+        unit = " points" if METRICS[metric].share else ""
+        sentences.append(
+            "No clear difference does not mean equal: these test rows cannot show a difference below about "
+            f"{_amount(metric, widest)}{unit}."
+        )
+    return sentences
 
 
 def _amount(metric: str, value: float) -> str:
@@ -157,21 +213,14 @@ def _amount(metric: str, value: float) -> str:
     return metric_value(metric, value).removesuffix(f"{NARROW}%")
 
 
-def _against(
-    name: str,
-    standing: str,
-    metric: str,
-    difference: tuple[float, float, float],
-    times: tuple[float, float],
-    images: bool,
-) -> str:
+def _against(name: str, standings: Standings, images: bool) -> str:
     """Return a sentence about one baseline: the size of the difference, and what follows."""
-    value, low, high = difference
+    standing, metric = standings.against[name], standings.metric or ""
+    value, low, high = standing.value, standing.low, standing.high
     unit = " points" if METRICS[metric].share else ""
-    if low == high == 0:
-        size = "there is no difference"
-    elif standing == "level":
+    if standing.kind in ("even", "unclear"):
         size = f"the difference lies between {_amount(metric, low)} and {_amount(metric, high)}{unit}"
+        size = "there is no difference" if low == high == 0 else size
     else:
         # Both ends have one sign, as the interval excludes 0: from -5 to -2 is lower by 2 to 5.
         near, far = sorted((abs(low), abs(high)))
@@ -179,46 +228,53 @@ def _against(
             f"its {in_sentence(metric)} is {'lower' if value < 0 else 'higher'} by {_amount(metric, abs(value))}{unit} "
             f"(95 % interval {_amount(metric, near)} to {_amount(metric, far)})"
         )
-    network_seconds, seconds = times
-    took = f" ({duration(seconds)} to fit, the network {duration(network_seconds)})" if all(times) else ""
-    if name == "tree" and images:
-        follows = {
-            "better": f"here the network is worth its cost{took}.",
-            "level": f"as far as these rows show, they do as well{took}: use them unless you need what only a network "
-            "offers.",
-            "worse": f"use the trees on these images{took}; a network may pay off with more images.",
-        }
-    elif name == "tree":
-        follows = {
-            "better": f"here the network is worth its cost{took}.",
-            "level": f"as far as these rows show, they do as well{took}, and they need no scaling or imputation: use "
-            "them unless you need what only a network offers.",
-            "worse": f"use the trees on this table{took}; a network may pay off with more rows.",
-        }
-    else:
-        follows = {
-            "better": f"this suggests interactions or non-linear effects of the {'pixels' if images else 'columns'}.",
-            "level": f"as far as these rows show, it does as well{took}, and its weights can be read: prefer it to the "
-            "network.",
-            "worse": f"use the linear model{took}; the network is too large, poorly trained, or has too few rows.",
-        }
-    return f"Against {IN_WORDS[name]} {size}: {follows[standing]}"
+    took = ""
+    if standing.seconds and standings.seconds:
+        took = f" ({duration(standing.seconds)} to fit, the network {duration(standings.seconds)})"
+    return f"Against {IN_WORDS[name]} {size}: {_follows(name, standings, images, took)}"
 
 
-def _size(task: str, rows: int, classes: int, parameters: int | None, standing: Mapping[str, str]) -> list[str]:
+def _follows(name: str, standings: Standings, images: bool, took: str) -> str:
+    """Return what follows from the standing to the trees or the linear model; advice only for the preferred model."""
+    kind, tree = standings.against[name].kind, name == "tree"
+    preferred, they = standings.preferred == name, "they" if tree else "it"
+    if kind == "better":
+        if not tree:
+            return f"this suggests interactions or non-linear effects of the {'pixels' if images else 'columns'}."
+        return (
+            f"here the network is worth its cost{took}."
+            if standings.preferred == "network"
+            else f"they fall short{took}."
+        )
+    if kind == "worse":
+        use = "the trees on these images" if images else "the trees on this table"
+        if tree:
+            return f"use {use}{took}; a network may pay off with more {'images' if images else 'rows'}."
+        use = f"use the linear model{took}; " if preferred else ""
+        return f"{use}the network is too large, poorly trained, or has too few rows."
+    shown = f"{they} do{'' if tree else 'es'} as well" if kind == "even" else "these rows do not show which is better"
+    if not preferred:
+        return f"{shown}{took}."
+    if tree:
+        less = "" if images else f", and {they} need no scaling or imputation"
+        return f"{shown}{took}{less}: use them unless you need what only a network offers."
+    return f"{shown}{took}, and its weights can be read: prefer it to the network."
+
+
+def _size(standings: Standings, rows: int, parameters: int | None) -> list[str]:
     """Return sentences on rows per class and per parameter, where they explain the result."""
-    simpler = [standing[name] for name in ("linear", "tree") if name in standing]
-    sentences = []
-    if task in ("binary", "multiclass") and classes > 1:
+    simpler = standings.preferred != "network"
+    classes, sentences = len(standings.classes), []
+    if standings.task in ("binary", "multiclass") and classes > 1:
         per_class = rows / classes
         if per_class < _ROWS_PER_CLASS:
-            end = "; so few rows favor simpler models." if set(simpler) - {"better"} else "; here fewer are enough."
+            end = "; so few rows favor simpler models." if simpler else "; here fewer are enough."
             sentences.append(
                 f"It learned from {number(rows)} rows, {number(round(per_class))} per class on average; by a rule of "
                 f"thumb a network needs thousands per class{end}"
             )
     # Many good networks have more parameters than rows: it is a reason only where a simpler model does as well.
-    if parameters and rows / parameters < 1 and set(simpler) - {"better"}:
+    if parameters and rows / parameters < 1 and simpler:
         sentences.append(
             f"It has {number(parameters)} trainable parameters, more than training rows ({number(rows)}): a smaller "
             "network may do as well."

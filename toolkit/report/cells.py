@@ -178,7 +178,7 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
         `value`, `interval` and `meaning`.
 
     Example:
-        >>> texts = difference("accuracy", -0.01, {"low": -0.03, "high": 0.01, "standing": "level"})
+        >>> texts = difference("accuracy", -0.01, {"low": -0.03, "high": 0.01, "standing": "unclear"})
         >>> texts["value"], texts["interval"], texts["meaning"]
         ('−1.0 points', '−3.0 to 1.0', 'no clear difference')
     """
@@ -193,7 +193,9 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
     elif value == ends[0] == ends[1] == 0:
         meaning = "no difference"
     else:
-        meaning = "no clear difference" if entry["standing"] == "level" else entry["standing"]
+        # Reports of version 0.1.0 call a difference that is not clear "level".
+        words = {"unclear": "no clear difference", "level": "no clear difference", "even": "level"}
+        meaning = words.get(entry["standing"], entry["standing"])
     unit = " points" if _scale(metric) == 100 and value is not None else ""
     return {"value": f"{text}{unit}", "interval": "" if None in ends else f"{low} to {high}", "meaning": meaning}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -52,13 +53,13 @@ def test_one_split_has_no_interval_and_says_so() -> None:
     assert np.isnan([found.low, found.high, found.p]).all()
     assert "one split gives no interval" in found.method
     assert not found.clear
-    assert "1 split can't show whether" in verdict("a", "b", "accuracy", found)
+    assert verdict("a", "b", "accuracy", found).endswith("a is 20.0 points higher over 1 split, without an interval.")
 
 
 def test_splits_that_all_say_the_same_have_no_interval_unless_nothing_differs() -> None:
-    none = corrected_t([0.0, 0.0, 0.0], 80, 20)
+    none = corrected_t([0.0] * 5, 80, 20)
     assert (none.value, none.low, none.high, none.p) == (0.0, 0.0, 0.0, 1.0)
-    assert verdict("a", "b", "accuracy", none) == "a and b have the same accuracy over 3 splits."
+    assert verdict("a", "b", "accuracy", none) == "A and b have the same accuracy over 5 splits."
     # Three thirtieths, whose float sum leaves round-off for a spread.
     same = corrected_t([1 / 30, 1 / 30, 0.3 - 0.2 - 2 / 30], 120, 30)
     assert same.value == pytest.approx(1 / 30)
@@ -234,44 +235,79 @@ def found(value: float, low: float, high: float) -> Difference:
         (
             "accuracy",
             found(-0.003, -0.010, 0.004),
-            "hinge and softmax do not differ clearly in accuracy: softmax is 0.3 points higher (95 % interval −0.4 "
-            "to 1.0 over 5 splits).",
+            "Hinge and softmax are level in accuracy: softmax is 0.3 points higher (95 % interval −0.4 to 1.0 over 5 "
+            "splits).",
         ),
         (
             "accuracy",
             found(0.052, 0.031, 0.073),
-            "hinge is clearly better than softmax in accuracy: 5.2 points higher (95 % interval 3.1 to 7.3 over 5 "
+            "Hinge is clearly better than softmax in accuracy: 5.2 points higher (95 % interval 3.1 to 7.3 over 5 "
             "splits).",
         ),
         (
             "rmse",
             found(310.2, 120.4, 500.1),
-            "softmax is clearly better than hinge in RMSE: 310 lower (95 % interval 120 to 500 over 5 splits).",
+            "Softmax is clearly better than hinge in RMSE: 310 lower (95 % interval 120 to 500 over 5 splits).",
         ),
         (
             "hamming_loss",
             found(-0.012, -0.022, 0.001),
-            "hinge and softmax do not differ clearly in Hamming loss: hinge is 1.2 points lower (95 % interval −0.1 "
+            "Hinge and softmax do not differ clearly in Hamming loss: hinge is 1.2 points lower (95 % interval −0.1 "
             "to 2.2 over 5 splits).",
         ),
         (
             "roc_auc",
             found(-0.0123, -0.02, -0.0045),
-            "softmax is clearly better than hinge in ROC AUC: 0.0123 higher (95 % interval 0.0045 to 0.0200 over 5 "
+            "Softmax is clearly better than hinge in ROC AUC: 0.0123 higher (95 % interval 0.0045 to 0.0200 over 5 "
             "splits).",
         ),
         (
             "f1_macro",
             found(0.0, -0.02, 0.02),
-            "hinge and softmax do not differ clearly in F1, macro: the mean difference is 0 (95 % interval −0.0200 to "
+            "Hinge and softmax do not differ clearly in F1, macro: the mean difference is 0 (95 % interval −0.0200 to "
             "0.0200 over 5 splits).",
         ),
         (
             "precision",
             found(math.nan, math.nan, math.nan),
-            "hinge and softmax can't be compared in precision, which is not defined over 5 splits.",
+            "Hinge and softmax can't be compared in precision, which is not defined over 5 splits.",
         ),
     ],
 )
 def test_a_verdict_names_the_better_one_in_the_metrics_own_direction(metric: str, apart: Difference, says: str) -> None:
     assert verdict("hinge", "softmax", metric, apart) == says
+
+
+def test_fewer_than_five_splits_are_too_few_for_a_verdict_and_still_have_an_interval() -> None:
+    for splits in (1, 2, 4):
+        apart = corrected_t([0.05 + 0.001 * split for split in range(splits)], 80, 20)
+        said = verdict("hinge", "softmax", "accuracy", apart)
+        assert said.startswith(f"Hinge and softmax: too few seeds for a verdict ({splits}; 5 are needed). In accuracy ")
+        assert ("95 % interval" in said) == (splits > 1)
+        assert not apart.clear
+    enough = corrected_t([0.05 + 0.001 * split for split in range(5)], 80, 20)
+    assert enough.clear
+    assert verdict("hinge", "softmax", "accuracy", enough).startswith(
+        "Hinge is clearly better than softmax in accuracy"
+    )
+
+
+def test_one_training_on_the_users_own_test_set_may_be_judged() -> None:
+    truth = np.arange(300) % 2
+    apart = pooled_bootstrap(
+        [Outcome("multiclass", truth, truth)],
+        [Outcome("multiclass", truth, np.where(np.arange(300) < 60, 1 - truth, truth))],
+        "accuracy",
+    )
+    assert apart.clear
+    assert "too few" not in verdict("hinge", "softmax", "accuracy", apart)
+
+
+def test_level_needs_the_whole_interval_within_the_margin() -> None:
+    near = Difference(0.001, -0.004, 0.006, 0.5, "by hand", 9, "9 splits")
+    assert "Hinge and softmax are level in accuracy: hinge is 0.10 points higher" in verdict(
+        "hinge", "softmax", "accuracy", near
+    )
+    error = Difference(0.1, -0.4, 0.6, 0.5, "by hand", 9, "9 splits")
+    assert "do not differ clearly" in verdict("hinge", "softmax", "rmse", error)
+    assert "are level in RMSE" in verdict("hinge", "softmax", "rmse", dataclasses.replace(error, reference=40.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -15,8 +17,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import scale
 
 from toolkit.evaluation.curves import KINDS, Reading, read_curves
+from toolkit.evaluation.metric_names import METRICS, margin_of
 from toolkit.evaluation.metrics import Outcome
-from toolkit.evaluation.verdicts import read_baselines
+from toolkit.evaluation.standings import Standing, Standings, kind_of, standings_of
+from toolkit.evaluation.verdicts import headline, next_step, read_baselines
 
 
 def history(loss: Any, val_loss: Any = None) -> pd.DataFrame:
@@ -271,6 +275,10 @@ def classified(right: np.ndarray, seconds: float = 0.0) -> Outcome:
     return Outcome("multiclass", truth, np.where(right, truth, 1 - truth), seconds=seconds)
 
 
+def told(network: Outcome, baselines: dict[str, Outcome], rows: int, classes: int = 2, **options: Any) -> list[str]:
+    return read_baselines(standings_of(network, baselines, list("abcdefghij")[:classes]), rows, **options)
+
+
 def hits(share: float, rows: int = 1000, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random(rows) < share
 
@@ -280,7 +288,7 @@ GUESS = classified(np.arange(1000) % 2 == 0)
 
 def test_the_verdict_comes_first_and_names_every_baseline_with_its_value() -> None:
     network, linear, tree = classified(hits(0.9)), classified(hits(0.7, seed=1)), classified(hits(0.97, seed=2))
-    first, *rest = read_baselines(network, {"dummy": GUESS, "linear": linear, "tree": tree}, rows=4000, classes=2)
+    first, *rest = told(network, {"dummy": GUESS, "linear": linear, "tree": tree}, 4000)
     assert first.startswith("On 1,000 test rows the network's accuracy is ")
     assert "better than guessing (50.0\u202f%) and the linear model (" in first
     assert "worse than the gradient-boosted trees (" in first
@@ -289,36 +297,40 @@ def test_the_verdict_comes_first_and_names_every_baseline_with_its_value() -> No
 
 def test_what_the_interval_does_not_show_is_not_claimed() -> None:
     network, linear = classified(hits(0.90)), classified(hits(0.905, seed=1))
-    sentences = read_baselines(network, {"dummy": GUESS, "linear": linear, "tree": linear}, rows=4000, classes=2)
+    sentences = told(network, {"dummy": GUESS, "linear": linear, "tree": linear}, 4000)
     assert "no clear difference from the linear model (" in sentences[0]
     joined = " ".join(sentences)
-    assert "prefer it to the network" in joined
-    assert "use them unless you need" in joined
+    assert "these rows do not show which is better, and its weights can be read: prefer it to the network" in joined
+    assert "Against the gradient-boosted trees the difference lies between" in joined
+    assert "as well" not in joined
     assert "No clear difference does not mean equal" in joined
     assert "worse" not in joined
 
 
 def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
     network, linear = classified(hits(0.9)), classified(hits(0.9))
-    _, said, *_ = read_baselines(network, {"dummy": GUESS, "linear": linear}, rows=4000, classes=2)
-    assert said.startswith(
-        "Against the linear model there is no difference: as far as these rows show, it does as well"
+    first, said, *_ = told(network, {"dummy": GUESS, "linear": linear}, 4000)
+    assert "level with the linear model" in first
+    assert said == (
+        "Against the linear model the difference lies between −0.3 and 0.3 points: it does as well, and its weights "
+        "can be read: prefer it to the network."
     )
 
 
 def test_a_network_no_better_than_guessing_is_told_so_and_nothing_else_is_praised() -> None:
-    sentences = read_baselines(classified(hits(0.5)), {"dummy": GUESS, "tree": classified(hits(0.5, seed=3))}, 400, 2)
+    sentences = told(classified(hits(0.5)), {"dummy": GUESS, "tree": classified(hits(0.5, seed=3))}, 400, 2)
     assert "no clear difference from guessing" in sentences[0]
     assert "do not show that it learned anything" in sentences[1]
     assert not any("use the" in sentence for sentence in sentences)
+    assert any("Check the data before the model" in sentence for sentence in sentences)
 
 
 def test_lower_is_better_for_errors() -> None:
     random = np.random.default_rng(0)
     truth = random.normal(0, 10, (500, 1))
     close, far = (Outcome("regression", truth, truth + random.normal(0, size, truth.shape)) for size in (1, 5))
-    better = read_baselines(close, {"linear": far}, 2000, 1)
-    worse = read_baselines(far, {"linear": close}, 2000, 1)
+    better = told(close, {"linear": far}, 2000, 1)
+    worse = told(far, {"linear": close}, 2000, 1)
     assert "better than the linear model" in better[0]
     assert "RMSE is lower by" in better[1]
     assert "worse than the linear model" in worse[0]
@@ -329,7 +341,7 @@ def test_lower_is_better_for_errors() -> None:
 def test_the_points_and_the_interval_are_those_of_the_paired_difference() -> None:
     # 20 of 100 rows differ, all in the network's favour: 20 points, plus or minus 1.96 * sqrt(0.2 * 0.8 / 100).
     right = np.arange(100) >= 20
-    sentence = read_baselines(classified(np.ones(100, bool)), {"tree": classified(right)}, 5000, 2)[1]
+    sentence = told(classified(np.ones(100, bool)), {"tree": classified(right)}, 5000, 2)[1]
     assert "its accuracy is higher by 20.0 points (95\u202f% interval 1" in sentence.replace("95 %", "95\u202f%")
     low, high = (float(word.strip("()")) for word in sentence.split("interval ")[1].split("):")[0].split(" to "))
     assert (low, high) == pytest.approx((12.2, 27.8), abs=1.1)
@@ -337,19 +349,19 @@ def test_the_points_and_the_interval_are_those_of_the_paired_difference() -> Non
 
 def test_rows_per_class_are_named_where_they_are_few() -> None:
     baselines = {"tree": classified(hits(0.97, seed=2))}
-    few = " ".join(read_baselines(classified(hits(0.9)), baselines, rows=300, classes=3))
+    few = " ".join(told(classified(hits(0.9)), baselines, rows=300, classes=3))
     assert "300 rows, 100 per class" in few
     assert "simpler models" in few
-    many = " ".join(read_baselines(classified(hits(0.9)), baselines, rows=30_000, classes=3))
+    many = " ".join(told(classified(hits(0.9)), baselines, rows=30_000, classes=3))
     assert "per class" not in many
-    beaten = " ".join(read_baselines(classified(hits(0.99)), {"tree": classified(hits(0.7))}, rows=300, classes=3))
+    beaten = " ".join(told(classified(hits(0.99)), {"tree": classified(hits(0.7))}, rows=300, classes=3))
     assert "here fewer are enough" in beaten
 
 
 def test_rows_per_parameter_and_the_times_are_named_where_they_are_known() -> None:
     baselines = {"tree": classified(hits(0.97, seed=2), seconds=0.4)}
     network = classified(hits(0.9), seconds=12)
-    sentences = " ".join(read_baselines(network, baselines, rows=300, classes=2, parameters=50_000))
+    sentences = " ".join(told(network, baselines, rows=300, classes=2, parameters=50_000))
     assert "50,000 trainable parameters, more than training rows (300)" in sentences
     assert "(400\u202fms to fit, the network 12\u202fs)" in sentences.replace("12.0", "12")
 
@@ -358,19 +370,191 @@ def test_where_the_primary_metric_is_not_defined_another_is_read() -> None:
     ones = np.ones(50, dtype=int)
     network = Outcome("binary", ones, ones, np.full(50, 0.9))
     other = Outcome("binary", ones, 0 * ones, np.full(50, 0.4))
-    assert (
-        "the network's accuracy is 100.0\u202f%: better than" in read_baselines(network, {"linear": other}, 100, 2)[0]
-    )
+    assert "the network's accuracy is 100.0\u202f%: better than" in told(network, {"linear": other}, 100, 2)[0]
 
 
 def test_a_margin_without_probabilities_is_compared_by_its_ranking() -> None:
     truth = np.arange(200) % 2
     margins = Outcome("binary", truth, truth, scores=2.0 * truth - 1)
     dummy = Outcome("binary", truth, 0 * truth, np.full(200, 0.5))
-    assert "ROC AUC is 1.000: better than guessing (0.500)" in read_baselines(margins, {"dummy": dummy}, 500, 2)[0]
+    assert "ROC AUC is 1.000: better than guessing (0.500)" in told(margins, {"dummy": dummy}, 500, 2)[0]
 
 
 def test_without_baselines_nothing_is_claimed() -> None:
-    assert read_baselines(classified(hits(0.9)), {}, 1000, 2) == [
+    assert told(classified(hits(0.9)), {}, 1000, 2) == [
         "No baseline was fitted, so it is unknown whether a simpler model would do as well."
     ]
+
+
+# --- no claim without data ------------------------------------------------------------------------------------------
+
+
+def scored(positives: int, negatives: int, seed: int = 0, gap: float = 1.0) -> Outcome:
+    random = np.random.default_rng(seed)
+    truth = np.array([1] * positives + [0] * negatives)
+    chance = 1 / (1 + np.exp(-random.normal(gap * (2 * truth - 1))))
+    return Outcome("binary", truth, (chance > 0.5).astype(int), chance)
+
+
+def constant(outcome: Outcome) -> Outcome:
+    return dataclasses.replace(outcome, y_pred=0 * outcome.y_true, probabilities=np.full(len(outcome.y_true), 0.2))
+
+
+def test_one_distinct_test_row_gives_no_verdict() -> None:
+    rows = np.ones(15, int)
+    right, wrong = (Outcome("binary", rows, y, y * 0.8, units=0 * rows) for y in (rows, 0 * rows))
+    standings = standings_of(right, {"dummy": wrong, "linear": wrong, "tree": wrong}, ["no", "yes"])
+    sentences = read_baselines(standings, 45)
+    assert sentences[0].startswith("The test part holds 1 distinct row (15 in all): nothing can be concluded")
+    assert not any("better than guessing" in sentence for sentence in sentences)
+    assert headline(standings) == "No verdict: too few test rows."
+    assert "Test on more rows" in next_step(standings)
+    assert standings.preferred is None
+
+
+@pytest.mark.parametrize("rows", [1, 5, 9])
+@pytest.mark.parametrize("task", ["regression", "multiclass", "multilabel", "binary"])
+def test_fewer_than_ten_test_rows_give_no_verdict_on_any_task(task: str, rows: int) -> None:
+    shape = rows if task in ("binary", "multiclass") else (rows, 2)
+    truth = np.resize([0, 1], shape)
+    right, wrong = Outcome(task, truth, truth), Outcome(task, truth, 1 - truth)
+    standings = standings_of(right, {"dummy": wrong}, ["a", "b"])
+    assert headline(standings) == "No verdict: too few test rows."
+    assert standings.kinds == {}
+
+
+@pytest.mark.parametrize("positives", [1, 2, 9])
+def test_few_positives_give_no_claim_on_recall_precision_or_roc_auc(positives: int) -> None:
+    network = scored(positives, 400, gap=3)
+    standings = standings_of(network, {"dummy": constant(network)}, ["no", "yes"])
+    sentences = read_baselines(standings, 2000)
+    rows = f"{positives} row{'s' * (positives > 1)} of class 'yes'"
+    them = "them" if positives > 1 else "it"
+    assert sentences[0] == f"The test part holds {rows}: recall, precision and ROC AUC can't be judged from {them}."
+    assert not any("better than guessing" in sentence for sentence in sentences)
+    assert headline(standings).startswith("No verdict")
+
+
+def test_few_negatives_give_no_claim_on_roc_auc() -> None:
+    network = scored(400, 3, gap=3)
+    first = told(network, {"dummy": constant(network)}, 2000)[0]
+    assert first == "The test part holds 3 rows of class 'a': ROC AUC can't be judged from them."
+
+
+def test_ten_positives_are_enough_for_a_claim() -> None:
+    network = scored(10, 400, gap=3)
+    assert "better than guessing" in told(network, {"dummy": constant(network)}, 2000)[0]
+
+
+def test_repeated_positives_count_once() -> None:
+    network = scored(40, 400, gap=3)
+    units = np.concatenate([np.arange(40) // 10, 4 + np.arange(400)])
+    network = dataclasses.replace(network, units=units)
+    assert told(network, {"dummy": constant(network)}, 2000)[0].startswith("The test part holds 4 rows of class 'b'")
+
+
+def test_classes_with_few_test_rows_are_named_and_the_others_judged() -> None:
+    truth = np.array([0] * 60 + [1] * 60 + [2] * 4)
+    network, dummy = Outcome("multiclass", truth, truth), Outcome("multiclass", truth, 0 * truth)
+    first, *rest = told(network, {"dummy": dummy}, 4000, 3)
+    assert "better than guessing" in first
+    assert rest[-1] == (
+        "One of 3 classes has fewer than 10 test rows, 'c' (4): recall, precision and ROC AUC of this class can't be "
+        "judged."
+    )
+
+
+@pytest.mark.parametrize("differing", [1, 5, 9, 10])
+def test_two_models_that_differ_on_few_rows_are_not_ranked(differing: int) -> None:
+    right = np.ones(60, bool)
+    other = np.arange(60) >= differing
+    standings = standings_of(classified(right), {"tree": classified(other)}, ["a", "b"])
+    assert standings.kinds == {"tree": "better" if differing >= 10 else "unclear"}
+    sentences = " ".join(read_baselines(standings, 4000))
+    assert ("too few to call either better" in sentences) == (differing < 10)
+
+
+def test_twelve_rows_on_which_two_models_agree_do_not_make_them_level() -> None:
+    few, many = (standings_of(classified(hits(0.9, n)), {"tree": classified(hits(0.9, n))}, "ab") for n in (12, 1000))
+    assert few.kinds == {"tree": "unclear"}
+    assert many.kinds == {"tree": "even"}
+
+
+@pytest.mark.parametrize(("only", "advice"), [(0, 'threshold="f1"'), (1, 'threshold="balanced_accuracy"')])
+def test_a_binary_network_that_gives_one_answer_says_so_and_what_to_do(only: int, advice: str) -> None:
+    network = scored(60, 340)
+    network = dataclasses.replace(network, y_pred=np.full(400, only))
+    standings = standings_of(network, {"dummy": constant(network)}, ["no", "yes"])
+    said = next(sentence for sentence in read_baselines(standings, 4000) if "every test row" in sentence)
+    assert f"every test row to '{('no', 'yes')[only]}'" in said
+    assert advice in said
+    assert "class_weight" in said
+    assert ("precision is not defined" in said) == (only == 0)
+    assert headline(standings).startswith("Better than guessing, but it assigns every test row to")
+
+
+def test_a_multiclass_network_that_gives_one_answer_says_so() -> None:
+    truth = np.arange(90) % 3
+    network = Outcome("multiclass", truth, 0 * truth)
+    standings = standings_of(network, {"dummy": Outcome("multiclass", truth, 0 * truth + 1)}, list("abc"))
+    assert any("every test row to 'a'. Train with class_weight=" in text for text in read_baselines(standings, 4000))
+    assert "guessing: it assigns every test row to 'a'." in headline(standings)
+
+
+# --- one decision for every sentence --------------------------------------------------------------------------------
+
+
+def every_standing() -> list[Standings]:
+    """Networks that are better, level, unclear and worse against each of three baselines."""
+    found = []
+    for kinds in itertools.product(("better", "even", "unclear", "worse"), repeat=3):
+        against = {
+            name: Standing(kind, 0.5, *DIFFERENCES[kind], 50, 1.0)
+            for name, kind in zip(("dummy", "linear", "tree"), kinds, strict=True)
+        }
+        found.append(Standings("multiclass", "accuracy", 0.6, 400, 2.0, against, [], None, ("a", "b")))
+    return found
+
+
+DIFFERENCES = {
+    "better": (0.1, 0.05, 0.15),
+    "even": (0.0, -0.004, 0.004),
+    "unclear": (0.01, -0.03, 0.05),
+    "worse": (-0.1, -0.15, -0.05),
+}
+
+
+@pytest.mark.parametrize("standings", every_standing(), ids=lambda s: "-".join(s.kinds.values()))
+def test_the_verdict_the_headline_and_the_advice_agree(standings: Standings) -> None:
+    sentences, said, step = read_baselines(standings, 5000), headline(standings), next_step(standings)
+    text = " ".join(sentences)
+    kinds = standings.kinds
+    assert "no better" not in f"{text} {said} {step}".lower()
+    assert ("is worth its cost" in text) == (set(kinds.values()) == {"better"})
+    assert (step == "") == (set(kinds.values()) == {"better"})
+    if kinds["dummy"] != "better":
+        assert "Better than" not in said
+        assert "prefer" not in text.lower()
+        assert step in text
+    else:
+        recommended = [name for name, words in (("tree", "trees"), ("linear", "linear model")) if words in step]
+        assert recommended == ([] if standings.preferred == "network" else [standings.preferred])
+        # Advice in the verdict is for the same model.
+        assert ("prefer it to the network" in text or "use the linear model" in text) == (
+            standings.preferred == "linear"
+        )
+        assert ("use the trees" in text or "use them unless" in text) == (standings.preferred == "tree")
+    for name, words in (("linear", "linear model"), ("tree", "trees")):
+        if kinds["dummy"] == "better":
+            clause = next(part for part in said.rstrip(".").split(", ") if words in part or name in part)
+            assert kinds[name] in ("better", "worse") or "etter than" not in clause
+
+
+def test_level_needs_the_whole_interval_within_the_margin_of_the_metric() -> None:
+    assert kind_of("accuracy", -0.009, 0.009, 0.9) == "even"
+    assert kind_of("accuracy", -0.009, 0.011, 0.9) == "unclear"
+    assert kind_of("rmse", -1.9, 1.9, 100.0) == "even"
+    assert kind_of("rmse", -1.9, 2.1, 100.0) == "unclear"
+    assert kind_of("log_loss", -0.009, 0.009, 0.5) == "even"
+    assert kind_of("roc_auc", math.nan, math.nan, 0.5) == "unclear"
+    assert all(margin_of(metric, 1.0) > 0 for metric in METRICS)

@@ -79,7 +79,9 @@ def test_a_baseline_that_is_better_than_all_contenders_is_named_once(task, resul
     right = {"dummy": result.baselines["dummy"], "tree": Outcome(task, truth, truth, certain)}
     best = compare(result, names, baselines={0: right, 1: right})
     assert len(best.verdict) == 2
-    assert best.verdict[-1].startswith("A baseline is better than all of them: the gradient-boosted trees, with ")
+    assert best.verdict[-1].startswith(
+        "A baseline has better figures than all of them: the gradient-boosted trees, with "
+    )
     assert "This difference is not tested." in Page(render(summarize(best))).section("verdict")
     worst = compare(result, names, baselines={seed: {"dummy": result.baselines["dummy"]} for seed in (0, 1)})
     assert len(worst.verdict) == 1

@@ -9,7 +9,8 @@ from typing import Any
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.metrics import LOWER_IS_BETTER, evaluate
 from toolkit.evaluation.result import Result
-from toolkit.evaluation.verdicts import standing_of
+from toolkit.evaluation.standings import kind_of
+from toolkit.report.summary.values import spread
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -68,6 +69,9 @@ def _difference(
         return None
     return {
         **{key: entry[key] for key in ("value", "low", "high", "p", "clear", "method", "over")},
-        "standing": standing_of(name, entry["low"], entry["high"]),
+        "standing": "unclear"
+        if entry["doubt"]
+        else kind_of(name, entry["low"], entry["high"], spread(reference)["value"]),
+        "doubt": entry["doubt"],
         "seeds": [value - base for value, base in zip(seeds, reference, strict=True)],
     }

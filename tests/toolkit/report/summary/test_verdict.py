@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from tests.helpers.comparisons import TASKS
 from toolkit.evaluation.metrics import difference
@@ -30,12 +30,14 @@ def test_the_headline_says_where_the_network_stands(results):
     told = verdict(right, dummy=wrong, linear=right, tree=right)
     assert (
         told["headline"]
-        == "Better than guessing, not clearly different from the linear model and the gradient-boosted trees."
+        == "Better than guessing, no clear difference from the linear model and the gradient-boosted trees."
     )
-    assert told["against"]["linear"] == {"difference": 0.0, "low": 0.0, "high": 0.0, "standing": "level"}
+    against = told["against"]["linear"]
+    assert (against["difference"], against["standing"]) == (0, "unclear")
+    assert against["low"] == -against["high"] < 0  # few rows on which two models agree do not make them equal
     assert told["next"][0].startswith("Prefer the linear model")
     assert verdict(wrong, dummy=right)["headline"] == "Worse than guessing."
-    assert verdict(right, dummy=right)["headline"] == "No better than guessing."
+    assert verdict(right, dummy=right)["headline"] == "Not shown to be better than guessing."
     assert verdict(right)["headline"].startswith("Trained without baselines")
 
 
@@ -45,17 +47,41 @@ def test_differences_are_paired_and_the_interval_decides(task, results, summarie
     for name, entry in told["against"].items():
         value, low, high = difference(results[task].outcome, results[task].baselines[name], told["metric"])
         assert (entry["difference"], entry["low"], entry["high"]) == pytest.approx((value, low, high))
-        assert (entry["standing"] == "level") == (low <= 0 <= high)
+        assert entry["standing"] in ("even", "unclear") or not low <= 0 <= high
 
 
 def test_an_interval_without_width_is_not_trusted(results):
-    run = results["multiclass"]
-    row = {"value": 1.0, "low": 1.0, "high": 1.0}
+    run = results["regression"]
+    outcome = dataclasses.replace(run.outcome, y_pred=run.outcome.y_true)
     table = run.table.copy()
-    table.loc["accuracy", list(row)] = list(row.values())
-    told = summarize(dataclasses.replace(run, table=table))["verdict"]["caution"]
-    lowest = binomtest(len(run.outcome.y_true), len(run.outcome.y_true)).proportion_ci(method="wilson").low
-    assert f"{100 * lowest:.1f}" in told
+    table.loc["rmse", ["value", "low", "high"]] = 0.0
+    told = summarize(dataclasses.replace(run, outcome=outcome, table=table))["verdict"]["caution"]
+    assert "so the interval has no width" in told
+
+
+def test_a_network_that_gives_one_answer_is_told_to_train_again(results):
+    run = results["binary"]
+    outcome = dataclasses.replace(run.outcome, y_pred=0 * run.outcome.y_pred)
+    verdict = summarize(dataclasses.replace(run, outcome=outcome))["verdict"]
+    assert verdict["headline"].endswith(f"every test row to '{run.classes[0]}'.")
+    assert 'threshold="f1"' in verdict["next"][0]
+
+
+def test_few_positives_leave_the_page_without_a_verdict(results):
+    run = results["binary"]
+    few = np.flatnonzero(run.outcome.y_true == 1)[:3]
+    rows = np.sort(np.concatenate([few, np.flatnonzero(run.outcome.y_true == 0)]))
+
+    def taken(outcome):
+        arrays = {name: getattr(outcome, name) for name in ("y_true", "y_pred", "probabilities", "scores", "units")}
+        taken = {name: None if array is None else array[rows] for name, array in arrays.items()}
+        return dataclasses.replace(outcome, **taken)
+
+    baselines = {name: taken(outcome) for name, outcome in run.baselines.items()}
+    verdict = summarize(dataclasses.replace(run, outcome=taken(run.outcome), baselines=baselines))["verdict"]
+    assert verdict["headline"] == "No verdict: too few test rows."
+    assert "Test on more rows" in verdict["next"][0]
+    assert {entry["standing"] for entry in verdict["against"].values()} == {"unclear"}
 
 
 def test_a_suspected_leak_comes_first(results, summaries):
