@@ -26,7 +26,9 @@ class ReadingOptions:
         ('missing',)
     """
 
-    sep: Annotated[str | None, "Separator between the cells of a text file: one character.", "columns"] = None
+    sep: Annotated[
+        str | None, "Separator between the cells of a text file: one character; ' ' is any number of blanks.", "columns"
+    ] = None
     decimal: Annotated[str | None, "Decimal mark of numbers written as text: '.' or ','.", "columns"] = None
     thousands: Annotated[
         str | None, "Thousands separator of numbers written as text, such as '.', ',', ' ' or \"'\".", "columns"
@@ -43,6 +45,10 @@ class ReadingOptions:
     ] = None
 
     def __post_init__(self) -> None:
+        if self.sep == r"\t":  # as a command line gives it
+            object.__setattr__(self, "sep", "\t")
+        if self.sep in ('"', "\n", "\r"):
+            raise DataError(f"sep={self.sep!r} can't separate cells; expected a character such as ';'.")
         for name in ("sep", "thousands"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or len(value) != 1):
@@ -51,10 +57,12 @@ class ReadingOptions:
             check_choice("decimal", self.decimal, (".", ","))
         if self.decimal is not None and self.decimal == self.thousands:
             raise DataError(f"decimal and thousands are both {self.decimal!r}; they must differ.")
-        words = (self.na_values,) if isinstance(self.na_values, str) else tuple(self.na_values)
-        if not all(isinstance(word, str) for word in words):
+        words = (self.na_values,) if isinstance(self.na_values, str) else self.na_values or ()
+        if not isinstance(words, (tuple, list, set, frozenset)) or not all(isinstance(word, str) for word in words):
             raise DataError(f"na_values={self.na_values!r}: expected a text or a list of texts.")
-        object.__setattr__(self, "na_values", words)
+        object.__setattr__(self, "na_values", tuple(sorted(words)))
+        if self.encoding is not None and not isinstance(self.encoding, str):
+            raise DataError(f"encoding={self.encoding!r}: expected the name of an encoding, such as 'utf-8'.")
         header = self.header
         if (
             header is not None

@@ -7,6 +7,7 @@ import datetime
 import gzip
 import io
 import lzma
+import sys
 import zipfile
 
 import pandas as pd
@@ -114,6 +115,13 @@ def test_the_first_sheet_of_a_workbook_is_read_below_its_title(tmp_path):
     assert "2 sheets (Sheet, Notes): the first one was read" in table.notes[1]
 
 
+def test_a_workbook_without_the_package_that_reads_it_names_the_line_that_installs_it(tmp_path, monkeypatch):
+    (tmp_path / "t.xlsx").write_bytes(b"PK")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DataError, match=r't.xlsx: Excel files need openpyxl: pip install "logitkit\[excel\]"'):
+        read(tmp_path / "t.xlsx")
+
+
 def test_the_files_of_a_folder_or_a_pattern_are_read_as_one_table(tmp_path):
     (tmp_path / "b.csv").write_text("b,a\ny,2\n")
     (tmp_path / "a.csv").write_text("a,b\n1,x\n")
@@ -177,6 +185,8 @@ def test_one_row_can_be_read_since_one_row_can_be_predicted(tmp_path):
     [
         ("empty.csv", b"", "empty.csv is empty"),
         ("blank.csv", b" \n\n", "blank.csv is empty"),
+        ("separator.csv", b"sep=;\n", "separator.csv is empty"),
+        ("comment.csv", b"#", "comment.csv holds column names only"),
         ("header.csv", b"a,b\n", r"header.csv holds column names only \(a, b\)"),
         ("binary.csv", bytes(range(256)), "binary.csv is not text"),
         ("long.csv", b"a,b\n1,2,3\n4,5,6\n", "rows 1, 2 have more cells than the header, which has 2"),

@@ -161,7 +161,7 @@ def _names_in(row: TextRow) -> list[str]:
     cells = [cell.strip() for cell in row.cells]
     if cells[0].startswith(COMMENTS):
         first = cells[0].lstrip("".join(COMMENTS) + " ")
-        return [first, *cells[1:]] if first else cells[1:]
+        return [first, *cells[1:]] if first or len(cells) == 1 else cells[1:]
     return cells
 
 

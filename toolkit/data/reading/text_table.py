@@ -80,6 +80,8 @@ def read_text_table(
     if separator == BLANKS:
         text = tidy_blanks(text)
     rows = _first_rows(text, separator, name)
+    if not rows:
+        raise DataError(f"{name} is empty.")
     header = find_header(rows, name, options.header, known)
     body = text[_offset(text, header.line) :]
     table = TextTable(pd.DataFrame(), notes + header.notes)
