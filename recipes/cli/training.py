@@ -97,7 +97,11 @@ def _recipe_command(name: str, function: str) -> click.Command:
         params.append(click.Option(["--save"], type=PATH, help="File to save the run in (.keras)."))
     params += parameters([option for option in _passed_on(name) if option.name not in declared], CHOSEN)
     file = "a folder, a table of file names, a folder of idx files such as MNIST's, or an npz file"
-    file = file if name == "images" else "a CSV, TSV or Parquet file"
+    file = (
+        file
+        if name == "images"
+        else "a table (CSV, Excel, Parquet, JSON, ...), a folder of them, or - for standard input"
+    )
     about = RECIPES[name] if function == "train" else f"Compare heads for {name}."
 
     def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:

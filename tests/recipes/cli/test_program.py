@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -180,3 +181,26 @@ def test_the_demo_ends_with_the_paths_of_four_reports(capsys, tmp_path):
     paths = [line.strip() for line in out.splitlines()[-4:]]
     assert paths == [str(tmp_path / f"{name}.html") for name in ("diabetes", "breast_cancer", "wine", "street_scenes")]
     assert all((tmp_path / file).stat().st_size < 1_000_000 for file in paths)
+
+
+def test_options_of_reading_and_standard_input(capsys, tmp_path, monkeypatch):
+    rows = "".join(f"{i % 9},{i % 9 * 7 % 5},{'yes' if i % 9 > 4 else 'no'}\n" for i in range(60))
+    text, saved = f"a,b,y\n{rows}", tmp_path / "run.keras"
+    strange = tmp_path / "strange.csv"
+    strange.write_bytes(("note\n" + text.replace(",", "^").replace("yes", "sí")).encode("cp1252"))
+    code, _, err = run_command(
+        capsys, "binary", strange, "--target", "y", "--sep", "^", "--header", 1, "--encoding", "cp1252", "--na-values",
+        "8", "--save", saved, *QUICK,
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    run = toolkit.load(saved)
+    assert run.classes == ["no", "sí"]
+    assert run.settings["data"]["sep"] == "^"
+    assert "--sep ^ --header 1 --encoding cp1252 --na-values 8" in run.settings["command"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert run_command(capsys, "predict", saved, "-")[1].splitlines()[0].startswith("y,probability_no,")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert run_command(capsys, "binary", "-", "--target", "y", *QUICK)[0] == 0
+    code, _, err = run_command(capsys, "binary", strange, "--target", "y", "--decimal", "x", *QUICK)
+    assert code == 2
+    assert "decimal" in err
