@@ -16,6 +16,7 @@ from toolkit.data.reading.rows import COMMENTS, TextRow, without_empty_end
 __all__ = ["Header", "find_header"]
 
 ROW_NAME = "row name"  # the name of the column of row names, to which R gives none
+_VOTING_ROWS = 100  # by so many rows a first row is told from a header
 _SHOWN = 40  # characters of a skipped line in a note
 _WORD = re.compile(r"[\w.()%/-]+")
 _IDENTIFIER = re.compile(r"(.*[_ ])?(id|index|nr|no|key)", re.IGNORECASE)  # the name of a column that numbers the rows
@@ -68,14 +69,19 @@ def find_header(
         first = next((index for index, row in enumerate(rows) if not _is_comment(row)), 0)
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=False)
     first = _first_full(rows)
-    body = [row for row in rows[first:] if row.cells != rows[first].cells]
-    votes = _votes_for_data(rows[first].cells, [row.cells for row in body])
+    asked = next(
+        (index for index in range(first + 1) if any(cell.strip() in known for cell in rows[index].cells)), None
+    )
+    if asked is not None and asked < first:
+        return _named(rows, asked, name, _skipped(rows[:asked], name, "column names"))
+    body = [row.cells for row in rows[first:] if row.cells != rows[first].cells]
+    votes = _votes_for_data(rows[first].cells, body[:_VOTING_ROWS])
     above = first - 1
     if above >= 0 and votes >= 0 and _is_header_of(rows[above], rows[first:], certain=votes > 0):
         return _named(rows, above, name, _skipped(rows[:above], name, "column names"))
     if votes <= 0:
         return _named(rows, first, name, _skipped(rows[:first], name, "column names"))
-    if any(cell.strip() in known for cell in rows[first].cells):
+    if asked is not None:
         note = (
             f"The first line of {name} looks like data, but holds a name that was asked for, so it was taken as the "
             f"column names. If it is data, give header='none': the columns are then named 'column 1' to "

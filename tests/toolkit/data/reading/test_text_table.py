@@ -141,6 +141,12 @@ def test_a_first_line_that_holds_a_name_that_was_asked_for_is_the_header_with_a_
     assert len(read_text(text, known=["<=50K"], header="none").frame) == 40
 
 
+def test_a_name_that_is_asked_for_tells_which_row_is_the_header():
+    text = "group,,\nx,,\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(20))
+    assert read_text(text).frame.columns.tolist() == ["x", "Unnamed: 1", "Unnamed: 2"]
+    assert read_text(text, known=["group"]).frame.columns.tolist() == ["group", "Unnamed: 1", "Unnamed: 2"]
+
+
 def test_the_options_override_what_would_be_found_out():
     text = "title;here\nx;y\n1,5;2\n"
     assert list(read_text(text, header=1).frame.columns) == ["x", "y"]
