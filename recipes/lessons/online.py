@@ -19,9 +19,9 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import number, percent
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import SplitData
+from toolkit.data.labels import labels_of
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
-from toolkit.data.target_checks import labels_of
 from toolkit.evaluation.result import Result
 from toolkit.heads import DEFAULT_HEADS, get_head
 from toolkit.runs.run import Run

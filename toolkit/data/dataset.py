@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,9 @@ from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
 from toolkit.data.preprocessing import Preprocessing
-from toolkit.data.row_weights import row_weights
+from toolkit.data.row_weights import WEIGHTS_NOTE, row_weights
 from toolkit.data.target import Target
+from toolkit.data.target_form import TargetForm
 
 __all__ = ["Dataset", "SplitData"]
 
@@ -41,6 +42,8 @@ class SplitData:
         sample_weight: float64 of shape (rows,), or None.
         units: The unit of each row, int64 of shape (rows,), from 0: rows with equal cells, or equal images, have equal
             numbers.
+        positive: For binary the positive class, chosen by the rows that are no separate test or validation table.
+        target_form: How the target stood in the user's table.
     """
 
     name: str
@@ -55,6 +58,8 @@ class SplitData:
     source_rows: np.ndarray
     sample_weight: np.ndarray | None
     units: np.ndarray
+    positive: Any = field(default=None, kw_only=True)
+    target_form: TargetForm | None = field(default=None, kw_only=True)
 
     @property
     def rows(self) -> int:
@@ -119,12 +124,20 @@ class SplitData:
         used = self.parts if folds is None else _parts_of_folds(folds, networks, self.parts["test"])
         train = self.features.take(used["train"])
         fitted = fit_preprocessing(train, **preprocessing or {})
-        coded = Target.fit(self.target_frame, used["train"], self.task, self.source_rows, **target or {})
-        weights = row_weights(
-            self.target_frame, coded, self.parts["train"], self.sample_weight, class_weight=class_weight
+        coded = Target.fit(
+            self.target_frame,
+            used["train"],
+            self.task,
+            self.source_rows,
+            self.positive,
+            self.target_form,
+            **target or {},
         )
-        known: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(SplitData)}
+        weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
+        known: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         known["folds"] = folds
+        if class_weight is not None:
+            known["notes"] = [*self.notes, WEIGHTS_NOTE]
         return Dataset(**known, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 

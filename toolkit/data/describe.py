@@ -10,7 +10,7 @@ import pandas as pd
 
 from toolkit.data.cells import level
 from toolkit.data.columns import Column
-from toolkit.data.target_checks import labels_of
+from toolkit.data.labels import labels_of
 
 __all__ = ["describe", "leaks_of", "predictive_power", "predictive_powers"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from toolkit.data.prepare import labeled
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import is_file, read
 from toolkit.data.reading.frames import is_table, matrix_of
+from toolkit.data.target import Target
 
 __all__ = ["batches", "encode", "encode_labeled", "table_of"]
 
@@ -93,7 +94,7 @@ def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: st
 
 
 def encode_labeled(
-    preprocessing: Preprocessing | ImagePreprocessing, source: Any, targets: Sequence[str], task: str
+    preprocessing: Preprocessing | ImagePreprocessing, source: Any, target: Target
 ) -> tuple[NDArray[Any], pd.DataFrame]:
     """Return labeled rows as inputs, shape (n, ...), and their target columns.
 
@@ -101,14 +102,13 @@ def encode_labeled(
         preprocessing: Fitted in training.
         source: A path or DataFrame that holds the target too, or an (X, y) pair; for images also a folder of labeled
             pictures or another source of `toolkit.data.images.files.read_images`.
-        targets: Names of the target columns.
-        task: The task.
+        target: The target of the training.
     """
     if isinstance(preprocessing, ImagePreprocessing) and isinstance(source, str | Path):
         form = Form(preprocessing.shape, preprocessing.dtype)
-        columns = None if is_image_source(source) else list(targets)
-        parts = read_images(source, task=task, target=columns, form=form)
+        columns = None if is_image_source(source) else list(target.form.columns)
+        parts = read_images(source, task=target.task, target=columns, form=form)
         source = parts.get("test", parts["train"])
         check_files(source.pixels, preprocessing.low, preprocessing.high, source.name)
-    features, y, name = labeled(source, targets, task)
+    features, y, name = labeled(source, target)
     return encode(preprocessing, features, name), y

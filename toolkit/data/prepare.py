@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,13 +20,16 @@ from toolkit.data.dataset import SplitData
 from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images, ImageSet
+from toolkit.data.labels import labels_of
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.row_equality import compared_columns, same_rows
 from toolkit.data.row_weights import read_weights
 from toolkit.data.source import Source, is_pair, is_path, load, names_of
 from toolkit.data.split import Split, is_drawn, share_from_text, split_rows
 from toolkit.data.stratify import PARTS
+from toolkit.data.target import Target
 from toolkit.data.target_checks import TASKS, check_target, match_target
+from toolkit.data.target_form import TargetForm
 from toolkit.data.usable_columns import Wanted, usable_columns
 
 __all__ = ["labeled", "prepare"]
@@ -66,6 +69,12 @@ def prepare(
     sample_weight: Annotated[
         str | np.ndarray | None,
         "How much each row counts in training: a column (then not a feature), or an array of shape (rows,).",
+    ] = None,
+    positive: Annotated[
+        Any,
+        "The positive class: what precision, recall and the threshold are about. By default the last of an ordered "
+        "Categorical, 1 or true or yes, the clearly rarer class, or the last in sorted order.",
+        "binary",
     ] = None,
     seed: int = 0,
     reading: ReadingOptions | None = None,
@@ -112,13 +121,14 @@ def prepare(
     named.check(source, targets)
     random = is_drawn(test) or is_drawn(validation)
     _check_size(len(source.features), source.name, random)
-    target_frame, present, notes = check_target(source.target, task, source.name, from_file=is_path(data))
+    checked = check_target(source.target, task, source.name, from_file=is_path(data), positive=positive)
+    present, notes = checked.present, checked.notes
     _check_size(int(present.sum()), f"{source.name} (rows with a target)", random)
     weights = read_weights(sample_weight, source.features, source.name, present)
-    tables = [_Table(source, -1, present, target_frame, weights)]
+    tables = [_Table(source, -1, present, checked.frame, weights)]
     for part, rows in (("test", test), ("validation", validation)):
         if not is_drawn(rows):
-            tables.append(_with_target(rows, part, tables[0], task, weight_name, reading))
+            tables.append(_with_target(rows, part, tables[0], checked.form, task, weight_name, reading))
     images = None if source.images is None else _images(tables)
     units = _cell_units(tables, named) if images is None else images.same_rows()
     split = split_rows(
@@ -135,7 +145,8 @@ def prepare(
     if images is None:
         features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading))
     notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
-    return _split_data(tables, task, features, units, split, set_aside, notes)
+    split_data = _split_data(tables, task, features, units, split, set_aside, notes)
+    return replace(split_data, positive=checked.positive, target_form=checked.form)
 
 
 @dataclass(frozen=True)
@@ -230,19 +241,26 @@ class _Table:
 
 
 def _with_target(
-    data: Any, part: str, known: _Table, task: str, weight_name: str | None, reading: ReadingOptions
+    data: Any,
+    part: str,
+    known: _Table,
+    form: TargetForm,
+    task: str,
+    weight_name: str | None,
+    reading: ReadingOptions,
 ) -> _Table:
     """Return the user's own test or validation rows, their target in the form of the data's."""
-    columns = [str(name) for name in known.target.columns]
-    source = load(data, columns, task, part, reading)
-    target, present, notes = check_target(source.target, task, source.name, from_file=is_path(data), complete=False)
-    target = match_target(target, known.target, task, source.name, source.rows[present])
+    classes = labels_of(known.target.iloc[:, 0]) if task in ("binary", "multiclass") else []
+    source = load(data, list(form.columns), task, part, reading)
+    checked = check_target(source.target, task, source.name, from_file=is_path(data), form=form, classes=classes)
+    present = checked.present
+    target = match_target(checked.frame, known.target, task, source.name, source.rows[present])
     weight_name = weight_name if weight_name in source.features.columns else None
     weights = read_weights(weight_name, source.features, source.name, present)
     if (known.source.images is None) != (source.images is None):
         kinds = ("columns", "images") if source.images is not None else ("images", "columns")
         raise DataError(f"the data are {kinds[0]} and {part}= {kinds[1]}: give {kinds[0]} there too.")
-    notes = [*(f"{source.name}: {note}" for note in source.notes), *notes]
+    notes = [*(f"{source.name}: {note}" for note in source.notes), *checked.notes]
     return _Table(source, PARTS.index(part), present, target, weights, tuple(notes))
 
 
@@ -322,13 +340,12 @@ def _split_data(
     )
 
 
-def labeled(data: Any, targets: Sequence[str], task: str) -> tuple[Any, pd.DataFrame, str]:
+def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
     """Return further labeled rows for a run that is trained; what was lost in reading them is a warning.
 
     Args:
         data: A path, a DataFrame that holds the target too, or an `(X, y)` pair; X may be images.
-        targets: The names of the target columns in training.
-        task: The task of the run.
+        target: The target of the training.
 
     Returns:
         The features as they came (see `coerce`), or the images; the checked target of the same rows; and a name for
@@ -337,14 +354,17 @@ def labeled(data: Any, targets: Sequence[str], task: str) -> tuple[Any, pd.DataF
     Raises:
         DataError: The target is missing or doesn't suit the task.
     """
-    source = load(data, list(targets), task, "labeled")
+    source = load(data, list(target.form.columns), target.task, "labeled")
     for sentence in source.damage:
         warnings.warn(sentence, DataWarning, stacklevel=4)
-    target, present, _ = check_target(source.target, task, source.name, from_file=is_path(data), complete=False)
+    checked = check_target(
+        source.target, target.task, source.name, from_file=is_path(data), form=target.form, classes=target.classes
+    )
+    present = checked.present
     if source.images is not None:
         pixels = source.images.pixels
-        return pixels if present.all() else pixels[present], target, source.name
-    return source.features.loc[present].reset_index(drop=True), target, source.name
+        return pixels if present.all() else pixels[present], checked.frame, source.name
+    return source.features.loc[present].reset_index(drop=True), checked.frame, source.name
 
 
 def _check_size(rows: int, name: str, random: bool) -> None:

@@ -10,13 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.common.errors import DataError
-from toolkit.common.formatting import rows_text
+from toolkit.common.errors import DataError, nearest
+from toolkit.common.formatting import listing, rows_text
 from toolkit.common.options import documented
 from toolkit.data.column_kinds import infer
+from toolkit.data.labels import index_of
 from toolkit.data.target import Target
 
-__all__ = ["read_weights", "row_weights"]
+__all__ = ["WEIGHTS_NOTE", "read_weights", "row_weights"]
+
+WEIGHTS_NOTE = (
+    "class_weight changes which errors training avoids; probabilities and a threshold are fitted to unweighted "
+    "validation rows, so they are those of the data as they are."
+)
 
 
 def read_weights(
@@ -55,13 +61,14 @@ def read_weights(
 def row_weights(
     target_frame: pd.DataFrame,
     target: Target,
-    train: NDArray[np.int64],
+    parts: Mapping[str, NDArray[np.int64]],
     sample_weight: NDArray[np.float64] | None = None,
     *,
     class_weight: Annotated[
         str | Mapping[Any, float] | None,
         "'balanced' gives each class the same total weight in training, as scikit-learn does; or a weight for each "
-        "label, such as {'yes': 5.0}, others 1.",
+        "label, such as {'yes': 5.0}, others 1. It changes which errors training avoids; probabilities stay those of "
+        "the unweighted rows.",
         "binary",
         "multiclass",
     ] = None,
@@ -71,14 +78,15 @@ def row_weights(
     Args:
         target_frame: The target columns of all rows.
         target: The target's encoding.
-        train: Positions of the training rows.
+        parts: Positions of the rows of each part.
         sample_weight: Weights of the rows, which are multiplied in; None for none.
 
     Returns:
         Weights of all rows, shape (rows,), scaled to a mean of 1 over the training rows.
 
     Raises:
-        DataError: Weights by class on another task, or for a label that doesn't occur.
+        DataError: Weights by class on another task, or for a label that doesn't occur; a class or a part without
+            weight.
     """
     if class_weight is None and sample_weight is None:
         return None
@@ -87,8 +95,31 @@ def row_weights(
         if target.task not in ("binary", "multiclass"):
             raise DataError(f"class_weight is for binary and multiclass, and this is {target.task}.")
         ids = np.asarray(target.encode(target_frame)).reshape(-1).astype(np.int64)
-        weights = weights * _by_class(class_weight, target, ids[train])[ids]
-    return weights / weights[train].mean()
+        weights = weights * _by_class(class_weight, target, ids[parts["train"]])[ids]
+    _check_parts(weights, target_frame, target, parts)
+    return weights / weights[parts["train"]].mean()
+
+
+def _check_parts(
+    weights: NDArray[np.float64], target_frame: pd.DataFrame, target: Target, parts: Mapping[str, NDArray[np.int64]]
+) -> None:
+    """Check that training and validation rows, and every class of the training rows, have some weight."""
+    for part in ("train", "validation"):
+        rows = parts[part]
+        if len(rows) and not weights[rows].any():
+            raise DataError(
+                f"sample_weight is 0 in all {len(rows):,} {part} rows: give some of them weight, or leave the rows of "
+                "weight 0 out of the data."
+            )
+    if target.classes:
+        ids = np.asarray(target.encode(target_frame)).reshape(-1).astype(np.int64)[parts["train"]]
+        totals = np.bincount(ids, weights=weights[parts["train"]], minlength=len(target.classes))
+        for label, count, total in zip(target.classes, np.bincount(ids, minlength=len(totals)), totals, strict=True):
+            if count and not total:
+                raise DataError(
+                    f"sample_weight is 0 in all {count:,} training rows of class {label!r}: the network can't learn "
+                    "it. Give some of them weight, or leave the class out of the data."
+                )
 
 
 def _by_class(class_weight: str | Mapping[Any, float], target: Target, ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -101,12 +132,19 @@ def _by_class(class_weight: str | Mapping[Any, float], target: Target, ids: NDAr
         raise DataError(
             f"class_weight={class_weight!r}: expected 'balanced' or a dictionary with a number for each label."
         )
-    ids_by_text = {str(label): i for i, label in enumerate(target.classes)}
-    weights = np.ones(len(ids_by_text))
+    find, weights = index_of(target.classes), np.ones(len(target.classes))
     for label, weight in class_weight.items():
-        if str(label) not in ids_by_text:
-            raise DataError(f"class_weight names {label!r}, which is not a class (classes: {', '.join(ids_by_text)}).")
-        if not 0 <= float(weight) < np.inf:
-            raise DataError(f"class_weight of {label!r} is {weight!r}: expected a number of 0 or more.")
-        weights[ids_by_text[str(label)]] = float(weight)
+        index = find(label)
+        if index is None:
+            names = listing([repr(known) for known in target.classes])
+            raise DataError(
+                f"class_weight names {label!r}, which is not a class (classes: {names})."
+                f"{nearest(label, target.classes)}"
+            )
+        if not 0 < float(weight) < np.inf:
+            raise DataError(
+                f"class_weight of {label!r} is {weight!r}: expected a number above 0. A class that shall not count is "
+                "left out of the data."
+            )
+        weights[index] = float(weight)
     return weights

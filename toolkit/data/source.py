@@ -205,11 +205,11 @@ def _in_order(target: pd.DataFrame, targets: list[str], name: str, *, named: boo
     return target.set_axis(targets, axis=1)
 
 
-def names_of(value: str | int | Sequence[str] | None) -> tuple[str, ...]:
+def names_of(value: str | int | np.integer | Sequence[str] | None) -> tuple[str, ...]:
     """Return one name or several as names; the columns of a DataFrame may be numbered."""
     if value is None:
         return ()
-    return (str(value),) if isinstance(value, (str, int)) else tuple(str(name) for name in value)
+    return (str(value),) if isinstance(value, (str, int, np.integer)) else tuple(str(name) for name in value)
 
 
 def is_pair(source: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import listing, rows_text
 from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
-from toolkit.data.cells import level
-from toolkit.data.target_checks import TASKS, labels_of
+from toolkit.data.labels import index_of, labels_of, positive_class
+from toolkit.data.target_checks import TASKS
+from toolkit.data.target_form import TargetForm
 
 __all__ = ["Target"]
 
@@ -33,6 +34,7 @@ class Target:
         center: What is subtracted from each regression target, float64 of shape (targets,).
         scale: What it is divided by: the standard deviation in training; ones for classification, shape (units,).
         log_target: Regression targets are logarithms before that.
+        form: How the target stood in the user's table.
 
     Example:
         >>> target = Target.fit(pd.DataFrame({"y": ["no", "yes", "no"]}), np.array([0, 1]), "binary")
@@ -49,6 +51,7 @@ class Target:
     center: np.ndarray
     scale: np.ndarray
     log_target: bool = False
+    form: TargetForm = field(default_factory=TargetForm)
 
     @classmethod
     @documented
@@ -58,6 +61,8 @@ class Target:
         train: np.ndarray,
         task: str,
         rows: np.ndarray | None = None,
+        positive: Any = None,
+        form: TargetForm | None = None,
         *,
         log_target: Annotated[
             bool, "Learn the natural logarithm of the targets, which must all be above 0.", "regression"
@@ -70,6 +75,8 @@ class Target:
             train: Positions of the training rows.
             task: One of the four tasks.
             rows: The number by which each row is named in messages; by default its position, from 1.
+            positive: For binary the positive class; None for the one that `toolkit.data.labels.positive_class` finds.
+            form: How the target stood in the user's table; by default as it stands here.
 
         Returns:
             The target.
@@ -78,14 +85,18 @@ class Target:
             DataError: `log_target` with a value of 0 or below (the rows are named), or with classes.
         """
         check_choice("task", task, TASKS)
+        form = form or TargetForm(tuple(str(column) for column in target.columns))
         names = [str(column) for column in target.columns]
         dtypes = [_dtype_text(target[column]) for column in target.columns]
         if task != "regression":
             if log_target:
                 raise DataError(f"log_target is for regression; {task} predicts classes.")
             classes = labels_of(target.iloc[:, 0]) if task in ("binary", "multiclass") else []
+            if task == "binary" and len(classes) == 2:
+                label, _ = positive_class(target.iloc[:, 0], positive)
+                classes.sort(key=lambda known: known == label)
             units = {"binary": 1, "multiclass": len(classes), "multilabel": len(names)}[task]
-            return cls(task, names, dtypes, classes, np.zeros(units), np.ones(units))
+            return cls(task, names, dtypes, classes, np.zeros(units), np.ones(units), form=form)
         values = _numbers(target, names, log_target, rows)[train]
         with np.errstate(over="ignore"):
             scale = values.std(axis=0)
@@ -93,7 +104,7 @@ class Target:
             raise DataError("the target's numbers are too large to work with: divide them, or take log_target=True.")
         # Where the training rows are all equal there is nothing to divide by.
         scale = np.where((scale > 0) & (values.min(axis=0) < values.max(axis=0)), scale, 1.0)
-        return cls(task, names, dtypes, [], values.mean(axis=0), scale, log_target)
+        return cls(task, names, dtypes, [], values.mean(axis=0), scale, log_target, form)
 
     @property
     def units(self) -> int:
@@ -131,10 +142,8 @@ class Target:
     def _codes(self, series: pd.Series, rows: np.ndarray | None) -> np.ndarray:
         # Each distinct label is looked up once; the last entry is for missing labels, whose factor is -1.
         factors, distinct = pd.factorize(series)
-        ids = {label: index for index, label in enumerate(self.classes)}
-        ids_by_text = {level(label): index for index, label in enumerate(self.classes)}
-        table = np.array([ids.get(label, ids_by_text.get(level(label), -1)) for label in distinct] + [-1])
-        codes = table[factors]
+        ids = list(map(index_of(self.classes), distinct))
+        codes = np.array([-1 if index is None else index for index in [*ids, None]])[factors]
         bad = np.flatnonzero(codes < 0)
         if len(bad):
             value = series.iloc[int(bad[0])]
@@ -184,6 +193,7 @@ class Target:
             "centre": self.center.tolist(),
             "scale": self.scale.tolist(),
             "log_target": self.log_target,
+            "form": self.form.to_dict(),
         }
 
     @classmethod
@@ -203,6 +213,8 @@ class Target:
                 np.array(content["centre"], dtype=np.float64),
                 np.array(content["scale"], dtype=np.float64),
                 content["log_target"],
+                # Files of version 0.1.0 have no form: the columns were named as the table names them.
+                TargetForm.from_dict(content.get("form", {"columns": content["columns"]})),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"the target's encoding is damaged: {type(error).__name__} {error}.") from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+import decimal
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,32 +13,19 @@ import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing, rows_text
-from toolkit.data.cells import level
+from toolkit.data.cells import is_number, level
+from toolkit.data.class_labels import check_classes, missing_words, one_type, stripped
 from toolkit.data.column_kinds import infer
+from toolkit.data.label_sets import indicator_of, is_list, label_column, one_column_per_label
+from toolkit.data.labels import labels_of, positive_class
+from toolkit.data.target_form import TargetForm
 
-__all__ = ["TASKS", "check_target", "labels_of", "match_target", "target_of_pair"]
+__all__ = ["TASKS", "CheckedTarget", "check_target", "match_target", "target_of_pair"]
 
 TASKS = ("regression", "binary", "multiclass", "multilabel")
-_MANY_CLASSES = 20
-
-
-def labels_of(target: pd.Series) -> list[Any]:
-    """Return a target's distinct labels in order, as the user's own values.
-
-    Args:
-        target: Labels, nothing missing.
-
-    Returns:
-        Python values, sorted; labels of several types are sorted by type first.
-
-    Example:
-        >>> labels_of(pd.Series(["no", "yes", "no"])), labels_of(pd.Series([True, False]))
-        (['no', 'yes'], [False, True])
-    """
-    values = [value.item() if isinstance(value, np.generic) else value for value in pd.unique(target)]
-    if all(isinstance(value, (bool, int, float)) for value in values):
-        return sorted(values)
-    return sorted(values, key=lambda value: (type(value).__name__, value))
+# Text for "no value" that is a class nowhere: what programs write for a missing cell.
+_NEVER_A_CLASS = frozenset({"nan", "<na>", "#n/a", "nat"})
+_NO_NUMBER = frozenset({"na", "n/a", "none", "null", "-", "--", "."})
 
 
 def target_of_pair(x: Any, y: Any, task: str) -> pd.DataFrame:
@@ -61,6 +51,8 @@ def target_of_pair(x: Any, y: Any, task: str) -> pd.DataFrame:
     both_indexed = isinstance(x, pd.DataFrame) and isinstance(y, (pd.DataFrame, pd.Series)) and len(x) == len(y)
     if both_indexed and not x.index.equals(y.index) and x.index.is_unique and x.index.isin(y.index).all():
         raise DataError("X and y have the same index labels in different orders; bring them into one order.")
+    if task == "multilabel":
+        y = _without_lists(y)
     if isinstance(y, pd.DataFrame):
         frame = y.reset_index(drop=True).set_axis([str(label) for label in y.columns], axis=1)
         if frame.columns.has_duplicates:
@@ -68,7 +60,7 @@ def target_of_pair(x: Any, y: Any, task: str) -> pd.DataFrame:
     elif isinstance(y, pd.Series):
         frame = y.reset_index(drop=True).to_frame("target" if y.name is None else str(y.name))
     else:
-        array = np.asarray(y)
+        array = _as_array(y)
         if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
             raise DataError(f"y has shape {array.shape}; expected (rows,) or (rows, targets).")
         if array.ndim == 1 or array.shape[1] == 1:
@@ -81,6 +73,32 @@ def target_of_pair(x: Any, y: Any, task: str) -> pd.DataFrame:
     if frame.shape[1] == 1 or task in ("regression", "multilabel"):
         return frame
     return _from_one_hot(frame, task, names=isinstance(y, pd.DataFrame))
+
+
+def _without_lists(y: Any) -> Any:
+    """Return lists with one mark per label as a matrix, lists of label names as a Series, anything else unchanged."""
+    if isinstance(y, pd.DataFrame) or (isinstance(y, np.ndarray) and y.dtype != object) or not hasattr(y, "__len__"):
+        return y
+    rows = list(y)
+    if not any(is_list(row) for row in rows) or not all(is_list(row) or row is None for row in rows):
+        return y
+    matrix = None if any(row is None for row in rows) else indicator_of(rows)
+    if matrix is not None:
+        return matrix
+    column = pd.Series([None] * len(rows), dtype=object, name=getattr(y, "name", None))
+    column[:] = rows
+    return column
+
+
+def _as_array(y: Any) -> np.ndarray:
+    try:
+        array = np.asarray(y)
+        # An array of text would turn the other values of a list into text as well, also missing ones.
+        return np.asarray(y, dtype=object) if array.dtype.kind == "U" and not isinstance(y, np.ndarray) else array
+    except ValueError as error:
+        raise DataError(
+            "the rows of y have different lengths; expected one value per row, or the same number of values in each."
+        ) from error
 
 
 def _from_one_hot(frame: pd.DataFrame, task: str, *, names: bool) -> pd.DataFrame:
@@ -98,9 +116,36 @@ def _from_one_hot(frame: pd.DataFrame, task: str, *, names: bool) -> pd.DataFram
     return pd.DataFrame({"target": np.asarray(frame.columns)[codes] if names else codes})
 
 
+@dataclass(frozen=True)
+class CheckedTarget:
+    """A target that suits its task.
+
+    Attributes:
+        frame: The target of the rows that have one, index 0 to n - 1. Labels are in the user's dtype, without blanks at
+            their ends; numbers written as text are floats; labels of multilabel have a column each.
+        present: Which of the rows have a target.
+        notes: One sentence for each change, guess and suspicion.
+        form: How the target stood in the table.
+        positive: For binary the positive class; None for further rows and other tasks.
+    """
+
+    frame: pd.DataFrame
+    present: np.ndarray
+    notes: list[str]
+    form: TargetForm
+    positive: Any = None
+
+
 def check_target(
-    target: pd.DataFrame, task: str, name: str, *, from_file: bool = False, complete: bool = True
-) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    target: pd.DataFrame,
+    task: str,
+    name: str,
+    *,
+    from_file: bool = False,
+    positive: Any = None,
+    form: TargetForm | None = None,
+    classes: Sequence[Any] = (),
+) -> CheckedTarget:
     """Check a target for its task, and leave out the rows that lack it.
 
     Args:
@@ -108,69 +153,139 @@ def check_target(
         task: One of `TASKS`.
         name: The name of the table in messages.
         from_file: The table was read from a text file, where an empty cell turns whole numbers into floats.
-        complete: Every class must be there, as in the data; False for further rows.
-
-    Returns:
-        The target of the rows that have one (index 0 to n - 1, in the user's dtype, but numbers written as text become
-        floats), a boolean mask of those rows, and one sentence for each change.
+        positive: For binary: the positive class, or None for the one that `positive_class` finds.
+        form: For further rows, which need not hold every class: the form of the training target.
+        classes: For further rows: the classes of the training.
 
     Raises:
         DataError: The target does not suit the task.
 
     Example:
-        >>> frame, present, notes = check_target(pd.DataFrame({"y": ["a", None, "b"]}), "binary", "two.csv")
-        >>> present.tolist(), notes
-        ([True, False, True], ['1 row without a target was dropped (row 2).'])
+        >>> checked = check_target(pd.DataFrame({"y": ["a", None, "b"]}), "binary", "two.csv")
+        >>> checked.present.tolist(), checked.notes[0]
+        ([True, False, True], '1 row without a target was dropped (row 2).')
     """
     if task in ("binary", "multiclass") and target.shape[1] != 1:
         raise DataError(
             f"{task} predicts one column, but target names {target.shape[1]} ({listing(target.columns)}). "
             "For several yes-or-no columns use multilabel."
         )
-    present, notes = _present(target, name if not complete else "", name)
-    numbers = np.flatnonzero(present) + 1
+    if positive is not None and task != "binary":
+        raise DataError(f"positive is for binary, and this is {task}.")
+    further, notes = form is not None, []
+    rows = np.arange(1, len(target) + 1)
+    if task == "multilabel":
+        marks, form, notes = one_column_per_label(target, name, form)
+        target, form = _label_columns(marks, form, name, rows, notes, further)
+    form = form or TargetForm(tuple(str(column) for column in target.columns))
+    known = list(classes) if further and classes else None
+    present = _present(target, task, name, known, notes, where=name if further else "")
     checked = target.loc[present].reset_index(drop=True)
     for column in checked.columns:
-        series = checked[column]
-        if isinstance(series.dtype, pd.CategoricalDtype) and isinstance(series.cat.categories, pd.IntervalIndex):
-            series = series.astype(str)  # a number cut into bands by pandas: each band is a class, named by its ends
-        if from_file and not present.all() and series.dtype == np.float64 and (series % 1 == 0).all():
-            series = series.astype(np.int64)
+        series, numbers = checked[column], rows[present]
+        if from_file and not present.all():
+            series = _whole_again(series)
         if task == "regression":
-            series = _check_numbers(series, str(column), name, numbers, notes, complete)
+            series = _check_numbers(series, str(column), name, numbers, notes, not further)
         elif task == "multilabel":
-            series = _check_label(series, str(column), name, numbers)
+            series = _without_mask(series)
         else:
-            _check_classes(series, str(column), task, name, numbers, complete)
+            series, changes = stripped(one_type(series, str(column), name, numbers), str(column))
+            notes += changes
+            if not further:
+                notes += check_classes(series, str(column), task, name)
         checked[column] = series
-    return checked, present, notes
+    if task == "binary" and not further:
+        positive, why = positive_class(checked.iloc[:, 0], positive)
+        notes.append(why)
+    return CheckedTarget(checked, present, notes, form, positive)
 
 
-def _present(target: pd.DataFrame, where: str, name: str) -> tuple[np.ndarray, list[str]]:
-    """Return a mask of the rows that lack no target, and a sentence on the others, which names the table by `where`."""
-    missing = np.zeros(len(target), dtype=bool)
+def _label_columns(
+    marks: pd.DataFrame, form: TargetForm, name: str, rows: np.ndarray, notes: list[str], further: bool
+) -> tuple[pd.DataFrame, TargetForm]:
+    """Return the marks of each label as numbers, and the form with the columns whose blanks mean "not set"."""
+    read, blanks = {}, []
+    for column in marks.columns:
+        blank = column in form.blanks if further else None
+        read[column], is_blank, note = label_column(marks[column], str(column), name, rows, blank)
+        blanks += [str(column)] if is_blank else []
+        notes += [note] if note and not further else []
+    return pd.DataFrame(read), form if further else replace(form, blanks=tuple(blanks))
+
+
+def _without_mask(series: pd.Series) -> pd.Series:
+    """Return marks that lack nothing any more in a dtype of numpy."""
+    if isinstance(series.dtype, np.dtype):
+        return series
+    return series.astype(bool if pd.api.types.is_bool_dtype(series.dtype) else np.int64)
+
+
+def _whole_again(series: pd.Series) -> pd.Series:
+    """Return whole numbers that missing cells turned into floats, or words into text, as whole numbers again."""
+    if series.dtype == np.float64 and (series % 1 == 0).all():
+        return series.astype(np.int64)
+    if pd.api.types.is_numeric_dtype(series.dtype) or not series.map(_is_plain_number).all():
+        return series
+    return pd.to_numeric(series.astype(object))
+
+
+def _is_plain_number(cell: Any) -> bool:
+    return isinstance(cell, str) and is_number(cell) and not re.match(r"[+-]?0\d", cell)
+
+
+def _present(
+    target: pd.DataFrame, task: str, name: str, classes: list[Any] | None, notes: list[str], where: str
+) -> np.ndarray:
+    """Return a mask of the rows that lack no target, and note the others; `where` names the table in the notes."""
+    missing, words = np.zeros(len(target), dtype=bool), np.zeros(len(target), dtype=bool)
+    spellings: dict[str, None] = {}
     for column in target.columns:
-        absent = _absent(target[column])
-        if absent.all():
+        absent, meant = _absent(target[column], str(column), task, classes, notes)
+        if (absent | meant).all():
             raise DataError(f"target '{column}' of {name} is missing in all {len(target):,} rows.")
         missing |= absent
-    if missing.all():
+        words |= meant
+        spellings |= dict.fromkeys(repr(word) for word in target.loc[meant, column])
+    present = ~(missing | words)
+    if not present.any():
         raise DataError(f"every row of {name} lacks one of its targets ({listing(target.columns)}).")
-    if not missing.any():
-        return ~missing, []
-    rows = np.flatnonzero(missing) + 1
     lacking = "a target" if target.shape[1] == 1 else "one of its targets"
-    dropped = f"{counted(len(rows), 'row')} without {lacking} {'was' if len(rows) == 1 else 'were'} dropped"
-    return ~missing, [f"{dropped} ({rows_text(rows)}{f' of {where}' if where else ''})."]
+    hint = " To keep it as a class, write it in another way." if task in ("binary", "multiclass") else ""
+    of = f" of {where}" if where else ""
+    for mask, what, advice in (
+        (missing, f"without {lacking}", ""),
+        (words & ~missing, f"whose target is {listing(spellings)}, read as missing,", hint),
+    ):
+        if mask.any():
+            rows = np.flatnonzero(mask) + 1
+            dropped = f"{counted(len(rows), 'row')} {what} {'was' if len(rows) == 1 else 'were'} dropped"
+            notes.append(f"{dropped} ({rows_text(rows)}{of}).{advice}")
+    return present
 
 
-def _absent(series: pd.Series) -> np.ndarray:
-    absent = series.isna().to_numpy(dtype=bool)
-    if not pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_datetime64_any_dtype(series.dtype):
-        blank = [value for value in pd.unique(series) if isinstance(value, str) and value.strip() in ("", "?")]
-        if blank:
-            absent = absent | series.isin(blank).to_numpy(dtype=bool)
-    return absent
+def _absent(
+    series: pd.Series, column: str, task: str, classes: list[Any] | None, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return masks of the empty cells, and of the cells with a word that means a missing target."""
+    try:
+        absent = series.isna().to_numpy(dtype=bool, copy=True)
+    except decimal.InvalidOperation as error:
+        raise DataError(f"target '{column}' holds a Decimal('sNaN'): write missing targets as None.") from error
+    if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return absent, np.zeros(len(series), dtype=bool)
+    texts = [value if isinstance(value, str) else None for value in series.astype(object)]
+    distinct = dict.fromkeys(text for text in texts if text is not None)
+    empty = {text for text in distinct if text.strip() in ("", "?")}
+    words = {text for text in distinct if text.strip().casefold() in _NEVER_A_CLASS}
+    if task == "regression":
+        words |= {text for text in distinct if text.strip().casefold() in _NO_NUMBER}
+    elif task != "multilabel":
+        meant, note = missing_words(series, column, task, classes)
+        words |= set(meant)
+        notes += [note] if note else []
+    absent |= np.array([text in empty for text in texts], dtype=bool)
+    return absent, np.array([text in words for text in texts], dtype=bool)
 
 
 def _check_numbers(
@@ -178,7 +293,15 @@ def _check_numbers(
 ) -> pd.Series:
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
-    inferred, values, _ = infer(series, column)
+    if pd.api.types.is_object_dtype(series.dtype):
+        series = series.infer_objects()
+    if pd.api.types.is_timedelta64_dtype(series.dtype):
+        notes.append(f"Target '{column}' holds durations: read as seconds.")
+        series = series.dt.total_seconds()
+    try:
+        inferred, values, _ = infer(series, column)
+    except OverflowError:
+        raise DataError(f"target '{column}' of {name} holds numbers too large to work with: divide them.") from None
     kind = "list" if inferred is None else inferred.kind
     if kind == "boolean":
         raise DataError(f"target '{column}' of {name} holds true and false; regression needs numbers. Use binary.")
@@ -199,72 +322,9 @@ def _check_numbers(
         raise DataError(f"target '{column}' of {name} is {values[0]:g} in every row; there is nothing to predict.")
     if pd.api.types.is_numeric_dtype(series.dtype):
         return series
-    notes.append(f"Target '{column}' is text that holds numbers: read as numbers.")
+    if any(isinstance(value, str) for value in series.array):
+        notes.append(f"Target '{column}' is text that holds numbers: read as numbers.")
     return pd.Series(values)
-
-
-def _check_classes(series: pd.Series, column: str, task: str, name: str, rows: np.ndarray, complete: bool) -> None:
-    try:
-        distinct = list(pd.unique(series))
-    except TypeError:
-        distinct = [series.iloc[0]]
-    foreign = next(
-        (
-            value
-            for value in distinct
-            if not isinstance(value, (str, bool, int, float, np.generic)) or isinstance(value, datetime.date)
-        ),
-        None,
-    )
-    if foreign is not None or pd.api.types.is_datetime64_any_dtype(series.dtype):
-        what = "dates" if isinstance(distinct[0], datetime.date) else f"cells of type {type(distinct[0]).__name__}"
-        raise DataError(f"target '{column}' of {name} holds {what}; classes are text, numbers or true/false.")
-    numeric = pd.api.types.is_numeric_dtype(series.dtype)
-    if numeric and np.isinf(series.to_numpy(dtype=np.float64)).any():
-        bad = rows[np.isinf(series.to_numpy(dtype=np.float64))]
-        raise DataError(f"target '{column}' of {name} is infinite in {rows_text(bad)}.")
-    if not complete:
-        return
-    classes = labels_of(series)
-    examples = listing([repr(label) for label in classes], most=5)
-    if len(classes) == 1:
-        needed = "exactly 2" if task == "binary" else "at least 2"
-        raise DataError(f"target '{column}' of {name} has one class only ({examples}); {task} needs {needed}.")
-    numbers = not any(isinstance(label, str) for label in classes)
-    if len(classes) > _MANY_CLASSES and len(classes) > 0.5 * len(series):
-        advice = "Use regression, or cut the numbers into classes." if numbers else "Is it a name or a key?"
-        raise DataError(
-            f"target '{column}' of {name} has {len(classes):,} different values in {len(series):,} rows, "
-            f"too many for classes. {advice}"
-        )
-    if task == "binary" and len(classes) > 2:
-        advice = "Use multiclass, or regression where they are amounts." if numbers else "Use multiclass."
-        raise DataError(
-            f"target '{column}' of {name} has {len(classes)} classes ({examples}); binary needs exactly 2. {advice}"
-        )
-
-
-def _check_label(series: pd.Series, column: str, name: str, rows: np.ndarray) -> pd.Series:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
-    if pd.api.types.is_bool_dtype(series.dtype):
-        return series
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        wrong = np.flatnonzero(~series.isin([0, 1]).to_numpy(dtype=bool))
-        if len(wrong) == 0:
-            return series
-    else:
-        texts = [level(value) for value in series]
-        wrong = [index for index, text in enumerate(texts) if text not in ("0", "1", "True", "False")]
-        if not wrong:
-            truth = pd.Series([text in ("1", "True") for text in texts])
-            return truth if {"True", "False"} & set(texts) else truth.astype(np.int64)
-    value = series.iloc[int(wrong[0])]
-    value = value.item() if isinstance(value, np.generic) else value
-    raise DataError(
-        f"label '{column}' of {name} holds {value!r} in row {rows[int(wrong[0])]}; multilabel needs 0 or 1 "
-        "(or true and false) in every label."
-    )
 
 
 def match_target(target: pd.DataFrame, known: pd.DataFrame, task: str, name: str, rows: np.ndarray) -> pd.DataFrame:

@@ -100,9 +100,19 @@ class ComparisonResult:
     baselines: pd.DataFrame
 
     @property
-    def classes(self) -> list[str]:
-        """The classes, labels or targets, as text, in column order."""
+    def classes(self) -> list[Any]:
+        """The classes as the user writes them, or the names of labels or targets, in column order."""
+        return list(self.target.classes or self.target.columns)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes, labels or targets as text."""
         return class_names(self.target)
+
+    @property
+    def positive(self) -> Any:
+        """The positive class of a binary task; None for other tasks."""
+        return self.target.classes[1] if self.task == "binary" else None
 
     @cached_property
     def notes(self) -> list[str]:

@@ -101,9 +101,22 @@ class Result:
         return self.preprocessing.is_image
 
     @property
-    def classes(self) -> list[str]:
-        """The classes (binary, multiclass), labels (multilabel) or targets (regression), as text, in column order."""
+    def classes(self) -> list[Any]:
+        """The classes (binary, multiclass) as the user writes them, or the names of labels or targets, in column order.
+
+        The second of two classes is the positive one.
+        """
+        return list(self.target.classes or self.target.columns)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes, labels or targets as text."""
         return class_names(self.target)
+
+    @property
+    def positive(self) -> Any:
+        """The positive class of a binary task; None for other tasks."""
+        return self.target.classes[1] if self.task == "binary" else None
 
     @cached_property
     def standings(self) -> Standings:

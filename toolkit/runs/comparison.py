@@ -42,7 +42,9 @@ class Comparison:
     notes: list[str] = from_result()
     baseline_outcomes: dict[int, Mapping[str, Outcome]] = from_result()
     baselines: pd.DataFrame = from_result()
-    classes: list[str] = from_result()
+    classes: list[Any] = from_result()
+    class_names: list[str] = from_result()
+    positive: Any = from_result()
 
     def __init__(self, result: ComparisonResult) -> None:
         self.result = result

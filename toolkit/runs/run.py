@@ -66,7 +66,9 @@ class Run:
     residuals: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
     notes: list[str] = from_result()
-    classes: list[str] = from_result()
+    classes: list[Any] = from_result()
+    class_names: list[str] = from_result()
+    positive: Any = from_result()
     is_image: bool = from_result()
 
     def __init__(self, result: Result) -> None:
@@ -145,7 +147,7 @@ class Run:
         Raises:
             DataError: The target or a column is missing, a label was never seen, or a value has another type.
         """
-        x, y = encode_labeled(self.preprocessing, labeled, self.target.columns, self.task)
+        x, y = encode_labeled(self.preprocessing, labeled, self.target)
         return metrics.evaluate(self.result.outcome_of(self.result.raw_scores(x), y))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
@@ -166,7 +168,7 @@ class Run:
         """
         if batch_size == 1 and any(type(layer).__name__ == "BatchNormalization" for layer in self.model.layers):
             raise DataError("batch_size=1: batch normalization needs several rows per step; give batch_size=32 or so.")
-        x, y = encode_labeled(self.preprocessing, rows, self.target.columns, self.task)
+        x, y = encode_labeled(self.preprocessing, rows, self.target)
         training.fit(
             self.model,
             self.head,

@@ -12,6 +12,7 @@ import pytest
 from toolkit.common.errors import DataError, DataWarning
 from toolkit.data.inputs import batches
 from toolkit.data.prepare import labeled, prepare
+from toolkit.data.target import Target
 
 TRAINING = pd.DataFrame(
     {"a": np.arange(40.0) % 7, "b": (np.arange(40.0) * 3) % 11, "c": ["x", "y"] * 20, "y": np.arange(40) % 5 > 2}
@@ -76,8 +77,9 @@ def test_what_is_lost_in_reading_new_rows_is_a_warning(preprocessing):
 
 
 def test_what_is_lost_in_reading_labeled_rows_is_a_warning():
+    known = Target.fit(pd.DataFrame({"y": [True, False]}), np.arange(2), "binary")
     with pytest.warns(DataWarning, match=r"The last line of the open file was skipped.*'Total'"):
-        features, target, _ = labeled(io.StringIO("a,b,c,y\n0,0,x,True\n1,3,y,False\nTotal\n"), ["y"], "binary")
+        features, target, _ = labeled(io.StringIO("a,b,c,y\n0,0,x,True\n1,3,y,False\nTotal\n"), known)
     assert len(features) == 2
     assert target["y"].tolist() == [True, False]
 

@@ -395,7 +395,7 @@ def test_decisions_come_back_as_the_labels_and_dtype_of_the_user(labels, task):
 
 
 def test_the_second_class_of_two_is_the_positive_one():
-    target, frame = target_of(["b", "a", "b"], "binary")
+    target, frame = target_of(["b", "a", "b"], "binary", positive="b")
     assert target.classes == ["a", "b"]
     encoded = target.encode(frame)
     assert encoded.tolist() == [[1.0], [0.0], [1.0]]

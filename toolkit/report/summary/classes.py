@@ -24,7 +24,7 @@ PAIRS = 20  # confusions listed where there are more classes than that
 def confusion(result: Result) -> dict[str, Any]:
     """Return the confusion matrix, or for many classes, whose matrix is mostly zeros, the most frequent confusions."""
     outcome: Any = result.outcome
-    truth, predicted, size = outcome.y_true, outcome.y_pred, len(result.classes)
+    truth, predicted, size = outcome.y_true, outcome.y_pred, len(result.class_names)
     if size <= MATRIX:
         counts = np.zeros((size, size), dtype=int)
         np.add.at(counts, (truth, predicted), 1)
@@ -43,7 +43,7 @@ def classes(result: Result) -> dict[str, Any]:
     """Return rows, precision, recall and F1 of each class."""
     outcome: Any = result.outcome
     truth, predicted = outcome.y_true, outcome.y_pred
-    return _lowest_f1([_scored(name, truth == i, predicted == i) for i, name in enumerate(result.classes)])
+    return _lowest_f1([_scored(name, truth == i, predicted == i) for i, name in enumerate(result.class_names)])
 
 
 def labels(result: Result) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def labels(result: Result) -> dict[str, Any]:
     outcome: Any = result.outcome
     ranking = outcome.probabilities if outcome.probabilities is not None else outcome.scores
     entries = []
-    for i, name in enumerate(result.classes):
+    for i, name in enumerate(result.class_names):
         truth, predicted = outcome.y_true[:, i] == 1, outcome.y_pred[:, i] == 1
         area = _roc_auc(truth, ranking[:, i]) if ranking is not None else math.nan
         entries.append({**_scored(name, truth, predicted), "roc_auc": area})
@@ -61,7 +61,7 @@ def labels(result: Result) -> dict[str, Any]:
 def labels_compared(comparison: ComparisonResult) -> dict[str, Any]:
     """Return the Hamming loss of each label by contender, and how separate networks compare with one for all."""
     outcomes = [[trial.outcome for trial in trials] for trials in contenders_of(comparison)]
-    names = comparison.classes
+    names = comparison.class_names
     # (contenders, seeds, labels)
     wrong = np.array([[(o.y_true != o.y_pred).mean(axis=0) for o in row] for row in outcomes])
     positive = np.mean([o.y_true.mean(axis=0) for o in outcomes[0]], axis=0)

@@ -28,7 +28,7 @@ SIZES = {"size_half": 0.5, "size_most": 0.9, "size_all": 1.0}
 def for_result(result: Result) -> list[dict[str, Any]]:
     """Return the metrics of each target, and for the first ones the numbers behind their pictures."""
     outcome: Any = result.outcome
-    names, random, entries = result.classes, np.random.default_rng(0), []
+    names, random, entries = result.class_names, np.random.default_rng(0), []
     for i, name in enumerate(names):
         true, predicted = outcome.y_true[:, i], outcome.y_pred[:, i]
         entry: dict[str, Any] = {

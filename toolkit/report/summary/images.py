@@ -71,7 +71,7 @@ def examples(result: Result) -> dict[str, Any]:
     regression = result.task == "regression"
     return {
         "by": "band" if regression else "label" if result.task == "multilabel" else "class",
-        "target": result.classes[0] if regression else None,
+        "target": result.class_names[0] if regression else None,
         "shown": entries,
         "left_out": len(groups) - count,
     }
@@ -93,7 +93,7 @@ def filters(result: Result) -> dict[str, Any] | None:
     height, width, channels, units = kernel.shape
     pixels = (4 if channels == 1 else 3) * height * width
     count = min(units, max(4, min(FILTERS, FILTER_BYTES // pixels)))
-    is_last, names = layer.name == result.model.layers[-1].name, result.classes
+    is_last, names = layer.name == result.model.layers[-1].name, result.class_names
     names = names if is_last and len(names) == units else [str(i + 1) for i in range(units)]
     tiles = []
     for i in range(count):
@@ -117,7 +117,7 @@ def filters(result: Result) -> dict[str, Any] | None:
 def _groups(result: Result) -> list[tuple[str, NDArray[np.int64]]]:
     """Return the training rows of each class, label or band of the target, with its name."""
     dataset: Any = result.dataset
-    train, names = dataset.parts["train"], result.classes
+    train, names = dataset.parts["train"], result.class_names
     if result.task == "regression":
         values = dataset.target_frame.iloc[train, 0].to_numpy(np.float64)
         # Bands of equally many rows, from the smallest values to the largest.

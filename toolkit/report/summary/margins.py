@@ -73,7 +73,7 @@ def moved_scores(comparison: ComparisonResult) -> dict[str, Any] | None:
         return None
     deltas = [trial.head.margin for trial in trials]
     chooser = next((i for i, delta in enumerate(deltas) if delta is not None), 0)
-    names, delta = comparison.classes, deltas[chooser] or 1.0
+    names, delta = comparison.class_names, deltas[chooser] or 1.0
     margins: list[Any] = [margins_of(trial.outcome) for trial in trials]  # one array (test rows,) per contender
     dataset, moves = comparison.datasets[comparison.seeds[0]], np.linspace(-REACH, REACH, STEPS)
     leads, rows = margins[chooser], []

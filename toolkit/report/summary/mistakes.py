@@ -72,7 +72,7 @@ def ranked_mistakes(result: Result, count: int) -> tuple[NDArray[Any], list[list
 def text_of(result: Result, cell: int) -> list[Any]:
     """Return a prediction as the page writes it: its label or target, the truth, the prediction, and any error."""
     outcome: Any = result.outcome
-    names, word = result.classes, _writer(result)
+    names, word = result.class_names, _writer(result)
     true, predicted = outcome.y_true.ravel()[cell], outcome.y_pred.ravel()[cell]
     output = [names[cell % _outputs(outcome)]] if _output(result) else []
     return [*output, word(true), word(predicted), *([word(true - predicted)] if result.task == "regression" else [])]
@@ -80,7 +80,7 @@ def text_of(result: Result, cell: int) -> list[Any]:
 
 def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Count where contenders and reference are right, for the first seed, and show rows on which they disagree."""
-    names, word, dataset = comparison.classes, _writer(comparison), comparison.datasets[comparison.seeds[0]]
+    names, word, dataset = comparison.class_names, _writer(comparison), comparison.datasets[comparison.seeds[0]]
     trials = [trials[0] for trials in contenders_of(comparison)]
     outcomes, regression = [trial.outcome for trial in trials], comparison.task == "regression"
     predicted, truth = np.stack([o.y_pred.ravel() for o in outcomes]), outcomes[0].y_true.ravel()  # (contenders, cells)
@@ -205,7 +205,7 @@ def _writer(subject: Result | ComparisonResult) -> Callable[[Any], Any]:
     """Return what turns a value of y_true or y_pred into what the page shows."""
     if subject.task == "regression":
         return lambda value: float(f"{value:.6g}")
-    names = subject.classes
+    names = subject.class_names
     return bool if subject.task == "multilabel" else lambda value: names[value]
 
 

@@ -157,7 +157,7 @@ def _header(kind: str, subject: Result | ComparisonResult, dataset: SplitData, t
         "title": title,
         "name": dataset.name,
         "target": [plain(name) for name in subject.target.columns],
-        "classes": subject.classes,
+        "classes": subject.class_names,
         "created": subject.settings.get("created"),
         "rows_included": True,
     }

@@ -1,0 +1,39 @@
+"""How a target stood in the user's table, so that further rows are read in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["TargetForm"]
+
+
+@dataclass(frozen=True)
+class TargetForm:
+    """How a target stood in the user's table.
+
+    Attributes:
+        columns: The names of its columns in the table.
+        labels: For multilabel with a single column of lists or of text such as ``"a;b"``: every label, in order.
+        separator: What stands between the labels in text; empty for lists.
+        blanks: For multilabel: the columns in which an empty cell means that the label is not set.
+
+    Example:
+        >>> TargetForm.from_dict(TargetForm(("tags",), ("a", "b"), ";").to_dict()).labels
+        ('a', 'b')
+    """
+
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    separator: str = ""
+    blanks: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form as a dict for strict JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> TargetForm:
+        """Return the form that `to_dict` described."""
+        return cls(**{name: value if isinstance(value, str) else tuple(value) for name, value in content.items()})
