@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any
 
-from toolkit.common.checks import check_number, check_whole
+from toolkit.common.checks import check_bool, check_number, check_whole
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented
 
@@ -24,6 +24,7 @@ __all__ = ["ACTIVATIONS", "BUILDERS", "architecture", "cnn", "linear", "mlp"]
 MAXOUT_PIECES = 2
 # For the running mean and variance of batch normalization: with Keras's 0.99 they need hundreds of steps.
 _MOMENTUM = 0.9
+_WIDEST = 100_000  # neurons of a layer: wider ones are slips of the keyboard, and exhaust the memory
 
 _GLOROT = ("linear", "sigmoid", "hard_sigmoid", "tanh", "softsign", "softplus", "maxout")
 _HE = ("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "swish", "mish", "celu")
@@ -135,6 +136,7 @@ def mlp(
     dropouts = _per_layer("dropout", dropout, len(hidden))
     _check(inputs, units, dropouts, l1=l1, l2=l2, bias_spread=bias_spread)
     check_number("max_norm", max_norm)
+    check_bool("batch_norm", batch_norm)
     # Kernels and dropout count from 1, biases from 501: bias_spread changes no other number.
     seeds, bias_seeds = itertools.count(seed * 1_000 + 1), itertools.count(seed * 1_000 + 501)
 
@@ -210,7 +212,7 @@ def cnn(
     if not isinstance(inputs, tuple | list) or len(inputs) != 3 or not all(map(_is_whole, inputs)):
         raise DataError(f"inputs={inputs!r}: expected three whole numbers, (height, width, channels).")
     inputs = (int(inputs[0]), int(inputs[1]), int(inputs[2]))
-    check_whole("filters", filters, least=1)
+    check_whole("filters", filters, least=1, most=4_096, optional=False)
     _check(inputs, units, (dropout,))
     # 128 x 128 -> step 4 -> sides of 32; 28 x 28 -> step 1 -> sides of 28.
     step = max(1, round(math.sqrt(inputs[0] * inputs[1]) / 32))
@@ -284,6 +286,8 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
 
     if name == "auto":
         name = ACTIVATIONS[activation]
+    if not isinstance(name, str):
+        raise DataError(f"initializer={name!r}: expected the name of a Keras initializer, such as 'he_normal'.")
     try:
         initializer = keras.initializers.get(name)
     except ValueError as error:
@@ -294,11 +298,15 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
     return type(initializer).from_config(config | ({"seed": seed} if "seed" in config else {}))
 
 
-def _widths(hidden: Sequence[int]) -> tuple[int, ...]:
-    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+def _widths(hidden: Any) -> tuple[int, ...]:
+    widths = (hidden,) if isinstance(hidden, int) or not isinstance(hidden, Iterable) else tuple(hidden)
     for width in widths:
-        if isinstance(width, bool) or int(width) != width or width < 1:
-            raise DataError(f"hidden={hidden!r}: each width is a whole number of neurons, 1 or more.")
+        is_whole = isinstance(width, Real) and not isinstance(width, bool) and float(width).is_integer()
+        if not is_whole or not 1 <= width <= _WIDEST:
+            raise DataError(
+                f"hidden={hidden!r}: expected the neurons of each layer, whole numbers from 1 to {_WIDEST:,}, such as "
+                "hidden=(64, 32)."
+            )
     return tuple(int(width) for width in widths)
 
 

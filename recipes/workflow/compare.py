@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ SEPARATE = "separate"
 #: The arguments of each recipe's `compare`.
 ARGUMENTS = ("target", "test", "heads", "seeds", "effort", "report")
 
+_MOST_SEEDS = 1_000
+
 # Baselines and intervals belong to the comparison, not to a single contender.
 _ONLY_SCORES: dict[str, Any] = {"baselines": False, "intervals": False}
 
@@ -52,6 +55,7 @@ def compare(
     # Margins can't be trained on smoothed labels: for equal terms, no head is.
     options_for_all = {"label_smoothing": 0.0} | dict(options)
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
+    heads = (heads,) if isinstance(heads, str | Head) or not isinstance(heads, Iterable) else tuple(heads)
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
     datasets, seconds = {}, {}
     for seed in seed_list:
@@ -67,7 +71,7 @@ def compare(
                 result = train_and_evaluate(dataset, head, call_options, seed, seconds[seed], **_ONLY_SCORES)
                 trials.append(trial_of(label, seed, result))
     first = next(result for trial in trials if (result := trial.result) is not None)
-    arguments = {"target": target, "test": test, "heads": tuple(heads), "seeds": seeds}
+    arguments = {"target": target, "test": test, "heads": heads, "seeds": seeds}
     arguments |= {"effort": effort, "report": report}
     call = call or settings.calls(task, "compare", data, arguments, options)
     with_baselines = call_options.by_place["evaluation"].get("baselines", True)
@@ -85,7 +89,6 @@ def compare(
 
 def _contenders(task: str, heads: Sequence[str | Head]) -> dict[str, Head]:
     """Return the heads by label, checked."""
-    heads = (heads,) if isinstance(heads, str | Head) else heads
     contenders: dict[str, Head] = {}
     for name in heads:
         separate = name == SEPARATE and task == "multilabel"
@@ -99,14 +102,20 @@ def _contenders(task: str, heads: Sequence[str | Head]) -> dict[str, Head]:
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        return list(range(seeds))
-    if isinstance(seeds, Sequence) and not isinstance(seeds, str):
-        seed_list = list(seeds)
-        valid = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seed_list)
-        if seed_list and valid and len(set(seed_list)) == len(seed_list):
-            return seed_list
-    raise DataError(f"seeds={seeds!r}: expected a number of seeds, 1 or more, or a list of different whole numbers.")
+    # A number, or a list. The order of a set is not defined.
+    count = int(seeds) if _is_seed(seeds) else 0
+    seed_list = [*seeds] if isinstance(seeds, list | tuple | range | np.ndarray) else [*range(min(count, _MOST_SEEDS))]
+    different = len({*seed_list}) == len(seed_list) if all(map(_is_seed, seed_list)) else False
+    if not seed_list or not different or max(count, len(seed_list)) > _MOST_SEEDS:
+        raise DataError(
+            f"seeds={seeds!r}: expected a number of seeds from 1 to {_MOST_SEEDS:,}, or a list of different whole "
+            "numbers below 2^32."
+        )
+    return [int(seed) for seed in seed_list]
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) < 2**32
 
 
 def _baselines(datasets: Mapping[int, Dataset]) -> dict[int, dict[str, Outcome]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from toolkit.common.errors import DataError, nearest
@@ -156,7 +157,7 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
     A custom builder is any other than `mlp`; images count as one.
 
     Raises:
-        DataError: The user's number is not a whole number of 1 or more.
+        DataError: The user's number is not a whole number from 1 to 1,000.
 
     Example:
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
@@ -165,9 +166,9 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
     """
     seeds = options["ensemble"].get("seeds")
     if seeds is not None:
-        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-            raise DataError(f"seeds={seeds!r}: expected a whole number of networks, 1 or more.")
-        return seeds
+        if isinstance(seeds, bool) or not isinstance(seeds, Integral) or not 1 <= seeds <= 1_000:
+            raise DataError(f"seeds={seeds!r}: expected a whole number of networks, from 1 to 1,000.")
+        return int(seeds)
     # A Keras optimizer is for one network; only a name makes one for each.
     single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)
     return 1 if single else EFFORTS[effort]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -115,7 +116,8 @@ def train(
     call_options = read_options(effort, options, images=holds_images(data))
     task_head = get_head(task, head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
-    result = train_and_evaluate(dataset, task_head, call_options, seed, {**(seconds_before or {}), **seconds})
+    before = {**(seconds_before or {}), **seconds}
+    result = train_and_evaluate(dataset, task_head, call_options, int(seed), before)
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     call = call or settings.calls(task, "train", data, arguments, options)
     run = Run(replace(result, settings={**call, **result.settings}))
@@ -249,6 +251,10 @@ def _build(
     import keras
 
     name = getattr(build, "__name__", type(build).__name__)
+    try:
+        inspect.signature(build).bind(inputs, units, **options)
+    except TypeError as error:
+        raise DataError(f"build={name}: expected a function of (inputs, units) and its options: {error}.") from error
     try:
         model = build(inputs, units, **options)
     except (TypeError, ValueError) as error:

@@ -98,7 +98,7 @@ def test_linear_is_one_dense_layer():
         ({"activation": "rleu"}, "Did you mean 'relu'"),
         ({"activation": "sign"}, "derivative 0"),
         ({"activation": ("relu",)}, "hidden has 2"),
-        ({"hidden": (0, 3)}, "1 or more"),
+        ({"hidden": (0, 3)}, "whole numbers from 1 to"),
         ({"hidden": (2.5,)}, "whole number"),
         ({"dropout": 1.0}, "0 to below 1"),
         ({"l2": -1.0}, "0 or more"),

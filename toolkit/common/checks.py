@@ -10,7 +10,22 @@ import numpy as np
 
 from toolkit.common.errors import DataError, nearest
 
-__all__ = ["check_choice", "check_number", "check_whole"]
+__all__ = ["check_bool", "check_choice", "check_number", "check_whole"]
+
+
+def check_bool(name: str, value: object) -> None:
+    """Check that an option is true or false.
+
+    Raises:
+        DataError: It is something else.
+
+    Example:
+        >>> check_bool("batch_norm", "yes")
+        Traceback (most recent call last):
+        toolkit.DataError: batch_norm='yes': expected True or False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise DataError(f"{name}={value!r}: expected True or False.")
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -25,7 +40,7 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
         toolkit.DataError: task='binery': expected one of regression, binary. Did you mean 'binary'?
     """
     words = list(choices)
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         raise DataError(f"{name}={value!r}: expected one of {', '.join(words)}.{nearest(value, words)}")
 
 

@@ -30,8 +30,25 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)
 _MOST_LINKS = 40
 
 
-def user_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path that a user wrote, with `~` replaced by the home folder."""
+def user_path(path: str | os.PathLike[str], example: str = "report.html") -> Path:
+    """Return a path that a user wrote, with `~` replaced by the home folder.
+
+    Args:
+        path: What was given.
+        example: The name of a file in the message.
+
+    Raises:
+        DataError: It is no text and no path, or empty.
+
+    Example:
+        >>> user_path("a/b.txt").name
+        'b.txt'
+        >>> user_path(True, "wine.keras")  # type: ignore[arg-type]
+        Traceback (most recent call last):
+        toolkit.DataError: the path is True; expected the name of a file, such as 'wine.keras'.
+    """
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise DataError(f"the path is {path!r}; expected the name of a file, such as '{example}'.")
     return Path(os.path.expanduser(path))
 
 

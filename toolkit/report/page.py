@@ -197,8 +197,6 @@ def page_path(path: str | Path) -> Path:
         ...
         toolkit.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
     """
-    if not isinstance(path, str | Path):
-        raise DataError(f"report={path!r}: expected the name of an HTML page, such as 'report.html'.")
     path = user_path(path)
     if is_stream(path):
         return path
@@ -220,7 +218,7 @@ def check_page(path: str | Path | None) -> None:
     Example:
         >>> check_page(True)
         Traceback (most recent call last):
-        toolkit.DataError: report=True: expected the name of an HTML page, such as 'report.html'.
+        toolkit.DataError: the path is True; expected the name of a file, such as 'report.html'.
     """
     if path is None:
         return

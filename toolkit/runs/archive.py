@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.files import write_whole
+from toolkit.common.files import user_path, write_whole
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +57,9 @@ def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) ->
     """
     import keras
 
-    path = Path(path)
+    path = user_path(path, "run.keras")
+    if not path.name:
+        raise DataError(f"{path} is a folder; name the file in it, such as {(path / 'run.keras').as_posix()}.")
     if path.suffix != ".keras":
         raise DataError(f"{path}: the file's name must end in .keras, such as {path.with_suffix('.keras').name}.")
     foreign = _foreign_object(model.get_config())
@@ -86,8 +88,8 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
         DataError: No such file; not a ``.keras`` archive, or a damaged one; a ``.keras`` file of another origin;
             members or layers that a saved run doesn't have.
     """
-    path = Path(path)
-    if not path.is_file():
+    path = user_path(path, "run.keras")
+    if len(path.name) > 255 or not path.is_file():
         names = [file.name for file in path.parent.glob("*.keras")] if path.parent.is_dir() else []
         raise DataError(f"{path}: no such file.{nearest(path.name, names)}")
     data = path.read_bytes()

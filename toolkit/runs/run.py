@@ -271,6 +271,8 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
     Raises:
         DataError: No such file, a damaged or foreign one, or one from a later version.
     """
+    if not isinstance(head, Head | None):
+        raise DataError(f"head={head!r}: expected the Head of your own that the run was trained with, or None.")
     model, content = archive.read(path)
     check_schema(content, f"run in {path}")
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from toolkit.common.checks import check_number, check_whole
+from toolkit.common.checks import check_bool, check_number, check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import documented
 from toolkit.training.callbacks import checked
@@ -112,6 +112,8 @@ class Options:
             raise DataError(f"batch_size='{self.batch_size}': expected a number of rows, or 'all'.")
         if self.batch_size != "all":
             check_whole("batch_size", self.batch_size, least=1)
+        for name in ("feature_scale", "layer_rates", "flip", "shuffle", "progress"):
+            check_bool(name, getattr(self, name))
         if not (self.xla is None or isinstance(self.xla, bool)):
             raise DataError(f"xla={self.xla!r}: expected True, False or None.")
         if self.layer_rates and not (isinstance(self.optimizer, str) and self.optimizer in _SCALE_FREE):

@@ -381,9 +381,10 @@ def test_the_words_of_other_libraries_are_names_of_none_of_our_options_and_lead_
 @pytest.mark.parametrize(
     ("report", "message"),
     [
-        (True, "report=True: expected the name of an HTML page"),
+        (True, "the path is True; expected the name of a file"),
         ("r.pdf", "ends in .html"),
-        ("", "is a folder"),
+        (".", "is a folder"),
+        ("", "expected the name of a file"),
         ("/proc/nope/r.html", "can't be written"),
     ],
 )

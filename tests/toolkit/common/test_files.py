@@ -13,7 +13,7 @@ import pytest
 
 from toolkit import DataError
 from toolkit.common import files
-from toolkit.common.files import check_writable, is_stream, scratch, write_together, write_whole
+from toolkit.common.files import check_writable, is_stream, scratch, user_path, write_together, write_whole
 
 
 def test_a_file_in_folders_that_are_missing_can_be_written_and_nothing_is_created_yet(tmp_path):
@@ -184,3 +184,10 @@ def test_many_writers_of_one_file_leave_the_content_of_one_of_them(tmp_path):
     assert errors == []
     assert path.read_text() in {text * 1000 for text in "abcd"}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("path", [None, 5, True, b"a.txt", "", ["a.txt"]])
+def test_only_names_of_files_are_paths(path):
+    for function in (user_path, check_writable, lambda path: write_whole(path, "")):
+        with pytest.raises(DataError, match="expected the name of a file, such as"):
+            function(path)
