@@ -20,9 +20,10 @@ _LONGEST_NOTE = 400
 
 def show_run(run: Run) -> None:
     """Print the metrics beside those of the baselines, and what they mean."""
-    width = max(len(name) for name in run.metrics)
+    width = max((len(name) for name in run.metrics), default=0)
     names = [name for name in ("dummy", "linear", "tree") if name in run.table]
-    click.echo(f"  {'test':<{width}}  {'network':>10}  {'95 % interval':>22}" + "".join(f"{n:>11}" for n in names))
+    if run.metrics:
+        click.echo(f"  {'test':<{width}}  {'network':>10}  {'95 % interval':>22}" + "".join(f"{n:>11}" for n in names))
     for name, row in run.table.iterrows():
         interval = f"{row['low']:.4g} to {row['high']:.4g}"
         baselines = "".join(f"{row[n]:>11.4g}" for n in names)

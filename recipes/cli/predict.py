@@ -41,7 +41,7 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
     rows, files = _read(run, data)
     columns = pd.Index([str(name) for name in run.target.columns])
     table = pd.DataFrame(run.predict(rows).reshape(len(rows), -1), columns=columns)
-    if run.task != "regression":
+    if run.result.has_probabilities:
         table[[f"probability_{name}" for name in run.class_names]] = run.predict_proba(rows)
     if files:
         table.insert(0, "file", files, allow_duplicates=True)

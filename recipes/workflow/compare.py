@@ -15,6 +15,7 @@ from recipes.workflow.train import CallOptions, prepare, read_options, train_and
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.stack import holds_images
+from toolkit.data.split import is_none
 from toolkit.data.target import Target
 from toolkit.evaluation.baselines import fit_baselines
 from toolkit.evaluation.comparison_result import Trial, compare_trials, joined_trial, trial_of
@@ -57,6 +58,8 @@ def compare(
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
     heads = (heads,) if isinstance(heads, str | Head) or not isinstance(heads, Iterable) else tuple(heads)
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
+    if is_none(test):
+        raise DataError("test=0 leaves no rows to compare on: leave test= out, or give a fraction or a number of rows.")
     datasets, seconds = {}, {}
     for seed in seed_list:
         dataset, seconds[seed] = prepare(task, data, target, test, seed, call_options)

@@ -22,7 +22,7 @@ from toolkit.data.images.stack import holds_images
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.options import Options as EvaluationOptions
-from toolkit.evaluation.result import Result, evaluate, timed
+from toolkit.evaluation.result import Result, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
 from toolkit.report.page import check_page
 from toolkit.runs.comparison import Comparison
@@ -197,6 +197,8 @@ def train_and_evaluate(
         seconds_before: The time of the steps before.
         evaluation: Options of `toolkit.evaluation.options.Options` that replace those of the call.
     """
+    evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
+    check_threshold_for(dataset, head, evaluating.threshold)
     chosen, preprocessing = options.chosen(head, dataset), dataset.preprocessing
     declared = options_of(options.build)
     chosen["model"] |= {name: value for name, value in preprocessing.builder_options.items() if name in declared}
@@ -209,7 +211,7 @@ def train_and_evaluate(
         x = dataset.x("train")
         # Several networks leave out a fold each to be validated on; one network has validation rows.
         validation: dict[str, Any] = {"folds": dataset.folds_of("train")}
-        if dataset.folds is None:
+        if dataset.folds is None and len(dataset.fit_parts["validation"]):
             rows = dataset.x("validation"), dataset.y("validation"), dataset.weights("validation")
             validation = {"validation": rows}
     with timed(seconds, "train"):
@@ -225,7 +227,6 @@ def train_and_evaluate(
             **chosen["training"],
         )
     used = {"head": head.name, "seed": seed, "seeds": len(models)} | _settings(options, dataset, chosen["model"])
-    evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
     return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
 
 

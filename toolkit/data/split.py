@@ -14,7 +14,7 @@ from toolkit.data.column_kinds import infer
 from toolkit.data.groups import merge, number_groups
 from toolkit.data.stratify import PARTS, deal_at_random, deal_by_time, deal_folds, strata
 
-__all__ = ["Split", "fractions_for", "is_drawn", "share_from_text", "split_rows"]
+__all__ = ["Split", "fractions_for", "is_drawn", "is_none", "share_from_text", "split_rows"]
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
@@ -74,6 +74,12 @@ def share_from_text(value: Any) -> Any:
     if re.fullmatch(r"\d+", text):
         return int(text)
     return float(text) if re.fullmatch(r"\d*\.\d+", text) else value
+
+
+def is_none(source: Any) -> bool:
+    """Return whether no rows are asked for: 0, also as text."""
+    number = share_from_text(source)
+    return is_drawn(number) and number is not None and not isinstance(number, bool) and number == 0
 
 
 def is_drawn(source: Any) -> bool:

@@ -35,7 +35,15 @@ from toolkit.training.scoring import Scorer
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Result", "class_names", "evaluate", "timed", "unseen_scores"]
+_NO_CALIBRATION = (
+    "they are fitted on validation rows, and there were none. Train with validation rows, or use decision_function."
+)
+_NO_TEST_ROWS = (
+    "There are no test rows (test=0), so nothing is known about new rows: train with test rows first, or give labeled "
+    "rows that were not trained on to run.evaluate."
+)
+
+__all__ = ["Result", "check_threshold_for", "class_names", "evaluate", "timed", "unseen_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +60,22 @@ class Result:
         best_epoch: The epoch whose weights the model holds.
         stopped: Why training ended.
         seconds: Time of each stage.
-        metrics: The metrics on the test part, by scikit-learn's names.
+        metrics: The metrics on the test part, by scikit-learn's names; empty where there are no test rows.
         members: For an ensemble: one row per network with its metrics, its probabilities by the calibration of the
             mean score; empty for a single network.
         table: One row per metric: value, low, high (95 %), and the same for the dummy, linear and tree baselines.
         settings: Every option, as given and as resolved.
         dataset: The rows it was trained on; None after `toolkit.load`.
-        outcome: Truth, decisions and probabilities on the test part; None after `toolkit.load`.
+        outcome: Truth, decisions and probabilities on the test part; None after `toolkit.load`, and where there are no
+            test rows.
         baselines: The same for each baseline; empty after `toolkit.load`.
-        calibration: How scores become probabilities, fitted on validation scores; None for regression.
+        calibration: How scores become probabilities, fitted on validation scores; None for regression, and where there
+            are no validation rows.
         threshold: For binary: the probability from which on a row is called positive; None where the sign of the
             score decides.
         score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
-        residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets).
+        residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets);
+            None where there are no validation rows.
         verdict: Sentences that compare the network with the baselines.
         notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
             `toolkit.data.notes`.
@@ -114,6 +125,11 @@ class Result:
         return class_names(self.target)
 
     @property
+    def has_probabilities(self) -> bool:
+        """Whether there are probabilities: not for regression, nor for margins that were not calibrated."""
+        return self.calibration is not None or self.head.link is not None
+
+    @property
     def positive(self) -> Any:
         """The positive class of a binary task; None for other tasks."""
         return self.target.classes[1] if self.task == "binary" else None
@@ -138,19 +154,22 @@ class Result:
         return self._scorer(x)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
-        """Turn raw scores (n, units) into calibrated probabilities.
+        """Turn raw scores (n, units) into probabilities, calibrated where there were validation rows.
 
         Returns:
             Binary: (n,), of the positive class. Multiclass: (n, classes). Multilabel: (n, labels).
 
         Raises:
-            DataError: The task is regression, which has none.
+            DataError: There are none: the task is regression, or margins were not calibrated.
         """
         if self.calibration is not None:
             return self.calibration.probabilities(scores)
         uncalibrated = self.head.probabilities(scores)
         if uncalibrated is None:
-            raise DataError(f"a {self.task} run with the {self.head.name} head has no probabilities.")
+            raise DataError(
+                f"a {self.task} run with the {self.head.name} head has no probabilities"
+                + ("." if self.task == "regression" else f": {_NO_CALIBRATION}")
+            )
         return uncalibrated
 
     def decide(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -185,7 +204,8 @@ class Result:
         y_true = np.asarray(self.target.encode(y)).astype(np.int64)
         # (n, 1) -> (n,)
         y_true = y_true[:, 0] if self.task == "binary" else y_true
-        return Outcome(self.task, y_true, self.decide(scores), self.probabilities(scores), scores, seconds, units)
+        probabilities = self.probabilities(scores) if self.has_probabilities else None
+        return Outcome(self.task, y_true, self.decide(scores), probabilities, scores, seconds, units)
 
 
 def class_names(target: Target) -> list[str]:
@@ -234,9 +254,11 @@ def evaluate(
         seconds=times,
         settings={**(settings or {}), "training": training.settings},
         dataset=dataset,
-        notes=notes_of(dataset) if options.intervals else [],
+        notes=[*notes_of(dataset), *_about_weights(dataset, head)] if options.intervals else [],
         **calibrated,
     )
+    if not len(dataset.parts["test"]):
+        return replace(result, verdict=[_NO_TEST_ROWS])
     with timed(times, "evaluate"):
         x, y = dataset.x("test"), dataset.target_frame.iloc[dataset.parts["test"]]
         units = dataset.units[dataset.parts["test"]]
@@ -266,8 +288,9 @@ def _calibrated(
 ) -> dict[str, Any]:
     """Fit on the validation rows what turns scores into probabilities, decisions or intervals."""
     task = dataset.task
-    if threshold is not None and task != "binary":
-        raise DataError(f"threshold is for binary, and this is {task}.")
+    check_threshold_for(dataset, head, threshold)
+    if not len(dataset.fit_parts["validation"]):
+        return {"threshold": None if threshold is None else float(threshold)}
     scores = unseen_scores(training, dataset)
     if task == "regression":
         true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
@@ -283,6 +306,28 @@ def _calibrated(
     return {"calibration": fitted, "threshold": None if threshold is None else float(threshold)}
 
 
+def check_threshold_for(dataset: Dataset, head: Head, threshold: str | float | None) -> None:
+    """Check that a dataset and a head allow a threshold; None is none.
+
+    Raises:
+        DataError: The task is not binary; or it needs validation rows, and there are none.
+    """
+    if threshold is not None and dataset.task != "binary":
+        raise DataError(f"threshold is for binary, and this is {dataset.task}.")
+    if threshold is None or len(dataset.fit_parts["validation"]):
+        return
+    if isinstance(threshold, str):
+        raise DataError(
+            f"threshold={threshold!r} is chosen on validation rows, and there are none: give a number between 0 and 1, "
+            "or leave validation= out."
+        )
+    if not head.link:
+        raise DataError(
+            f"threshold={threshold} is a probability; the {head.name} head's are fitted on validation rows, and there "
+            "are none: leave threshold= or validation= out."
+        )
+
+
 def _class_weights(dataset: Dataset) -> NDArray[np.float64] | None:
     """Return the mean weight of each class's training rows, shape (classes,); None where all count the same."""
     weights = dataset.weights("train")
@@ -290,6 +335,16 @@ def _class_weights(dataset: Dataset) -> NDArray[np.float64] | None:
         return None
     y = dataset.y("train").reshape(-1).astype(np.int64)
     return np.bincount(y, weights=weights) / np.bincount(y)
+
+
+def _about_weights(dataset: Dataset, head: Head) -> list[str]:
+    """Return what class weights do to probabilities where no validation rows take that out again."""
+    if len(dataset.fit_parts["validation"]) or head.link is None or _class_weights(dataset) is None:
+        return []
+    return [
+        "The weights of the rows change the probabilities: without validation rows that is not taken out again, and a "
+        "class of greater weight gets higher ones."
+    ]
 
 
 def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:

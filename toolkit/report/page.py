@@ -37,6 +37,9 @@ SECTIONS = {
 HEADINGS = {"labels": "Each label", "jiggle": "Moving a score", "regions": "Decision regions"}
 # Section -> what it shows; where there is nothing, the page leaves the section out.
 OPTIONAL: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "results": lambda summary: summary["results"]["metrics"],
+    "numerics": lambda summary: summary["results"]["metrics"],
+    "mistakes": lambda summary: summary["results"]["metrics"],
     "occlusion": lambda summary: (summary.get("images") or {}).get("occlusion"),
     "margins": lambda summary: any(summary["margins"] or []),
     "probabilities": lambda summary: any(summary["reliability"] or []),

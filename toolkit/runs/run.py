@@ -130,8 +130,12 @@ class Run:
         Raises:
             DataError: The task has no intervals, or the coverage is too high for so few validation rows.
         """
-        if self.residuals is None:
+        if self.residuals is None and self.task != "regression":
             raise DataError(f"a {self.task} run has no intervals around numbers: use predict_proba.")
+        if self.residuals is None:
+            raise DataError(
+                "this run has no intervals: they are fitted on validation rows, and there were none (validation=0)."
+            )
         middle = self.predict(new)
         reach = residual_quantile(self.residuals, coverage)
         reach = reach[0] if middle.ndim == 1 else reach
@@ -216,7 +220,7 @@ class Run:
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
-        return f"Run({self.task}, {self.head.name}; test: {scores})"
+        return f"Run({self.task}, {self.head.name}; {f'test: {scores}' if scores else 'no test rows'})"
 
     def save(self, path: str | Path) -> Path:
         """Write one ``.keras`` file: a plain Keras model that needs no part of this project, and one JSON member.

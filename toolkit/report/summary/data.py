@@ -21,7 +21,8 @@ COLUMNS = 40  # shown with their distributions
 def for_result(result: Result) -> dict[str, Any]:
     """Return what the page says about the data of a result."""
     dataset: Any = result.dataset
-    described, parts = dataset.describe(), ["all", *dataset.parts]
+    described = dataset.describe()
+    parts = ["all", *(part for part, rows in dataset.parts.items() if len(rows))]
     columns, updated = described["columns"], result.settings.get("updated", 0)
     later = [f"After this training the model learned from {number(updated)} more rows, which this report leaves out."]
     return {

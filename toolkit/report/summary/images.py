@@ -44,7 +44,7 @@ def for_result(result: Result) -> dict[str, Any]:
         "shown": picture_size(height, width),
         "examples": examples(result),
         "filters": filters(result),
-        "occlusion": occlusion(result),
+        "occlusion": None if result.outcome is None else occlusion(result),
     }
 
 

@@ -12,6 +12,7 @@ from toolkit.builders import architecture
 from toolkit.common.formatting import number, plain
 from toolkit.evaluation.comparison_result import ComparisonResult, Trial
 from toolkit.evaluation.result import Result
+from toolkit.heads import Head
 from toolkit.report.summary.values import contenders_of, spread
 
 __all__ = ["for_comparison", "for_result"]
@@ -36,7 +37,7 @@ def for_result(result: Result) -> dict[str, Any]:
             "name": head.name,
             "loss": head.about,
             "decision": head.decision,
-            "probability": head.probability,
+            "probability": head.probability if result.has_probabilities else _no_probability(head),
             "calibration": None if result.calibration is None else result.calibration.sentence,
             "threshold": result.threshold,
         },
@@ -75,8 +76,16 @@ def _probabilities(trial: Trial) -> str:
     if trial.calibration is not None:
         return trial.calibration.sentence
     if trial.outcome.probabilities is None:
+        return _no_probability(trial.head)
+    if trial.result is not None:
         return trial.head.probability
     return "those of each network, calibrated on its own validation scores"
+
+
+def _no_probability(head: Head) -> str:
+    if head.task == "regression":
+        return head.probability
+    return "none: a margin is not a probability, and there were no validation rows to fit probabilities on"
 
 
 def _counted(layer: Mapping[str, Any], inputs: int) -> str:

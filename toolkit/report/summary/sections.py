@@ -47,6 +47,9 @@ ROWS = (
     "regions/points",
 )
 
+# What the results of a run say beside its metrics; None where there is nothing to say, as without test rows.
+RESULTS = ("targets", "confusion", "classes", "labels", "curves", "reliability", "interval")
+
 
 def summarize(subject: Result | ComparisonResult, rows: bool = True) -> dict[str, Any]:
     """Return everything that the page about a result or a comparison says.
@@ -89,21 +92,22 @@ def _emptied(value: Any, path: Sequence[str]) -> Any:
 
 
 def _of_result(result: Result) -> dict[str, Any]:
-    if result.dataset is None or result.outcome is None:
+    if result.dataset is None:
         raise DataError("a loaded run has no data to summarize: run.summary() returns what was saved with it.")
     about_data, about_training = data.for_result(result), training.for_result(result)
     regression, multilabel = result.task == "regression", result.task == "multilabel"
     single = not regression and not multilabel
-    about_results = {
-        **results.for_result(result),
-        "targets": errors.for_result(result) if regression else None,
-        "confusion": classes.confusion(result) if single else None,
-        "classes": classes.classes(result) if single else None,
-        "labels": classes.labels(result) if multilabel else None,
-        "curves": reliability.curves(result) if result.task == "binary" else None,
-        "reliability": reliability.for_result(result),
-        "interval": errors.interval(result),
-    }
+    about_results = results.for_result(result) | dict.fromkeys(RESULTS)
+    if result.outcome is not None:
+        about_results |= {
+            "targets": errors.for_result(result) if regression else None,
+            "confusion": classes.confusion(result) if single else None,
+            "classes": classes.classes(result) if single else None,
+            "labels": classes.labels(result) if multilabel else None,
+            "curves": reliability.curves(result) if result.task == "binary" else None,
+            "reliability": reliability.for_result(result),
+            "interval": errors.interval(result),
+        }
     names = [plain(name) for name in result.target.columns]
     names = names if len(names) <= 3 else [", ".join(names[:3]), f"{len(names) - 3} more"]
     return {
@@ -116,7 +120,7 @@ def _of_result(result: Result) -> dict[str, Any]:
         "training": about_training,
         "results": about_results,
         "numerics": audit(result).to_dict(),
-        "mistakes": mistakes.for_result(result),
+        "mistakes": None if result.outcome is None else mistakes.for_result(result),
         "settings": result.settings,
         "seconds": result.seconds,
     }

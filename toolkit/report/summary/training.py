@@ -71,10 +71,11 @@ def _constant_loss(result: Result) -> float | None:
 
 def _members(result: Result) -> dict[str, Any] | None:
     """Return what each of several networks reaches alone, beside what their mean score reaches."""
-    if result.members.empty:
+    networks = result.settings.get("seeds", 1) if result.outcome is None else len(result.members)
+    if networks < 2:
         return None
     figures = {
         name: {"value": result.metrics[name], "mean": values.mean(), "lowest": values.min(), "highest": values.max()}
         for name, values in result.members.items()
     }
-    return {"count": len(result.members), "folds": result.settings["training"].get("folds"), "metrics": figures}
+    return {"count": networks, "folds": result.settings["training"].get("folds"), "metrics": figures}

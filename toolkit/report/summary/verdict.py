@@ -29,6 +29,16 @@ def for_result(
     result: Result, data: Mapping[str, Any], training: Mapping[str, Any], results: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the verdict about a result, read from the sections that follow it on the page."""
+    if result.outcome is None:
+        return {
+            **dict.fromkeys(("metric", "value", "low", "high")),
+            "caution": "",
+            "test_rows": 0,
+            "against": {},
+            "headline": "Trained without test rows: nothing is known about new rows.",
+            "sentences": list(result.verdict),
+            "next": _steps_for_result(data, training, None, None),
+        }
     standings = result.standings
     # Without baselines and where no metric is defined for all of them, the first one that these rows define.
     defined = [n for n, entry in results["metrics"].items() if math.isfinite(entry["value"])]
@@ -84,9 +94,9 @@ def _steps_for_result(
     data: Mapping[str, Any],
     training: Mapping[str, Any],
     reliability: Mapping[str, Any] | None,
-    standings: Standings,
+    standings: Standings | None,
 ) -> list[str]:
-    """Return what to do next, the most important first, four sentences at most."""
+    """Return what to do next, the most important first, four sentences at most; no standings without test rows."""
     steps = []
     if data["leaks"]:
         names = join_names([f"“{isolated(plain(name))}”" for name in data["leaks"][:3]])
@@ -95,10 +105,10 @@ def _steps_for_result(
             f"Check {names} first: {subject} almost determines the target without the other columns. If a value is not "
             "known yet when you predict, leave the column out (drop=) and train again: these numbers are too good."
         )
-    if standings.only is not None:
+    if standings is not None and standings.only is not None:
         options = 'threshold="f1" or class_weight' if standings.task == "binary" else "class_weight"
         steps.append(f"Train again with {options}: every test row is assigned to '{isolated(standings.only)}'.")
-    advice = next_step(standings, images=data["images"])
+    advice = None if standings is None else next_step(standings, images=data["images"])
     if advice:
         steps.append(advice)
     if training["reading"]["kind"] in ADVICE:
@@ -109,12 +119,17 @@ def _steps_for_result(
             f"Treat the probabilities with care: on average they differ by {percent(reliability['ece'])} from the "
             "observed frequencies."
         )
-    if data["parts"]["test"] < 200 and standings.limit is None:
+    if standings is None:
+        steps.append(
+            "Train once with test rows (leave test= out) to learn what to expect on new rows, or give run.evaluate "
+            "labeled rows that were not trained on."
+        )
+    elif data["parts"]["test"] < 200 and standings.limit is None:
         steps.append(
             f"Only {data['parts']['test']} test rows: treat the intervals as wide. More labeled rows, given to "
             "run.evaluate, make them narrower."
         )
-    if not steps and not standings.against:
+    if not steps and standings is not None and not standings.against:
         return ["Train with baselines, to see whether a simpler model would do as well."]
     return steps[:4] or ["No problem found: save the run (run.save) and predict new rows (run.predict)."]
 
