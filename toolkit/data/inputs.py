@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.common.errors import DataWarning
+from toolkit.common.errors import DataError, DataWarning
 from toolkit.data.column_values import coerce
 from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
 from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
@@ -62,7 +62,14 @@ def table_of(new: Any, preprocessing: Preprocessing) -> tuple[pd.DataFrame | NDA
     """
     if isinstance(new, pd.Series):
         new = new.to_frame().T
+    if isinstance(new, tuple) and len(new) == 2 and (is_table(new[0]) or getattr(new[0], "ndim", 0) == 2):
+        raise DataError("the rows to predict are a pair (X, y): give X alone.")
     if not is_table(new) and not is_file(new):
+        if not isinstance(new, (list, tuple)) and np.ndim(new) == 0 and not hasattr(new, "toarray"):
+            raise DataError(
+                f"the rows to predict are of type {type(new).__name__}; expected a path, a DataFrame, a dictionary, a "
+                "Series or an array."
+            )
         return matrix_of(new, "the array"), "the array"
     table = read(new, known=preprocessing.source_columns, empty=True)
     for sentence in table.damage:

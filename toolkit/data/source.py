@@ -107,7 +107,7 @@ def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str) -> Sour
         features = frame_of(x, "X")
         y, notes = _aligned(features, y)
     else:
-        features = _numbered(matrix_of(x, "X"))
+        features = _numbered(matrix_of(x, "X"), "X.to_frame()" if isinstance(x, pd.Series) else "X.reshape(-1, 1)")
     if features.empty:
         raise DataError(f"X has shape {features.shape}; expected rows and columns.")
     target = target_of_pair(features, y, task)
@@ -116,10 +116,10 @@ def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str) -> Sour
     return Source(name, _with_text_labels(features), target, np.arange(1, len(features) + 1), notes, not is_named)
 
 
-def _numbered(array: np.ndarray) -> pd.DataFrame:
-    """Return an array as a table with the columns x1, x2, and so on."""
+def _numbered(array: np.ndarray, one_column: str) -> pd.DataFrame:
+    """Return an array as a table with the columns x1, x2, and so on; `one_column` makes a table of a column."""
     if array.ndim != 2:
-        hint = ": X.reshape(-1, 1) is one column" if array.ndim == 1 and array.dtype != object else ""
+        hint = f": {one_column} is one column" if array.ndim == 1 and array.size and array.dtype != object else ""
         raise DataError(f"X has shape {array.shape}; expected (rows, columns){hint}.")
     return pd.DataFrame(array, columns=[f"x{index + 1}" for index in range(array.shape[1])], copy=False)
 

@@ -89,7 +89,11 @@ def test_what_is_lost_in_reading_labeled_rows_is_a_warning():
     [
         ([[1.0, 2.0], [1.0]], "the array has rows of different lengths"),
         (b"a,b,c", "the path is of type bytes"),
-        (3, "the array is of type int"),
+        (3, "the rows to predict are of type int; expected a path, a DataFrame, a dictionary"),
+        (None, "the rows to predict are of type NoneType"),
+        ({1, 2}, "the rows to predict are of type set"),
+        ((NEW, [1, 2, 3]), r"the rows to predict are a pair \(X, y\): give X alone"),
+        ((np.zeros((3, 3)), [1, 2, 3]), r"the rows to predict are a pair \(X, y\)"),
         (np.zeros(3), r"the array has shape \(3,\); expected \(rows, columns\)"),
         ({"a": [1], "b": [2]}, "column 'c' is not in"),
     ],

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow
 
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import counted
 
 __all__ = ["dense", "frame_of", "is_table", "matrix_of", "plain_target"]
 
@@ -117,10 +118,12 @@ def matrix_of(data: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(data)
     except ValueError as error:
-        lengths = [len(row) if hasattr(row, "__len__") else 0 for row in data]
-        row = next((index for index, length in enumerate(lengths) if length != lengths[0]), 0)
+        lengths = [len(row) if hasattr(row, "__len__") else 1 for row in data]
+        row = next((index for index, length in enumerate(lengths) if length != lengths[0]), None)
+        if row is None:
+            raise DataError(f"{name} is a {type(data).__name__} whose items can't be put into one array.") from error
         raise DataError(
-            f"{name} has rows of different lengths: row 1 has {lengths[0]:,} cells and row {row + 1} has "
+            f"{name} has rows of different lengths: row 1 has {counted(lengths[0], 'cell')} and row {row + 1} has "
             f"{lengths[row]:,}; they must be equal."
         ) from error
 

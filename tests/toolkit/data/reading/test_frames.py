@@ -84,11 +84,12 @@ def test_a_sparse_matrix_that_would_fill_the_memory_is_refused_with_its_size():
     ("data", "says"),
     [
         ([[1, 2], [1, 2, 3]], r"X has rows of different lengths: row 1 has 2 cells and row 2 has 3"),
-        ([[1, 2], 3], r"X has rows of different lengths: row 1 has 2 cells and row 2 has 0"),
+        ([[1, 2], 3], r"X has rows of different lengths: row 1 has 2 cells and row 2 has 1"),
         (b"1,2", "X is of type bytes; expected an array"),
         ({1, 2}, "X is of type set; expected an array"),
         ((number for number in range(3)), "X is of type generator; expected an array"),
         (3, "X is of type int; expected an array"),
+        ([pd.DataFrame({"a": [1]}), np.zeros((1, 3))], "X is a list whose items can't be put into one array"),
     ],
 )
 def test_what_is_no_matrix_is_refused(data, says):
