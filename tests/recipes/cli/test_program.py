@@ -196,7 +196,7 @@ def test_options_of_reading_and_standard_input(capsys, tmp_path, monkeypatch):
     run = toolkit.load(saved)
     assert run.classes == ["no", "sí"]
     assert run.settings["data"]["sep"] == "^"
-    assert "--sep ^ --header 1 --encoding cp1252 --na-values 8" in run.settings["command"]
+    assert "--sep '^' --header 1 --encoding cp1252 --na-values 8" in run.settings["command"]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert run_command(capsys, "predict", saved, "-")[1].splitlines()[0].startswith("y,probability_no,")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
