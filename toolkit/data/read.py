@@ -135,10 +135,9 @@ def _read_file(file: FileContent, options: ReadingOptions, known: Collection[str
         return _read_excel(file, options, known)
     if file.format in ("json", "jsonl"):
         return Table(_read_json(file, options), file.name)
-    content = file.content.encode() if isinstance(file.content, str) else file.content
     read_binary = pd.read_parquet if file.format == "parquet" else _read_arrow
     try:
-        return Table(read_binary(io.BytesIO(content)), file.name)
+        return Table(read_binary(io.BytesIO(file.raw)), file.name)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         format = {"parquet": "Parquet", "arrow": "Arrow"}[file.format]
         raise DataError(f"{file.name} can't be read as {format}: {first_line_of(error)}.") from error
@@ -211,7 +210,7 @@ def _read_excel(file: FileContent, options: ReadingOptions, known: Collection[st
     except ImportError:
         raise DataError(f'{file.name}: Excel files need openpyxl: pip install "logitkit[excel]".') from None
     try:
-        with pd.ExcelFile(io.BytesIO(file.content), engine="openpyxl") as book:
+        with pd.ExcelFile(io.BytesIO(file.raw), engine="openpyxl") as book:
             sheets = [str(sheet) for sheet in book.sheet_names]
             cells = pd.read_excel(book, header=None, dtype=object, keep_default_na=False, na_values=[""])
     except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:

@@ -69,7 +69,8 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
     if holds_images(source):
         return _load_images(source, targets, task, role)
     if is_pair(source):
-        return _load_pair(*source, targets, task, role)
+        x, y = source
+        return _load_pair(x, y, targets, task, role)
     table = read(source, reading, known=targets)
     name = f"the {role} {table.name}" if role and is_table(source) else table.name
     features, target = _divide(table.frame.reset_index(drop=True), targets, name, role)

@@ -61,6 +61,11 @@ class FileContent:
     content: bytes | str
     tabs: bool = False
 
+    @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
 
 def contents(source: Any) -> tuple[list[FileContent], str]:
     """Return what one or more files hold, and the name to call them by.

@@ -172,11 +172,13 @@ def _filled(array: np.ndarray) -> np.ndarray:
     if not np.ma.is_masked(array):
         return array.data
     if array.dtype.kind in "iuf":
-        return array.astype(np.float64).filled(np.nan)
-    if array.dtype.kind in "mM":
-        return array.filled(np.array("NaT", dtype=array.dtype))
-    cells = np.array(array.data, dtype=object)
-    cells[np.ma.getmaskarray(array)] = None
+        dtype, missing = np.dtype(np.float64), np.nan
+    elif array.dtype.kind in "mM":
+        dtype, missing = array.dtype, np.array("NaT", dtype=array.dtype)
+    else:
+        dtype, missing = np.dtype(object), None
+    cells = np.array(array.data, dtype=dtype)
+    cells[np.ma.getmaskarray(array)] = missing
     return cells
 
 

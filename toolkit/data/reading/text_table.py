@@ -292,7 +292,7 @@ def trim(frame: pd.DataFrame, header: Header, table: TextTable, name: str) -> No
         )
         frame = frame.iloc[:, :-empty]
     if frame.shape[1] > len(names):
-        rows = np.flatnonzero(frame.iloc[:, len(names) :].notna().any(axis=1)) + 1
+        rows = (np.flatnonzero(frame.iloc[:, len(names) :].notna().any(axis=1)) + 1).tolist()
         raise _too_long(rows, header, name)
     frame.columns = pd.Index(names[: frame.shape[1]], dtype=object)
     repeated = np.ones(len(frame), dtype=bool)
