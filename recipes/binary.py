@@ -38,8 +38,10 @@ def train(
     It is the wrong tool for three classes or more: use `multiclass`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X holds columns, or images of shape
-            (n, height, width) or (n, height, width, channels); y holds labels, shape (n,).
+        data: A path to a table (CSV, TSV, Excel, Parquet, JSON, ...; see `toolkit.data.read.read`), a table in memory
+            (a DataFrame of pandas or polars, an Arrow table, a dictionary, a list of records), or an (X, y) pair: X
+            holds columns, or images of shape (n, height, width) or (n, height, width, channels); y holds labels, shape
+            (n,).
         options: See `recipes.workflow.options`.
 
     Raises:

@@ -37,9 +37,10 @@ def train(
     It is the wrong tool where a row can have several labels at once: use `multilabel`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X holds columns, or images of shape
-            (n, height, width) or (n, height, width, channels); y holds labels, shape (n,), or one-hot rows,
-            (n, classes).
+        data: A path to a table (CSV, TSV, Excel, Parquet, JSON, ...; see `toolkit.data.read.read`), a table in memory
+            (a DataFrame of pandas or polars, an Arrow table, a dictionary, a list of records), or an (X, y) pair: X
+            holds columns, or images of shape (n, height, width) or (n, height, width, channels); y holds labels, shape
+            (n,), or one-hot rows, (n, classes).
         options: See `recipes.workflow.options`.
 
     Raises:

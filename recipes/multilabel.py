@@ -37,8 +37,10 @@ def train(
     It is the wrong tool where each row has exactly one class: use `multiclass`.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X holds columns, or images of shape
-            (n, height, width) or (n, height, width, channels); y is an indicator matrix, shape (n, labels).
+        data: A path to a table (CSV, TSV, Excel, Parquet, JSON, ...; see `toolkit.data.read.read`), a table in memory
+            (a DataFrame of pandas or polars, an Arrow table, a dictionary, a list of records), or an (X, y) pair: X
+            holds columns, or images of shape (n, height, width) or (n, height, width, channels); y is an indicator
+            matrix, shape (n, labels).
         options: See `recipes.workflow.options`.
 
     Raises:

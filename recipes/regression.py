@@ -39,8 +39,10 @@ def train(
     It is the wrong tool for a category that happens to be written as a number, and for counts of a rare event.
 
     Args:
-        data: A path (CSV, TSV, Parquet), a DataFrame, or an (X, y) pair of arrays: X holds columns, or images of shape
-            (n, height, width) or (n, height, width, channels); y holds numbers, shape (n,) or (n, targets).
+        data: A path to a table (CSV, TSV, Excel, Parquet, JSON, ...; see `toolkit.data.read.read`), a table in memory
+            (a DataFrame of pandas or polars, an Arrow table, a dictionary, a list of records), or an (X, y) pair: X
+            holds columns, or images of shape (n, height, width) or (n, height, width, channels); y holds numbers, shape
+            (n,) or (n, targets).
         options: See `recipes.workflow.options`.
 
     Raises:

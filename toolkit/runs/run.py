@@ -87,9 +87,11 @@ class Run:
         """Return predictions in the user's labels, numbers and dtype.
 
         Args:
-            new: A path, a DataFrame, or an array of the columns it was trained on, in their order. Further columns
-                are ignored; missing cells and categories never seen are allowed. For a run on images: an array of one
-                or more, or pictures by path (a file, a folder, a list of files), which are brought to the run's size.
+            new: A path or a table in memory (see `toolkit.data.read.read`), whose columns are known by name; a Series
+                or a dictionary of single values (one row); or an array of the columns it was trained on, in their
+                order. Further columns are ignored; missing cells and categories never seen are allowed. For a run on
+                images: an array of one or more, or pictures by path (a file, a folder, a list of files), which are
+                brought to the run's size.
 
         Returns:
             Shape (n,), or (n, labels) for multilabel and (n, targets) for several regression targets.
