@@ -45,8 +45,9 @@ _SAMPLE = 1_000
 _MOSTLY = 0.7  # the share of rows from which on "most" is said
 _PADDED = re.compile(r"0\d+")
 _FEWEST_DIGITS = 4  # codes of one length with fewer digits may be numbers
+_MONTH = re.compile(r"(0[1-9]|1[0-2])\.(19|20)\d{2}")
+_ENDLESS = 9999_12_31
 _DATE_NAME = re.compile(r"date|datum|fecha|jour|day|(^|_)dt(_|$)", re.IGNORECASE)
-_TIME_STAMP = re.compile(r"(19|20)\d{6}|2100\d{4}")
 
 
 @dataclass(frozen=True)
@@ -170,28 +171,38 @@ def _of_type(
     if series.dtype.kind == "m":
         column = Column(name, "number", CLOCK)
         return Inferred(column, values, [f"'{name}' is a duration: read as a number of seconds."])
-    if kind == "number" and _DATE_NAME.search(name) and _are_compact_dates(values[learn]):
+    if kind == "number" and _are_compact_dates(values[learn], name):
         column = Column(name, "date", date_formats.COMPACT)
         cells = read_values(series, column)
-        notes = [f"'{name}' holds dates such as {values[learn][0]:.0f}: read as year, month and day."]
-        return Inferred(column, cells.values, notes + unread_notes(column, series, cells, rows))
+        return Inferred(column, cells.values, [_compact_note(name), *unread_notes(column, series, cells, rows)])
     column = Column(name, kind)
+    notes = []
+    if isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dt.tz) != "UTC":
+        notes.append(f"'{name}' is in the time zone {series.dt.tz}: read as UTC.")
     if (state == ODD).sum() > most_odd(len(series)):
         first = int(np.flatnonzero(state == ODD)[0])
         raise DataError(
             f"column '{name}': row {rows[first]} holds {series.iloc[first]}; dates from the year 1678 to 2261 can be "
             "read."
         )
-    return Inferred(column, values, unread_notes(column, series, Cells(values, state), rows))
+    return Inferred(column, values, [*notes, *unread_notes(column, series, Cells(values, state), rows)])
 
 
-def _are_compact_dates(values: np.ndarray) -> bool:
-    """Return whether numbers are dates such as 20240131."""
-    known = np.unique(values[~np.isnan(values)])
-    if len(known) == 0 or known[0] < 1900_01_01 or known[-1] > 2100_12_31 or (known % 1 != 0).any():
+def _are_compact_dates(values: np.ndarray, name: str) -> bool:
+    """Return whether numbers are dates such as 20240131, as the name of their column says."""
+    known = np.unique(values[np.isfinite(values)])
+    if not _DATE_NAME.search(name) or len(known) == 0 or (known % 1 != 0).any():
         return False
-    texts = [str(int(value)) for value in known]
+    near = known[(known >= 1900_01_01) & (known <= 2100_12_31)]
+    odd = len(known) - len(near) - int((known == _ENDLESS).sum())
+    if len(near) < 2 or odd > most_odd(len(values)) or 4 * odd > len(near):
+        return False
+    texts = [str(int(value)) for value in near]
     return bool((date_formats.read_dates(texts, date_formats.COMPACT, ())[1] == READ).all())
+
+
+def _compact_note(name: str) -> str:
+    return f"'{name}' holds dates such as 20240131: read as year, month and day."
 
 
 def _no_column(cell: object) -> Inferred:
@@ -258,13 +269,16 @@ class _Learned:
             return _Found(Column(self.name, "boolean", missing=self.words))
         codes = self._codes(cells)
         best: tuple[int, _Found] | None = None
-        for learn in (lambda: None if codes else self._number(likely), self._clock, self._date):
+        learners = [lambda: None if codes else self._number(likely), self._clock, self._date]
+        if self._are_months():
+            learners.reverse()
+        for learn in learners:
             found = learn()
             if found is None or not self._reads_sample(found.column):
                 continue
             read, odd = self._rows_read(found.column)
             if odd <= most_odd(self.rows) and 4 * odd <= read:
-                return found
+                return self._compact_dates(found) or found
             if best is None or read > best[0]:
                 best = read, found
         if not cells or all(isinstance(cell, str) and is_missing(cell.strip(), self.words) for cell in cells):
@@ -274,6 +288,13 @@ class _Learned:
             note = f"'{self.name}' holds codes with leading zeros, such as '{codes}': read as categories."
             return replace(category, note=note)
         return replace(category, hint=self._hint(best))
+
+    def _compact_dates(self, found: _Found) -> _Found | None:
+        """Return the column as dates where its numbers are dates such as 20240131."""
+        values = self.read(found.column)[0]
+        if found.column.kind != "number" or not _are_compact_dates(values[self.counts > 0], self.name):
+            return None
+        return _Found(Column(self.name, "date", date_formats.COMPACT, missing=self.words), _compact_note(self.name))
 
     def category(self) -> _Found:
         """Return the column as a category."""
@@ -310,6 +331,11 @@ class _Learned:
         many = sum(count for _, count in padded) > most_odd(self.rows)
         return padded[0][0] if many or (len(lengths) == 1 and min(lengths) >= _FEWEST_DIGITS) else ""
 
+    def _are_months(self) -> bool:
+        """Return whether all cells are months such as 01.2024, which could be numbers."""
+        texts = self.texts[0]
+        return bool(texts) and all(_MONTH.fullmatch(text) for text in texts) and any(text[0] == "0" for text in texts)
+
     def _number(self, likely: str | None) -> _Found | None:
         texts, counts = self.texts
         if not texts:
@@ -322,9 +348,13 @@ class _Learned:
         proven = format.decimal if format.proven else None
         return _Found(column, proven=proven, doubtful=format.doubtful)
 
-    def _clock(self) -> _Found:
+    def _clock(self) -> _Found | None:
         column = Column(self.name, "number", CLOCK, missing=self.words)
-        return _Found(column, f"'{self.name}' holds times of day or durations: read as numbers of seconds.")
+        example = next((cell for cell in self.cells[:_SAMPLE] if number_formats.seconds(cell) is not None), None)
+        if example is None:
+            return None
+        note = f"'{self.name}' holds times of day or durations: read as numbers of seconds"
+        return _Found(column, f"{note} ('{example}' is {number_formats.seconds(example):.15g}).")
 
     def _date(self) -> _Found | None:
         texts, counts = self.texts
@@ -334,7 +364,9 @@ class _Learned:
         if format is None:
             return None
         column = Column(self.name, "date", format.format, missing=self.words)
-        note = f"'{self.name}' is text that holds dates: read as {format.format}."
+        zone = date_formats.zone_of(texts, format.format)
+        zones = "" if not zone else " in UTC" if zone[0] in "+-" else f", without the time zone {zone}"
+        note = f"'{self.name}' is text that holds dates: read as {format.format}{zones}."
         if format.other is not None:
             why = f", since {format.why}" if format.why else ""
             note = (
@@ -391,7 +423,9 @@ def _number_note(column: Column, learned: _Learned, count: int, quoted: str, tex
     values, state = learned.read(column)
     examples: dict[str, str] = {}
     for cell, value, how in zip(learned.values, values.tolist(), state.tolist(), strict=True):
-        if how == READ and isinstance(cell, str) and not is_number(cell.strip()) and len(examples) < _MOST_EXAMPLES:
+        if how != READ or not isinstance(cell, str) or len(examples) == _MOST_EXAMPLES:
+            continue
+        if not is_number(cell.strip()) or (column.decimal == "," and "." in cell):
             pattern = re.sub(r"[\d ]+", "", cell)
             examples.setdefault(pattern, f"'{cell.strip()}' is {value:.15g}")
     shown = "; ".join(examples.values())

@@ -18,7 +18,7 @@ from toolkit.data.columns import CLOCK, Column, assemble
 
 __all__ = ["Cells", "WrongType", "coerce", "read_distinct", "read_values", "refuse_infinite", "spread", "unread_notes"]
 
-EXPECTED = {"number": "a number", "boolean": "true or false", "category": "a category", "date": "a date"}
+_EXPECTED = {"number": "a number", "boolean": "true or false", "category": "a category", "date": "a date"}
 _TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 _NAMED_CELLS = 5
 
@@ -147,7 +147,7 @@ def unread_notes(column: Column, series: pd.Series, cells: Cells, rows: np.ndarr
     if len(odd):
         named = "; ".join(f"{_quoted(series.iloc[i])} in row {rows[i]:,}" for i in odd[:_NAMED_CELLS])
         more = f", and {len(odd) - _NAMED_CELLS:,} more" if len(odd) > _NAMED_CELLS else ""
-        is_not = f"is not {EXPECTED[column.kind]}" if len(odd) == 1 else f"are not {EXPECTED[column.kind]}"
+        is_not = f"{'is' if len(odd) == 1 else 'are'} not {_expected(column)}"
         counts = "counts" if len(odd) == 1 else "count"
         notes.append(
             f"{counted(len(odd), 'cell')} of '{column.name}'{where} {is_not} and {counts} as missing: {named}{more}."
@@ -161,6 +161,10 @@ def unread_notes(column: Column, series: pd.Series, cells: Cells, rows: np.ndarr
             "as missing."
         )
     return notes
+
+
+def _expected(column: Column) -> str:
+    return "a time of day or a duration" if column.format == CLOCK else _EXPECTED[column.kind]
 
 
 def _quoted(cell: object) -> str:
@@ -222,7 +226,7 @@ def coerce(
 
 def _checked(series: pd.Series, column: Column, name: str) -> Cells:
     """Return the cells of a column of new rows, of which few are odd."""
-    expected = EXPECTED[column.kind]
+    expected = _expected(column)
     try:
         cells = read_values(series, column)
         odd = np.flatnonzero(cells.state == ODD)

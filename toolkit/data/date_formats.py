@@ -13,10 +13,11 @@ import pandas as pd
 
 from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, sampled, within_range
 
-__all__ = ["COMPACT", "DateFormat", "learn", "read_dates"]
+__all__ = ["COMPACT", "DateFormat", "learn", "read_dates", "zone_of"]
 
 ISO = "ISO8601"
 COMPACT = "%Y%m%d"  # written as the number 20240131
+QUARTER, WEEK = "quarter", "week"  # 2024-Q1 and 2024-W05: their first days
 
 _ISO_DATE = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII
@@ -25,6 +26,11 @@ _CLOCK = re.compile(
     r"(?P<join>, | at |T|[ :]?)(?P<hours>\d{1,2}):\d{2}(?P<seconds>:\d{2})?(?P<fraction>\.\d{1,9})?(?P<blank> ?)"
     r"(?P<half>[AaPp][Mm])?(?P<gap> ?)(?P<zone>UTC|GMT|Z|[+-]\d{2}:?\d{2}|[A-Z]{3,4})?(?P<year> \d{4})?$"
 )
+_QUARTER = re.compile(
+    r"(?P<year>\d{4})[-/ ]?Q(?P<quarter>[1-4])|Q(?P<quarter2>[1-4])[-/ ]?(?P<year2>\d{4})", re.IGNORECASE
+)
+_WEEK = re.compile(r"(?P<year>\d{4})-?W(?P<week>\d{2})", re.IGNORECASE)
+_DENSE = re.compile(r"\d{8}T\d{6}(?P<zone>Z?)")
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[^\w]+|_+")
 _MONTHS = [date.strftime("%B").lower() for date in pd.date_range("2024-01-01", periods=12, freq="MS")]
 _DAYS = [date.strftime("%A").lower() for date in pd.date_range("2024-01-01", periods=7)]
@@ -79,6 +85,20 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, dayfirst: bool | None) ->
     return _choose([text for text, is_read in zip(texts, read[best[0]], strict=True) if is_read], best, dayfirst)
 
 
+def zone_of(texts: Sequence[str], format: str) -> str:
+    """Return the first time zone that is written with dates, or ""; "Z" is UTC.
+
+    Example:
+        >>> zone_of(["2024-01-31T12:00+02:00"], "ISO8601"), zone_of(["31.01.2024 12:00"], "%d.%m.%Y %H:%M")
+        ('+02:00', '')
+    """
+    if format != ISO and not re.search(r"%z|[A-Z]{3,4}$", format):
+        return ""
+    matches = (_CLOCK.search(text) for text in texts[:_FIRST])
+    zones = (match["zone"] for match in matches if match is not None and match["zone"])
+    return next((zone for zone in zones if zone not in ("Z", "UTC", "GMT")), "")
+
+
 def _choose(texts: list[str], formats: list[str], dayfirst: bool | None) -> DateFormat:
     """Choose between formats that read the same texts, with day and month, or day and year, in another order."""
     if dayfirst is not None:
@@ -106,6 +126,10 @@ def _formats_of(text: str) -> list[str]:
     """Return the formats that a text may have, the likelier first."""
     if _ISO_DATE.fullmatch(text):
         return [ISO]
+    for format, pattern in ((QUARTER, _QUARTER), (WEEK, _WEEK), ("%Y%m%dT%H%M%S", _DENSE)):
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return [format + match.groupdict().get("zone", "")]
     clock, rest = "", text
     match = _CLOCK.search(text)
     if match is not None and match.start() > 0:
@@ -141,6 +165,8 @@ def _date_formats(text: str, *, year_behind: bool) -> list[str]:
         else:
             pieces.append(token)
     lengths = [len(tokens[index]) for index in numbers]
+    if lengths == [8] and len(pieces) == 1:
+        return [COMPACT]
     orders = _orders(lengths, named, year_behind, "".join(str(piece) for piece in pieces if piece))
     formats = []
     for order in orders:
@@ -161,7 +187,7 @@ def _orders(lengths: list[int], named: bool, year_behind: bool, separators: str)
             2: [("%Y", "%d")] if years == [0] else [("%d", "%Y")] if years else [("%d", "%y"), ("%y", "%d")],
         }
         return by_count.get(len(lengths), []) if len(years) <= 1 else []
-    if len(lengths) == 2 and len(years) == 1 and not separators.startswith("."):
+    if len(lengths) == 2 and len(years) == 1:
         return [("%Y", "%m") if years == [0] else ("%m", "%Y")]
     if len(lengths) != 3 or len(years) > 1 or years == [1]:
         return []
@@ -176,8 +202,20 @@ def _orders(lengths: list[int], named: bool, year_behind: bool, separators: str)
 
 def _parsed(texts: Sequence[str], format: str) -> pd.DatetimeIndex:
     """Return texts as dates in UTC without a zone, NaT where the format does not read them."""
+    if format in (QUARTER, WEEK):
+        texts, format = [_first_day(text, format) for text in texts], ("%Y-%m" if format == QUARTER else "%G-W%V-%u")
     index = pd.to_datetime(pd.Index(texts, dtype=object), format=format, errors="coerce", utc=True)
     return pd.DatetimeIndex(index).tz_localize(None)
+
+
+def _first_day(text: str, format: str) -> str:
+    """Return a quarter as its first month, or a week as its Monday; "" for other text."""
+    match = (_QUARTER if format == QUARTER else _WEEK).fullmatch(text)
+    if match is None:
+        return ""
+    if format == WEEK:
+        return f"{match['year']}-W{match['week']}-1"
+    return f"{match['year'] or match['year2']}-{3 * int(match['quarter'] or match['quarter2']) - 2:02}"
 
 
 def _reads(texts: Sequence[str], format: str) -> np.ndarray:

@@ -140,9 +140,10 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, decimal_mark: str | None,
     texts, counts = sampled(texts, counts)
     simple = plain_numbers(texts)
     pieces = [None if plain == plain else _taken_apart(text) for text, plain in zip(texts, simple, strict=True)]
-    # Numbers without unit, sign and exponent need not be taken to pieces; their marks must be looked at, though.
+    # Plain numbers need not be taken to pieces; their marks must be looked at, though. Thousands have no exponent, so
+    # a digit more is put behind the mark there.
     bodies = [
-        (piece.body if piece else text.lstrip("-"), count)
+        (piece.body + "0" * bool(piece.exponent) if piece else text.lstrip("-"), count)
         for text, piece, plain, count in zip(texts, pieces, simple, counts.tolist(), strict=True)
         if piece or plain == plain
     ]
