@@ -43,7 +43,7 @@ def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: i
     if direct and not np.isinf(frame).any():
         yield from (encode(preprocessing, frame[start : start + rows], name) for start in range(0, count, rows))
         return
-    checked = coerce(frame, preprocessing.columns, preprocessing.source_columns, name)
+    checked = _in_form(preprocessing, frame, name)
     yield from (preprocessing.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
 
 
@@ -97,7 +97,16 @@ def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: st
     matrix = preprocessing.from_numbers(new)
     if matrix is not None:
         return matrix
-    return preprocessing.transform(coerce(new, preprocessing.columns, preprocessing.source_columns, name))
+    return preprocessing.transform(_in_form(preprocessing, new, name))
+
+
+def _in_form(preprocessing: Preprocessing, new: Any, name: str) -> pd.DataFrame:
+    """Return new rows in the form of the training rows; the cells that count as missing there are a warning."""
+    notes: list[str] = []
+    frame = coerce(new, preprocessing.columns, preprocessing.source_columns, name, notes)
+    for sentence in notes:
+        warnings.warn(sentence, DataWarning, stacklevel=5)
+    return frame
 
 
 def encode_labeled(

@@ -14,6 +14,7 @@ from toolkit.common.checks import check_choice, check_whole
 from toolkit.common.errors import DataError, DataWarning, nearest
 from toolkit.common.formatting import counted, listing
 from toolkit.common.options import documented
+from toolkit.data.column_kinds import infer
 from toolkit.data.column_values import coerce
 from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
@@ -124,7 +125,7 @@ def prepare(
     checked = check_target(source.target, task, source.name, from_file=is_path(data), positive=positive)
     present, notes = checked.present, checked.notes
     _check_size(int(present.sum()), f"{source.name} (rows with a target)", random)
-    weights = read_weights(sample_weight, source.features, source.name, present)
+    weights = read_weights(sample_weight, source.features, source.name, present, reading)
     tables = [_Table(source, -1, present, checked.frame, weights)]
     for part, rows in (("test", test), ("validation", validation)):
         if not is_drawn(rows):
@@ -136,14 +137,14 @@ def prepare(
         pd.concat([table.target for table in tables], ignore_index=True),
         task,
         np.concatenate([np.full(len(table), table.part) for table in tables]),
-        named.split_columns(source, present),
+        named.split_columns(tables[0].cells, reading),
         test=test,
         validation=validation,
         seed=int(seed),
     )
     features, set_aside, feature_notes = images, {}, []
     if images is None:
-        features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading))
+        features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading, source.from_text))
     notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
     split_data = _split_data(tables, task, features, units, split, set_aside, notes)
     return replace(split_data, positive=checked.positive, target_form=checked.form)
@@ -191,19 +192,22 @@ class _NamedColumns:
             reasons[self.sample_weight] = "holds the weights of the rows (sample_weight)"
         return reasons
 
-    def wanted(self, reading: ReadingOptions) -> Wanted:
+    def wanted(self, reading: ReadingOptions, text: bool) -> Wanted:
         """Return what the choice of the columns needs to know."""
         split_by = bool(self.group) or self.time is not None
-        return Wanted(self.keep, self.categories, self.excluded(), reading, split_by)
+        return Wanted(self.keep, self.categories, self.excluded(), reading, split_by, text)
 
-    def split_columns(self, source: Source, present: np.ndarray) -> dict[str, pd.DataFrame]:
-        """Return the columns that the split goes by, of the rows with a target."""
-        labels = list(source.features.columns)
-        return {
-            option: source.features.iloc[:, [labels.index(name) for name in names]].loc[present].reset_index(drop=True)
-            for option, names in (("group", self.group), ("time", names_of(self.time)))
-            if names
-        }
+    def split_columns(self, cells: pd.DataFrame, reading: ReadingOptions) -> dict[str, pd.DataFrame]:
+        """Return the columns that the split goes by, times as numbers or dates."""
+        labels = list(cells.columns)
+        by = {}
+        if self.group:
+            by["group"] = cells.iloc[:, [labels.index(name) for name in self.group]]
+        if self.time is not None:
+            column, values, _ = infer(cells.iloc[:, labels.index(self.time)], self.time, reading=reading)
+            is_time = column is not None and column.kind in ("date", "number")
+            by["time"] = pd.DataFrame({self.time: values}) if is_time else cells[[self.time]]
+        return by
 
 
 @dataclass(frozen=True)
@@ -256,7 +260,7 @@ def _with_target(
     present = checked.present
     target = match_target(checked.frame, known.target, task, source.name, source.rows[present])
     weight_name = weight_name if weight_name in source.features.columns else None
-    weights = read_weights(weight_name, source.features, source.name, present)
+    weights = read_weights(weight_name, source.features, source.name, present, reading)
     if (known.source.images is None) != (source.images is None):
         kinds = ("columns", "images") if source.images is not None else ("images", "columns")
         raise DataError(f"the data are {kinds[0]} and {part}= {kinds[1]}: give {kinds[0]} there too.")

@@ -15,6 +15,7 @@ from toolkit.common.formatting import listing, rows_text
 from toolkit.common.options import documented
 from toolkit.data.column_kinds import infer
 from toolkit.data.labels import index_of
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 
 __all__ = ["WEIGHTS_NOTE", "read_weights", "row_weights"]
@@ -26,7 +27,11 @@ WEIGHTS_NOTE = (
 
 
 def read_weights(
-    weights: str | Any, features: pd.DataFrame, name: str, present: NDArray[np.bool_]
+    weights: str | Any,
+    features: pd.DataFrame,
+    name: str,
+    present: NDArray[np.bool_],
+    reading: ReadingOptions | None = None,
 ) -> NDArray[np.float64] | None:
     """Return the user's weights of the rows with a target.
 
@@ -35,6 +40,7 @@ def read_weights(
         features: The user's columns.
         name: The name of the table in messages.
         present: Mask of the rows that have a target, shape (rows,).
+        reading: How numbers are written; by default it is found out.
 
     Raises:
         DataError: The weights are no numbers, negative, infinite, all 0, or not one per row.
@@ -42,7 +48,7 @@ def read_weights(
     if weights is None:
         return None
     if isinstance(weights, str):
-        column, values, _ = infer(features[weights], weights)
+        column, values, _ = infer(features[weights], weights, reading=reading)
         if column is None or column.kind != "number":
             raise DataError(f"sample_weight= names '{weights}', which does not hold numbers.")
     else:

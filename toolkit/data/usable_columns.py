@@ -23,14 +23,15 @@ _FEWEST_SUSPECT = 20
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for.
+    """What the user asked for, and what is known of the table.
 
     Attributes:
         keep: Columns kept although they would be set aside.
         categories: Columns whose values are categories, whatever they look like.
         excluded: Columns that are no features, with the reason.
         reading: How numbers and dates are written.
-        by_group: Whether the split goes by groups, or by time.
+        split_by: Whether the split goes by groups, or by time.
+        text: Whether the table is a text file, whose cells are all text.
     """
 
     keep: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Wanted:
     excluded: dict[str, str] = field(default_factory=dict)
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     split_by: bool = False
+    text: bool = False
 
 
 def usable_columns(
@@ -104,7 +106,7 @@ def _inspected(
         reading=wanted.reading,
         learn=learn,
         rows=rows,
-        text=all(pd.api.types.is_string_dtype(dtype) for dtype in frame.dtypes),
+        text=wanted.text,
         likely=likely,
     )
 
