@@ -27,6 +27,7 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
     DATA is a table; for a model of images it is a folder or any number of pictures. The output has one line per row:
     the prediction and the probability of each class or label, and for pictures their names.
     """
+    import numpy as np
     import pandas as pd
 
     import toolkit
@@ -39,10 +40,10 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
         check_writable(output)
     run = toolkit.load(model)
     rows, files = _read(run, data)
-    columns = pd.Index([str(name) for name in run.target.columns])
-    table = pd.DataFrame(run.predict(rows).reshape(len(rows), -1), columns=columns)
+    # A table has an index of its own, and pictures have none.
+    table = pd.DataFrame(np.asarray(run.predict(rows)).reshape(len(rows), -1), columns=pd.Index(run.target.columns))
     if run.result.has_probabilities:
-        table[[f"probability_{name}" for name in run.class_names]] = run.predict_proba(rows)
+        table[[f"probability_{name}" for name in run.class_names]] = np.asarray(run.predict_proba(rows))
     if files:
         table.insert(0, "file", files, allow_duplicates=True)
     text = table.to_csv(index=False)

@@ -74,7 +74,7 @@ run
 
 # %%
 wines = pd.read_csv(path("wine")).drop(columns="grower").sample(5, random_state=0)
-pd.DataFrame(run.predict_proba(wines), columns=run.classes, index=wines.index).assign(prediction=run.predict(wines))
+run.predict_proba(wines).assign(prediction=run.predict(wines))
 
 # %%
 run.decision_function(wines)

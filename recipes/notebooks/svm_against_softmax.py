@@ -82,7 +82,7 @@ wines = pd.read_csv(path("wine")).drop(columns="grower").head(3)
 pd.concat(
     {
         "score": pd.DataFrame(run.decision_function(wines), columns=run.classes),
-        "probability": pd.DataFrame(run.predict_proba(wines), columns=run.classes),
+        "probability": run.predict_proba(wines),
     },
     axis=1,
 ).round(3)

@@ -29,6 +29,7 @@ from toolkit.heads import Head, get_head
 from toolkit.report import page
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
+from toolkit.runs.answers import in_form_of
 from toolkit.runs.fields import from_result
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Run:
         scores = [self.result.raw_scores(x) for x in batches(self.preprocessing, new)]
         return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
-    def predict(self, new: Any) -> NDArray[Any]:
+    def predict(self, new: Any) -> Any:
         """Return predictions in the user's labels, numbers and dtype.
 
         Args:
@@ -94,18 +95,24 @@ class Run:
                 brought to the run's size.
 
         Returns:
-            Shape (n,), or (n, labels) for multilabel and (n, targets) for several regression targets.
+            For a DataFrame a Series with its index, named as the target, or a DataFrame for several targets or labels.
+            For anything else an array of shape (n,), or (n, labels) for multilabel and (n, targets) for several
+            regression targets.
 
         Raises:
             DataError: A column is missing or has another type than in training; images have another size.
         """
-        return self.target.decode(self.result.decide(self.decision_function(new)))
+        decided = self.target.decode(self.result.decide(self.decision_function(new)))
+        return in_form_of(new, decided, self.target.columns)
 
-    def predict_proba(self, new: Any) -> NDArray[np.float64]:
+    def predict_proba(self, new: Any) -> Any:
         """Return probabilities: (n, classes) for binary and multiclass, (n, labels) for multilabel.
 
         Args:
             new: As for `predict`.
+
+        Returns:
+            For a DataFrame a DataFrame with its index and a column for each of `classes`; for anything else an array.
 
         Raises:
             DataError: The task is regression; or as for `predict`.
@@ -113,9 +120,11 @@ class Run:
         if self.task == "regression":
             raise DataError("a regression run predicts numbers, not probabilities: use predict_interval.")
         probabilities = self.result.probabilities(self.decision_function(new))
-        return np.stack([1 - probabilities, probabilities], axis=1) if self.task == "binary" else probabilities
+        if self.task == "binary":
+            probabilities = np.stack([1 - probabilities, probabilities], axis=1)
+        return in_form_of(new, probabilities, self.classes)
 
-    def predict_interval(self, new: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+    def predict_interval(self, new: Any, coverage: float = 0.9) -> Any:
         """Return an interval around each prediction that holds the truth for a share of new rows (regression).
 
         Conformal prediction from the validation rows' errors: every row's interval has the same width, and the
@@ -127,7 +136,8 @@ class Run:
             coverage: The share, between 0 and 1.
 
         Returns:
-            Lower and upper ends, shape (n, 2), or (n, targets, 2) for several targets.
+            For a DataFrame a DataFrame with its index and the columns low and high; for several targets (target, low)
+            and (target, high). For anything else an array of shape (n, 2), or (n, targets, 2) for several targets.
 
         Raises:
             DataError: The task has no intervals, or the coverage is too high for so few validation rows.
@@ -138,10 +148,11 @@ class Run:
             raise DataError(
                 "this run has no intervals: they are fitted on validation rows, and there were none (validation=0)."
             )
-        middle = self.predict(new)
+        middle = self.target.decode(self.decision_function(new))
         reach = residual_quantile(self.residuals, coverage)
         reach = reach[0] if middle.ndim == 1 else reach
-        return np.stack([middle - reach, middle + reach], axis=-1)
+        ends = np.stack([middle - reach, middle + reach], axis=-1)
+        return in_form_of(new, ends, ["low", "high"] if middle.ndim == 1 else self.target.columns)
 
     def evaluate(self, labeled: Any) -> dict[str, float]:
         """Return the metrics of `metrics` on other labeled rows.

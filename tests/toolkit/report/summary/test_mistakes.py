@@ -24,7 +24,7 @@ def test_mistakes_are_rows_of_the_file_that_were_predicted_wrong_most_confident_
         if task == "regression":
             true, predicted, error = entry["said"]
             assert true == pytest.approx(row[run.target.columns[0]], rel=1e-5)
-            assert predicted == pytest.approx(run.predict(file.iloc[[entry["row"] - 1]])[0], rel=1e-4)
+            assert predicted == pytest.approx(run.predict(file.iloc[[entry["row"] - 1]]).iloc[0], rel=1e-4)
             assert error == pytest.approx(true - predicted, rel=1e-3)
         elif task == "multilabel":
             label, true, predicted, _ = entry["said"]
@@ -33,7 +33,7 @@ def test_mistakes_are_rows_of_the_file_that_were_predicted_wrong_most_confident_
         else:
             true, predicted, _ = entry["said"]
             assert true == str(row[run.target.columns[0]])
-            assert predicted == str(run.predict(file.iloc[[entry["row"] - 1]])[0]) != true
+            assert predicted == str(run.predict(file.iloc[[entry["row"] - 1]]).iloc[0]) != true
     said = [entry["said"][-1] for entry in found["rows"]]
     sure = [
         abs(error) if task == "regression" else float(error.split("\u202f")[0].removeprefix("over ")) for error in said
