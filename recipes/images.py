@@ -32,8 +32,8 @@ Target = Annotated[
 ]
 TestImages = Annotated[
     Any,
-    "Images to test on: images of their own, given like the training images, or a fraction. By default the test part "
-    "that the images come with, or a fraction that suits their number.",
+    "Images to test on: images of their own, given like the training images, a fraction, a number of images, or 0 for "
+    "none. By default the test part that the images come with, or a fraction that suits their number.",
 ]
 Files = Annotated[
     str | None, "For a table of file names: the column of file names. By default it is found by its values."
