@@ -10,7 +10,7 @@ import pandas as pd
 
 from toolkit.common.formatting import number
 
-__all__ = ["KINDS", "Reading", "read_curves"]
+__all__ = ["KINDS", "Losses", "Reading", "read_curves"]
 
 KINDS = ("underfitted", "fitted", "overfitted", "could train longer", "diverged")
 
@@ -18,6 +18,7 @@ KINDS = ("underfitted", "fitted", "overfitted", "could train longer", "diverged"
 _LEARNED = 0.05  # a smaller fall from the start counts as nothing learned
 _RISEN = 0.05  # a clear rise of the validation loss above its minimum
 _RISEN_OF_FALL = 0.02  # and as a share of its whole fall, so that losses near 0 don't count
+_GAP = 1.2  # times the training loss: from there on the validation loss is clearly higher
 _EXPLODED = 1.5  # times the loss at the start
 _FALLING = 0.02  # still falling: over the last fifth of the epochs,
 _FALLING_OF_FALL = 0.05  # and as a share of the whole fall
@@ -37,6 +38,21 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """The losses of the chosen weights, without dropout and smoothed labels, for several networks their means.
+
+    Attributes:
+        train: On rows that the network learned from.
+        validation: On rows that it did not learn from.
+        constant: Of the best constant answer, on the same rows as `validation`; None where it is not known.
+    """
+
+    train: float
+    validation: float
+    constant: float | None = None
+
+
+@dataclass(frozen=True)
 class _Curves:
     """The curves of a training, raw and smoothed, each of shape (epochs,)."""
 
@@ -44,7 +60,8 @@ class _Curves:
     followed: np.ndarray  # the validation loss; without validation rows the training loss
     best_epoch: int
     stopped: str
-    guess: float | None
+    losses: Losses | None
+    networks: int
     validated: bool
 
     @property
@@ -62,17 +79,35 @@ class _Curves:
         return min(max(self.best_epoch, 1), self.epochs)
 
     @property
+    def lowest(self) -> int:
+        """The epoch of the lowest followed loss, from 1."""
+        return int(np.argmin(self.followed)) + 1
+
+    @property
+    def kept(self) -> str:
+        """Whose weights were kept, as a clause."""
+        if self.networks > 1:
+            return f"each network kept the weights of its best epoch, {self.best_epoch} on average"
+        return f"the weights of epoch {self.best_epoch} were kept"
+
+    @property
+    def guess(self) -> float | None:
+        """The loss of the best constant answer, or None where it is not known."""
+        return None if self.losses is None else self.losses.constant
+
+    @property
     def followed_name(self) -> str:
         return "validation loss" if self.validated else "training loss"
 
-    @property
-    def last_losses(self) -> str:
-        validation = f", {self.followed_name} {_short(self.followed[-1])}" if self.validated else ""
-        return f"training loss {_short(self.loss[-1])}{validation}"
-
 
 def read_curves(
-    history: pd.DataFrame, best_epoch: int, stopped: str, *, guess: float | None = None, images: bool = False
+    history: pd.DataFrame,
+    best_epoch: int,
+    stopped: str,
+    *,
+    losses: Losses | None = None,
+    networks: int = 1,
+    images: bool = False,
 ) -> Reading:
     """Return what the learning curves of a training show.
 
@@ -82,21 +117,24 @@ def read_curves(
        it had gained.
     2. overfitted: the best epoch lies before the last tenth, and the validation loss has since risen by more than 5 %
        (and by more than its noise, and 2 % of its fall) while the training loss fell.
-    3. underfitted: no loss got 5 % below that of epoch 1, or below that of a constant prediction if `guess` is given.
+    3. underfitted: the chosen weights' losses, on training and on validation rows, are not 5 % below that of a constant
+       answer; where that is not known, neither curve fell by 5 %.
     4. could train longer: the best epoch lies in the last tenth, and over the last fifth of the epochs (at least three)
        the loss fell by more than 2 %, by 5 % of its whole fall, and by more than its noise. A single epoch counts too.
     5. fitted: anything else.
 
-    The training loss is measured during the epoch, while weights change and dropout is on, so it can be above the
-    validation loss: no rule compares the two. Without validation rows the rules use the training loss, and
-    overfitting cannot be seen.
+    The training loss is measured during the epoch, while weights change, with dropout on and with smoothed labels, so
+    it can be above the validation loss: no rule compares the two. What the network learned by heart is read from
+    `losses`, which are measured alike. Without validation rows the rules use the training loss, and overfitting cannot
+    be seen.
 
     Args:
         history: One row per epoch: epoch (from 1), loss, and val_loss where there were validation rows.
         best_epoch: The epoch whose weights were kept; 0 without one.
         stopped: Why training ended, as a clause: "all 64 epochs were run".
-        guess: Loss of one constant prediction for all rows. On many rows the first epoch already ends with a trained
-            network, so its loss says little about what was learned. None uses it all the same.
+        losses: The losses of the chosen weights. On many rows the first epoch already ends with a trained network, so
+            that its loss says little about what was learned; a constant answer's loss says more.
+        networks: Number of networks; the curves of several are means.
         images: Whether the rows are images.
 
     Returns:
@@ -114,7 +152,7 @@ def read_curves(
     loss = history["loss"].to_numpy(float)
     validated = "val_loss" in history
     followed = history["val_loss"].to_numpy(float) if validated else loss
-    curves = _Curves(loss, followed, best_epoch, stopped, guess, validated)
+    curves = _Curves(loss, followed, best_epoch, stopped, losses, networks, validated)
     return (
         # The order counts: curves that diverged look overfitted too, and what follows needs more than one epoch.
         _diverged(curves)
@@ -128,12 +166,8 @@ def read_curves(
 
 def _diverged(curves: _Curves) -> Reading | None:
     loss, epochs = curves.loss, curves.epochs
-    weights = (
-        f"The model has the weights of epoch {curves.best_epoch}."
-        if curves.best_epoch
-        else "No epoch's weights could be kept."
-    )
-    advice = f"{weights} Lower the learning rate, or limit the gradient (clip_norm=1), and train again."
+    weights = curves.kept[0].upper() + curves.kept[1:] if curves.best_epoch else "No epoch's weights could be kept"
+    advice = f"{weights}. Lower the learning rate, or limit the gradient (clip_norm=1), and train again."
     infinite = np.flatnonzero(~(np.isfinite(loss) & np.isfinite(curves.followed)))
     if len(infinite):
         return Reading(
@@ -150,47 +184,72 @@ def _diverged(curves: _Curves) -> Reading | None:
     return Reading(
         "diverged",
         f"Training diverged: the training loss, {_short(loss[0])} in epoch 1 and {_short(loss.min())} at best (epoch "
-        f"{int(np.argmin(loss)) + 1}), ended at {_short(end)} in epoch {epochs}. {advice}",
+        f"{int(np.argmin(loss)) + 1}), ended at about {_short(end)} in epoch {epochs}. {advice}",
     )
 
 
 def _overfitted(curves: _Curves) -> Reading | None:
-    loss, followed, best, epochs = curves.loss, curves.followed, curves.best, curves.epochs
-    train, curve = _smooth(loss), _smooth(followed)
-    end, train_end = (float(np.median(smooth[-curves.tail :])) for smooth in (curve, train))
-    rise, fall = end - curve[best - 1], max(curve[0] - curve[best - 1], 0.0)
-    clear = max(_RISEN * curve[best - 1], _RISEN_OF_FALL * fall, 2 * _noise(followed))
-    if best > epochs - curves.tail or rise <= clear or train_end >= train[best - 1]:
+    best, epochs = curves.best, curves.epochs
+    train, rise = _smooth(curves.loss), _rise(curves, best)
+    train_end = float(np.median(train[-curves.tail :]))
+    if best > epochs - curves.tail or rise is None or train_end >= train[best - 1]:
         return None
     return Reading(
         "overfitted",
-        f"Overfitted after epoch {best}: by epoch {epochs} the validation loss rose from {_short(followed[best - 1])} "
-        f"to about {_short(end)} while the training loss fell from {_short(loss[best - 1])} to about "
-        f"{_short(train_end)}. The weights of epoch {best} were kept, so the later epochs do no harm. Dropout, L2, "
-        "fewer neurons or more rows may help.",
+        f"Overfitted after epoch {best}: by epoch {epochs} the validation loss rose from "
+        f"{_short(curves.followed[best - 1])} to about {_short(rise)} while the training loss fell from about "
+        f"{_short(train[best - 1])} to about {_short(train_end)}. {curves.kept[0].upper()}{curves.kept[1:]}, so the "
+        "later epochs do no harm. Dropout, L2, fewer neurons or more rows may help.",
     )
+
+
+def _rise(curves: _Curves, epoch: int) -> float | None:
+    """Return the followed loss at the end, smoothed, where it has clearly risen since an epoch (from 1)."""
+    curve = _smooth(curves.followed)
+    start, end = float(curve[epoch - 1]), float(np.median(curve[-curves.tail :]))
+    fall = max(curve[0] - start, 0.0)
+    clear = max(_RISEN * start, _RISEN_OF_FALL * fall, 2 * _noise(curves.followed))
+    return end if end - start > clear else None
 
 
 def _single_epoch(curves: _Curves) -> Reading | None:
     if curves.epochs > 1:
         return None
+    validation = f", validation loss {_short(curves.followed[-1])}" if curves.validated else ""
     return Reading(
-        "could train longer", f"One epoch gives no curve to read ({curves.last_losses}). Train for more epochs."
+        "could train longer",
+        f"One epoch gives no curve to read (training loss {_short(curves.loss[-1])}{validation}). Train for more "
+        "epochs.",
     )
 
 
 def _underfitted(curves: _Curves, images: bool) -> Reading | None:
-    train, curve, guess = _smooth(curves.loss), _smooth(curves.followed), curves.guess
-    start, top = (train[0], curve[0]) if guess is None else (guess, guess)
+    advice = (
+        "Try another learning rate, a larger network or less regularization. If nothing helps, the "
+        f"{'images' if images else 'columns'} may not determine the target."
+    )
+    losses, guess, epochs = curves.losses, curves.guess, curves.epochs
+    if losses is not None and guess is not None:
+        lowest = min(losses.train, losses.validation)
+        if lowest <= (1 - _LEARNED) * guess:
+            return None
+        return Reading(
+            "underfitted",
+            f"Underfitted: after {epochs} epochs the loss is {_short(losses.train)} on training and "
+            f"{_short(losses.validation)} on validation rows, {'hardly' if lowest < guess else 'not'} below the "
+            f"{_short(guess)} of a constant answer. {advice}",
+        )
+    train, curve = _smooth(curves.loss), _smooth(curves.followed)
     end = float(np.median(train[-curves.tail :]))
-    if end <= (1 - _LEARNED) * start or curve.min() <= (1 - _LEARNED) * top:
+    if end <= (1 - _LEARNED) * train[0] or curve.min() <= (1 - _LEARNED) * curve[0]:
         return None
-    reference = f"the {_short(start)} of epoch 1" if guess is None else f"the {_short(guess)} of a constant prediction"
+    texts = [f"training loss about {_short(train[0])} in epoch 1 and {_short(end)} at the end"]
+    if curves.validated:
+        texts.append(f"validation loss about {_short(curve[0])} in epoch 1 and {_short(curve.min())} at best")
     return Reading(
         "underfitted",
-        f"Underfitted: after {curves.epochs} epochs ({curves.last_losses}) the loss was hardly below {reference}. Try "
-        "another learning rate, a larger network or less regularization. If nothing helps, the "
-        f"{'images' if images else 'columns'} may not determine the target.",
+        f"Underfitted: in {epochs} epochs the loss did not fall by {100 * _LEARNED:.0f} % ({'; '.join(texts)}). "
+        f"{advice}",
     )
 
 
@@ -205,42 +264,60 @@ def _still_falling(curves: _Curves) -> Reading | None:
     # The standard error of a fitted slope over `window` steps is noise * sqrt(12 / steps) / window.
     noise = 2 * _noise(followed) * math.sqrt(12 / (window + 1))
     clear = max(_FALLING * start, _FALLING_OF_FALL * (curve[0] - curve[-1]), noise)
-    if curves.best <= epochs - curves.tail or fall <= clear:
+    begin, end = curve[-1 - window], curve[-1]
+    if curves.best <= epochs - curves.tail or fall <= clear or end >= begin:
         return None
     return Reading(
         "could train longer",
-        f"Could train longer: the {curves.followed_name} was still falling, from {_short(followed[-1 - window])} in "
-        f"epoch {epochs - window} to {_short(followed[-1])} in epoch {epochs}, the last ({curves.stopped}). Train for "
+        f"Could train longer: the {curves.followed_name} was still falling, from about {_short(begin)} in epoch "
+        f"{epochs - window} to about {_short(end)} in epoch {epochs}, the last ({curves.stopped}). Train for "
         "more epochs.",
     )
 
 
 def _fitted(curves: _Curves) -> Reading:
-    loss, followed, best, epochs = curves.loss, curves.followed, curves.best, curves.epochs
+    loss, followed, epochs, lowest = curves.loss, curves.followed, curves.epochs, curves.lowest
     if not curves.validated:
         return Reading(
             "fitted",
-            f"Fitted: the training loss fell from {_short(loss[0])} in epoch 1 to {_short(loss[-1])} in epoch {epochs} "
-            "and had almost stopped falling. Without validation rows overfitting cannot be seen: keep some.",
+            f"Fitted: the training loss went from {_short(loss[0])} in epoch 1 to {_short(loss[-1])} in epoch "
+            f"{epochs}. Without validation rows overfitting cannot be seen: keep some.",
         )
-    since = "had almost stopped falling" if best > epochs - curves.tail else "has not risen clearly since"
-    return Reading(
-        "fitted",
-        f"Fitted: the validation loss fell from {_short(followed[0])} in epoch 1 to {_short(followed[best - 1])} in "
-        f"epoch {best} of {epochs}, its minimum, and {since}. {_gap(loss[best - 1], followed[best - 1])}",
-    )
+    first, least = _short(followed[0]), _short(followed[lowest - 1])
+    fell = f"the validation loss was lowest in epoch {lowest} of {epochs}, {least},"
+    if lowest > 1 and first != least:
+        fell = (
+            f"the validation loss fell from {first} in epoch 1 to {least} in epoch {lowest} of {epochs}, its minimum,"
+        )
+    rise = _rise(curves, lowest)
+    since = "and has not risen clearly since"
+    if rise is not None:  # as the training loss did: that is not overfitting
+        since = f"and has risen to about {_short(rise)} since; {curves.kept}"
+    elif lowest > epochs - curves.tail:
+        since = "and had almost stopped falling"
+    return Reading("fitted", f"Fitted: {fell} {since}. {_gap(curves)}")
 
 
-def _gap(train: float, validation: float) -> str:
-    if validation > 1.2 * train:
+def _gap(curves: _Curves) -> str:
+    """Return a sentence that compares training and validation rows, from losses that are measured alike if known."""
+    losses, best = curves.losses, curves.best
+    if losses is None:
+        train, validation = curves.loss[best - 1], curves.followed[best - 1]
+        where = f"In epoch {best} the training loss was {_short(train)} and the validation loss {_short(validation)}"
+    else:
+        train, validation = losses.train, losses.validation
+        where = (
+            f"With the weights that were kept, the loss is {_short(train)} on training rows and {_short(validation)} "
+            "on validation rows"
+        )
+    if validation > _GAP * train:
+        return f"{where}: regularization or more rows may still close the gap."
+    if losses is None:
         return (
-            f"The training loss was {_short(train)} there, clearly lower: regularization or more rows may still close "
-            "the gap."
+            f"{where}; the training loss is measured while the weights change and with any dropout on, so the two do "
+            "not show what the network memorized."
         )
-    return (
-        f"The training loss was {_short(train)} there, hardly lower: the network did not memorize the rows, and a "
-        "larger one may still do better."
-    )
+    return f"{where}: the network did not memorize its rows, and a larger one may do better."
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

@@ -23,8 +23,10 @@ from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
+from toolkit.evaluation.curves import Losses
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.options import Options
+from toolkit.evaluation.plain_losses import plain_losses
 from toolkit.evaluation.standings import Standings, standings_of
 from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
@@ -76,6 +78,8 @@ class Result:
         score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
         residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets);
             None where there are no validation rows.
+        losses: The losses of the chosen weights on training and validation rows, measured alike; None without
+            validation rows and after `toolkit.load`.
         verdict: Sentences that compare the network with the baselines.
         notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
             `toolkit.data.notes`.
@@ -102,6 +106,7 @@ class Result:
     threshold: float | None = None
     score_threshold: float | None = None
     residuals: NDArray[np.float64] | None = None
+    losses: Losses | None = None
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: dict[str, Any] | None = None
@@ -242,6 +247,8 @@ def evaluate(
     times = dict(seconds or {})
     with timed(times, "calibrate"):
         calibrated = _calibrated(training, dataset, head, options.threshold, seed)
+    with timed(times, "evaluate"):
+        losses = plain_losses(training, dataset, head, seed=seed) if options.intervals else None
     result = Result(
         task=dataset.task,
         head=head,
@@ -254,6 +261,7 @@ def evaluate(
         seconds=times,
         settings={**(settings or {}), "training": training.settings},
         dataset=dataset,
+        losses=losses,
         notes=[*notes_of(dataset), *_about_weights(dataset, head)] if options.intervals else [],
         **calibrated,
     )

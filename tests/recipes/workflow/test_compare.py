@@ -35,7 +35,7 @@ def test_each_split_has_its_own_baselines(frame):
     )
     assert list(comparison.baselines.columns[::3]) == ["dummy", "linear", "tree"]
     # One epoch is too little; a line through a line is not.
-    assert "A baseline is better than all of them: the linear model, with RMSE" in comparison.verdict[-1]
+    assert "A baseline has better figures than all of them: the linear model, with RMSE" in comparison.verdict[-1]
     assert "the mean over 2 seeds" in comparison.verdict[-1]
 
 

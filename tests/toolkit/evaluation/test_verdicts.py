@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import scale
 
-from toolkit.evaluation.curves import KINDS, Reading, read_curves
+from toolkit.evaluation.curves import KINDS, Losses, Reading, read_curves
 from toolkit.evaluation.metric_names import METRICS, margin_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.standings import Standing, Standings, kind_of, standings_of
@@ -216,10 +217,10 @@ def test_the_loss_of_a_constant_answer_tells_what_the_first_epoch_hides() -> Non
     # On many rows the first epoch does nearly all; with a rate far too high it starts far above any guess.
     quick = history(np.linspace(0.325, 0.318, 10), np.linspace(0.322, 0.317, 10))
     assert read(quick).kind == "underfitted"
-    assert read(quick, guess=0.55).kind == "fitted"
+    assert read(quick, losses=Losses(0.318, 0.317, 0.55)).kind == "fitted"
     wild = history(falling(30, 25, 2.3, 0.05), falling(30, 23, 2.31, 0.05))
     assert read(wild).kind == "fitted"
-    assert read(wild, guess=math.log(10)).kind == "underfitted"
+    assert read(wild, losses=Losses(2.3, 2.31, math.log(10))).kind == "underfitted"
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -248,17 +249,71 @@ def test_the_numbers_in_a_sentence_are_those_of_the_curve() -> None:
     sentence = read(history(loss, val_loss)).sentence
     assert "after epoch 2" in sentence
     assert (
-        "by epoch 8 the validation loss rose from 0.45 to about 0.76 while the training loss fell from 0.4 to about"
+        "by epoch 8 the validation loss rose from 0.45 to about 0.76 while the training loss fell from about 0.4 to"
         in sentence
     )
     cut = read(history([3.0, 2.0, 1.0], [3.0, 2.5, 2.0]), "all 3 epochs were run").sentence
-    assert "from 3 in epoch 1 to 2 in epoch 3, the last (all 3 epochs were run)" in cut
+    assert "from about 3 in epoch 1 to about 2 in epoch 3, the last (all 3 epochs were run)" in cut
     lost = read(history([1.0, 0.5, math.inf], [1.0, 0.6, math.inf])).sentence
-    assert "in epoch 3 of 3 the loss was no longer finite. The model has the weights of epoch 2." in lost
+    assert "in epoch 3 of 3 the loss was no longer finite. The weights of epoch 2 were kept." in lost
+
+
+def test_a_training_loss_with_dropout_on_is_not_compared_with_the_validation_loss() -> None:
+    frame = history([9.0, 7, 6, 5.5, 5.2, 5.1, 5.05, 5.04], [2.0, 0.6, 0.3, 0.2, 0.15, 0.12, 0.11, 0.109])
+    assert "do not show what the network memorized" in read(frame).sentence
+    memorized = read(frame, losses=Losses(0.01, 0.109)).sentence
+    assert "the loss is 0.01 on training rows and 0.109 on validation rows: regularization or more" in memorized
+    learned = read(frame, losses=Losses(0.1, 0.109)).sentence
+    assert "did not memorize" in learned
+    assert not any("lower" in sentence for sentence in (memorized, learned))
+
+
+def test_the_weights_of_several_networks_are_those_of_each_ones_best_epoch() -> None:
+    loss, val_loss = DRAWN["learned by heart"][1:3]
+    assert (
+        "Each network kept the weights of its best epoch, 21 on average"
+        in read_curves(history(loss, val_loss), 21, "all epochs were run", networks=4).sentence
+    )
+    # The mean curve has its minimum elsewhere than the mean of the best epochs.
+    good = history(*DRAWN["a good run of 100 epochs"][1:3])
+    lowest = int(np.argmin(good["val_loss"])) + 1
+    assert f"in epoch {lowest} of 100, its minimum" in read_curves(good, 60, "all epochs were run", networks=4).sentence
+
+
+def numbers(pattern: str, sentence: str) -> list[float]:
+    match = re.search(pattern, sentence)
+    return [float(text.replace(",", "").rstrip(".")) for text in match.groups()] if match else []
+
+
+def test_no_sentence_about_any_curve_is_false() -> None:
+    """Random walks, many of them odd: what a sentence says of its numbers holds for them and for the curve."""
+    kinds = set()
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        epochs = int(random.integers(2, 70))
+        walk = np.exp(np.cumsum(random.normal(-0.02, random.choice([0.01, 0.1, 0.4]), (2, epochs)), axis=1))
+        loss, val_loss = walk * random.choice([1.0, 300.0], (2, 1))
+        found = read(history(loss, val_loss))
+        sentence, best = found.sentence, int(np.argmin(val_loss)) + 1
+        kinds.add(found.kind)
+        if fell := numbers(r"validation loss fell from (\S+) in epoch 1 to (\S+) in epoch (\d+) of", sentence):
+            assert fell[1] < fell[0]
+            assert fell[2] == best
+        if fell := numbers(r"training loss fell from about (\S+) to about (\S+) The", sentence):
+            assert fell[1] <= fell[0]
+        if rose := numbers(r"validation loss rose from (\S+) to about (\S+) while", sentence):
+            assert rose[1] > rose[0] == pytest.approx(val_loss[best - 1], rel=0.01)
+        if fell := numbers(r"still falling, from about (\S+) in epoch \d+ to about (\S+) in", sentence):
+            assert fell[1] < fell[0]
+        if stayed := numbers(r"5 % \(training loss about (\S+) in epoch 1 and (\S+) at the end", sentence):
+            assert stayed[1] >= 0.94 * stayed[0]
+        if gap := numbers(r"the training loss was (\S+) and the validation loss (\S+): regularization", sentence):
+            assert gap[1] > 1.19 * gap[0]
+    assert kinds == set(KINDS)
 
 
 def test_a_loss_of_exactly_zero_is_read() -> None:
-    assert read(history(np.zeros(12), np.zeros(12)), guess=0.7).kind == "fitted"
+    assert read(history(np.zeros(12), np.zeros(12)), losses=Losses(0.0, 0.0, 0.7)).kind == "fitted"
 
 
 def test_a_training_interrupted_in_its_first_epoch_has_no_curve() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,12 @@ __all__ = ["for_comparison", "for_result"]
 def for_result(result: Result) -> dict[str, Any]:
     """Return the history of a training and what its curves say; with several networks, also each alone."""
     reading = read_curves(
-        result.history, result.best_epoch, result.stopped, guess=_constant_loss(result), images=result.is_image
+        result.history,
+        result.best_epoch,
+        result.stopped,
+        losses=result.losses,
+        networks=max(1, len(result.members)),
+        images=result.is_image,
     )
     return {
         "history": {
@@ -30,6 +35,7 @@ def for_result(result: Result) -> dict[str, Any]:
         "stopped": result.stopped,
         "metric": result.head.metric,
         "members": _members(result),
+        "losses": None if result.losses is None else asdict(result.losses),
         "reading": {"kind": reading.kind, "sentence": reading.sentence},
     }
 
@@ -57,16 +63,6 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
             }
         )
     return {"metric": name.removeprefix("val_"), "curves": curves}
-
-
-def _constant_loss(result: Result) -> float | None:
-    """Return the loss of the best constant answer, from which curves should start, or None where it is not known."""
-    if result.settings.get("weights") or result.settings.get("training", {}).get("label_smoothing"):
-        return None
-    if result.head.constant_loss is None and result.head.link and "dummy" in result.table:
-        loss = float(result.table["dummy"].get("log_loss", math.nan))
-        return loss if math.isfinite(loss) else None
-    return result.head.constant_loss
 
 
 def _members(result: Result) -> dict[str, Any] | None:
