@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -299,7 +299,8 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
 
 
 def _widths(hidden: Any) -> tuple[int, ...]:
-    widths = (hidden,) if isinstance(hidden, int) or not isinstance(hidden, Iterable) else tuple(hidden)
+    is_list = isinstance(hidden, Iterable) and not isinstance(hidden, str | Set | Mapping)
+    widths = tuple(hidden) if is_list else (hidden,)
     for width in widths:
         is_whole = isinstance(width, Real) and not isinstance(width, bool) and float(width).is_integer()
         if not is_whole or not 1 <= width <= _WIDEST:

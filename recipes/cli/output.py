@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.common.formatting import plain
+
 if TYPE_CHECKING:
     from toolkit.runs.comparison import Comparison
     from toolkit.runs.run import Run
@@ -20,10 +22,11 @@ _LONGEST_NOTE = 400
 
 def show_run(run: Run) -> None:
     """Print the metrics beside those of the baselines, and what they mean."""
-    width = max((len(name) for name in run.metrics), default=0)
+    heading = "test" if run.positive is None else f"test (positive class: '{plain(run.positive)}')"
+    width = max(map(len, [heading, *run.metrics]))
     names = [name for name in ("dummy", "linear", "tree") if name in run.table]
     if run.metrics:
-        click.echo(f"  {'test':<{width}}  {'network':>10}  {'95 % interval':>22}" + "".join(f"{n:>11}" for n in names))
+        click.echo(f"  {heading:<{width}}  {'network':>10}  {'95 % interval':>22}" + "".join(f"{n:>11}" for n in names))
     for name, row in run.table.iterrows():
         interval = f"{row['low']:.4g} to {row['high']:.4g}"
         baselines = "".join(f"{row[n]:>11.4g}" for n in names)

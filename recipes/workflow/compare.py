@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def compare(
     # Margins can't be trained on smoothed labels: for equal terms, no head is.
     options_for_all = {"label_smoothing": 0.0} | dict(options)
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
-    heads = (heads,) if isinstance(heads, str | Head) or not isinstance(heads, Iterable) else tuple(heads)
+    heads = tuple(heads) if isinstance(heads, Iterable) and not isinstance(heads, str | Set) else (heads,)
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
     if is_none(test):
         raise DataError("test=0 leaves no rows to compare on: leave test= out, or give a fraction or a number of rows.")

@@ -111,6 +111,10 @@ def prepare(
     check_whole("seed", seed, least=0, most=2**32 - 1, optional=False)
     test, validation = share_from_text(test), share_from_text(validation)
     weight_name = sample_weight if isinstance(sample_weight, str) else None
+    ordered_by = names_of(time)
+    if len(ordered_by) > 1:
+        raise DataError(f"time={time!r}: expected the name of one column.")
+    time = next(iter(ordered_by), None)
     named = _NamedColumns(names_of(keep), names_of(drop), names_of(categories), names_of(group), time, weight_name)
     targets = _target_names(target, isinstance(data, ImageSet) or is_pair(data))
 

@@ -52,7 +52,10 @@ def read_weights(
         if column is None or column.kind != "number":
             raise DataError(f"sample_weight= names '{weights}', which does not hold numbers.")
     else:
-        values = np.asarray(weights, dtype=np.float64)
+        try:
+            values = np.asarray(weights, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError("sample_weight= holds values that are no numbers; expected one number per row.") from None
         if values.shape != present.shape:
             raise DataError(f"sample_weight has shape {values.shape}; {name} has {len(present)} rows.")
     bad = present & ~(np.isfinite(values) & (values >= 0))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -206,11 +207,19 @@ def _in_order(target: pd.DataFrame, targets: list[str], name: str, *, named: boo
     return target.set_axis(targets, axis=1)
 
 
-def names_of(value: str | int | np.integer | Sequence[str] | None) -> tuple[str, ...]:
-    """Return one name or several as names; the columns of a DataFrame may be numbered."""
+def names_of(value: Any) -> tuple[str, ...]:
+    """Return one name or several as names; the columns of a DataFrame may be numbered.
+
+    Raises:
+        DataError: It is neither, or a set, whose order is not defined.
+    """
     if value is None:
         return ()
-    return (str(value),) if isinstance(value, (str, int, np.integer)) else tuple(str(name) for name in value)
+    if isinstance(value, (str, Real)):
+        return (str(value),)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, set, frozenset)):
+        raise DataError(f"columns are named by {value!r}; expected a name, or a list of names.")
+    return tuple(str(name) for name in value)
 
 
 def is_pair(source: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,8 @@ def residual_quantile(residuals: NDArray[Any], coverage: float) -> NDArray[np.fl
         >>> residual_quantile(np.arange(1.0, 10.0)[:, None], 0.8)
         array([8.])
     """
-    if not 0 < coverage < 1:
-        raise DataError(f"coverage {coverage} is not between 0 and 1.")
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
+        raise DataError(f"coverage={coverage!r}: expected a number between 0 and 1, such as 0.9.")
     size = np.abs(np.asarray(residuals, np.float64))
     size = size[:, None] if size.ndim == 1 else size
     if not np.isfinite(size).all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from toolkit.common.checks import check_bool
 from toolkit.common.options import documented
 from toolkit.evaluation.threshold import check_threshold
 
@@ -29,4 +30,6 @@ class Options:
     intervals: Annotated[bool, "Compute the intervals of the metrics, the verdict and the notes."] = True
 
     def __post_init__(self) -> None:
+        for name in ("baselines", "intervals"):
+            check_bool(name, getattr(self, name))
         check_threshold(self.threshold)

@@ -292,6 +292,8 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
         raise DataError(f"head={head!r}: expected the Head of your own that the run was trained with, or None.")
     model, content = archive.read(path)
     check_schema(content, f"run in {path}")
+    if head is not None and head.task != content.get("task"):
+        raise DataError(f"head= is for {head.task}, and the run in {path} for {content.get('task')}.")
     try:
         content = content if "notes" in content else _with_notes(content)
         head = head or get_head(content["task"], content["head"])

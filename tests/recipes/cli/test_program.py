@@ -96,9 +96,18 @@ def test_what_was_dropped_set_aside_and_suspected_is_printed_after_the_training(
     assert any("30 rows" in note for note in notes)
 
 
+def test_the_heading_names_the_positive_class(capsys):
+    code, out, _ = run_command(capsys, "binary", path("breast_cancer"), "--target", "diagnosis", *QUICK)
+    assert code == 0
+    assert out.startswith("  test (positive class: 'malignant')")
+    columns = {line.index(line.split()[-1]) for line in out.splitlines()[1:4]}
+    assert len(columns) < 3
+
+
 def test_many_and_long_notes_are_cut_to_a_screen(capsys):
     run = SimpleNamespace(
         metrics={"accuracy": 1.0},
+        positive=None,
         table=pd.DataFrame(),
         verdict=[],
         notes=["long " * 100, *map("note {}".format, range(20))],

@@ -82,6 +82,8 @@ def contents(source: Any) -> tuple[list[FileContent], str]:
     text = os.fspath(source)
     if isinstance(text, bytes):
         raise DataError(f"the path is of type bytes ({text[:40]!r}); expected text.")
+    if not text.strip():
+        raise DataError(f"the path is {text!r}; expected the name of a file, such as 'data.csv'.")
     if text == STANDARD_INPUT:
         return _opened(sys.stdin.buffer, "standard input")
     if "\n" in text:
