@@ -1,83 +1,100 @@
 """One ``.keras`` file: a plain Keras model, and one JSON member with what the toolkit needs.
 
-``keras.models.load_model`` opens it without this project and ignores the member. Reading is safe: the members of the
-archive and every layer class are checked before Keras opens the file, and nothing in it is code.
+``keras.models.load_model`` opens it without this project and ignores the member. Reading is safe: the sizes of all
+members are bounded before they are unpacked, the settings of every layer are checked, neither Keras nor the HDF5
+library opens the file, and nothing in it is code.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import re
+import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.files import user_path, write_whole
+from toolkit.common.files import is_stream, scratch, user_path, write_whole
+from toolkit.runs.hdf5 import read_arrays
+from toolkit.runs.layers import foreign_object, rebuild
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["read", "write"]
+__all__ = ["FOREIGN_ERRORS", "read", "write"]
 
 MEMBER = "logitkit.json"
 
-_KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-
-# Modules of Keras whose objects only compute. Layers that hold code are refused.
-_ALLOWED_MODULES = (
-    "keras.layers",
-    "keras.initializers",
-    "keras.regularizers",
-    "keras.constraints",
-    "keras.activations",
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_MEMBERS = {_CONFIG, "metadata.json", _WEIGHTS, MEMBER}
+# What damaged content makes Keras, TensorFlow, NumPy and pandas raise, beside errors of their own.
+FOREIGN_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
 )
-_ALLOWED_CLASSES = {
-    ("keras", "Sequential"),
-    ("keras", "DTypePolicy"),
-    ("builtins", "__tensor__"),
-    ("builtins", "__tuple__"),
-}
-_REFUSED = {"Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer", "StaticLambda"}
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# A member is unpacked if it is small, or not much larger than in the archive. Keras stores weights as they are.
+_SMALL = 2**22
+_MOST_TIMES = {_WEIGHTS: 4}
+_USUAL_TIMES = 25
+# Python takes up to about 200 bytes for a value of JSON.
+_MOST_VALUES = 3_000_000
+_DEEPEST = 40
 
 
 def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) -> Path:
     """Write a model and its JSON member, whole or not at all; return the path.
 
     Args:
-        path: The file; its name ends in ``.keras``.
+        path: The file; its name ends in ``.keras``. A device or a pipe has any name.
         model: A model of built-in layers. It is saved without compile state.
         content: Content of the JSON member, as strict JSON.
 
     Raises:
-        DataError: The name has another ending, the model holds a layer that isn't built into Keras, or the file
-            can't be written.
+        DataError: The name has another ending, the model holds a layer that a safe file can't, or the file can't be
+            written.
     """
     import keras
 
     path = user_path(path, "run.keras")
     if not path.name:
         raise DataError(f"{path} is a folder; name the file in it, such as {(path / 'run.keras').as_posix()}.")
-    if path.suffix != ".keras":
+    if path.suffix != ".keras" and not is_stream(path):
         raise DataError(f"{path}: the file's name must end in .keras, such as {path.with_suffix('.keras').name}.")
-    foreign = _foreign_object(model.get_config())
+    config = model.get_config()
+    foreign = foreign_object({"module": "keras", "class_name": type(model).__name__, "config": config})
     if foreign:
         raise DataError(f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's layers.")
-    uncompiled = keras.Sequential.from_config(model.get_config())
+    uncompiled = keras.Sequential([keras.layers.deserialize(layer) for layer in config["layers"]], name=model.name)
     if not uncompiled.built:
         uncompiled.build(model.input_shape)
     uncompiled.set_weights(model.get_weights())
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "model.keras"
+        with scratch(Path(tempfile.gettempdir())) as folder:
+            file = folder / "model.keras"
             uncompiled.save(file)
             with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(MEMBER, json.dumps(content, allow_nan=False))
             data = file.read_bytes()
+            _checked(file)
     except OSError as error:
-        raise DataError(f"{path} could not be written: {error.strerror or error}. Nothing was changed.") from error
+        raise _no_room(path, error) from error
+    except ValueError as error:
+        raise DataError(
+            f"{path} was not written: no file that can be loaded again holds this run ({error})."
+        ) from error
     return write_whole(path, data)
 
 
@@ -89,67 +106,153 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
             members or layers that a saved run doesn't have.
     """
     path = user_path(path, "run.keras")
-    if len(path.name) > 255 or not path.is_file():
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
         names = [file.name for file in path.parent.glob("*.keras")] if path.parent.is_dir() else []
-        raise DataError(f"{path}: no such file.{nearest(path.name, names)}")
-    data = path.read_bytes()
+        raise DataError(f"{path}: no such file.{nearest(path.name, names)}") from error
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{path}: expected a file that run.save wrote; this is a folder, a device or a pipe.")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = set(archive.namelist())
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile
-            texts = {name: archive.read(name) for name in members & {"config.json", MEMBER}}
-    # For an encrypted file, or an unknown compression, zipfile raises RuntimeError or NotImplementedError.
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, RuntimeError) as error:
-        raise DataError(f"{path} is damaged or not a .keras file: it can't be opened as one.") from error
-    if MEMBER not in members:
-        raise DataError(
-            f"{path} was not saved by run.save: it has no {MEMBER}. keras.models.load_model opens a plain Keras model."
-        )
-    unexpected = sorted(members ^ (_KERAS_MEMBERS | {MEMBER}))
-    if unexpected:
-        raise DataError(f"{path} is not a file that run.save wrote: unexpected or missing member {unexpected[0]}.")
-    try:
-        config, content = json.loads(texts["config.json"]), json.loads(texts[MEMBER])
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: its settings are not JSON.") from error
-    foreign = _foreign_object(config)
-    if foreign or not isinstance(content, dict):
-        raise DataError(f"{path} is not loaded: it holds {foreign or 'no settings'}, which no saved run has.")
+        config, content, arrays = _checked(path)
+    except _Refused as error:
+        raise DataError(f"{path} {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}.") from error
 
+    import tensorflow as tf
+
+    try:
+        return rebuild(config, arrays), content
+    except (*FOREIGN_ERRORS, tf.errors.OpError) as error:
+        _explain(path, content, error)
+
+
+class _Refused(ValueError):
+    """A file that is not a saved run, in words that follow its name."""
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the settings of the model, the JSON content and the weights of a file, once they are checked.
+
+    Raises:
+        ValueError: It is damaged, or not a saved run.
+    """
+    members = _unpack(path)
+    try:
+        config, content = _parse(members[_CONFIG]), _parse(members[MEMBER])
+    except (ValueError, RecursionError) as error:
+        raise _Refused(f"is damaged: its settings are not JSON that run.save writes ({error}).") from error
+    foreign = foreign_object(config)
+    if foreign or not isinstance(content, dict):
+        raise _Refused(f"is not loaded: it holds {foreign or 'no settings'}, which no saved run has.")
+    return config, content, read_arrays(members[_WEIGHTS])
+
+
+def _unpack(path: Path) -> dict[str, bytes]:
+    """Return the members of the archive, each of a size that suits its size in the archive.
+
+    Raises:
+        ValueError: The archive is damaged, or not that of a saved run.
+    """
+    try:
+        with open(path, "rb") as file:
+            _check_directory(file)
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                names = [member.filename for member in members]
+                if MEMBER not in names:
+                    raise _Refused(
+                        f"was not saved by run.save: it has no {MEMBER}. keras.models.load_model opens a plain Keras "
+                        "model."
+                    )
+                unexpected = sorted(_MEMBERS ^ set(names)) or [name for name in names if names.count(name) > 1]
+                if unexpected:
+                    raise _Refused(f"is not a file that run.save wrote: unexpected or missing member {unexpected[0]}.")
+                for member in members:
+                    most = max(_SMALL, _MOST_TIMES.get(member.filename, _USUAL_TIMES) * member.compress_size)
+                    if member.file_size > most or member.compress_type not in (
+                        zipfile.ZIP_STORED,
+                        zipfile.ZIP_DEFLATED,
+                    ):
+                        raise _Refused(
+                            f"is not loaded: {member.filename} would take {member.file_size} bytes, unpacked from "
+                            f"{member.compress_size}."
+                        )
+                return {member.filename: archive.read(member) for member in members}
+    # For an encrypted file, or an unknown compression, zipfile raises RuntimeError or NotImplementedError.
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError) as error:
+        raise _Refused("is damaged or not a .keras file: it can't be opened as one.") from error
+
+
+def _check_directory(file: Any) -> None:
+    """Check that an archive ends with a directory of few members: `zipfile` reads one of any length.
+
+    Raises:
+        BadZipFile: It does not.
+    """
+    file.seek(0, os.SEEK_END)
+    length = file.tell()
+    file.seek(max(0, length - 22))
+    end = file.read(22)
+    if len(end) < 22 or end[:4] != b"PK\5\6" or end[20:] != b"\0\0":
+        raise zipfile.BadZipFile("no directory at the end")
+    entries, size = struct.unpack_from("<HI", end, 10)
+    if entries > 10 * len(_MEMBERS) or size > 1_000 * max(1, entries):
+        raise zipfile.BadZipFile("a directory of too many members")
+    file.seek(0)
+
+
+def _parse(text: bytes) -> Any:
+    """Return the values of a JSON text.
+
+    Raises:
+        ValueError: It is no JSON, holds NaN or infinite numbers, or nests deeper or is longer than saved settings.
+    """
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > _MOST_VALUES:
+        raise ValueError(f"more than {_MOST_VALUES} values")
+    parsed = json.loads(text, parse_constant=_no_constant)
+    level: list[Any] = [parsed]
+    for _ in range(_DEEPEST):
+        level = [
+            entry
+            for value in level
+            for entry in (value.values() if isinstance(value, dict) else value)
+            if isinstance(entry, dict | list)
+        ]
+        if not level:
+            return parsed
+    raise ValueError(f"nested deeper than {_DEEPEST} levels")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _no_room(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path} was not written: the temporary folder {tempfile.gettempdir()} can't be used "
+        f"({error.strerror or error}). The environment variable TMPDIR names another."
+    )
+
+
+def _explain(path: Path, content: dict[str, Any], error: BaseException) -> NoReturn:
+    """Raise the DataError about a file from which Keras can't rebuild the model."""
     import keras
 
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            # Keras opens the bytes that were checked: the file itself may have changed since.
-            copy = Path(folder) / "model.keras"
-            copy.write_bytes(data)
-            model = keras.saving.load_model(copy, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
-        saved_with = str(content.get("settings", {}).get("versions", {}).get("keras", keras.__version__))
-        if _numbers(saved_with) > _numbers(keras.__version__):
-            raise DataError(
-                f"{path} was saved with Keras {saved_with}; Keras {keras.__version__} can't open it: "
-                'pip install --upgrade "keras<3.17".'
-            ) from error
-        raise DataError(f"{path} is damaged: Keras can't rebuild its model.") from error
-    return model, content
+    settings = content.get("settings")
+    versions = settings.get("versions") if isinstance(settings, dict) else None
+    saved_with = str(versions.get("keras", "")) if isinstance(versions, dict) else ""
+    if _numbers(saved_with) > _numbers(keras.__version__):
+        raise DataError(
+            f"{path} was saved with Keras {saved_with[:20]}; Keras {keras.__version__} can't open it: "
+            'pip install --upgrade "keras<3.17".'
+        ) from error
+    reason = " ".join(str(error).split())[:200]
+    raise DataError(f"{path} is damaged: its model can't be rebuilt ({reason or type(error).__name__}).") from error
 
 
 def _numbers(version: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", version)[:3]]
-
-
-def _foreign_object(config: Any) -> str:
-    """Return the first object of a Keras config that is neither a built-in layer nor a plain part of one, or ''."""
-    if isinstance(config, list | tuple):
-        return next(filter(None, map(_foreign_object, config)), "")
-    if not isinstance(config, dict):
-        return ""
-    name = config.get("class_name")
-    if name is not None:
-        module, registered = config.get("module"), config.get("registered_name")
-        allowed = (module in _ALLOWED_MODULES and name not in _REFUSED) or (module, name) in _ALLOWED_CLASSES
-        if not allowed or registered not in (None, name):
-            return f"{module}.{name}" if module else str(name)
-    return next(filter(None, map(_foreign_object, config.values())), "")
+    return [int(digits) for digits in re.findall(r"\d{1,9}", version)[:3]]
