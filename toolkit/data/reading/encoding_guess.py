@@ -76,6 +76,9 @@ _LONE_LETTER = 0.5  # how much a word of a single letter counts
 # Signs that stand in tables, by what may stand next to them.
 _OPENING, _CLOSING = "«“„\u2018\u201a¿¡£$€¥µ±×÷~–—•·\u00a0", "»”’…®©™²³°ºª½¼¾‰–—•·€£¥§¢\u00a0"
 _BETWEEN_LETTERS = {"’": 1.0, "–": 1.0, "—": 1.0, "·": 0.5, "\u00a0": 0.3}
+_OPENING_QUOTES = "«“„\u2018\u201a¿¡"
+_NEVER_AFTER = "~^\\{}|@`"
+_CLOSED_BY = {"¿": "?", "¡": "!"}
 _AFTER_LETTERS = "»”’…®©™²³–—\u00a0"
 _BEFORE_LETTERS = "«“„\u2018\u201a¿¡µ–—°\u00a0"
 
@@ -115,9 +118,12 @@ def _score_letters(text: str) -> float:
         return 0.0
     framed = f"\n{text}\n"
     signs, total = 0.0, 0
-    for before, character, after in zip(framed, framed[1:], framed[2:], strict=False):
+    for index, character in enumerate(text):
         if not character.isascii() and (not character.isalpha() or character in "ºª"):
-            signs += _sign(before, character, after) or _MISFIT
+            is_open = (
+                character in _CLOSED_BY and _CLOSED_BY[character] not in text[index : index + 200].partition("\n")[0]
+            )
+            signs += (0 if is_open else _sign(framed[index], character, framed[index + 2])) or _MISFIT
             total += 1
     letters: Counter[str] = Counter()
     lone = 0.0
@@ -157,6 +163,8 @@ def _script(letter: str) -> str:
 
 def _sign(before: str, sign: str, after: str) -> float:
     """Return how well a sign stands between its neighbors, from 0 to 1."""
+    if after in _NEVER_AFTER or (sign in _OPENING_QUOTES and (before.isalnum() or not before.isascii())):
+        return 0.0
     if before.isalpha() and after.isalpha():
         return _BETWEEN_LETTERS.get(sign, 0.0)
     if before.isalpha():
@@ -176,7 +184,9 @@ def _score_wide(text: str, encoding: str, weigh: Callable[[str], float]) -> floa
     mixed = len(re.findall(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]", text))
     score = max(0.0, sum(map(weigh, wide)) - mixed / 2) / len(wide) if wide else 0.0
     if len(distinct) < _FEW_CHARACTERS:
-        return 0.7 * score
+        # 20 °C of another encoding can be a digit, a blank and a Chinese character.
+        by_chance = re.search(r"\d ?[^\x00-\x7f]|[^\x00-\x7f] ?\d", text)
+        return (0.3 if by_chance else 0.7) * score
     if len(distinct) < 2 * _FEW_CHARACTERS:
         return score
     codes = [character.encode(encoding) for character in distinct]
@@ -186,9 +196,12 @@ def _score_wide(text: str, encoding: str, weigh: Callable[[str], float]) -> floa
     if encoding == "big5" and all(code[1] >= 0x80 for code in pairs):
         return 0.5 * score
     if weigh is _japanese and not any(map(_is_kana, distinct)):
-        return 0.8 * score
-    if encoding == "gb18030" and not any(0xC9 <= code[0] <= 0xD7 for code in pairs):
-        return 0.7 * score
+        return 0.85 * score
+    if encoding == "gb18030":
+        leads = [code[0] for code in pairs]
+        return score * (
+            0.7 if max(leads, default=0) < 0xC9 else 0.8 if not any(0xD0 <= lead <= 0xD7 for lead in leads) else 1
+        )
     return score
 
 
