@@ -100,7 +100,7 @@ def is_suspect(values: np.ndarray, name: str) -> bool:
 
 def are_whole(values: np.ndarray) -> bool:
     """Return whether all numbers are whole; floats so large that they can't be anything else are no whole numbers."""
-    return values.dtype.kind != "f" or bool((np.abs(values) < 2**53).all() and (values % 1 == 0).all())
+    return values.dtype.kind != "f" or bool((np.abs(values) < np.float64(2**53)).all() and (values % 1 == 0).all())
 
 
 def _whole(values: np.ndarray) -> np.ndarray | None:

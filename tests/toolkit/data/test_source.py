@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from toolkit.common.errors import DataError
+from toolkit.data.prepare import prepare
 from toolkit.data.reading.typed_text import typed
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.source import load
@@ -111,3 +116,24 @@ def test_lists_of_records_are_tables_and_lists_of_anything_else_are_refused():
         load([1, 2, 3], ["v"], "binary")
     with pytest.raises(DataError, match=r"X has rows of different lengths"):
         load(([[1, 2], [1, 2, 3]], [0, 1]), [], "binary")
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (pyarrow.array(np.arange(60) % 7 / 8, pyarrow.float16()), "number"),
+        (pyarrow.array(["a", "b"] * 30).dictionary_encode(), "category"),
+        (pyarrow.array(["a", "b"] * 30, pyarrow.string_view()), "category"),
+        (pyarrow.array([decimal.Decimal(i % 7) / 8 for i in range(60)]), "number"),
+        (pyarrow.array([datetime.date(2024, 1, 1 + i % 28) for i in range(60)]), "date"),
+        (pyarrow.array([True, None, False] * 20), "boolean"),
+        (pyarrow.array([b"a", b"b"] * 30), "category"),
+        (pyarrow.array([[1]] * 60), None),
+        (pyarrow.nulls(60), None),
+    ],
+)
+def test_columns_of_every_arrow_type_are_read_or_set_aside(cells, kind):
+    table = pyarrow.table({"x": np.arange(60.0) ** 2 % 17, "c": cells, "y": ["u", "v"] * 30})
+    data = prepare(table, "y", task="binary")
+    assert {column.name: column.kind for column in data.features.columns}.get("c") == kind
+    assert ("c" in data.set_aside) == (kind is None)
