@@ -16,6 +16,7 @@ from toolkit.data.reading.rows import COMMENTS, TextRow, without_empty_end
 __all__ = ["Header", "find_header"]
 
 ROW_NAME = "row name"  # the name of the column of row names, to which R gives none
+_CERTAIN = 10_000  # outvotes all columns
 _VOTING_ROWS = 100  # by so many rows a first row is told from a header
 _SHOWN = 40  # characters of a skipped line in a note
 _WORD = re.compile(r"[\w.()%/-]+")
@@ -222,7 +223,7 @@ def _votes_for_data(first: list[str], below: list[list[str]]) -> int:
 
 
 def _vote(cell: str, values: list[str], *, series: bool) -> int:
-    """Return 1 if the first cell of a column is like those below it, -1 if it is not, 0 if that can't be told."""
+    """Return 1 if the first cell of a column is like those below it, less than 0 if it is not, 0 in doubt."""
     if sum(map(is_number, values)) >= 0.9 * len(values):
         if not is_number(cell):
             return -1
@@ -236,6 +237,9 @@ def _vote(cell: str, values: list[str], *, series: bool) -> int:
         return 1 if _shape(cell) == shape and not re.fullmatch("[a9]+", shape) else 0
     if cell in values:
         return 1
+    levels = Counter(values)
+    if len(values) >= 20 and len(levels) <= 10 and min(levels.values()) > 1:
+        return -_CERTAIN  # a class that none of the rows below has
     return -1 if len(values) >= 10 and len(set(values)) <= 0.5 * len(values) else 0
 
 

@@ -100,6 +100,7 @@ def test_characters_that_also_stand_inside_cells_do_not_mislead(text, columns, f
         "country,2020\n" + "".join(f"c{i},{i}\n" for i in range(30)),
         "label," + ",".join(map(str, range(8))) + "\n" + "0,1,2,3,4,5,6,7,8\n" * 5,
         "q1,q2\n" + "a1,b2\nc3,d4\n" * 5,
+        "400.5,403,405.5,class\n" + "".join(f"{i}.5,{i % 7},{i % 3},{'ab'[i % 2]}\n" for i in range(30)),
         "a,b\n1,x\n",
         "day,n\n2024-01-01,3\n2024-01-02,4\n",
         "word,other\n" + "".join(f"w{'o' * i}d,r{'a' * i}t\n" for i in range(20)),
