@@ -15,6 +15,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
 from toolkit.data.read import is_file, read
+from toolkit.data.reading.encoding import REPLACEMENT
 from toolkit.data.reading.frames import frame_of, is_table, matrix_of, plain_target
 from toolkit.data.reading.typed_text import typed
 from toolkit.data.reading_options import ReadingOptions
@@ -92,7 +93,9 @@ def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple
     """Return target columns of text cells as numbers or true/false where they are, and a note on missing words."""
     columns, notes = {}, []
     for label in target.columns:
-        columns[label] = typed(target[label], reading)
+        # A label with bytes that are no text can't be told.
+        readable = ~target[label].str.contains(REPLACEMENT, regex=False).to_numpy(dtype=bool, na_value=False)
+        columns[label] = typed(target[label].where(readable), reading)
         lost = (columns[label].isna() & target[label].notna()).to_numpy(dtype=bool)
         if lost.any():
             words = listing([f"'{word}'" for word in sorted({str(cell).strip() for cell in target[label][lost]})])

@@ -45,17 +45,13 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> DecodedTex
         >>> decode("café".encode("mac-roman"), "menu.csv").notes
         ['menu.csv is not UTF-8; it was read as mac-roman. encoding= names another.']
     """
-    for mark, marked in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if content.startswith(mark) and encoding is None:
-            return _by_name(content, name, marked)
     if encoding is not None:
         return _by_name(content, name, encoding)
-    if b"\x00" in content[: 1 << 16]:
-        return DecodedText(*_utf_16(content, name))
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _by_name(content, name, "utf-16")
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if b"\x00" in content:
+        return _with_zeros(content, name)
     try:
         return DecodedText(content.decode("utf-8"), [])
     except UnicodeDecodeError:
@@ -63,7 +59,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> DecodedTex
     text = content.decode("utf-8", errors="replace")
     bad = text.count(REPLACEMENT)
     good = sum(not character.isascii() for character in text) - bad
-    if bad <= max(_FEW_BAD, content.count(b"\n") // 1000) and good >= bad:
+    if bad <= _most_bad(content) and good >= bad:
         return DecodedText(text, [], damaged=True)
     if good > 10 * bad:
         row = text[: text.index(REPLACEMENT)].count("\n") + 1
@@ -110,14 +106,25 @@ def _by_name(content: bytes, name: str, encoding: str) -> DecodedText:
         ) from None
 
 
-def _utf_16(content: bytes, name: str) -> tuple[str, list[str]]:
-    """Return the text of UTF-16 without a byte order mark: every other byte of most of its characters is 0."""
+def _with_zeros(content: bytes, name: str) -> DecodedText:
+    """Return the text of bytes with zeros: UTF-16 without a mark, whose every other byte is 0, or damaged UTF-8."""
     sample = content[: 1 << 16]
     half = len(sample) // 2
     for encoding, zeros in (("utf-16-le", sample[1::2].count(0)), ("utf-16-be", sample[::2].count(0))):
         if zeros > 0.4 * half and sample.count(0) - zeros < 0.01 * half:
             try:
-                return content.decode(encoding), [f"{name} was read as {encoding}. encoding= names another."]
+                return DecodedText(
+                    content.decode(encoding), [f"{name} was read as {encoding}. encoding= names another."]
+                )
             except UnicodeDecodeError:
                 break
+    if content.count(0) <= _most_bad(content):
+        try:
+            return DecodedText(content.decode("utf-8").replace("\x00", REPLACEMENT), [], damaged=True)
+        except UnicodeDecodeError:
+            pass
     raise DataError(f"{name} is not text (a binary file?); expected a table with one row a line.")
+
+
+def _most_bad(content: bytes) -> int:
+    return max(_FEW_BAD, content.count(b"\n") // 1000)

@@ -75,7 +75,7 @@ def read_text_table(
         >>> table.frame["a"].tolist(), table.damage
         (['1', '2'], ['1 row of t.csv has fewer cells than the header: its last cells are missing (row 2).'])
     """
-    text = _doubled_quotes(_line_feeds(text.lstrip("\ufeff")))
+    text = _doubled_quotes(_line_feeds(text.lstrip("\ufeff").rstrip("\x1a")))
     text, separator, notes = _separator(text, name, options.sep, tabs)
     if separator == BLANKS:
         text = tidy_blanks(text)

@@ -11,6 +11,7 @@ from toolkit.common.errors import DataError
 from toolkit.data.read import read
 from toolkit.data.reading.encoding import decode
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.source import load
 
 # Words of cities and dishes, with the encodings in which files with them are common.
 WORDS = {
@@ -98,6 +99,24 @@ def test_a_few_bad_bytes_leave_a_file_utf_8_and_are_reported_with_their_cells(tm
         f"2 cells of 'word' in t.csv have bytes that are not UTF-8 (rows {rows[0] + 1}, {rows[1] + 1}: 'th\ufffd'); "
         "encoding= names another encoding."
     ]
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"\x00", b"\xc3"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_one_damaged_byte_of_any_kind_changes_its_cell_only(damage, mark):
+    text = table_of(["café", "thé", "eau"])
+    decoded = decode(mark + text.encode().replace(b"eau", b"e" + damage + b"u", 1), "t.csv")
+    assert decoded.text == text.replace("eau", "e\ufffdu", 1)
+    assert decoded.damaged
+
+
+def test_a_damaged_label_is_missing(tmp_path):
+    text = table_of(["café", "thé", "eau"])
+    (tmp_path / "t.csv").write_bytes(text.encode().replace(b"yes", b"y\xffs", 1))
+    source = load(tmp_path / "t.csv", ["y"], "binary")
+    assert source.target["y"].isna().sum() == 1
+    assert set(source.target["y"].dropna()) == {"yes", "no"}
+    assert any("('y\ufffds') count as missing" in note for note in source.notes)
 
 
 def test_many_bad_bytes_in_utf_8_are_an_error_that_names_the_first_line():
