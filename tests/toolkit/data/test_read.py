@@ -198,6 +198,7 @@ def test_one_row_can_be_read_since_one_row_can_be_predicted(tmp_path):
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500, mtime=0)[:40], "cut.csv.gz can't be unpacked"),
         ("book.xls", b"PK", r"book.xls: this kind of file can't be read; expected a .csv, .tsv"),
         ("book.xlsx", b"PK", r"book.xlsx can't be read as an Excel file"),
+        ("survey.dta", b"x", r"survey.dta: this kind of file can't be read; .* Give pandas.read_stata\('survey.dta'\)"),
         ("t.zip", b"PK", r"t.zip can't be unpacked"),
     ],
 )

@@ -40,6 +40,23 @@ EXPECTED_FILES = (
 )
 STANDARD_INPUT = "-"
 
+# Functions that read other files into what can be given in their place.
+_READERS = {
+    ".xls": "pandas.read_excel",
+    ".ods": "pandas.read_excel",
+    ".dta": "pandas.read_stata",
+    ".sav": "pandas.read_spss",
+    ".sas7bdat": "pandas.read_sas",
+    ".xpt": "pandas.read_sas",
+    ".orc": "pandas.read_orc",
+    ".xml": "pandas.read_xml",
+    ".h5": "pandas.read_hdf",
+    ".hdf5": "pandas.read_hdf",
+    ".pkl": "pandas.read_pickle",
+    ".pickle": "pandas.read_pickle",
+    ".npy": "numpy.load",
+    ".npz": "numpy.load",
+}
 _BEGINNINGS = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK\x03\x04": "zip"}
 _PACKED_BEGINNINGS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ": ".xz"}
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -152,7 +169,9 @@ def _unpacked(name: str, content: bytes) -> FileContent:
     if packed and ending in _FORMATS:
         content = _unpack(name, content, packed)
     if ending not in _FORMATS:
-        raise DataError(f"{name}: this kind of file can't be read; expected {EXPECTED_FILES}.")
+        reader = _READERS.get(ending)
+        hint = f" Give {reader}({name!r}) in its place." if reader else ""
+        raise DataError(f"{name}: this kind of file can't be read; expected {EXPECTED_FILES}.{hint}")
     return FileContent(name, _FORMATS[ending], content, ending in (".tsv", ".tab"))
 
 
