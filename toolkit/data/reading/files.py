@@ -199,12 +199,14 @@ def _only_member(name: str, content: bytes) -> tuple[str, bytes]:
 
 def _opened(file: Any, name: str | None = None) -> tuple[list[FileContent], str]:
     """Return the content of an open file, of the format that its name or its first bytes tell."""
-    given = getattr(file, "name", None)
-    name = name or (Path(given).name if isinstance(given, str) and given else "the open file")
+    label = getattr(file, "name", None)
+    name = name or (Path(label).name if isinstance(label, str) and label else "the open file")
     try:
         content = file.read()
     except (OSError, ValueError) as error:
         raise DataError(f"{name} can't be read: {first_line_of(error)}.") from error
+    if not isinstance(content, (str, bytes)):
+        raise DataError(f"reading {name} gave {type(content).__name__}; expected text or bytes.")
     if isinstance(content, str):
         kind = _FORMATS.get(_ending(name)[0], "text")
         return [FileContent(name, kind, content, _ending(name)[0] in (".tsv", ".tab"))], name
