@@ -13,6 +13,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing
+from toolkit.data.column_kinds import infer
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
 from toolkit.data.read import is_file, read
 from toolkit.data.reading.encoding import REPLACEMENT
@@ -95,12 +96,22 @@ def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple
     for label in target.columns:
         # A label with bytes that are no text can't be told.
         readable = ~target[label].str.contains(REPLACEMENT, regex=False).to_numpy(dtype=bool, na_value=False)
-        columns[label] = typed(target[label].where(readable), reading)
+        columns[label] = _typed_cells(target[label].where(readable), str(label), reading or ReadingOptions())
         lost = (columns[label].isna() & target[label].notna()).to_numpy(dtype=bool)
         if lost.any():
             words = listing([f"'{word}'" for word in sorted({str(cell).strip() for cell in target[label][lost]})])
             notes.append(f"{counted(int(lost.sum()), 'cell')} of the target '{label}' ({words}) count as missing.")
     return pd.DataFrame(columns), notes
+
+
+def _typed_cells(series: pd.Series, label: str, reading: ReadingOptions) -> pd.Series:
+    """Return text cells as numbers or true/false, if they are written so; the options say how numbers are."""
+    if reading.decimal is not None or reading.thousands is not None:
+        column, values, _ = infer(series, label, reading=reading)
+        if column is not None and column.kind == "number":
+            numbers = pd.Series(values, index=series.index)
+            return numbers.astype(np.int64) if (numbers % 1 == 0).all() else numbers
+    return typed(series)
 
 
 def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import io
 
 import numpy as np
 import pandas as pd
@@ -48,10 +49,23 @@ def test_target_cells_get_the_type_that_they_are_written_in(cells, dtype, expect
     assert result[~absent].tolist() == [cell for cell in expected if not pd.isna(cell)]
 
 
-def test_the_options_say_how_numbers_of_the_target_are_written():
-    series = pd.Series(["1.234,5", "7"], dtype=object)
-    assert typed(series, ReadingOptions(decimal=",", thousands=".")).tolist() == [1234.5, 7.0]
-    assert typed(pd.Series(["1 234", "x"], dtype=object), ReadingOptions(thousands=" ")).tolist() == ["1 234", "x"]
+@pytest.mark.parametrize(
+    ("cells", "options", "expected"),
+    [
+        (["1.234,5", "7"], {"decimal": ","}, [1234.5, 7.0]),
+        (["4.942", "8.001"], {"decimal": ","}, [4942, 8001]),
+        (["4,942", "8,001"], {"decimal": "."}, [4942, 8001]),
+        (["4,942", "8,001"], {"decimal": ","}, [4.942, 8.001]),
+        (["4,942", "8,001"], {"thousands": ","}, [4942, 8001]),
+        (["1 234", "5"], {"thousands": " "}, [1234, 5]),
+        (["no", "yes"], {"decimal": ","}, ["no", "yes"]),
+        (["-9", "3"], {"na_values": "-9"}, [None, 3]),
+    ],
+)
+def test_the_options_say_how_numbers_of_the_target_are_written(cells, options, expected):
+    file = io.StringIO("x;y\n" + "".join(f"{index};{cell}\n" for index, cell in enumerate(cells)))
+    target = load(file, ["y"], "regression", reading=ReadingOptions(**options)).target["y"]
+    assert [None if pd.isna(cell) else cell for cell in target.tolist()] == expected
 
 
 def test_feature_cells_of_a_text_file_stay_text_and_target_cells_are_typed(tmp_path):

@@ -7,7 +7,6 @@ import pandas as pd
 
 from toolkit.data.cells import MISSING_TEXT
 from toolkit.data.number_formats import learn
-from toolkit.data.reading_options import ReadingOptions
 
 __all__ = ["is_text", "typed"]
 
@@ -21,7 +20,7 @@ def is_text(series: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(series.dtype) or pd.api.types.is_object_dtype(series.dtype)
 
 
-def typed(series: pd.Series, options: ReadingOptions | None = None) -> pd.Series:
+def typed(series: pd.Series) -> pd.Series:
     """Return a column of text cells as whole numbers, numbers or true/false if all its cells are written so.
 
     Words for a missing cell, such as NA, are missing among numbers and true/false. Numbers with leading zeros are
@@ -29,7 +28,6 @@ def typed(series: pd.Series, options: ReadingOptions | None = None) -> pd.Series
 
     Args:
         series: Text cells; NaN or None is missing.
-        options: The decimal mark and the thousands separator, if the user named them.
 
     Returns:
         int64, float64 (also whole numbers, if cells are missing), bool (object if cells are missing), or the column
@@ -53,27 +51,17 @@ def typed(series: pd.Series, options: ReadingOptions | None = None) -> pd.Series
     if texts.str.lower().isin(_TRUTH).all():
         truth = series.str.strip().str.lower().map(_TRUTH)
         return truth.astype(object) if truth.isna().any() else truth.astype(bool)
-    options = options or ReadingOptions()
-    texts = _plain(texts, options)
     if not texts.str.fullmatch(_NUMBER).all():
         return series
-    if texts.str.contains(".", regex=False).any() and _points_separate_thousands(texts, options):
+    if texts.str.contains(".", regex=False).any() and _points_separate_thousands(texts):
         return series
-    cells = _plain(series.str.strip(), options)
+    cells = series.str.strip()
     numbers = pd.to_numeric(cells.where(~cells.isin(MISSING_TEXT)))
     if texts.str.fullmatch(_WHOLE).all() and not numbers.isna().any():
         return numbers.astype("int64")
     return numbers.astype("float64")
 
 
-def _points_separate_thousands(texts: pd.Series, options: ReadingOptions) -> bool:
+def _points_separate_thousands(texts: pd.Series) -> bool:
     """Return whether numbers such as 4.942 and 731 show that 4.942 is a whole number."""
-    counts = np.ones(len(texts))
-    return learn(texts.tolist(), counts, decimal_mark=options.decimal and ".", likely=None).decimal == ","
-
-
-def _plain(texts: pd.Series, options: ReadingOptions) -> pd.Series:
-    """Return numbers without thousands separators and with a decimal point."""
-    if options.thousands:
-        texts = texts.str.replace(options.thousands, "", regex=False)
-    return texts.str.replace(",", ".", regex=False) if options.decimal == "," else texts
+    return learn(texts.tolist(), np.ones(len(texts)), decimal_mark=None, likely=None).decimal == ","
