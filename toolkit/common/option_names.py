@@ -68,6 +68,7 @@ FOREIGN_NAMES = {
     "thousands": "thousands_separator thousands_sep",
     "encoding": "charset file_encoding codec",
     "na_values": "missing_values na nan_values null_values na_strings",
+    "header": "has_header header_row column_names colnames names skiprows",
     "dayfirst": "day_first date_format",
     "save": "save_path save_to model_path model_file",
 }  # fmt: skip

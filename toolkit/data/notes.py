@@ -10,7 +10,7 @@ from toolkit.data.dataset import SplitData
 
 __all__ = ["notes_of", "sentences"]
 
-_FEWEST_ALIKE = 4  # columns of which the same is true; fewer have a sentence each
+_FEWEST_ALIKE = 6  # columns of which the same is true; fewer have a sentence each
 _MOST_NAMES = 100
 
 
@@ -46,8 +46,8 @@ def sentences(
         >>> sentences(["copy"], {}, [])
         ["Suspected leak: 'copy' almost determines the target without the other columns. If its value is not known yet \
 when you predict, leave the column out (drop=) and train again."]
-        >>> sentences([], dict.fromkeys("abcde", "constant: every row holds 0"), [])
-        ["'a' is not used: constant: every row holds 0. Likewise 4 more columns: b, c, d, e."]
+        >>> sentences([], dict.fromkeys("abcdef", "constant: every row holds 0"), [])
+        ["'a' is not used: constant: every row holds 0. Likewise 5 more columns: b, c, d, e, f."]
     """
     suspected = [
         f"Suspected leak: '{plain(name)}' almost determines the target without the other columns. If its value is not "

@@ -25,7 +25,6 @@ from toolkit.builders import cnn
 from toolkit.common.errors import DataError
 from toolkit.common.option_names import FOREIGN_NAMES
 from toolkit.common.options import options_of
-from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.stratify import FOLDS
 from toolkit.evaluation.result import unseen_scores
 from toolkit.heads import get_head
@@ -342,7 +341,7 @@ def test_a_mistake_says_what_and_where(frame, call, message):
         ("num_epochs", "epochs"), ("n_epochs", "epochs"), ("dropout_rate", "dropout"), ("alpha", "l2"),
         ("hidden_units", "hidden"), ("layers", "hidden"), ("neurons", "hidden"), ("time_limit", "effort"),
         ("batchSize", "batch_size"), ("weights", "class_weight' or 'sample_weight"), ("loss", "head"),
-        ("heads", "head"), ("Epochs", "epochs"),
+        ("heads", "head"), ("Epochs", "epochs"), ("delimiter", "sep"), ("pos_label", "positive"),
     ],
 )  # fmt: skip
 def test_words_of_other_libraries_lead_to_ours(word, ours):
@@ -373,7 +372,7 @@ def test_the_words_of_other_libraries_are_names_of_none_of_our_options_and_lead_
     builders = options.all_options().values(), options.all_options(cnn).values()
     declared = {name for places in builders for place in places for name in place}
     recipes_own = {*options_of(recipes.images.train), *options_of(binary.train), *options_of(binary.compare), "save"}
-    assert set(FOREIGN_NAMES) <= declared | recipes_own | {"positive", *options_of(ReadingOptions)}
+    assert set(FOREIGN_NAMES) <= declared | recipes_own
     assert [word for words in FOREIGN_NAMES.values() for word in words.split() if word in declared] == []
 
 

@@ -32,12 +32,10 @@ def test_what_is_true_of_many_columns_is_one_sentence_that_names_them_all():
 
 
 def test_sentences_that_differ_only_in_a_column_its_values_and_counts_are_alike():
-    notes = [
-        f"'{name}': {count} cells ('{value}') are missing."
-        for name, count, value in zip("abcd", [1, 2, 30, 4_000], "wxyz", strict=True)
-    ]
-    expected = ["'a': 1 cells ('w') are missing. Likewise 3 more columns: b, c, d."]
-    assert sentences([], {}, notes, "abcd") == expected
-    assert sentences([], {}, notes[:3], "abcd") == notes[:3], "three stay apart"
-    assert sentences([], {}, notes, "xyz") == notes, "these are about no column"
+    notes = [f"'{name}': {count} cells ('{value}') are missing." for name, count, value in zip(
+        "abcdef", [1, 2, 30, 4_000, 5, 6], "uvwxyz", strict=True)]  # fmt: skip
+    expected = ["'a': 1 cells ('u') are missing. Likewise 5 more columns: b, c, d, e, f."]
+    assert sentences([], {}, notes, "abcdef") == expected
+    assert sentences([], {}, notes[:5], "abcdef") == notes[:5], "few stay apart"
+    assert sentences([], {}, notes, ["x y"]) == notes, "these are about no column"
     assert sentences([], {}, ["A row is cut off.", "A row is cut off."]) == ["A row is cut off."]
