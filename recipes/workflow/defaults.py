@@ -14,9 +14,9 @@ from toolkit.training import default_epochs
 __all__ = [
     "CHOSEN",
     "COMPARED",
-    "EFFORTS",
     "HELP",
     "IMAGE_EFFORTS",
+    "NETWORKS",
     "check_effort",
     "choose",
     "choose_for_images",
@@ -27,7 +27,7 @@ __all__ = [
 
 #: Number of networks by effort. They answer with the mean of their scores, and each leaves out another fold of the
 #: rows to choose its epoch on. For images one: convolutions are not trained side by side.
-EFFORTS = {"quick": 1, "default": 4, "best": 16}
+NETWORKS = {"quick": 1, "default": 4, "best": 16}
 
 #: For images by effort: filters of the first convolution, and passes as a share of `image_epochs`.
 IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
@@ -78,8 +78,8 @@ ByPlace = Mapping[str, Mapping[str, Any]]
 
 def check_effort(effort: str) -> None:
     """Check that an effort is known; raise a DataError if it is not."""
-    if not isinstance(effort, str) or effort not in EFFORTS:
-        raise DataError(f"effort={effort!r}: expected one of {', '.join(EFFORTS)}.{nearest(effort, EFFORTS)}")
+    if not isinstance(effort, str) or effort not in NETWORKS:
+        raise DataError(f"effort={effort!r}: expected one of {', '.join(NETWORKS)}.{nearest(effort, NETWORKS)}")
 
 
 def preprocessing(options: ByPlace, rows: int, numbers: int, *, custom: bool = False) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
         return int(seeds)
     # A Keras optimizer is for one network; only a name makes one for each.
     single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)
-    return 1 if single else EFFORTS[effort]
+    return 1 if single else NETWORKS[effort]
 
 
 def choose_for_images(

@@ -42,7 +42,7 @@ class Trial:
         calibration: How scores became probabilities; None for regression and for one network per label.
         history: One row per epoch; for one network per label, the mean.
         best_epoch: The epoch whose weights were kept; for one network per label, the mean.
-        parameters: Learnable numbers.
+        parameters: Number of trainable parameters.
         seconds: Time of the training.
         result: What the training gave; None where the contender is one network per label.
     """
@@ -138,7 +138,7 @@ def trial_of(label: str, seed: int, result: Result) -> Trial:
         result.calibration,
         result.history,
         result.best_epoch,
-        result.model.count_params(),
+        sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables),
         result.seconds["train"],
         result,
     )

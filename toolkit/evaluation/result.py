@@ -76,7 +76,7 @@ class Result:
         threshold: For binary: the probability from which on a row is called positive; None where the sign of the
             score decides.
         score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
-        residuals: For regression: absolute errors on the validation rows, in the target's units, shape (n, targets);
+        absolute_errors: For regression: those on the validation rows, in the target's units, shape (n, targets);
             None where there are no validation rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
@@ -105,7 +105,7 @@ class Result:
     calibration: Calibration | None = None
     threshold: float | None = None
     score_threshold: float | None = None
-    residuals: NDArray[np.float64] | None = None
+    absolute_errors: NDArray[np.float64] | None = None
     losses: Losses | None = None
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -303,7 +303,7 @@ def _calibrated(
     if task == "regression":
         true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
         errors = np.abs(dataset.target.decode(scores).reshape(true.shape) - true)
-        return {"residuals": np.sort(errors, axis=0)}
+        return {"absolute_errors": np.sort(errors, axis=0)}
     y = dataset.y("validation").astype(np.int64)
     y = y[:, 0] if task == "binary" else y
     # Weights change what is learned. Probabilities and the threshold are those of the rows as they are.
@@ -346,8 +346,17 @@ def _class_weights(dataset: Dataset) -> NDArray[np.float64] | None:
 
 
 def _about_weights(dataset: Dataset, head: Head) -> list[str]:
-    """Return what class weights do to probabilities where no validation rows take that out again."""
-    if len(dataset.fit_parts["validation"]) or head.link is None or _class_weights(dataset) is None:
+    """Return what weights that differ by class do to decisions and probabilities."""
+    weights = _class_weights(dataset)
+    if weights is None or weights.max() <= 1.2 * weights.min():
+        return []
+    if len(dataset.fit_parts["validation"]):
+        return [
+            "Rows of some classes have greater weights. This moves the decisions, not the probabilities, which are "
+            "fitted on the validation rows as they are: a class of greater weight may be assigned at a lower "
+            "probability than another class."
+        ]
+    if head.link is None:
         return []
     return [
         "The weights of the rows change the probabilities: without validation rows that is not taken out again, and a "

@@ -76,7 +76,7 @@ def headline(standings: Standings) -> str:
     """
     but = f", but it assigns every test row to '{standings.only}'" if standings.only is not None else ""
     if standings.limit is not None:
-        return f"No verdict: too few test rows{but}."
+        return f"No verdict: too few test rows{but.replace(', but', ';')}."
     if not standings.kinds:
         return f"Trained without baselines{but}: this report cannot say whether a simpler model would do as well."
     if not standings.is_useful:

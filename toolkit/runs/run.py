@@ -64,7 +64,7 @@ class Run:
     baselines: dict[str, Outcome] = from_result()
     calibration: Calibration | None = from_result()
     threshold: float | None = from_result("Train again with threshold=, or compare predict_proba with a number.")
-    residuals: NDArray[np.float64] | None = from_result()
+    absolute_errors: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
     notes: list[str] = from_result()
     classes: list[Any] = from_result()
@@ -142,14 +142,14 @@ class Run:
         Raises:
             DataError: The task has no intervals, or the coverage is too high for so few validation rows.
         """
-        if self.residuals is None and self.task != "regression":
+        if self.absolute_errors is None and self.task != "regression":
             raise DataError(f"a {self.task} run has no intervals around numbers: use predict_proba.")
-        if self.residuals is None:
+        if self.absolute_errors is None:
             raise DataError(
                 "this run has no intervals: they are fitted on validation rows, and there were none (validation=0)."
             )
         middle = self.target.decode(self.decision_function(new))
-        reach = residual_quantile(self.residuals, coverage)
+        reach = residual_quantile(self.absolute_errors, coverage)
         reach = reach[0] if middle.ndim == 1 else reach
         ends = np.stack([middle - reach, middle + reach], axis=-1)
         return in_form_of(new, ends, ["low", "high"] if middle.ndim == 1 else self.target.columns)
@@ -267,7 +267,7 @@ class Run:
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "probability_threshold": self.threshold,
             "threshold": self.result.score_threshold,
-            "residuals": None if self.residuals is None else self.residuals.tolist(),
+            "residuals": None if self.absolute_errors is None else self.absolute_errors.tolist(),
             "verdict": self.verdict,
             "notes": self.notes,
             "summary": self.summary(rows=False),
@@ -320,7 +320,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             calibration=calibration,
             threshold=threshold,
             score_threshold=score_threshold,
-            residuals=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
+            absolute_errors=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
             verdict=content["verdict"],
             notes=content["notes"],
             summary=content["summary"],

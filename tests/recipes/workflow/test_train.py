@@ -100,6 +100,7 @@ def test_balanced_class_weights_find_more_of_the_rare_class():
     for weight in (None, "balanced", {1: 1.0, 0: 0.0001}):
         run = binary.train((x, y), class_weight=weight, **(QUICK | {"epochs": 30, "learning_rate": 0.01}))
         found[str(weight)] = run.metrics["recall"]
+        assert any("This moves the decisions, not the probabilities" in note for note in run.notes) == bool(weight)
     assert found["None"] + 0.2 < found["balanced"] <= found["{1: 1.0, 0: 0.0001}"] == 1.0
 
 
@@ -247,11 +248,11 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     run = regression.train(data, seeds=3, **options)
     folds, tested = run.dataset.folds, run.dataset.parts["test"]
     assert folds is not None
-    assert run.residuals is not None
+    assert run.absolute_errors is not None
     known = np.setdiff1d(np.arange(len(data)), tested)
     assert run.settings["training"]["folds"] == FOLDS
     left_out = np.flatnonzero((folds >= 0) & (folds < 3))
-    assert len(run.residuals) == len(left_out) < len(known)
+    assert len(run.absolute_errors) == len(left_out) < len(known)
     encoded = run.preprocessing.transform(run.dataset.features.frame.iloc[known])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
     assert f"split into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()

@@ -78,7 +78,7 @@ def test_without_validation_rows_margins_have_no_probabilities(frame):
 
 def test_without_validation_rows_regression_has_no_intervals(frame):
     run = regression.train(frame[["a", "b"]], target="a", validation=0, keep="b", baselines=False, **QUICK)
-    assert run.residuals is None
+    assert run.absolute_errors is None
     assert set(run.metrics) == {"rmse", "mae", "r2", "median_absolute_error"}
     with pytest.raises(DataError, match="no intervals: they are fitted on validation rows, and there were none"):
         run.predict_interval(frame)

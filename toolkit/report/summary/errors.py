@@ -73,10 +73,10 @@ def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any]]:
 
 def interval(result: Result) -> dict[str, Any] | None:
     """Return how often the interval around a prediction holds the truth on the test rows."""
-    if result.residuals is None or len(result.residuals) < math.ceil(COVERAGE / (1 - COVERAGE) - 1e-9):
+    if result.absolute_errors is None or len(result.absolute_errors) < math.ceil(COVERAGE / (1 - COVERAGE) - 1e-9):
         return None
     outcome: Any = result.outcome
-    reach = residual_quantile(result.residuals, COVERAGE)
+    reach = residual_quantile(result.absolute_errors, COVERAGE)
     inside = np.abs(outcome.y_pred - outcome.y_true) <= reach
     return {"coverage": COVERAGE, "reach": reach, "held": inside.mean(axis=0), "rows": len(inside)}
 

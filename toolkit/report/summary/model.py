@@ -89,7 +89,7 @@ def _no_probability(head: Head) -> str:
 
 
 def _counted(layer: Mapping[str, Any], inputs: int) -> str:
-    """Return where a layer's learnable parameters come from; empty where no known rule gives their number."""
+    """Return where a layer's trainable parameters come from; empty where no known rule gives their number."""
     count, units = layer["parameters"], layer["output"][-1] if layer["output"] else 0
     # Each kind: the number of its weights, their size in words, and the number of its biases.
     if layer["type"] == "Dense":  # kernel (inputs, units), bias (units,)

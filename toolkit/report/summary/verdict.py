@@ -105,12 +105,13 @@ def _steps_for_result(
             f"Check {names} first: {subject} almost determines the target without the other columns. If a value is not "
             "known yet when you predict, leave the column out (drop=) and train again: these numbers are too good."
         )
-    if standings is not None and standings.only is not None:
-        options = 'threshold="f1" or class_weight' if standings.task == "binary" else "class_weight"
-        steps.append(f"Train again with {options}: every test row is assigned to '{isolated(standings.only)}'.")
-    advice = None if standings is None else next_step(standings, images=data["images"])
-    if advice:
-        steps.append(advice)
+    if standings is not None:
+        advice = [next_step(standings, images=data["images"])]
+        if standings.only is not None:
+            options = 'threshold="f1" or class_weight' if standings.task == "binary" else "class_weight"
+            again = f"Train again with {options}: every test row is assigned to '{isolated(standings.only)}'."
+            advice = [again, *advice] if standings.limit is None else [*advice, again]
+        steps += filter(None, advice)
     if training["reading"]["kind"] in ADVICE:
         steps.append(ADVICE[training["reading"]["kind"]])
     # On fewer rows, even faultless probabilities show such an error.
