@@ -16,8 +16,8 @@ __all__ = ["compare", "train"]
 
 Target = Annotated[
     str | None,
-    "Name of the target column, which holds two classes of any type; the second in sorted order is the positive "
-    "one. Left out for an (X, y) pair.",
+    "Name of the target column, which holds two classes of any type; positive= says which is the positive one. Left "
+    "out for an (X, y) pair.",
 ]
 
 

@@ -21,10 +21,11 @@ FOLDERS = [
 
 
 def test_the_toolkit_exports_the_names_of_its_public_surface():
-    names = ["Comparison", "DataError", "Head", "Run", "__version__", "load", "losses", "numerics"]
+    names = ["Comparison", "DataError", "DataWarning", "Head", "Run", "__version__", "load", "losses", "numerics"]
     assert toolkit.__all__ == dir(toolkit) == names
     assert [toolkit.Head.__name__, toolkit.Run.__name__, toolkit.Comparison.__name__] == ["Head", "Run", "Comparison"]
     assert issubclass(toolkit.DataError, ValueError)
+    assert issubclass(toolkit.DataWarning, UserWarning)
     assert callable(toolkit.load)
     assert {"BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy"} <= set(toolkit.losses.__all__)
     assert {"audit", "gradient_check"} <= set(toolkit.numerics.__all__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from toolkit.common.errors import DataError
+from toolkit.common.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
     from toolkit import losses, numerics
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolkit.runs import Comparison, Run, load
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "DataError", "Head", "Run", "__version__", "load", "losses", "numerics"]
+__all__ = ["Comparison", "DataError", "DataWarning", "Head", "Run", "__version__", "load", "losses", "numerics"]
 
 # Loaded on first use: pandas and Keras take seconds that `recipes --help` need not wait.
 _MODULES = {"Comparison": "toolkit.runs", "Head": "toolkit.heads", "Run": "toolkit.runs", "load": "toolkit.runs"}

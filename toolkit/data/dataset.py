@@ -136,7 +136,7 @@ class SplitData:
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
         known: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         known["folds"] = folds
-        if class_weight is not None:
+        if class_weight is not None and len(self.parts["validation"]):
             known["notes"] = [*self.notes, WEIGHTS_NOTE]
         return Dataset(**known, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 

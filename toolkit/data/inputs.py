@@ -40,8 +40,9 @@ def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: i
     # Plain arrays of finite numbers are encoded directly. Anything else is checked as a whole first, so that an error
     # names the row of the whole table.
     direct = isinstance(frame, np.ndarray) and preprocessing.from_numbers(frame[:1]) is not None
-    if direct and not np.isinf(frame).any():
-        yield from (encode(preprocessing, frame[start : start + rows], name) for start in range(0, count, rows))
+    if direct and not np.isinf(frame).any() and not np.isnan(frame).all(axis=0).any():
+        matrices = (preprocessing.from_numbers(frame[start : start + rows]) for start in range(0, count, rows))
+        yield from (matrix for matrix in matrices if matrix is not None)
         return
     checked = _in_form(preprocessing, frame, name)
     yield from (preprocessing.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
@@ -95,18 +96,36 @@ def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: st
             new = pictures.pixels
         return preprocessing.transform(new, name)
     matrix = preprocessing.from_numbers(new)
-    if matrix is not None:
+    if matrix is not None and not (len(new) > 1 and np.isnan(new).all(axis=0).any()):
         return matrix
     return preprocessing.transform(_in_form(preprocessing, new, name))
 
 
 def _in_form(preprocessing: Preprocessing, new: Any, name: str) -> pd.DataFrame:
-    """Return new rows in the form of the training rows; the cells that count as missing there are a warning."""
+    """Return new rows in the form of the training rows; cells and columns that count as missing are a warning."""
     notes: list[str] = []
     frame = coerce(new, preprocessing.columns, preprocessing.source_columns, name, notes)
-    for sentence in notes:
+    for sentence in [*notes, *_empty_columns(preprocessing, frame, name)]:
         warnings.warn(sentence, DataWarning, stacklevel=5)
     return frame
+
+
+def _empty_columns(preprocessing: Preprocessing, frame: pd.DataFrame, name: str) -> list[str]:
+    """Return a sentence on each column of several rows in which no cell says anything that was learned."""
+    if len(frame) < 2:
+        return []
+    missing = frame.isna()
+    sentences = [
+        f"column '{column}' of {name} is missing in all {len(frame):,} rows."
+        for column in frame.columns[missing.all(axis=0)]
+    ]
+    for column, levels in preprocessing.unseen(frame).items():
+        if frame[column].isin(levels)[~missing[column]].all():
+            sentences.append(
+                f"column '{column}' of {name} holds only values that were never seen in training, or were too rare to "
+                f"learn (such as {levels[0]!r})."
+            )
+    return sentences
 
 
 def encode_labeled(

@@ -45,7 +45,7 @@ _NO_TEST_ROWS = (
     "rows that were not trained on to run.evaluate."
 )
 
-__all__ = ["Result", "check_threshold_for", "class_names", "evaluate", "timed", "unseen_scores"]
+__all__ = ["Result", "check_threshold_for", "class_names", "evaluate", "timed", "titled", "unseen_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +288,9 @@ def evaluate(
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
         rows = len(dataset.fit_parts["train"])
         verdict = read_baselines(result.standings, rows, parameters=parameters, images=result.is_image)
-        return replace(result, table=_table(outcome, result.baselines, seed), verdict=verdict + notes)
+        return replace(
+            result, table=titled(_table(outcome, result.baselines, seed), result.positive), verdict=verdict + notes
+        )
 
 
 def _calibrated(
@@ -385,6 +387,11 @@ def _table(outcome: Outcome, baselines: Mapping[str, Outcome], seed: int) -> pd.
         columns = metrics.intervals(baseline, seed=seed).reindex(table.index)
         table[[name, f"{name}_low", f"{name}_high"]] = columns[["value", "low", "high"]]
     return table
+
+
+def titled(table: pd.DataFrame, positive: Any) -> pd.DataFrame:
+    """Return a table of metrics that says, for a binary task, which class is the positive one."""
+    return table if positive is None else table.rename_axis(columns=f"positive: {plain(positive)}")
 
 
 @contextmanager

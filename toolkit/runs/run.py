@@ -24,7 +24,7 @@ from toolkit.evaluation import metrics
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome
-from toolkit.evaluation.result import Result
+from toolkit.evaluation.result import Result, titled
 from toolkit.heads import Head, get_head
 from toolkit.report import page
 from toolkit.report.summary import summarize
@@ -301,6 +301,8 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
         threshold, score_threshold = content.get("probability_threshold"), content["threshold"] or None
         if score_threshold is not None and calibration is not None:  # of version 0.1.0
             threshold = float(calibration.probabilities(np.array([score_threshold]))[0])
+        target = Target.from_dict(content["target"])
+        positive = target.classes[1] if content["task"] == "binary" else None
         result = Result(
             task=content["task"],
             head=head,
@@ -308,13 +310,13 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             preprocessing=(ImagePreprocessing if "images" in content["encoder"] else Preprocessing).from_dict(
                 content["encoder"]
             ),
-            target=Target.from_dict(content["target"]),
+            target=target,
             history=pd.DataFrame(**content["history"]),
             best_epoch=content["best_epoch"],
             stopped=content["stopped"],
             metrics={name: float("nan") if value is None else value for name, value in content["metrics"].items()},
             members=pd.DataFrame(**content["members"]),
-            table=pd.DataFrame(**content["table"]).rename_axis("metric"),
+            table=titled(pd.DataFrame(**content["table"]).rename_axis("metric"), positive),
             settings=content["settings"],
             seconds=content["seconds"],
             calibration=calibration,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import toolkit
 from recipes import binary, multiclass, multilabel, regression
 
 QUICK = {"hidden": (4,), "epochs": 2, "baselines": False, "progress": False}
@@ -65,3 +66,34 @@ def test_numbers_and_their_intervals_keep_the_index():
     array = several.predict_interval(NEW.to_numpy())
     assert array.shape == (7, 2, 2)
     np.testing.assert_array_equal(array[:, 1, 0], ends["b", "low"])
+
+
+def test_columns_that_say_nothing_are_a_warning_in_predict_and_evaluate():
+    rows = ROWS.assign(color=np.where(X[:, 0] > 0, "red", "blue"), y=np.where(X[:, 1] > 0, "yes", "no"))
+    run = binary.train(rows, target="y", **QUICK)
+    for verb in (run.predict, run.predict_proba, run.evaluate):
+        with pytest.warns(toolkit.DataWarning, match="column 'x' of DataFrame is missing in all 120 rows|labeled"):
+            verb(rows.assign(x=np.nan))
+        with pytest.warns(
+            toolkit.DataWarning, match=r"column 'color' of .* never seen in training.* \(such as 'pink'\)"
+        ):
+            verb(rows.assign(color="pink"))
+        verb(rows.assign(color=["pink", "red"] * 60, x=np.where(np.arange(120) < 119, np.nan, 1.0)))
+    run.predict(rows.assign(x=np.nan, color="pink").head(1))  # a single row may lack what it likes
+
+
+def test_an_array_with_an_empty_column_is_a_warning_also_in_many_rows():
+    run = binary.train((X, X[:, 0] > 0), **QUICK)
+    for rows in (10, 20_000):
+        new = np.random.default_rng(1).normal(size=(rows, 2))
+        new[:, 1] = np.nan
+        with pytest.warns(toolkit.DataWarning, match=rf"column 'x2' of the array is missing in all {rows:,} rows"):
+            assert len(run.predict(new)) == rows
+        new[-1, 1] = 0.0
+        run.predict(new)
+
+
+def test_the_table_of_a_binary_run_names_the_positive_class(tmp_path):
+    run = binary.train(ROWS.assign(y=X[:, 0] > 0), target="y", **QUICK)
+    assert run.table.columns.name == "positive: True"
+    assert toolkit.load(run.save(tmp_path / "run.keras")).table.columns.name == "positive: True"
