@@ -234,5 +234,5 @@ def _alike(column: Column, cells: Cells) -> list[str]:
     if not alike:
         return []
     first = " and ".join(f"'{label}'" for label in alike[0][:3])
-    more = f", and {len(alike) - 1} more such groups" if len(alike) > 1 else ""
+    more = f", and {counted(len(alike) - 1, 'more group')}" if len(alike) > 1 else ""
     return [f"Levels of '{column.name}' differ only in case or blanks ({first}{more}): they are read as different."]

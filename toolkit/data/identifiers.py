@@ -76,7 +76,7 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
         return None
     different = len(np.unique(known))
     if _ROW_NAMES.fullmatch(name.strip().lower()) and different >= 0.5 * len(known):
-        return "a row number: its name says so, and its whole numbers hardly repeat"
+        return "a row number: its name says so"
     # A year in each row is a time series, and the year is informative.
     if different < len(known) or is_time_axis(name) or _are_years(known):
         return None
@@ -86,7 +86,7 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
     if (known[1:] > known[:-1]).all():
         return f"a row number: its whole numbers rise from row to row (keep='{name}' uses it all the same)"
     if _names_rows(name):
-        return f"an identifier: its name says so, and each of its {different:,} values is different"
+        return "an identifier: its name says so, and its whole numbers don't repeat"
     return None
 
 
@@ -116,34 +116,44 @@ def _are_years(known: np.ndarray) -> bool:
     return bool(known.min() >= 1800 and known.max() <= 2100)
 
 
-def repeat_question(codes: np.ndarray, name: str, *, is_label: bool) -> str | None:
+def repeat_question(codes: np.ndarray, learn: np.ndarray, name: str, *, rising: bool) -> str | None:
     """Return the question whether a column names persons or things that stand in several rows, or None.
 
     Args:
         codes: The number of each row's value among the distinct ones, in the order of the table; -1 where missing.
+        learn: Mask of the rows that decide it, shape (rows,).
         name: The name of the column.
-        is_label: Whether the values are whole numbers or categories, and may be names.
+        rising: Whether the values are numbers that never fall from row to row, as those of a sorted measure.
 
     Example:
-        >>> repeat_question(np.repeat(np.arange(20), 3), "patient", is_label=True)
+        >>> repeat_question(np.repeat(np.arange(20), 3), np.ones(60, bool), "patient", rising=True)
         "'patient' repeats: 20 different values in 60 rows. Does it name a person or thing that appears in several \
 rows? If so, group='patient' keeps its rows in one part."
     """
-    known = codes[codes >= 0]
-    if not is_label or len(known) < 2 * _FEWEST_ROWS:
+    known = codes[learn & (codes >= 0)]
+    if len(known) < 2 * _FEWEST_ROWS or is_time_axis(name):
         return None
     counts = np.bincount(known)
     counts = counts[counts > 0]
     different, rows = len(counts), len(known)
     if different < 5 or different > 0.9 * rows or counts.max() > 0.5 * rows:
         return None
-    named = not _REPEATING.isdisjoint(words_of(name))
-    # The rows of each value follow one another, as in a table of several measurements per person.
-    blocks = 1 + int((known[1:] != known[:-1]).sum()) == different
-    in_blocks = blocks and different >= 10 and float(np.median(counts)) >= 2 and counts.max() <= 0.2 * rows
-    if not (named or in_blocks) or is_time_axis(name):
+    # The rows of each value follow one another, as in a table of several measurements per person. A sorted measure
+    # looks the same, but its values have different numbers of rows.
+    blocks = 1 + int((known[1:] != known[:-1]).sum()) == different >= _FEWEST_ROWS and np.median(counts) >= 2
+    everywhere = np.bincount(codes[codes >= 0])
+    even = everywhere.max() <= 2 * everywhere[everywhere > 0].min()
+    if not _repeats_by_name(name) and not (blocks and (even or not rising) and counts.max() <= 0.2 * rows):
         return None
     return (
-        f"'{name}' repeats: {different:,} different values in {rows:,} rows. Does it name a person or thing that "
-        f"appears in several rows? If so, group='{name}' keeps its rows in one part."
+        f"'{name}' repeats: {(everywhere > 0).sum():,} different values in {everywhere.sum():,} rows. Does it name a "
+        f"person or thing that appears in several rows? If so, group='{name}' keeps its rows in one part."
     )
+
+
+def _repeats_by_name(name: str) -> bool:
+    """Return whether a column is named after persons or things, such as "patient" or "customer name"."""
+    words = words_of(name)
+    if len(words) > 1 and words[-1] in ("name", "code", *_NAMING_LAST):
+        words = words[:-1]
+    return bool(words) and words[-1] in _REPEATING

@@ -28,7 +28,7 @@ Fr. Fr
 """
 _CODES = _CODE_WORDS.split()
 _CURRENCY = "|".join(re.escape(code) for code in sorted([*_CODES, *_SIGNS], key=lambda code: -len(code)))
-_UNIT = r"[^\W\d_][^\d()\s]{0,11}(?:[ /][^\W\d_]{1,8}){0,2}[23²³]?|[%‰°µ$€£¥][^\d()\s]{0,8}"
+_UNIT = r"[^\W\d_][^\d()\s]{0,11}(?:[ /][^\W\d_]{1,8}){0,2}|[%‰°µ$€£¥][^\d()\s]{0,8}|[kcmd]?m[23]"
 # Blanks, minus signs and apostrophes that stand for the common ones.
 _COMMON = str.maketrans(
     dict.fromkeys("\u00a0\u202f\u2009\u2007\u2002\u2003\u2008\u200a", " ")

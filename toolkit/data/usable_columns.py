@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ __all__ = ["Wanted", "usable_columns"]
 
 _TEXT_LEVELS = 50
 _FEWEST_SUSPECT = 20
+_EXACT = 2**53  # larger whole numbers are not exact as floats
+_WHOLE = re.compile(r"\d{1,19}")
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,16 @@ def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wa
 
 
 def _exact(raw: pd.Series, values: np.ndarray) -> np.ndarray:
-    """Return whole numbers of an integer dtype as they are, and others as floats."""
-    return raw.to_numpy() if isinstance(raw.dtype, np.dtype) and raw.dtype.kind in "iu" else values
+    """Return whole numbers that floats can't tell apart as integers, and others as floats."""
+    if isinstance(raw.dtype, np.dtype) and raw.dtype.kind in "iu":
+        return raw.to_numpy()
+    if values.dtype.kind != "f" or not (np.abs(values) >= _EXACT).any() or not np.isfinite(values).all():
+        return values
+    cells = [str(cell).strip() for cell in raw]
+    if not all(_WHOLE.fullmatch(cell) for cell in cells):
+        return values
+    exact = np.array([int(cell) for cell in cells])
+    return exact if exact.dtype.kind in "iu" else values
 
 
 def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wanted: Wanted) -> list[str]:
@@ -174,9 +185,14 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
                 f"time='{label}' tests it on the newest rows."
             ]
         return []
-    codes = pd.factorize(values)[0]
-    is_label = column.kind == "category" or (number and are_whole(values[codes >= 0]))
-    question = repeat_question(codes, label, is_label=is_label)
+    codes = pd.factorize(result.values)[0]
+    rising = False
+    if column.kind != "category":
+        known = values[~pd.isna(values)]
+        if not number or not are_whole(known):
+            return []
+        rising = bool((known[1:] >= known[:-1]).all())
+    question = repeat_question(codes, learn, label, rising=rising)
     return [] if question is None else [question]
 
 
