@@ -16,6 +16,7 @@ from toolkit.data.reading.rows import COMMENTS, TextRow, without_empty_end
 __all__ = ["Header", "find_header"]
 
 ROW_NAME = "row name"  # the name of the column of row names, to which R gives none
+_NUMBERED = re.compile(r"column \d+")  # how columns without names are called
 _CERTAIN = 10_000  # outvotes all columns
 _VOTING_ROWS = 100  # by so many rows a first row is told from a header
 _SHOWN = 40  # characters of a skipped line in a note
@@ -75,6 +76,8 @@ def find_header(
     )
     if asked is not None and asked < first:
         return _named(rows, asked, name, _skipped(rows[:asked], name, "column names"))
+    if asked is None and any(_NUMBERED.fullmatch(label) for label in known):  # as in training, or by the target's name
+        return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=True)
     body = [row.cells for row in rows[first:] if row.cells != rows[first].cells]
     votes = _votes_for_data(rows[first].cells, body[:_VOTING_ROWS])
     above = first - 1

@@ -37,6 +37,7 @@ _SAMPLE_ROWS = 300
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line of files that spreadsheets write
 _NULLS = ("", r"\N")  # databases export a missing cell as \N
 _RULER = re.compile(r"([-=+]{2,}|:-+:?|-+:)?")
+_TOTAL = re.compile(r"(grand |sub)?totale?s?|sum|summe|gesamt|average|mean", re.IGNORECASE)
 _FOOTERS = 3  # at most so many lines below the table
 
 
@@ -253,8 +254,9 @@ def _is_ruler(cells: list[str]) -> bool:
 
 
 def _is_footer(cells: list[str]) -> bool:
-    """Return whether a line holds a single cell, which is no number."""
-    return len(cells) == 1 and not is_number(cells[0].strip())
+    """Return whether a short line is a total, or holds a single cell, which is no number."""
+    first = cells[0].strip()
+    return bool(_TOTAL.fullmatch(first)) or (len(cells) == 1 and not is_number(first))
 
 
 def _too_long(rows: Sequence[int], header: Header, name: str) -> DataError:
@@ -311,16 +313,19 @@ def trim(frame: pd.DataFrame, header: Header, table: TextTable, name: str) -> No
 
 
 def _without_footer(frame: pd.DataFrame, table: TextTable, name: str) -> pd.DataFrame:
-    """Return a table without its last lines that are empty or hold a first cell only, as no other line does."""
-    end = len(frame)
+    """Return a table without its last lines that are empty, are a total, or hold a first cell only as no other does."""
+    end, labels = len(frame), 0
     while end and len(frame) - end <= len(frame) // 2:
-        row = frame.iloc[end - 1]
-        is_label = frame.shape[1] > 2 and isinstance(row.iloc[0], str) and not is_number(row.iloc[0].strip())
-        if row.iloc[int(is_label) :].notna().any():
+        first, is_filled = frame.iloc[end - 1, 0], frame.iloc[end - 1].notna()
+        if isinstance(first, str) and _TOTAL.fullmatch(first.strip()) and (frame.iloc[:, 0] == first).sum() == 1:
+            end -= 1
+            continue
+        is_label = frame.shape[1] > 2 and isinstance(first, str) and not is_number(first.strip())
+        if is_filled.iloc[int(is_label) :].any():
             break
+        labels += is_label
         end -= 1
     lost = len(frame) - end
-    labels = int(frame.iloc[end:, 0].notna().sum())
     if not 0 < lost <= end or (labels and (labels > _FOOTERS or frame.iloc[:end].notna().sum(axis=1).min() <= 1)):
         return frame
     texts = [f"'{cell[:40]}'" if isinstance(cell, str) else "blank" for cell in frame.iloc[end:, 0]]

@@ -142,6 +142,12 @@ def test_a_first_line_that_holds_a_name_that_was_asked_for_is_the_header_with_a_
     assert len(read_text(text, known=["<=50K"], header="none").frame) == 40
 
 
+def test_a_number_of_a_column_that_is_asked_for_tells_that_there_is_no_header():
+    for text in ("p,x\n", "p,x\ne,y\n", "p,x\n" * 9):
+        assert len(read_text(text, known=["column 1"]).frame) == text.count("\n")
+    assert read_text("column 1,b\np,x\n", known=["column 1"]).frame.columns.tolist() == ["column 1", "b"]
+
+
 def test_a_name_that_is_asked_for_tells_which_row_is_the_header():
     text = "group,,\nx,,\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(20))
     assert read_text(text).frame.columns.tolist() == ["x", "Unnamed: 1", "Unnamed: 2"]
@@ -193,13 +199,27 @@ def test_empty_cells_beyond_the_header_are_left_out_and_others_are_an_error_that
 
 
 def test_lines_below_the_table_are_skipped_and_named():
-    for footer in ("Total\n", "Total,,\n", "Total", ",,\n,,\n", "\n\nTotal\n-- end of file\n"):
+    for footer in (
+        "Total\n",
+        "Total,,\n",
+        "Total,1770,\n",
+        "Average,29.5,\nGrand total,1770\n",
+        "Total",
+        ",,\n,,\n",
+        "\n\nTotal\n-- end of file\n",
+    ):
         table = read_text(text_of([NAMES, *ROWS]) + footer)
         assert cells_of(table.frame) == ROWS
         assert "no row of the table" in table.damage[0]
     cut = read_text(text_of([NAMES, *ROWS])[:-4])
     assert cells_of(cut.frame) == ROWS[:-1]
     assert cut.damage == ["The last line of t.csv is cut off and was skipped (row 60)."]
+
+
+def test_a_last_row_with_a_category_or_a_missing_cell_is_a_row():
+    for last in ("total,3,b\n", "5,,\n", "x,3,\n"):
+        text = text_of([NAMES, *ROWS, ["total", "1", "a"]]) + last
+        assert len(read_text(text).frame) == len(ROWS) + 2
 
 
 def test_comments_and_headers_between_the_rows_are_skipped_and_counted():
