@@ -128,6 +128,8 @@ def _named(rows: Sequence[TextRow], index: int, name: str, notes: list[str]) -> 
     cells = _names_in(row)
     counts = Counter(map(len, below))
     most = max(counts, key=lambda width: (counts[width], width == len(cells), width)) if counts else 0
+    if counts and most < len(cells):  # names end where the rows do
+        cells = cells[: max(most, without_empty_end(cells))]
     is_shorter = most == len(cells) + 1 and all(cells) and not _IDENTIFIER.fullmatch(cells[0])
     if is_shorter and _are_row_names([line[0] for line in below if len(line) == most]):
         notes = [

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from toolkit.common.errors import DataError
+from toolkit.data.cells import is_number
 
 __all__ = [
     "BLANKS",
@@ -135,9 +136,10 @@ def find_separator(sample: str) -> str:
     if best is None or best.share < _REGULAR or _holds_numbers_between_blanks(best):
         blanks = _fit(tidy_blanks(sample), BLANKS)
         # A column of text has blanks too, but not equally many in each line and in the header.
-        if blanks and blanks.share >= 1 - _SIMILAR and blanks.width > (best.width if best else 1):
+        least = best.width if best and best.share >= _REGULAR else 1
+        if blanks and blanks.share >= 1 - _SIMILAR and blanks.width > least:
             header = len(blanks.rows[0])
-            if header == blanks.width or header == blanks.width - 1 >= 2:
+            if header == blanks.width or header == blanks.width - 1 >= 2 or _is_numeric(blanks):
                 return BLANKS
     return best.separator if best else ","
 
@@ -178,6 +180,12 @@ def _best(fits: list[_Fit]) -> _Fit:
         if widest.separator == "," and fit.separator != "," and _commas_are_decimal(fit):
             return fit
     return widest
+
+
+def _is_numeric(fit: _Fit) -> bool:
+    """Return whether half of the cells of the regular rows are numbers."""
+    cells = [cell for row in fit.rows if len(row) == fit.width for cell in row]
+    return sum(map(is_number, cells)) >= 0.5 * len(cells)
 
 
 def _commas_are_decimal(fit: _Fit) -> bool:

@@ -179,6 +179,19 @@ def test_row_names_of_words_become_a_column():
     assert table.frame["row name"].tolist() == ["Mazda RX4", "Datsun 710", "Valiant"]
 
 
+def test_separators_after_the_names_only_are_no_column():
+    table = read_text(text_of([[*NAMES, ""], *ROWS]))
+    assert cells_of(table.frame) == ROWS
+    assert not table.damage
+
+
+def test_a_title_above_cells_between_blanks_is_skipped():
+    for title in ("Report\n", "Figures, in billions of DM\nsource: a bank, 1990\n\n"):
+        table = read_text(title + text_of([NAMES, *ROWS], "  "))
+        assert list(table.frame.columns) == NAMES
+        assert cells_of(table.frame) == ROWS
+
+
 def test_short_rows_lack_their_last_cells_and_are_named():
     table = read_text(text_of([NAMES, *ROWS[:5], ["1", "2"], *ROWS[:5], ["3"], *ROWS]))
     assert cells_of(table.frame)[5] == ["1", "2", None]
