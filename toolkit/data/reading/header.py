@@ -108,6 +108,8 @@ def _first_full(rows: Sequence[TextRow]) -> int:
             continue
         if width == 2 and filled == 1 and row.cells[0].strip() and _is_title_above(rows[index + 1 : index + 5]):
             continue
+        if sum(len(below.cells) != width for below in rows[index + 1 : index + 4] if not _is_comment(below)) > 1:
+            continue  # a line of text above the table that happens to be as wide
         return index
     return 0
 
