@@ -187,7 +187,8 @@ def _is_header_of(row: TextRow, below: Sequence[TextRow], *, certain: bool) -> b
     if not certain:
         are_rows = any(map(is_number, below[0].cells)) or _are_row_names([line.cells[0] for line in below])
         return len(cells) == width - 1 and all(cells) and not _is_comment(row) and are_rows
-    if any(is_number(cell) for cell in cells):
+    numbers = [cell for cell in cells if is_number(cell)]
+    if not all(map(_is_year, numbers)) and not _are_a_series(numbers):
         return False
     if len(cells) == width:  # a comment that holds the names
         return True
@@ -245,7 +246,7 @@ def _vote(cell: str, values: list[str], *, series: bool) -> int:
     if cell in values:
         return 1
     levels = Counter(values)
-    if len(values) >= 20 and len(levels) <= 10 and min(levels.values()) > 1:
+    if len(values) >= 20 and len(levels) <= 5 and min(levels.values()) >= 5:
         return -_CERTAIN  # a class that none of the rows below has
     return -1 if len(values) >= 10 and len(set(values)) <= 0.5 * len(values) else 0
 
@@ -256,7 +257,7 @@ def _shape(text: str) -> str:
 
 
 def _is_year(cell: str) -> bool:
-    return re.fullmatch(r"(19|20)\d\d", cell) is not None
+    return re.fullmatch(r"(1[5-9]|20)\d\d", cell) is not None
 
 
 def _are_a_series(cells: list[str]) -> bool:

@@ -133,11 +133,11 @@ def find_separator(sample: str) -> str:
     sample = "\n".join(lines[first:])
     fits = [fit for fit in (_fit(sample, separator) for separator in SEPARATORS if separator != BLANKS) if fit]
     best = _best(fits) if fits else None
-    if best is None or best.share < _REGULAR or _holds_numbers_between_blanks(best):
+    if best is None or best.share < _REGULAR or best.before or _holds_numbers_between_blanks(best):
         blanks = _fit(tidy_blanks(sample), BLANKS)
         # A column of text has blanks too, but not equally many in each line and in the header.
         least = best.width if best and best.share >= _REGULAR else 1
-        if blanks and blanks.share >= 1 - _SIMILAR and blanks.width > least:
+        if blanks and blanks.width > least and blanks.is_regular:
             header = len(blanks.rows[0])
             if header == blanks.width or header == blanks.width - 1 >= 2 or _is_numeric(blanks):
                 return BLANKS
@@ -153,6 +153,11 @@ class _Fit:
     share: float
     before: int
     rows: list[list[str]]
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether at most one line, or one in ten, has another number of cells."""
+        return (1 - self.share) * len(self.rows) <= max(1.01, _SIMILAR * len(self.rows))
 
 
 def _fit(sample: str, separator: str) -> _Fit | None:
