@@ -285,7 +285,19 @@ def _absent(
         words |= set(meant)
         notes += [note] if note else []
     absent |= np.array([text in empty for text in texts], dtype=bool)
-    return absent, np.array([text in words for text in texts], dtype=bool)
+    meant_missing = np.array([text in words for text in texts], dtype=bool)
+    if task == "regression" and distinct:
+        meant_missing[_odd_cells(series, column, absent | meant_missing)] = True
+    return absent, meant_missing
+
+
+def _odd_cells(series: pd.Series, column: str, absent: np.ndarray) -> np.ndarray:
+    """Return the positions of the few cells that are no numbers in a target of text that otherwise holds numbers."""
+    kept = np.flatnonzero(~absent)
+    inferred, values, _ = infer(series.iloc[kept], column)
+    if inferred is None or inferred.kind != "number":
+        return kept[:0]
+    return kept[np.isnan(values)]
 
 
 def _check_numbers(

@@ -290,6 +290,18 @@ def test_a_regression_target_drops_the_words_for_missing_and_reads_the_numbers()
     ]
 
 
+@pytest.mark.parametrize("odd", ["<0.5", "missing", "#DIV/0!", "see note"])
+def test_a_few_odd_cells_of_a_regression_target_are_dropped_and_named(odd):
+    data = dataset([odd, *(str(value) for value in X[1:, 0])], "regression")
+    assert data.target_frame["y"].tolist() == X[1:, 0].tolist()
+    assert f"1 row whose target is '{odd}', read as missing, was dropped (row 1)." in data.notes
+
+
+def test_a_regression_target_of_which_more_cells_are_odd_is_refused():
+    with pytest.raises(DataError, match=r"holds text \('<0.5' in row 1\); regression needs numbers"):
+        dataset(["<0.5"] * 30 + [str(value) for value in X[30:, 0]], "regression")
+
+
 def test_durations_are_a_target_in_seconds_and_other_objects_are_no_text():
     days = pd.to_timedelta(np.abs(X[:, 0]), unit="D")
     data = dataset(pd.Series(days), "regression")
