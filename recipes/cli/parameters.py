@@ -44,7 +44,8 @@ class List(click.ParamType):
         try:
             values = tuple(self.kind(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
-            self.fail(f"{value!r}: expected numbers separated by commas, such as 64,32.", param, ctx)
+            example = "0.1,0.2" if self.kind is float else "64,32"
+            self.fail(f"{value!r}: expected numbers separated by commas, such as {example}.", param, ctx)
         return values[0] if len(values) == 1 and self.single else values
 
 

@@ -41,7 +41,9 @@ def predict(model: Path, data: tuple[Path, ...], output: Path | None) -> None:
     run = toolkit.load(model)
     rows, files = _read(run, data)
     # A table has an index of its own, and pictures have none.
-    table = pd.DataFrame(np.asarray(run.predict(rows)).reshape(len(rows), -1), columns=pd.Index(run.target.columns))
+    table = pd.DataFrame(
+        np.asarray(run.predict(rows)).reshape(len(rows), len(run.target.columns)), columns=pd.Index(run.target.columns)
+    )
     if run.result.has_probabilities:
         table[[f"probability_{name}" for name in run.class_names]] = np.asarray(run.predict_proba(rows))
     if files:

@@ -64,6 +64,8 @@ def _unknown_option(error: click.NoSuchOption) -> str:
     """Return a message in our words, with a hint as in Python."""
     params = [] if error.ctx is None else error.ctx.command.params
     known = [param.name for param in params if isinstance(param, click.Option) and param.name]
-    hint = suggestion(error.option_name, known, lambda name: f"--{name.replace('_', '-')}")
+    # A letter says too little.
+    is_word = error.option_name.startswith("--")
+    hint = suggestion(error.option_name, known, lambda name: f"--{name.replace('_', '-')}") if is_word else ""
     path = "recipes" if error.ctx is None else error.ctx.command_path
     return f"option '{error.option_name}' is not known.{hint or f' See {path} --help.'}"

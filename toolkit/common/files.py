@@ -30,12 +30,13 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)
 _MOST_LINKS = 40
 
 
-def user_path(path: str | os.PathLike[str], example: str = "report.html") -> Path:
+def user_path(path: str | os.PathLike[str], example: str = "report.html", name: str = "path") -> Path:
     """Return a path that a user wrote, with `~` replaced by the home folder.
 
     Args:
         path: What was given.
         example: The name of a file in the message.
+        name: What the path is called in the message.
 
     Raises:
         DataError: It is no text and no path, or empty.
@@ -45,10 +46,10 @@ def user_path(path: str | os.PathLike[str], example: str = "report.html") -> Pat
         'b.txt'
         >>> user_path(True, "wine.keras")  # type: ignore[arg-type]
         Traceback (most recent call last):
-        toolkit.DataError: the path is True; expected the name of a file, such as 'wine.keras'.
+        toolkit.DataError: path=True: expected the name of a file, such as 'wine.keras'.
     """
     if not isinstance(path, str | os.PathLike) or not str(path):
-        raise DataError(f"the path is {path!r}; expected the name of a file, such as '{example}'.")
+        raise DataError(f"{name}={path!r}: expected the name of a file, such as '{example}'.")
     return Path(os.path.expanduser(path))
 
 

@@ -200,7 +200,7 @@ def page_path(path: str | Path) -> Path:
         ...
         toolkit.DataError: report.pdf: a report is an HTML page; give a name that ends in .html.
     """
-    path = user_path(path)
+    path = user_path(path, name="report")
     if is_stream(path):
         return path
     if not path.name or path.is_dir():
@@ -221,7 +221,7 @@ def check_page(path: str | Path | None) -> None:
     Example:
         >>> check_page(True)
         Traceback (most recent call last):
-        toolkit.DataError: the path is True; expected the name of a file, such as 'report.html'.
+        toolkit.DataError: report=True: expected the name of a file, such as 'report.html'.
     """
     if path is None:
         return

@@ -72,6 +72,15 @@ def test_predict_writes_labels_and_probabilities(runs, capsys, tmp_path):
     assert written.filter(like="probability_").sum(axis=1).to_numpy() == pytest.approx(np.ones(178))
 
 
+def test_no_rows_are_predicted_as_no_rows(runs, capsys, tmp_path):
+    saved = runs["multiclass"].save(tmp_path / "wine.keras")
+    pd.read_csv(path("wine")).head(0).to_csv(tmp_path / "none.csv", index=False)
+    code, out, err = run_command(capsys, "predict", saved, tmp_path / "none.csv")
+    assert (code, err) == (0, "")
+    assert out.startswith("grower,probability_")
+    assert out.count("\n") == 1
+
+
 def test_predict_prints_without_an_output(runs, capsys, tmp_path):
     saved = runs["regression"].save(tmp_path / "diabetes.keras")
     code, out, _ = run_command(capsys, "predict", saved, path("diabetes"))
@@ -140,6 +149,8 @@ def test_many_and_long_notes_are_cut_to_a_screen(capsys):
         (["multiclass", path("wine"), "--target", "grower", "--efort", "quick"], "Did you mean '--effort'?"),
         (["multiclass", path("wine"), "--target", "grower", "--zzz"], "See recipes multiclass --help."),
         (["compare", "multiclass", path("wine"), "--target", "grower", "--loss", "hinge"], "Use '--heads'."),
+        (["multiclass", path("wine"), "--target", "grower", "-x"], "See recipes multiclass --help."),
+        (["multiclass", path("wine"), "--target", "grower", "--dropout", "a"], "such as 0.1,0.2"),
         (["images", path("wine"), "--lr", "0.1"], "Use '--learning-rate'."),
         (["predict", "a.keras", "b.csv", "--outptu", "c.csv"], "Did you mean '--output'?"),
         (["compare", "multiclass", path("wine"), "--target", "grower", "--heads", "softmax"], "two different heads"),

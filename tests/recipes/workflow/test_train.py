@@ -381,7 +381,7 @@ def test_the_words_of_other_libraries_are_names_of_none_of_our_options_and_lead_
 @pytest.mark.parametrize(
     ("report", "message"),
     [
-        (True, "the path is True; expected the name of a file"),
+        (True, "report=True: expected the name of a file"),
         ("r.pdf", "ends in .html"),
         (".", "is a folder"),
         ("", "expected the name of a file"),
