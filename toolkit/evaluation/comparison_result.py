@@ -207,7 +207,7 @@ def compare_trials(
     for label in labels[1:]:
         pair = outcomes[label], outcomes[labels[0]]
         differences = {
-            metric: replace(found, doubt=found.doubt or _doubt(*pair, metric, class_names(target)))
+            metric: replace(found, doubt=found.doubt or _doubt(found, *pair, metric, class_names(target), fixed_test))
             for metric in shared
             for found in [differ(*pair, metric)]
         }
@@ -241,16 +241,24 @@ def compare_trials(
     )
 
 
-def _doubt(outcomes: Sequence[Outcome], references: Sequence[Outcome], metric: str, classes: Sequence[str]) -> str:
+def _doubt(
+    difference: Difference,
+    outcomes: Sequence[Outcome],
+    references: Sequence[Outcome],
+    metric: str,
+    classes: Sequence[str],
+    fixed_test: bool,
+) -> str:
     """Return why the test rows give no verdict on a metric, as a clause, or '' where they can."""
     for outcome in outcomes:
         limit = next((limit for limit in limits(outcome, classes) if limit.covers(metric)), None)
         if limit is not None:
             return f"no verdict, since {limit.sentence[0].lower()}{limit.sentence[1:].rstrip('.')}"
-    pairs = zip(outcomes, references, strict=True)
-    differing = max(differing_rows(outcome, reference, metric) for outcome, reference in pairs)
-    if 0 < differing < FEWEST:
-        return f"no verdict, since they differ on {differing} test row{'s' * (differing > 1)} at most"
+    by_seed = [differing_rows(*pair, metric) for pair in zip(outcomes, references, strict=True)]
+    # Trainings on one test set may differ on the same rows, and those count once.
+    differing = max(by_seed) if fixed_test else sum(by_seed)
+    if differing < FEWEST and difference.clear:
+        return f"no verdict, since they differ on {differing} test row{'s' * (differing > 1)} only"
     return ""
 
 

@@ -121,7 +121,8 @@ def read_curves(
        answer; where that is not known, neither curve fell by 5 %.
     4. could train longer: the best epoch lies in the last tenth, and over the last fifth of the epochs (at least three)
        the loss fell by more than 2 %, by 5 % of its whole fall, and by more than its noise. A single epoch counts too.
-    5. fitted: anything else.
+    5. overfitted too: the chosen weights' loss is 5 % below that of a constant answer on training rows only.
+    6. fitted: anything else.
 
     The training loss is measured during the epoch, while weights change, with dropout on and with smoothed labels, so
     it can be above the validation loss: no rule compares the two. What the network learned by heart is read from
@@ -160,6 +161,7 @@ def read_curves(
         or _single_epoch(curves)
         or _underfitted(curves, images)
         or _still_falling(curves)
+        or _learned_by_heart(curves, images)
         or _fitted(curves)
     )
 
@@ -272,6 +274,20 @@ def _still_falling(curves: _Curves) -> Reading | None:
         f"Could train longer: the {curves.followed_name} was still falling, from about {_short(begin)} in epoch "
         f"{epochs - window} to about {_short(end)} in epoch {epochs}, the last ({curves.stopped}). Train for "
         "more epochs.",
+    )
+
+
+def _learned_by_heart(curves: _Curves, images: bool) -> Reading | None:
+    losses, guess = curves.losses, curves.guess
+    if losses is None or guess is None or losses.validation <= (1 - _LEARNED) * guess:
+        return None
+    return Reading(
+        "overfitted",
+        f"Overfitted: with the weights that were kept ({curves.epochs} epochs), the loss is {_short(losses.train)} on "
+        f"training rows, but {_short(losses.validation)} on validation rows, "
+        f"{'hardly' if losses.validation < guess else 'not'} below the {_short(guess)} of a constant answer: little of "
+        "what the network learned carries over. More rows, fewer neurons or more regularization may help, or the "
+        f"{'images' if images else 'columns'} hardly determine the target.",
     )
 
 

@@ -10,7 +10,7 @@ from toolkit.evaluation.metric_names import METRICS, in_sentence, metric_value
 from toolkit.evaluation.metrics import LOWER_IS_BETTER
 from toolkit.evaluation.standings import Standings
 
-__all__ = ["IN_WORDS", "baseline_ahead", "headline", "next_step", "one_class", "read_baselines"]
+__all__ = ["IN_WORDS", "baseline_ahead", "class_options", "headline", "next_step", "one_class", "read_baselines"]
 
 IN_WORDS = {"dummy": "guessing", "linear": "the linear model", "tree": "the gradient-boosted trees"}
 """Baseline -> what it is called inside a sentence."""
@@ -95,7 +95,7 @@ def next_step(standings: Standings, *, images: bool = False) -> str:
     """
     inputs, source = ("pictures", "these pictures") if images else ("columns", "this table")
     if standings.limit is not None:
-        return "Test on more rows before you use the network: with a larger test=, or with run.evaluate on new rows."
+        return "Test on more rows before you use the network: with a larger test=, or with a table of new rows."
     if not standings.is_useful:
         if standings.preferred is not None:
             return (
@@ -118,12 +118,13 @@ def one_class(standings: Standings) -> list[str]:
     only, classes = standings.only, standings.classes
     if only is None:
         return []
+    options = class_options(standings)
     if standings.task == "multiclass":
         return [
-            f"The network assigns every test row to '{only}'. Train with class_weight=\"balanced\", which gives each "
-            "class the same weight, and check the columns."
+            f"The network assigns every test row to '{only}'. Train with {options}, which gives each class the same "
+            "weight, and check the columns."
         ]
-    positive, options = classes[1], 'threshold="f1" or class_weight="balanced"'
+    positive = classes[1]
     if only != positive:
         return [
             f"The network assigns every test row to '{only}': recall of '{positive}' is 0, and precision is not "
@@ -131,8 +132,16 @@ def one_class(standings: Standings) -> list[str]:
         ]
     return [
         f"The network assigns every test row to '{only}', so its precision is the share of '{only}' among the rows. "
-        'Set threshold="balanced_accuracy" or class_weight="balanced" to tell the classes apart.'
+        f"Set {options} to tell the classes apart."
     ]
+
+
+def class_options(standings: Standings) -> str:
+    """Return the options that make a network use a class that it assigns to no row."""
+    if standings.task == "multiclass":
+        return 'class_weight="balanced"'
+    threshold = "balanced_accuracy" if standings.only == standings.classes[1] else "f1"
+    return f'threshold="{threshold}" or class_weight="balanced"'
 
 
 def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, seeds: int) -> list[str]:

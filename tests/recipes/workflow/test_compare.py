@@ -55,3 +55,19 @@ def test_a_list_of_seeds_stays_a_list_on_the_command_line():
     arguments = {"target": "grower", "seeds": [0, 1]}
     assert settings.calls("multiclass", "compare", "wine.csv", arguments, {})["command"].endswith("--seeds 0,1")
     assert settings.calls("multiclass", "compare", "wine.csv", arguments | {"seeds": [3]}, {})["command"] is None
+
+
+def test_too_few_seeds_give_no_verdict_and_the_report_asks_for_five(frame):
+    comparison = regression.compare(frame[["a", "y"]], target="y", **QUICK)
+    assert "too few seeds for a verdict (2; 5 are needed)" in comparison.verdict[0]
+    assert not any(entry["clear"] for entry in comparison.result.differences)
+    assert comparison.summary()["verdict"]["next"][0] == "Compare with at least 5 seeds (seeds=5) for a verdict."
+
+
+def test_a_test_set_of_the_user_is_judged_after_one_training_unless_it_is_too_small(frame):
+    options = QUICK | {"seeds": 1, "baselines": False}
+    for rows in (60, 6):
+        test = frame[["a", "y"]].head(rows)
+        said = regression.compare(frame[["a", "y"]].tail(60), target="y", test=test, **options).verdict[0]
+        assert "too few seeds" not in said
+        assert ("no verdict, since the test part holds 6 distinct rows" in said) == (rows == 6)

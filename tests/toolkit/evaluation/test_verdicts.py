@@ -268,6 +268,17 @@ def test_a_training_loss_with_dropout_on_is_not_compared_with_the_validation_los
     assert not any("lower" in sentence for sentence in (memorized, learned))
 
 
+def test_what_holds_on_training_rows_only_is_learned_by_heart() -> None:
+    frame = history(*DRAWN["a good run of 100 epochs"][1:3])
+    for validation, words in ((1.04, "hardly below the 1.05"), (1.2, "not below the 1.05")):
+        found = read(frame, losses=Losses(0.98, validation, 1.05))
+        assert found.kind == "overfitted"
+        assert words in found.sentence
+        assert "little of what the network learned carries over" in found.sentence
+    assert read(frame, losses=Losses(0.5, 0.6, 1.05)).kind == "fitted"
+    assert read(frame, losses=Losses(1.04, 1.05, 1.05)).kind == "underfitted"
+
+
 def test_the_weights_of_several_networks_are_those_of_each_ones_best_epoch() -> None:
     loss, val_loss = DRAWN["learned by heart"][1:3]
     assert (

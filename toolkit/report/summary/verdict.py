@@ -12,7 +12,7 @@ from toolkit.evaluation.differences import FEWEST_SPLITS
 from toolkit.evaluation.metric_names import in_sentence
 from toolkit.evaluation.result import Result
 from toolkit.evaluation.standings import Standings
-from toolkit.evaluation.verdicts import headline, next_step
+from toolkit.evaluation.verdicts import class_options, headline, next_step
 
 __all__ = ["for_comparison", "for_result"]
 
@@ -108,8 +108,8 @@ def _steps_for_result(
     if standings is not None:
         advice = [next_step(standings, images=data["images"])]
         if standings.only is not None:
-            options = 'threshold="f1" or class_weight' if standings.task == "binary" else "class_weight"
-            again = f"Train again with {options}: every test row is assigned to '{isolated(standings.only)}'."
+            only = isolated(standings.only)
+            again = f"Train again with {class_options(standings)}: every test row is assigned to '{only}'."
             advice = [again, *advice] if standings.limit is None else [*advice, again]
         steps += filter(None, advice)
     if training["reading"]["kind"] in ADVICE:
@@ -127,8 +127,8 @@ def _steps_for_result(
         )
     elif data["parts"]["test"] < 200 and standings.limit is None:
         steps.append(
-            f"Only {data['parts']['test']} test rows: treat the intervals as wide. More labeled rows, given to "
-            "run.evaluate, make them narrower."
+            f"Only {data['parts']['test']} test rows: the intervals are wide. A larger test=, or a table of new rows, "
+            "makes them narrower."
         )
     if not steps and standings is not None and not standings.against:
         return ["Train with baselines, to see whether a simpler model would do as well."]
