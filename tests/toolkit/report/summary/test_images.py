@@ -303,9 +303,13 @@ def test_a_saved_run_shows_the_same_page_without_images(image_run, image_result,
 
 def test_a_summary_saved_before_there_were_images_is_still_shown(results):
     old = summarize(results["multiclass"])
-    known = report.render(old)
+
+    def content():  # the page, but for the fingerprint of its data
+        return re.sub(r'content="[0-9a-f]{64}"', "", report.render(old))
+
+    known = content()
     del old["images"]
-    assert report.render(old) == known
+    assert content() == known
 
 
 def test_numbers_that_are_no_bytes_are_shown_from_the_least_to_the_greatest(image_result):
