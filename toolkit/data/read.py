@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -154,7 +155,9 @@ def _read_arrow(file: io.BytesIO) -> pd.DataFrame:
 
 def _read_text(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
     if isinstance(file.content, str):
-        text, notes, damaged = file.content.removeprefix("\ufeff"), [], False
+        # Halves of surrogate pairs stand for bytes that are no text where a file was opened with surrogateescape.
+        text, notes = re.sub("[\ud800-\udfff]", REPLACEMENT, file.content), []
+        damaged = text != file.content
     else:
         decoded = decode(file.content, file.name, options.encoding)
         text, notes, damaged = decoded.text, decoded.notes, decoded.damaged

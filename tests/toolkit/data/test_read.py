@@ -153,6 +153,14 @@ def test_standard_input_and_open_files_are_read(tmp_path, monkeypatch):
     assert len(read(io.BytesIO((tmp_path / "people.parquet").read_bytes())).frame) == 12
 
 
+def test_an_open_file_with_escaped_bytes_is_read_with_damaged_cells(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,x\xff\n2,y\n")
+    with open(tmp_path / "t.csv", encoding="utf-8", errors="surrogateescape") as file:
+        table = read(file)
+    assert table.frame["b"].tolist() == ["x\ufffd", "y"]
+    assert "1 cell of 'b' in t.csv has bytes that are not UTF-8 (row 1" in table.damage[0]
+
+
 def test_text_and_addresses_in_place_of_a_path_are_refused_with_what_to_do():
     with pytest.raises(DataError, match=r"text of 2 lines, where the path of a file is expected.*io.StringIO"):
         read("a,b\n1,2\n")
