@@ -165,11 +165,14 @@ def _with_text_labels(features: pd.DataFrame) -> pd.DataFrame:
 def _divide(frame: pd.DataFrame, targets: list[str], name: str, role: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the feature columns and the target columns of a table."""
     labels = [str(label) for label in frame.columns]
+    hint = ""
+    if labels == [f"column {index + 1}" for index in range(len(labels))]:
+        hint = " The first line looks like data; if it holds the names of the columns, add header=0."
     if not targets:
-        raise DataError(f"target= is needed: the column of {name} to predict (columns: {listing(labels)}).")
+        raise DataError(f"target= is needed: the column of {name} to predict (columns: {listing(labels)}).{hint}")
     for column in targets:
         if column not in labels:
-            why = f" The {role} rows need it too." if role else ""
+            why = f" The {role} rows need it too." if role else hint
             raise DataError(
                 f"target '{column}' is not a column of {name} (columns: {listing(labels)})."
                 f"{nearest(column, labels)}{why}"

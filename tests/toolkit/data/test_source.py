@@ -95,6 +95,15 @@ def test_a_target_of_a_file_without_a_header_is_named_by_its_number_or_by_its_fi
     assert "looks like data" in kept.notes[0]
 
 
+def test_a_target_that_a_file_without_a_header_lacks_is_answered_with_the_option(tmp_path):
+    (tmp_path / "iris.data").write_text("".join(f"{5 + i % 3}.1,{i % 4}.5,Iris-{'ab'[i % 2]}\n" for i in range(30)))
+    for target in ([], ["species"]):
+        with pytest.raises(
+            DataError, match=r"columns: column 1, column 2, column 3\).*first line looks like data.*header=0"
+        ):
+            load(tmp_path / "iris.data", target, "binary")
+
+
 X = pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=["p", "q", "r"])
 
 
