@@ -65,7 +65,7 @@ def read(
             input, an open file, or a table in memory (see `toolkit.data.reading.frames.frame_of`). `~` is the home
             folder.
         options: How text files are read. What is None is found out.
-        known: Names that columns are known by: a first line that holds one of them is a header.
+        known: Names that columns are known by: a line that holds half of them is the header.
         empty: Whether a table without rows is allowed.
 
     Raises:

@@ -50,7 +50,7 @@ def find_header(
         rows: The first rows of the file; at least one.
         name: The name of the file in messages.
         header: The option: the number of the row with the names, "none", or None to find out.
-        known: Names that columns are known by: a first row that holds one of them is a header.
+        known: Names that columns are known by: a row that holds half of them is the header.
 
     Raises:
         DataError: There is no such row.
@@ -71,9 +71,7 @@ def find_header(
         first = next((index for index, row in enumerate(rows) if not _is_comment(row)), 0)
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=False)
     first = _first_full(rows)
-    asked = next(
-        (index for index in range(first + 1) if any(cell.strip() in known for cell in rows[index].cells)), None
-    )
+    asked = next((index for index in range(first + 1) if _holds(rows[index].cells, known)), None)
     if asked is not None and asked < first:
         return _named(rows, asked, name, _skipped(rows[:asked], name, "column names"))
     if asked is None and any(_NUMBERED.fullmatch(label) for label in known):  # as in training, or by the target's name
@@ -93,6 +91,12 @@ def find_header(
         )
         return _named(rows, first, name, [*_skipped(rows[:first], name, "column names"), note])
     return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=True)
+
+
+def _holds(cells: Sequence[str], known: Collection[str]) -> bool:
+    """Return whether cells hold at least half of the names that columns are known by."""
+    held = sum(cell.strip() in known for cell in cells)
+    return held > 0 and 2 * held >= min(len(known), len(cells))
 
 
 def _first_full(rows: Sequence[TextRow]) -> int:
