@@ -114,7 +114,11 @@ FILES = {
         ["separated by '|'"],
     ),
     "sensor": (f"# logger\n# 10 min\n{PLAIN}# end\n", PRICE, ["first 2 lines", "1 comment line within"]),
-    "sensor with units": (f"price,count,word,day,y\nEUR,pieces,,,\n{ROWS}", None, ["1 row without a target"]),
+    "sensor with units": (
+        f"price,count,word,day,y\nEUR,pieces,,,\n{ROWS}",
+        PRICE,
+        ["as units or a second header ('EUR', 'pieces')"],
+    ),
     "cut off": (PLAIN[:-22], PRICE[:-1], ["is cut off and was skipped"]),
     "separator line": (("sep=;\n" + table(IN_COMMAS, COUNT, CITY, GERMAN, Y, sep=";")).encode("utf-8-sig"), PRICE, []),
     "fixed width": (

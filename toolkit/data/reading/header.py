@@ -17,6 +17,7 @@ __all__ = ["Header", "find_header"]
 
 ROW_NAME = "row name"  # the name of the column of row names, to which R gives none
 _NUMBERED = re.compile(r"column \d+")  # how columns without names are called
+_FEWEST_BELOW = 5  # rows that show that the first one below the header is none
 _CERTAIN = 10_000  # outvotes all columns
 _VOTING_ROWS = 100  # by so many rows a first row is told from a header
 _SHOWN = 40  # characters of a skipped line in a note
@@ -71,8 +72,10 @@ def find_header(
         first = next((index for index, row in enumerate(rows) if not _is_comment(row)), 0)
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=False)
     first = _first_full(rows)
-    asked = next((index for index in range(first + 1) if _holds(rows[index].cells, known)), None)
-    if asked is not None and asked < first:
+    asked = next((index for index, row in enumerate(rows[: first + 3]) if _holds(row.cells, known)), None)
+    if asked is not None and asked > first and any(is_number(cell.strip()) for cell in rows[asked].cells):
+        asked = None  # a row that holds the name as a value
+    if asked is not None and asked != first:
         return _named(rows, asked, name, _skipped(rows[:asked], name, "column names"))
     if asked is None and any(_NUMBERED.fullmatch(label) for label in known):  # as in training, or by the target's name
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=True)
@@ -145,7 +148,30 @@ def _named(rows: Sequence[TextRow], index: int, name: str, notes: list[str]) -> 
         ]
         cells = [ROW_NAME, *cells]
     names = [cell or f"Unnamed: {position}" for position, cell in enumerate(cells)]
-    return Header(names, max(most, len(names)), row.end, notes)
+    end = row.end
+    if _are_units(below[:1], below[1:_VOTING_ROWS]):
+        texts = listing([f"'{cell.strip()}'" for cell in below[0] if cell.strip()], most=5)
+        notes = [
+            *notes,
+            f"The line below the column names of {name} was skipped, as units or a second header ({texts}).",
+        ]
+        end = rows[index + 1].end
+    return Header(names, max(most, len(names)), end, notes)
+
+
+def _are_units(rows: list[list[str]], below: list[list[str]]) -> bool:
+    """Return whether a row has no number in any of the columns, at least two, that hold numbers below it."""
+    if not rows or len(below) < _FEWEST_BELOW:
+        return False
+    texts = 0
+    for index, cell in enumerate(rows[0]):
+        values = [line[index].strip() for line in below if index < len(line)]
+        values = [value for value in values if value not in MISSING_TEXT]
+        if is_number(cell.strip()) or cell.strip() in values:
+            return False
+        is_text = values and cell.strip() not in MISSING_TEXT
+        texts += bool(is_text) and sum(map(is_number, values)) >= 0.9 * len(values)
+    return texts >= 2
 
 
 def _unnamed(rows: Sequence[TextRow], first: int, name: str, notes: list[str], *, guessed: bool) -> Header:

@@ -148,6 +148,24 @@ def test_a_number_of_a_column_that_is_asked_for_tells_that_there_is_no_header():
     assert read_text("column 1,b\np,x\n", known=["column 1"]).frame.columns.tolist() == ["column 1", "b"]
 
 
+def test_units_below_the_names_are_skipped_and_reported():
+    rows = "".join(f"{i},{i % 7}.5,{40 + i % 9},{'ab'[i % 2]}\n" for i in range(30))
+    table = read_text(f"time,temp,hum,y\ns,degC,%,\n{rows}")
+    assert len(table.frame) == 30
+    assert table.notes == [
+        "The line below the column names of t.csv was skipped, as units or a second header ('s', 'degC', '%')."
+    ]
+    for first in ("NA,NA,NA,a\n", "x,2.5,40,a\n", ",,,a\n"):  # a row with missing or odd cells
+        assert len(read_text(f"time,temp,hum,y\n{first}{rows}").frame) == 31
+
+
+def test_the_lower_of_two_headers_is_taken_if_it_holds_the_name_that_is_asked_for():
+    text = "Measures,,Result\nlength,width,y\n" + "".join(f"{i},{i % 7}.5,{'ab'[i % 2]}\n" for i in range(30))
+    table = read_text(text, known=["y"])
+    assert table.frame.columns.tolist() == ["length", "width", "y"]
+    assert len(table.frame) == 30
+
+
 def test_a_name_that_is_asked_for_tells_which_row_is_the_header():
     text = "group,,\nx,,\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(20))
     assert read_text(text).frame.columns.tolist() == ["x", "Unnamed: 1", "Unnamed: 2"]
