@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
-from toolkit.data.cells import distinct, is_missing, level, plain_dtype
+from toolkit.data.cells import distinct, is_missing, level, most_odd, plain_dtype
 from toolkit.data.column_kinds import inspect
 from toolkit.data.identifiers import numbers_rows
 from toolkit.data.number_formats import plain_numbers
@@ -16,7 +16,7 @@ __all__ = ["compared_columns", "same_rows"]
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _EXACT = 2**53
-_SAMPLE = 1_000
+_SAMPLE = 500
 _TEXT_LEVELS = 50
 
 
@@ -54,13 +54,13 @@ def _tells_rows(series: pd.Series, name: str) -> bool:
     present = int((codes >= 0).sum())
     if len(values) <= 0.5 * present or len(values) <= min(_TEXT_LEVELS, len(series) - 1):
         return False
-    sample = values[:: max(1, len(values) // _SAMPLE)]
-    column = inspect(pd.Series(sample, dtype=object), name).column
-    if column is None or column.kind != "number":
-        return column is None or column.kind == "category"
     texts = [value.strip() if isinstance(value, str) else _text(value) for value in values]
-    numbers = np.append(plain_numbers(texts), np.nan)[codes]
-    return numbers_rows(numbers, name, len(series)) is not None
+    numbers = plain_numbers(texts)
+    if np.isnan(numbers).sum() > most_odd(len(series)):
+        sample = values[:: max(1, len(values) // _SAMPLE)]
+        column = inspect(pd.Series(sample, dtype=object), name).column
+        return column is None or column.kind == "category"
+    return numbers_rows(np.append(numbers, np.nan)[codes], name, len(series)) is not None
 
 
 def same_rows(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> np.ndarray:
