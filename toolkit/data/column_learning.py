@@ -215,17 +215,17 @@ class Learned:
         if best is None:
             return ""
         read, found = best
-        state = np.where(self.counts > 0, self.read(found.column)[1], MISSING)
-        odd = [self.values[index] for index in np.flatnonzero(state == ODD)]
+        state = self.read(found.column)[1]
+        odd = np.flatnonzero(state == ODD)
         count = int((state == READ).sum())
         total = count + len(odd)
         if read < _MOSTLY * self.counts.sum() or found.column.unit.isalpha():
             return ""
         kinds = "dates" if found.column.kind == "date" else "numbers"
-        rows = self._rows_read(found.column)[1]
+        rows = int(np.isin(self.codes, odd).sum())
         return (
             f"'{self.name}' is read as text: {count:,} of its {total:,} distinct values are {kinds}, but "
-            f"{counted(rows, 'cell')} {'is' if rows == 1 else 'are'} not, such as {odd[0]!r}."
+            f"{counted(rows, 'cell')} {'is' if rows == 1 else 'are'} not, such as {self.values[odd[0]]!r}."
         )
 
 

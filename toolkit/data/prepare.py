@@ -148,7 +148,7 @@ def prepare(
     )
     features, set_aside, feature_notes = images, {}, []
     if images is None:
-        features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading, source.from_text))
+        features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading, source))
     notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
     split_data = _split_data(tables, task, features, units, split, set_aside, notes)
     return replace(split_data, positive=checked.positive, target_form=checked.form)
@@ -196,10 +196,12 @@ class _NamedColumns:
             reasons[self.sample_weight] = "holds the weights of the rows (sample_weight)"
         return reasons
 
-    def wanted(self, reading: ReadingOptions, text: bool) -> Wanted:
+    def wanted(self, reading: ReadingOptions, source: Source) -> Wanted:
         """Return what the choice of the columns needs to know."""
         split_by = bool(self.group) or self.time is not None
-        return Wanted(self.keep, self.categories, self.excluded(), reading, split_by, text)
+        return Wanted(
+            self.keep, self.categories, self.excluded(), reading, split_by, source.from_text, source.separator
+        )
 
     def split_columns(self, cells: pd.DataFrame, reading: ReadingOptions) -> dict[str, pd.DataFrame]:
         """Return the columns that the split goes by, times as numbers or dates."""

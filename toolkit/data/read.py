@@ -41,6 +41,7 @@ class Table:
         from_text: Whether it is a text file, whose cells are all text.
         notes: One sentence on each thing that was found out: the separator, the encoding, the header.
         damage: One sentence on each thing that was lost or filled: short rows, lines skipped, bytes that are no text.
+        separator: What separates the cells of a text file, or "".
     """
 
     frame: pd.DataFrame
@@ -48,6 +49,7 @@ class Table:
     from_text: bool = False
     notes: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
+    separator: str = ""
 
 
 def is_file(source: Any) -> bool:
@@ -121,6 +123,7 @@ def _joined(tables: list[Table], name: str) -> Table:
         first.from_text,
         notes + [note for table in tables for note in table.notes],
         [note for table in tables for note in table.damage],
+        first.separator,
     )
 
 
@@ -163,7 +166,7 @@ def _read_text(file: FileContent, options: ReadingOptions, known: Collection[str
         text, notes, damaged = decoded.text, decoded.notes, decoded.damaged
     table = read_text_table(text, file.name, options, known=known, tabs=file.tabs)
     damage = table.damage + (_damaged_cells(table.frame, file.name) if damaged else [])
-    return Table(table.frame, file.name, True, notes + table.notes, damage)
+    return Table(table.frame, file.name, True, notes + table.notes, damage, table.separator)
 
 
 def _damaged_cells(frame: pd.DataFrame, name: str) -> list[str]:

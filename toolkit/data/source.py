@@ -41,6 +41,7 @@ class Source:
         unnamed: Whether it was an array, whose columns are known by their positions.
         images: The images, or None.
         from_text: Whether it was a text file, whose feature cells are all text.
+        separator: What separates the cells of the text file, or "".
         damage: Those of the notes that are about what was lost or filled in reading.
     """
 
@@ -52,6 +53,7 @@ class Source:
     unnamed: bool
     images: ImageSet | None = None
     from_text: bool = False
+    separator: str = ""
     damage: Sequence[str] = ()
 
 
@@ -87,7 +89,17 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
     if not role and is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
         notes.append(f"Every column name of {name} is a number: does its first line hold names?")
     rows = np.arange(1, len(features) + 1)
-    return Source(name, features, target, rows, notes, False, from_text=table.from_text, damage=table.damage)
+    return Source(
+        name,
+        features,
+        target,
+        rows,
+        notes,
+        False,
+        from_text=table.from_text,
+        separator=table.separator,
+        damage=table.damage,
+    )
 
 
 def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple[pd.DataFrame, list[str]]:

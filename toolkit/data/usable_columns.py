@@ -20,6 +20,7 @@ __all__ = ["Wanted", "usable_columns"]
 
 _TEXT_LEVELS = 50
 _FEWEST_SUSPECT = 20
+_FEWEST_TIMES = 10
 _EXACT = 2**53  # larger whole numbers are not exact as floats
 _WHOLE = re.compile(r"\d{1,19}")
 
@@ -35,6 +36,7 @@ class Wanted:
         reading: How numbers and dates are written.
         split_by: Whether the split goes by groups, or by time.
         text: Whether the table is a text file, whose cells are all text.
+        separator: What separates the cells of a text file, or "".
     """
 
     keep: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Wanted:
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     split_by: bool = False
     text: bool = False
+    separator: str = ""
 
 
 def usable_columns(
@@ -87,6 +90,7 @@ def usable_columns(
         del set_aside[label]
         kept[label] = result
         notes += [*result.notes, *_questions(raw, result, label, learn, wanted)]
+    notes += [] if wanted.split_by else _time_question(kept, learn)
     _keep_something(kept, inferred, set_aside, notes, name)
     values, columns = {}, []
     for label in (label for label in inferred if label in kept):
@@ -119,18 +123,26 @@ def _decide_doubts(
 ) -> None:
     """Read the numbers that can be read in two ways with the decimal mark that the other columns prove."""
     marks = {result.proven for result in inferred.values()} - {None}
-    likely = next(iter(marks)) if len(marks) == 1 else None
+    likely, why = next(iter(marks), None) if len(marks) == 1 else None, "as in the other columns"
+    if likely is None and wanted.separator == ",":
+        likely, why = ".", "since commas separate the cells of the file"
     for label, result in inferred.items():
         cell = result.doubtful
         if cell is None:
             continue
-        if likely is None:
-            if "," in cell or "," in marks:
-                raise undecided(label, cell)
-            continue
-        again = _inspected(frame, list(frame.columns).index(label), learn, rows, wanted, likely)
-        note = f"'{label}' holds numbers such as '{cell}': '{likely}' is their decimal mark, as in the other columns."
-        inferred[label] = replace(again, notes=[*again.notes, note], doubtful=None)
+        if likely is None and ("," in cell or "," in marks):
+            raise undecided(label, cell)
+        if likely is not None:
+            again = _inspected(frame, list(frame.columns).index(label), learn, rows, wanted, likely)
+            inferred[label] = replace(again, doubtful=None)
+        if likely is not None and "," in (cell + likely):
+            note = f"'{label}' holds numbers such as '{cell}': '{likely}' is taken for their decimal mark, {why}."
+            inferred[label].notes.append(note)
+        elif wanted.separator == ";":
+            inferred[label].notes.append(
+                f"'{label}' holds numbers such as '{cell}': the point is taken for their decimal mark. If it separates "
+                "thousands, add thousands='.'."
+            )
 
 
 def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wanted: Wanted) -> str | None:
@@ -173,17 +185,7 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
         return [
             f"'{label}' holds a different whole number in every row. If it only names the rows, add drop='{label}'."
         ]
-    if wanted.split_by:
-        return []
-    if column.kind == "date" or (number and is_time_axis(label)):
-        known = values[~pd.isna(values)]
-        order = np.diff(known)
-        zero = np.zeros(1, dtype=order.dtype)[0]
-        if len(np.unique(known)) >= 10 and ((order >= zero).all() or (order <= zero).all()):
-            return [
-                f"The rows are sorted by '{label}'. Will the model predict later rows than it was trained on? If so, "
-                f"time='{label}' tests it on the newest rows."
-            ]
+    if wanted.split_by or column.kind == "date":
         return []
     codes = pd.factorize(result.values)[0]
     rising = False
@@ -194,6 +196,22 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
         rising = bool((known[1:] >= known[:-1]).all())
     question = repeat_question(codes, learn, label, rising=rising)
     return [] if question is None else [question]
+
+
+def _time_question(kept: dict[str, Inferred], learn: np.ndarray) -> list[str]:
+    """Return the question whether the model will predict later rows, where the rows are sorted by a time."""
+    for label, result in kept.items():
+        column, known = result.column, result.values[learn]
+        known = known[~pd.isna(known)]
+        is_number = column is not None and column.kind == "number" and is_time_axis(label)
+        if column is None or not (column.kind == "date" or is_number) or len(np.unique(known)) < _FEWEST_TIMES:
+            continue
+        if (known[1:] >= known[:-1]).all() or (known[1:] <= known[:-1]).all():
+            return [
+                f"The rows are sorted by '{label}'. Will the model predict later rows than it was trained on? If so, "
+                f"time='{label}' tests it on the newest rows."
+            ]
+    return []
 
 
 def _keep_something(

@@ -160,6 +160,22 @@ def test_a_doubt_that_nothing_decides_is_an_error_that_names_the_options(tmp_pat
     assert [table.features.frame["price"].max() for table in by_option] == [4_900, 4.9, 4_900]
 
 
+def test_a_doubt_is_decided_by_commas_between_the_cells(tmp_path):
+    small = [str(index % 7) for index in range(40)]
+    path = two_columns(tmp_path, "price,size,y", [f'"{cell}"' for cell in whole(HUNDREDS, ",")], small, sep=",")
+    table = prepare(path, "y", task="binary")
+    assert table.features.frame["price"].max() == 4_900
+    assert any("'.' is taken for their decimal mark, since commas separate the cells" in note for note in table.notes)
+    path = two_columns(tmp_path, "price,size,y", whole(HUNDREDS, "."), small, sep=",")
+    table = prepare(path, "y", task="binary")
+    assert table.features.frame["price"].max() == 4.9
+    assert not any("decimal mark" in note for note in table.notes)
+    path = two_columns(tmp_path, "price;size;y", whole(HUNDREDS, "."), small)
+    table = prepare(path, "y", task="binary")
+    assert table.features.frame["price"].max() == 4.9
+    assert any("If it separates thousands, add thousands='.'" in note for note in table.notes)
+
+
 def test_versions_ranges_and_addresses_are_no_numbers_and_disturb_no_other_column(tmp_path):
     prices = [european(value) for value in NUMBERS[:40]]
     versions = [f"{index % 3}.{index % 2}.{index % 5}" for index in range(40)]

@@ -49,11 +49,13 @@ class TextTable:
         frame: The cells; a missing one is NaN or None.
         notes: One sentence on each thing that was found out: the separator, the lines above the names.
         damage: One sentence on each thing that was lost or filled: cells that lack or are too many, lines skipped.
+        separator: What separates the cells of a row.
     """
 
     frame: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
+    separator: str = ""
 
 
 def read_text_table(
@@ -85,7 +87,7 @@ def read_text_table(
         raise DataError(f"{name} is empty.")
     header = find_header(rows, name, options.header, known)
     body = text[_offset(text, header.line) :]
-    table = TextTable(pd.DataFrame(), notes + header.notes)
+    table = TextTable(pd.DataFrame(), notes + header.notes, separator=separator)
     frame = _read_regular(body, separator, header.width)
     if frame is None:
         frame = _read_rows(body, separator, header, table, name)
