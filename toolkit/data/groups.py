@@ -36,6 +36,8 @@ def number_groups(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     for position, name in enumerate(frame.columns):
         codes = _codes(frame.iloc[:, position], str(name))
         missing = codes < 0
+        if missing.all():
+            raise DataError(f"group= names '{name}', which is empty in every row: name another column.")
         if missing.any():
             sentences.append(f"{counted(int(missing.sum()), 'row')} without a '{name}' share none with another row.")
         codes[missing] = codes.max() + 1 + np.arange(missing.sum())

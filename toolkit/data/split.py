@@ -19,7 +19,8 @@ __all__ = ["Split", "fractions_for", "is_drawn", "is_none", "share_from_text", "
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
 _ROWS_PER_DISTINCT = 20  # with more rows than this per distinct row, a table is a table of counts
-_COMMON = 5  # the fewest copies of a row that are split freely, if they would fill half of the smallest usual part
+# The fewest copies of a row that are split freely: 5 if they fill half of the smallest usual part, 20 for a quarter.
+_COMMON = (5, 20)
 _HOW = {
     "regression": ", stratified by the target's deciles",
     "multilabel": ", stratified by every label (iterative stratification)",
@@ -162,7 +163,8 @@ def _free_common_rows(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray,
     if len(units) > _ROWS_PER_DISTINCT * distinct:
         common = np.ones(distinct, dtype=bool)
     else:
-        common = copies >= max(_COMMON, 0.5 * min(fractions_for(rows)) * rows)
+        smallest = min(fractions_for(rows)) * rows
+        common = copies >= min(max(_COMMON[0], smallest / 2), max(_COMMON[1], smallest / 4))
     freed = common[units]
     if not freed.any():
         return units, ""

@@ -29,7 +29,7 @@ _TRAIN = 0
 _BINS = 10
 _GOLDEN = (5**0.5 - 1) / 2
 _LARGE = 0.005  # of all rows: units of more rows are large
-_DRAWS = (10, 300)  # fewest and most deals of units of several rows, of which the most even is kept
+_ROUNDS, _PAIRS = 60, 100  # rounds of making a deal more even, and the pairs of units that each looks at
 _EVEN = 0.02  # of the rows of a part: a deal is even if no part has more rows of a label too many or too few
 
 
@@ -165,7 +165,8 @@ def deal_units(
     if not single.all():
         shares, labels = np.asarray(fractions, dtype=np.float64), _count_labels(stratum, units)
         gaps = np.zeros((len(shares), labels.shape[1]))
-        large, even = sizes > max(1.0, _LARGE * len(units)), np.maximum(_EVEN * len(units) * shares, 1e-9)
+        large, even = sizes > max(1.0, _LARGE * len(units)), _EVEN * len(units) * shares[:, None]
+        even = np.column_stack([np.maximum(even, _chance(shares, labels.sum(axis=0)) / 4), even])
         for step, later in ((large, ~large), ((sizes > 1) & ~large, sizes == 1)):
             if step.any():
                 limit = _chance(shares, labels[later].sum(axis=0))
@@ -200,9 +201,9 @@ def _draw(
     even: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Deal units of several rows to parts at random until a deal is even, or keep the most even of many.
+    """Deal units of several rows to parts at random, then swap units until the deal is even.
 
-    In a deal the chance of a unit to come to a part does not depend on its size. Units of about the same size and of
+    At first the chance of a unit to come to a part does not depend on its size. Units of about the same size and of
     similar labels are neighbors in a line; the multiples of the golden ratio, from a random start, spread neighbors
     evenly over the parts::
 
@@ -215,7 +216,8 @@ def _draw(
         fractions: One per part, adding up to 1; shape (parts,).
         gaps: How many rows of each label a part is short of already, shape (parts, labels).
         limit: How many rows of each label smaller units can make up for, shape (parts, labels).
-        even: How many rows a part may be short of, or have too many, beyond the limit; shape (parts,).
+        even: How many rows of each label, and of all, a part may be short of, or have too many, beyond the limit; shape
+            (parts, labels + 1).
         rng: The source of chance.
 
     Returns:
@@ -230,25 +232,53 @@ def _draw(
     chances = np.maximum(fractions + composition @ shifts.T, 0)
     thresholds = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)[:, :-1]
     size_class = np.floor(np.log2(sizes))
-    wanted = usual + gaps
-    least, best, shortage = np.inf, np.zeros(count, dtype=np.int64), gaps
-    # Few units have few deals: the best of many would be the same for every seed.
-    for _ in range(int(np.clip(count**2 // 4, *_DRAWS))):
-        # A random direction puts units of similar labels side by side, more or less strictly.
-        similar = composition @ rng.normal(size=labels.shape[1]).cumsum()
-        similar += 3 * rng.random() * similar.std() * rng.normal(size=count)
-        order = np.lexsort((rng.random(count), similar, -size_class))
-        position = np.empty(count)
-        position[order] = (rng.random() + _GOLDEN * np.arange(count)) % 1
-        parts = (position[:, None] >= thresholds).sum(axis=1)
-        short = wanted - (labels.T @ (parts[:, None] == np.arange(len(fractions)))).T
+    # A random direction puts units of similar labels side by side.
+    similar = composition @ rng.normal(size=labels.shape[1]).cumsum()
+    position = np.empty(count)
+    position[np.lexsort((rng.random(count), similar, -size_class))] = (rng.random() + _GOLDEN * np.arange(count)) % 1
+    parts = (position[:, None] >= thresholds).sum(axis=1)
+    short = _swap(parts, labels, usual + gaps, limit, even, rng)
+    return parts, np.clip(short, -limit, limit)
+
+
+def _swap(
+    parts: np.ndarray,
+    labels: csr_array,
+    wanted: np.ndarray,
+    limit: np.ndarray,
+    even: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Swap or move units, the best of those drawn at random in each round, until a deal is even; change `parts`.
+
+    Returns:
+        How many rows of each label every part is then short of, shape (parts, labels).
+    """
+    short = wanted - (labels.T @ (parts[:, None] == np.arange(len(wanted)))).T
+    weight = np.maximum(even[:, -1], 1e-9)
+    for _ in range(_ROUNDS):
         rest = short - np.clip(short, -limit, limit)
-        uneven = np.abs(np.column_stack([rest, rest.sum(axis=1)]) / even[:, None]).max()
-        if uneven < least:
-            least, best, shortage = uneven, parts, np.clip(short, -limit, limit)
-        if least <= 1:
+        if (np.abs(np.column_stack([rest, rest.sum(axis=1)])) <= even).all():
             break
-    return best, shortage
+        first, second = rng.integers(len(parts), size=(2, _PAIRS))
+        # Half of the candidates swap the parts of two units, the others move the first unit to any part.
+        swaps = rng.random(_PAIRS) < 0.5
+        old, new = parts[first], np.where(swaps, parts[second], rng.integers(len(wanted), size=_PAIRS))
+        gain = labels[second].toarray() * swaps[:, None] - labels[first].toarray()  # of the old part, (pairs, labels)
+        gain = np.column_stack([gain, gain.sum(axis=1)])
+        before = np.column_stack([short, short.sum(axis=1)])
+        # By how much the sum of squares grows, each part's by its size.
+        cost = ((before[old] - gain) ** 2 - before[old] ** 2).sum(axis=1) / weight[old]
+        cost += ((before[new] + gain) ** 2 - before[new] ** 2).sum(axis=1) / weight[new]
+        cost[old == new] = 0
+        best = int(np.argmin(cost))
+        if cost[best] < 0:
+            parts[first[best]] = new[best]
+            if swaps[best]:
+                parts[second[best]] = old[best]
+            short[old[best]] -= gain[best, :-1]
+            short[new[best]] += gain[best, :-1]
+    return short
 
 
 def deal_by_time(times: np.ndarray, fractions: Sequence[float]) -> np.ndarray:

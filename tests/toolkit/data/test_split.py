@@ -271,6 +271,11 @@ def test_rows_without_a_group_are_reported():
     assert "(43 groups)" in table.split_reason
 
 
+def test_a_group_column_without_values_is_refused():
+    with pytest.raises(DataError, match="group= names 'clinic', which is empty in every row"):
+        prepare(people().assign(clinic=None), "label", task="binary", group="clinic")
+
+
 def test_groups_of_lists_are_refused():
     with pytest.raises(DataError, match="group= names 'g', whose cells are of type list; expected a number or text"):
         prepare(people().assign(g=[[1]] * 200), "label", task="binary", group="g")
