@@ -15,7 +15,7 @@ from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
 from toolkit.data.preprocessing import Preprocessing
-from toolkit.data.row_weights import WEIGHTS_NOTE, row_weights
+from toolkit.data.row_weights import row_weights
 from toolkit.data.target import Target
 from toolkit.data.target_form import TargetForm
 
@@ -136,8 +136,6 @@ class SplitData:
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
         known: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         known["folds"] = folds
-        if class_weight is not None and len(self.parts["validation"]):
-            known["notes"] = [*self.notes, WEIGHTS_NOTE]
         return Dataset(**known, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 

@@ -18,12 +18,7 @@ from toolkit.data.labels import index_of
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 
-__all__ = ["WEIGHTS_NOTE", "read_weights", "row_weights"]
-
-WEIGHTS_NOTE = (
-    "class_weight changes which errors training avoids; probabilities and a threshold are fitted to unweighted "
-    "validation rows, so they are those of the data as they are."
-)
+__all__ = ["read_weights", "row_weights"]
 
 
 def read_weights(

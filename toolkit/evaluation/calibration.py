@@ -25,7 +25,7 @@ from toolkit.evaluation.calibration_fits import (
     stratified_folds,
 )
 
-__all__ = ["Calibration", "check_scores", "fit"]
+__all__ = ["Calibration", "check_scores", "fit", "without_rows"]
 
 # With fewer rows a fold holds less than four, and a temperature would be fitted to noise.
 FEWEST_ROWS = 20
@@ -122,6 +122,8 @@ class Calibration:
         before, after = (formatting.number(loss, 3) for loss in (self.log_loss_before, self.log_loss_after))
         link = f"the {self.link} of the score{'s' if self.link == 'softmax' else ''}"
         lack = "are too few" if self.rows < FEWEST_ROWS else "hold a single class, which is not enough"
+        if self.method == "none" and not self.rows:
+            return f"Probabilities are {link}, unchanged: there are no validation rows to fit a temperature on."
         if self.method == "none":
             return f"Probabilities are {link}, unchanged (log loss {before}): {rows} {lack} to fit a temperature."
         if self.method == "temperature":
@@ -279,6 +281,17 @@ def fit(
     temperature = 1 / fit_scale(task, scores64, truth, weights, shift) if kept else 1.0
     fitted = {"temperature": temperature}
     return Calibration(task, link, "temperature", fitted, before, after, kept, len(truth), offsets=offsets)
+
+
+def without_rows(task: str, link: str | None, class_weights: NDArray[Any] | None) -> Calibration | None:
+    """Return what takes the weights of the classes out of probabilities where there are no rows to fit on.
+
+    Returns:
+        The link of the scores less the logarithms of the weights; None where no class weighed more than another, or
+        scores are margins, which have no probabilities without rows.
+    """
+    offsets = _offsets(task, class_weights)
+    return Calibration(task, link, "none", {}, None, None, False, 0, offsets=offsets) if link and offsets else None
 
 
 def _offsets(task: str, class_weights: NDArray[Any] | None) -> list[float]:

@@ -262,9 +262,10 @@ def evaluate(
         settings={**(settings or {}), "training": training.settings},
         dataset=dataset,
         losses=losses,
-        notes=[*notes_of(dataset), *_about_weights(dataset, head)] if options.intervals else [],
         **calibrated,
     )
+    if options.intervals:
+        result = replace(result, notes=[*notes_of(dataset), *_about_weights(dataset, result)])
     if not len(dataset.parts["test"]):
         return replace(result, verdict=[_NO_TEST_ROWS])
     with timed(times, "evaluate"):
@@ -300,7 +301,10 @@ def _calibrated(
     task = dataset.task
     check_threshold_for(dataset, head, threshold)
     if not len(dataset.fit_parts["validation"]):
-        return {"threshold": None if threshold is None else float(threshold)}
+        return {
+            "calibration": calibration.without_rows(task, head.link, _class_weights(dataset)),
+            "threshold": None if threshold is None else float(threshold),
+        }
     scores = unseen_scores(training, dataset)
     if task == "regression":
         true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
@@ -347,22 +351,19 @@ def _class_weights(dataset: Dataset) -> NDArray[np.float64] | None:
     return np.bincount(y, weights=weights) / np.bincount(y)
 
 
-def _about_weights(dataset: Dataset, head: Head) -> list[str]:
+def _about_weights(dataset: Dataset, result: Result) -> list[str]:
     """Return what weights that differ by class do to decisions and probabilities."""
     weights = _class_weights(dataset)
     if weights is None or weights.max() <= 1.2 * weights.min():
         return []
-    if len(dataset.fit_parts["validation"]):
-        return [
-            "Rows of some classes have greater weights. This moves the decisions, not the probabilities, which are "
-            "fitted on the validation rows as they are: a class of greater weight may be assigned at a lower "
-            "probability than another class."
-        ]
-    if head.link is None:
-        return []
+    start = "Rows of some classes have greater weights in training"
+    if not result.has_probabilities:
+        return [f"{start}: this moves the decisions towards these classes."]
+    if result.threshold is not None:
+        return [f"{start}. The probabilities, and with them the threshold, are still those of the data as they are."]
     return [
-        "The weights of the rows change the probabilities: without validation rows that is not taken out again, and a "
-        "class of greater weight gets higher ones."
+        f"{start}. This moves the decisions, not the probabilities, which are those of the data as they are: a class "
+        "of greater weight may be assigned at a lower probability than another class."
     ]
 
 
