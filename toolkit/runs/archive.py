@@ -8,6 +8,7 @@ library opens the file, and nothing in it is code.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
@@ -52,6 +53,7 @@ _USUAL_TIMES = 25
 # Python takes up to about 200 bytes for a value of JSON.
 _MOST_VALUES = 3_000_000
 _DEEPEST = 40
+_MOST_DIGITS = 20
 
 
 def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) -> Path:
@@ -213,7 +215,7 @@ def _parse(text: bytes) -> Any:
     """
     if text.count(b",") + text.count(b"[") + text.count(b"{") > _MOST_VALUES:
         raise ValueError(f"more than {_MOST_VALUES} values")
-    parsed = json.loads(text, parse_constant=_no_constant)
+    parsed = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_short)
     level: list[Any] = [parsed]
     for _ in range(_DEEPEST):
         level = [
@@ -229,6 +231,15 @@ def _parse(text: bytes) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_constant(text[:20])
+
+
+def _short(digits: str) -> int:
+    return int(digits) if len(digits) <= _MOST_DIGITS else _no_constant(f"{digits[:_MOST_DIGITS]}...")
 
 
 def _no_room(path: Path, error: OSError) -> DataError:

@@ -30,6 +30,7 @@ from toolkit.report import page
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
 from toolkit.runs.answers import in_form_of
+from toolkit.runs.consistency import check_result, frame_of
 from toolkit.runs.fields import from_result
 
 if TYPE_CHECKING:
@@ -311,12 +312,12 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
                 content["encoder"]
             ),
             target=target,
-            history=pd.DataFrame(**content["history"]),
+            history=frame_of(content["history"]),
             best_epoch=content["best_epoch"],
             stopped=content["stopped"],
             metrics={name: float("nan") if value is None else value for name, value in content["metrics"].items()},
-            members=pd.DataFrame(**content["members"]),
-            table=titled(pd.DataFrame(**content["table"]).rename_axis("metric"), positive),
+            members=frame_of(content["members"]),
+            table=titled(frame_of(content["table"]).rename_axis("metric"), positive),
             settings=content["settings"],
             seconds=content["seconds"],
             calibration=calibration,
@@ -327,8 +328,15 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             notes=content["notes"],
             summary=content["summary"],
         )
-    except (KeyError, TypeError, AttributeError) as error:
+        check_result(result)
+    except DataError as error:
+        raise DataError(f"{path} can't be loaded: {error}") from error
+    except KeyError as error:
         raise DataError(f"{path} is damaged: its settings lack {error}.") from error
+    except archive.FOREIGN_ERRORS as error:
+        raise DataError(
+            f"{path} is damaged: its settings are not of the form that run.save writes: {error!r:.200}."
+        ) from error
     model.compile(loss=head.loss(), metrics=head.keras_metrics())
     return Run(result)
 

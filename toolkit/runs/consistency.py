@@ -1,0 +1,185 @@
+"""Whether what a saved file holds fits together: types, widths, classes, finite numbers."""
+
+from __future__ import annotations
+
+import math
+import types
+from dataclasses import fields, is_dataclass
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from toolkit.common.errors import DataError
+from toolkit.data.preprocessing import SCALINGS, Preprocessing
+from toolkit.data.target import Target
+from toolkit.evaluation.calibration import Calibration
+from toolkit.evaluation.result import Result
+from toolkit.heads import Head
+
+__all__ = ["check_result", "frame_of"]
+
+# The dtypes of targets: no other text becomes a dtype.
+_DTYPES = {"object", "bool", "float16", "float32", "float64", "float128"} | {
+    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
+_KINDS = {"number", "boolean", "category", "date"}
+
+
+def check_result(result: Result) -> None:
+    """Check that the parts of a loaded result fit each other.
+
+    Raises:
+        DataError: They don't; the message says which.
+    """
+    for part in (result.preprocessing, result.target, result.calibration):
+        if part is not None:
+            _check_types(part, type(part).__name__)
+    texts, numbers = [result.stopped, *result.verdict, *result.notes], [*result.metrics.values()]
+    _check(all(isinstance(text, str) for text in texts), "its sentences are no text")
+    _check(all(isinstance(number, int | float) for number in numbers), "its metrics are no numbers")
+    _check(_fits(result.seconds, dict[str, float]), "its times are no numbers")
+    _check(_fits(result.best_epoch, int) and isinstance(result.settings, dict), "its settings are damaged")
+    summary = result.summary
+    _check(isinstance(summary, dict) and summary.get("kind") == "run", "it has no summary of a run")
+    _check_target(result.target, result.task)
+    _check_model(result)
+    if isinstance(result.preprocessing, Preprocessing):
+        _check_columns(result.preprocessing)
+    _check_calibration(result.calibration, result.head, result.target)
+    threshold = result.threshold
+    fits = threshold is None or (result.task == "binary" and _fits(threshold, float) and 0 <= threshold <= 1)
+    _check(fits, f"the threshold {threshold!r} is no probability")
+    residuals = result.residuals
+    if residuals is not None:
+        fits = result.task == "regression" and residuals.ndim == 2 and residuals.shape[1] == result.target.units
+        _check(fits and bool(np.isfinite(residuals).all()), "its residuals don't fit its targets")
+    _check_answers(result)
+
+
+def frame_of(content: dict[str, Any]) -> pd.DataFrame:
+    """Return the DataFrame that `DataFrame.to_json(orient="split")` described.
+
+    Raises:
+        ValueError: The content is of another form.
+    """
+    columns, index, data = content["columns"], content["index"], content["data"]
+    rows = all(isinstance(row, list) and len(row) == len(columns) for row in data)
+    plain = _fits(columns, list[str]) and _fits(index, list[str | int])
+    if not plain or not rows or not all(_fits(value, str | float | bool | None) for row in data for value in row):
+        raise ValueError("a table is damaged")
+    return pd.DataFrame(data, index, columns)
+
+
+def _check(fits: bool, problem: str) -> None:
+    if not fits:
+        raise DataError(f"{problem}.")
+
+
+def _check_target(target: Target, task: str) -> None:
+    units = len(target.classes) if task == "multiclass" else 1 if task == "binary" else len(target.columns)
+    _check(target.task == task, f"the target is for {target.task!r}, and the run for {task!r}")
+    classes = {(type(label), label) for label in target.classes}
+    _check(all(kind in (str, int, float, bool) for kind, _ in classes), "its classes are no labels")
+    least, most = {"binary": (2, 2), "multiclass": (2, math.inf)}.get(task, (0, 0))
+    _check(len(classes) == len(target.classes) and least <= len(classes) <= most, f"{len(classes)} classes for {task}")
+    _check(1 <= len(target.columns) == len(target.dtypes), "the dtypes don't fit the target columns")
+    _check(task in ("regression", "multilabel") or len(target.columns) == 1, "one target column has the classes")
+    unknown = next((name for name in target.dtypes if name not in _DTYPES), None)
+    _check(unknown is None, f"{unknown!r:.80} is no dtype of a target")
+    _check(target.center.shape == target.scale.shape == (units,), f"the target's scale is not one of {units} numbers")
+    _check(bool((target.scale > 0).all()), "the target's scale is not above 0")
+
+
+def _check_model(result: Result) -> None:
+    """Check the widths of the model against those of the inputs and the target."""
+    taken, given = tuple(result.model.input_shape)[1:], result.preprocessing.inputs
+    expected = given if isinstance(given, tuple) else (given,)
+    fits = len(taken) == len(expected) and all(
+        size in (None, known) for size, known in zip(taken, expected, strict=True)
+    )
+    _check(fits, f"the model takes inputs of shape {taken}, and the preprocessing makes {expected}")
+    units = result.target.units
+    shape = tuple(result.model.output_shape)
+    _check(shape == (None, units), f"the model has outputs of shape {shape[1:]}, and the target needs {units}")
+
+
+def _check_columns(preprocessing: Preprocessing) -> None:
+    names = [column.name for column in preprocessing.columns]
+    source = preprocessing.source_columns
+    unique = len(set(names)) == len(names) and len(set(source)) == len(source) and set(names) <= set(source)
+    _check(unique, "the columns of the preprocessing are not those of the table")
+    _check(preprocessing.scaling in SCALINGS, f"the scaling {preprocessing.scaling!r:.80} is not known")
+    for column, fitted in zip(preprocessing.columns, preprocessing.by_column, strict=True):
+        _check(column.kind in _KINDS, f"column {column.name!r} is of kind {column.kind!r:.80}")
+        numbers: Any = getattr(fitted, "numbers", (fitted,))
+        scaled = [number for number in numbers if hasattr(number, "spread")]
+        rising = all((np.diff(number.edges) > 0).all() for number in scaled)
+        positive = all(number.spread > 0 for number in scaled)
+        _check(rising and positive, f"the numbers of column {column.name!r} are damaged")
+        levels = getattr(fitted, "levels", ())
+        _check(len(set(levels)) == len(levels), f"column {column.name!r} has a level twice")
+        parts = getattr(fitted, "parts", ())
+        _check(len(parts) == len(numbers) or not parts, f"the parts of date column {column.name!r} are damaged")
+
+
+def _check_calibration(calibration: Calibration | None, head: Head, target: Target) -> None:
+    if calibration is None:
+        return
+    matches = (calibration.task, calibration.link) == (target.task, head.link)
+    _check(matches, f"its calibration is for {calibration.task} with {calibration.link}")
+    lengths = {len(value) for value in calibration.parameters.values() if isinstance(value, list)}
+    _check(lengths <= {target.units}, f"its calibration is not for {target.units} scores")
+    _check(len(calibration.offsets) in (0, target.units), f"its calibration has {len(calibration.offsets)} offsets")
+
+
+def _check_answers(result: Result) -> None:
+    """Answer a row of missing cells, or a blank image, with scores of 0."""
+    preprocessing, scores = result.preprocessing, np.zeros((1, result.target.units), np.float32)
+    if isinstance(preprocessing, Preprocessing):
+        blank: dict[str, Any] = {"category": np.array([None]), "date": np.array(["NaT"], "datetime64[ns]")}
+        cells = {column.name: blank.get(column.kind, np.array([np.nan])) for column in preprocessing.columns}
+        _check(preprocessing.transform(pd.DataFrame(cells)).shape == (1, preprocessing.width), "damaged columns")
+    result.target.decode(result.decide(scores))
+    if result.calibration is not None:
+        chances = result.probabilities(scores)
+        _check(bool(((chances >= 0) & (chances <= 1)).all()), "its probabilities are not between 0 and 1")
+
+
+def _check_types(value: Any, name: str) -> None:
+    """Check that the fields of a dataclass, and of those within it, have the types that they are declared with."""
+    hints = get_type_hints(type(value))
+    for item in fields(value):
+        fits = _fits(getattr(value, item.name), hints[item.name])
+        _check(fits, f"{item.name} of {name} is {getattr(value, item.name)!r:.80}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value is of a type; numbers must be finite."""
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, types.UnionType):
+        return any(_fits(value, choice) for choice in inner)
+    if kind is Any:
+        return True
+    if is_dataclass(kind):
+        if isinstance(kind, type) and isinstance(value, kind):
+            _check_types(value, kind.__name__)
+            return True
+        return False
+    if kind in (int, float):
+        if isinstance(value, bool) or not isinstance(value, int | kind):
+            return False
+        return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**64
+    if kind is np.ndarray:
+        return isinstance(value, np.ndarray) and bool(np.isfinite(value).all())
+    if not isinstance(value, kind):
+        return False
+    if kind is tuple and inner and inner[-1] is not ...:
+        return len(value) == len(inner) and all(
+            _fits(entry, choice) for entry, choice in zip(value, inner, strict=True)
+        )
+    if kind in (list, tuple) and inner:
+        return all(_fits(entry, inner[0]) for entry in value)
+    if kind is dict and inner:
+        return all(_fits(key, inner[0]) and _fits(entry, inner[1]) for key, entry in value.items())
+    return True
