@@ -214,9 +214,9 @@ def _classes(dice: random.Random, sources: list[bytes]) -> bytes:
                 ]
             )
     if dice.random() < 0.3:
-        layer = dice.choice(config["config"]["layers"]) if isinstance(config.get("config"), dict) else config
-        if isinstance(layer, dict) and isinstance(layer.get("config"), dict):
-            layer["config"]["activation"] = dice.choice(
+        layers = [top for top, key in _nodes(config) if key == "activation"]
+        if layers:
+            dice.choice(layers)["activation"] = dice.choice(
                 [{"class_name": "function", "module": "os", "config": "system", "registered_name": "system"}, _CODE]
             )
     return pack(members | {CONFIG: json.dumps(config).encode()})

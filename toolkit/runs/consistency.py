@@ -50,10 +50,10 @@ def check_result(result: Result) -> None:
     threshold = result.threshold
     fits = threshold is None or (result.task == "binary" and _fits(threshold, float) and 0 <= threshold <= 1)
     _check(fits, f"the threshold {threshold!r} is no probability")
-    residuals = result.residuals
-    if residuals is not None:
-        fits = result.task == "regression" and residuals.ndim == 2 and residuals.shape[1] == result.target.units
-        _check(fits and bool(np.isfinite(residuals).all()), "its residuals don't fit its targets")
+    errors = result.absolute_errors
+    if errors is not None:
+        fits = result.task == "regression" and errors.ndim == 2 and errors.shape[1] == result.target.units
+        _check(fits and bool(np.isfinite(errors).all()), "its absolute errors don't fit its targets")
     _check_answers(result)
 
 
