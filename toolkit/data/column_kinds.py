@@ -13,7 +13,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted
-from toolkit.data import date_formats
+from toolkit.data import date_formats, number_formats
 from toolkit.data.cells import (
     MISSING_TEXT,
     ODD,
@@ -128,7 +128,7 @@ def inspect(
     series = plain_dtype(series)
     typed = None if category else native(series)
     if typed is not None:
-        return _of_type(series, name, *typed, learn, rows)
+        return _of_type(series, name, *typed, learn, rows, tuple(reading.na_values))
     try:
         codes, values = distinct(series)
     except TypeError:
@@ -156,8 +156,9 @@ def _of_type(
     state: np.ndarray,
     learn: np.ndarray,
     rows: np.ndarray,
+    words: tuple[str, ...],
 ) -> Inferred:
-    """Return what the dtype of a column says."""
+    """Return what the dtype of a column says; numbers among the user's words for a missing cell are missing."""
     if series.dtype.kind == "m":
         column = Column(name, "number", CLOCK)
         return Inferred(column, values, [f"'{name}' is a duration: read as a number of seconds."])
@@ -167,6 +168,12 @@ def _of_type(
         return Inferred(column, cells.values, [compact_note(name), *unread_notes(column, series, cells, rows)])
     column = Column(name, kind)
     notes = []
+    if kind == "number" and words:
+        column = Column(name, kind, missing=words)
+        count = int(number_formats.are_words(values, words).sum())
+        cells = read_values(series, column)
+        values, state = cells.values, cells.state
+        notes = [f"{counted(count, 'cell')} of '{name}' count as missing, as asked (na_values)."] if count else []
     if isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dt.tz) != "UTC":
         notes.append(f"'{name}' is in the time zone {series.dt.tz}: read as UTC.")
     if (state == ODD).sum() > most_odd(len(series)):

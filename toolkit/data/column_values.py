@@ -60,7 +60,11 @@ def read_values(series: pd.Series, column: Column) -> Cells:
     if typed is not None and column.format == date_formats.COMPACT and typed[0] == "number":
         typed = None
     if typed is not None:
-        return _of_type(series, column, *typed)
+        cells = _of_type(series, column, *typed)
+        if column.kind == "number" and column.missing:
+            absent = number_formats.are_words(cells.values, column.missing)
+            cells = Cells(np.where(absent, np.nan, cells.values), np.where(absent, np.int8(MISSING), cells.state))
+        return cells
     codes, values = distinct(series)
     return spread(codes, *read_distinct(values, column))
 

@@ -18,7 +18,7 @@ import pyarrow.compute
 
 from toolkit.data.cells import MISSING, ODD, READ, is_missing, is_number, sampled
 
-__all__ = ["NumberFormat", "learn", "plain_numbers", "read_clocks", "read_numbers", "seconds"]
+__all__ = ["NumberFormat", "are_words", "learn", "plain_numbers", "read_clocks", "read_numbers", "seconds"]
 
 _SIGNS = "$€£¥₹₽₩₺฿₫₴₦₱₪₡₲₵₸₼₾¢"
 _CODE_WORDS = """
@@ -293,7 +293,19 @@ def read_numbers(
             unread.remove(index)
     for index in sorted(unread):
         values[index], state[index] = _stated(_number_of_object(cells[index]))
+    absent = are_words(values, words)
+    values[absent], state[absent] = np.nan, MISSING
     return values, state
+
+
+def are_words(values: np.ndarray, words: Sequence[str]) -> np.ndarray:
+    """Return a mask of the numbers that the user's words for a missing cell name, such as -999.
+
+    Example:
+        >>> are_words(np.array([1.0, -999.0]), ["none", "-999"]).tolist()
+        [False, True]
+    """
+    return np.isin(values, [float(word) for word in words if is_number(word.strip())])
 
 
 def _stated(value: float | None) -> tuple[float, int]:

@@ -14,6 +14,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.options import documented
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data import column_preprocessing
+from toolkit.data.cells import is_number
 from toolkit.data.column_preprocessing import CategoryPreprocessing, ColumnPreprocessing, NumberPreprocessing
 from toolkit.data.columns import Column
 from toolkit.data.features import Features
@@ -188,7 +189,8 @@ class Preprocessing:
     @cached_property
     def _numbers(self) -> tuple[Any, ...] | None:
         """What was learned of the columns, as arrays over the columns; None if not all of them are numbers."""
-        if any(column.kind != "number" for column in self.columns):
+        words = [word for column in self.columns for word in column.missing]
+        if any(column.kind != "number" for column in self.columns) or any(map(is_number, words)):
             return None
         by_column = [fitted for fitted in self.by_column if isinstance(fitted, NumberPreprocessing)]
         flagged = np.array([fitted.missing for fitted in by_column])

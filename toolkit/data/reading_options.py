@@ -57,10 +57,12 @@ class ReadingOptions:
             check_choice("decimal", self.decimal, (".", ","))
         if self.decimal is not None and self.decimal == self.thousands:
             raise DataError(f"decimal and thousands are both {self.decimal!r}; they must differ.")
-        words = (self.na_values,) if isinstance(self.na_values, str) else self.na_values or ()
-        if not isinstance(words, (tuple, list, set, frozenset)) or not all(isinstance(word, str) for word in words):
+        words = (self.na_values,) if isinstance(self.na_values, (str, int, float)) else self.na_values or ()
+        if not isinstance(words, (tuple, list, set, frozenset)) or not all(
+            isinstance(w, (str, int, float)) for w in words
+        ):
             raise DataError(f"na_values={self.na_values!r}: expected a text or a list of texts.")
-        object.__setattr__(self, "na_values", tuple(sorted(words)))
+        object.__setattr__(self, "na_values", tuple(sorted(map(str, words))))
         if self.encoding is not None and not isinstance(self.encoding, str):
             raise DataError(f"encoding={self.encoding!r}: expected the name of an encoding, such as 'utf-8'.")
         header = self.header

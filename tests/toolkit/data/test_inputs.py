@@ -12,6 +12,7 @@ import pytest
 from toolkit.common.errors import DataError, DataWarning
 from toolkit.data.inputs import batches
 from toolkit.data.prepare import labeled, prepare
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 
 TRAINING = pd.DataFrame(
@@ -101,3 +102,25 @@ def test_what_is_lost_in_reading_labeled_rows_is_a_warning():
 def test_what_is_no_table_is_refused(preprocessing, new, says):
     with pytest.raises(DataError, match=says):
         encoded(preprocessing, new)
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_numbers_among_the_words_for_missing_cells_are_missing_in_training_and_in_new_rows(as_text):
+    frame = TRAINING.assign(a=np.where(np.arange(40) % 9 == 0, -9, TRAINING["a"]))
+    frame, reading = frame.astype(str) if as_text else frame, ReadingOptions(na_values="-9")
+    source = io.StringIO(frame.to_csv(index=False)) if as_text else frame
+    data = prepare(source, "y", task="binary", reading=reading)
+    assert data.features.frame["a"].isna().sum() == 5
+    fitted = data.preprocess(networks=1).preprocessing
+    new = [{"a": -9, "b": 1, "c": "x"}, {"a": "-9", "b": 1, "c": "x"}, {"a": None, "b": 1, "c": "x"}]
+    rows = [encoded(fitted, pd.DataFrame([row])) for row in new]
+    np.testing.assert_array_equal(rows[0], rows[2])
+    np.testing.assert_array_equal(rows[1], rows[2])
+
+
+def test_an_array_with_words_for_missing_cells_is_read_as_in_training():
+    x = np.c_[np.where(np.arange(40) % 9 == 0, -9, np.arange(40) % 7), np.arange(40) ** 2 % 11].astype(float)
+    data = prepare((x, np.arange(40) % 2), task="binary", reading=ReadingOptions(na_values=-9))
+    fitted = data.preprocess(networks=1).preprocessing
+    np.testing.assert_array_equal(encoded(fitted, x), encoded(fitted, np.where(x == -9, np.nan, x)))
+    assert np.isfinite(encoded(fitted, x)).all()

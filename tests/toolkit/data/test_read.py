@@ -9,6 +9,7 @@ import io
 import lzma
 import sys
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pyarrow
@@ -166,6 +167,8 @@ def test_text_and_addresses_in_place_of_a_path_are_refused_with_what_to_do():
         read("a,b\n1,2\n")
     with pytest.raises(DataError, match=r"https://example.org/t.csv is an address on the internet: download the file"):
         read("https://example.org/t.csv")
+    with pytest.raises(DataError, match=r"https:/example.org/t.csv is an address on the internet"):
+        read(Path("https://example.org/t.csv"))
     with pytest.raises(DataError, match="the path is of type bytes"):
         read(b"t.csv")
     with pytest.raises(DataError, match=r"no such file: xxx"):
