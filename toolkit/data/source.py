@@ -13,6 +13,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing
+from toolkit.data.cells import is_number
 from toolkit.data.column_kinds import infer
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
 from toolkit.data.read import is_file, read
@@ -75,13 +76,12 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
         return _load_images(source, targets, task, role)
     if is_pair(source):
         x, y = source
-        return _load_pair(x, y, targets, task, role)
+        return _load_pair(x, y, targets, task, role, reading)
     table = read(source, reading, known=targets)
     name = f"the {role} {table.name}" if role and is_table(source) else table.name
     features, target = _divide(table.frame.reset_index(drop=True), targets, name, role)
     notes = [*table.damage, *table.notes]
-    if reading is not None and reading.na_values:
-        target = target.mask(target.isin(list(reading.na_values)))
+    target = _without_words(target, reading)
     if table.from_text:
         target, words = _typed_target(target, reading)
         notes += words
@@ -100,6 +100,14 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
         separator=table.separator,
         damage=table.damage,
     )
+
+
+def _without_words(target: pd.DataFrame, reading: ReadingOptions | None) -> pd.DataFrame:
+    """Return target columns whose cells are missing where they are one of the user's words for that."""
+    words = reading.na_values if reading is not None else ()
+    if not words:
+        return target
+    return target.mask(target.isin([*words, *(float(word) for word in words if is_number(word.strip()))]))
 
 
 def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple[pd.DataFrame, list[str]]:
@@ -126,7 +134,7 @@ def _typed_cells(series: pd.Series, label: str, reading: ReadingOptions) -> pd.S
     return typed(series)
 
 
-def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str) -> Source:
+def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str, reading: ReadingOptions | None) -> Source:
     """Check an `(X, y)` pair and bring it into the form of a table."""
     name = f"the {role} arrays" if role else "arrays"
     y, notes = plain_target(y), []
@@ -138,7 +146,7 @@ def _load_pair(x: Any, y: Any, targets: list[str], task: str, role: str) -> Sour
         features = _numbered(matrix_of(x, "X"), "X.to_frame()" if isinstance(x, pd.Series) else "X.reshape(-1, 1)")
     if features.empty:
         raise DataError(f"X has shape {features.shape}; expected rows and columns.")
-    target = target_of_pair(features, y, task)
+    target = _without_words(target_of_pair(features, y, task), reading)
     if role:
         target = _in_order(target, targets, name, named=False)
     return Source(name, _with_text_labels(features), target, np.arange(1, len(features) + 1), notes, not is_named)

@@ -68,6 +68,22 @@ def test_the_options_say_how_numbers_of_the_target_are_written(cells, options, e
     assert [None if pd.isna(cell) else cell for cell in target.tolist()] == expected
 
 
+def test_words_for_missing_cells_are_missing_in_the_target_of_every_kind_of_table():
+    reading = ReadingOptions(na_values=["-9", "none"])
+    for target in ([1, -9, 3], [1.5, -9.0, 2.5], ["u", "none", "v"], ["1", "-9", "2"]):
+        frame = pd.DataFrame({"x": [1, 2, 3], "y": target})
+        for source, names in (
+            (frame, ["y"]),
+            ((frame[["x"]], frame["y"]), []),
+            ((frame[["x"]].to_numpy(), target), []),
+        ):
+            assert load(source, names, "regression", reading=reading).target.iloc[:, 0].isna().tolist() == [
+                False,
+                True,
+                False,
+            ]
+
+
 def test_feature_cells_of_a_text_file_stay_text_and_target_cells_are_typed(tmp_path):
     (tmp_path / "t.csv").write_text("zip,y\n01234,1\n5,0\n,NA\n")
     source = load(tmp_path / "t.csv", ["y"], "binary")
