@@ -270,7 +270,7 @@ def _with_target(
     if (known.source.images is None) != (source.images is None):
         kinds = ("columns", "images") if source.images is not None else ("images", "columns")
         raise DataError(f"the data are {kinds[0]} and {part}= {kinds[1]}: give {kinds[0]} there too.")
-    notes = [*(f"{source.name}: {note}" for note in source.notes), *checked.notes]
+    notes = [*(note if source.name in note else f"{source.name}: {note}" for note in source.notes), *checked.notes]
     return _Table(source, PARTS.index(part), present, target, weights, tuple(notes))
 
 
