@@ -41,7 +41,7 @@ def path(name: str) -> Path:
         >>> path("wine").name, SAMPLES["wine"].target
         ('wine.csv', 'grower')
     """
-    if name not in SAMPLES:
+    if not isinstance(name, str) or name not in SAMPLES:
         raise DataError(f"'{name}' is not a sample; expected one of {', '.join(SAMPLES)}.{nearest(name, SAMPLES)}")
     package = Path(__file__).resolve().parent
     # A wheel holds the samples in the package, a checkout holds them next to it.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.common.checks import check_choice
 from toolkit.common.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ def get_head(task: str, head: str | Head) -> Head:
         if head.task != task:
             raise DataError(f"head '{head.name}' is for {head.task}, and this is {task}.")
         return head
+    check_choice("task", task, DEFAULT_HEADS)
     names = [name for (head_task, name) in HEADS if head_task == task]
-    if head not in names:
+    if not isinstance(head, str) or head not in names:
         raise DataError(f"head {head!r} is not known for {task} (known: {', '.join(names)}).{nearest(head, names)}")
     return HEADS[task, head]

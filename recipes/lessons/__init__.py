@@ -44,8 +44,8 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
         ...
         toolkit.DataError: 'loses' is not a lesson; `recipes lessons` lists them. Did you mean 'losses'?
     """
-    name = FORMER_NAMES.get(name, name)
-    if name not in LESSONS:
+    name = FORMER_NAMES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(name, str) or name not in LESSONS:
         raise DataError(f"{name!r} is not a lesson; `recipes lessons` lists them.{nearest(name, LESSONS)}")
     run = importlib.import_module(f"recipes.lessons.{name}").show
     parameters = inspect.signature(run).parameters

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pytest
 
 import toolkit
-from recipes import binary, images, multilabel, regression
-from toolkit import DataError
+from recipes import binary, images, lessons, multilabel, regression, samples
+from toolkit import DataError, training
+from toolkit.heads import get_head
 
 QUICK: dict[str, Any] = {"epochs": 1, "hidden": (2,), "baselines": False, "progress": False}
 ROWS = 60
@@ -337,3 +338,47 @@ IMAGES = [
 def test_images_that_are_none_are_refused(number):
     with pytest.raises(DataError):
         images.train(**IMAGES[number])
+
+
+LOGISTIC = get_head("binary", "logistic")
+INPUTS = np.column_stack([X, X]).astype("float32")
+
+
+def network() -> keras.Sequential:
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+
+
+TRAINED = {
+    "no model": lambda: training.fit(None, LOGISTIC, INPUTS, Y),  # type: ignore[arg-type]
+    "no models": lambda: training.fit([], LOGISTIC, INPUTS, Y),
+    "no head": lambda: training.fit(network(), None, INPUTS, Y),  # type: ignore[arg-type]
+    "the name of a head": lambda: training.fit(network(), "logistic", INPUTS, Y),  # type: ignore[arg-type]
+    "no inputs": lambda: training.fit(network(), LOGISTIC, None, Y),  # type: ignore[arg-type]
+    "no targets": lambda: training.fit(network(), LOGISTIC, INPUTS, None),  # type: ignore[arg-type]
+    "text": lambda: training.fit(network(), LOGISTIC, np.array([["a", "b"]] * ROWS), Y),
+    "no rows": lambda: training.fit(network(), LOGISTIC, INPUTS[:0], Y[:0]),
+    "another width": lambda: training.fit(network(), LOGISTIC, INPUTS[:, :1], Y),
+    "validation that is a number": lambda: training.fit(network(), LOGISTIC, INPUTS, Y, validation=3),  # type: ignore[arg-type]
+    "validation without targets": lambda: training.fit(network(), LOGISTIC, INPUTS, Y, validation=(INPUTS,)),
+    "weights in words": lambda: training.fit(network(), LOGISTIC, INPUTS, Y, sample_weight="a"),  # type: ignore[arg-type]
+    "a seed in words": lambda: training.fit(network(), LOGISTIC, INPUTS, Y, seed="a"),  # type: ignore[arg-type]
+    "nothing to check": lambda: toolkit.numerics.gradient_check(None, LOGISTIC, INPUTS, Y),
+    "nothing to audit": lambda: toolkit.numerics.audit(None),
+    "a sample in a list": lambda: samples.path(["wine"]),  # type: ignore[arg-type]
+    "a lesson in a list": lambda: lessons.show(["losses"]),  # type: ignore[arg-type]
+    "a task that is none": lambda: get_head("binery", "hinge"),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_what_the_parts_of_the_toolkit_can_not_use_is_refused(name):
+    with pytest.raises(DataError):
+        TRAINED[name]()
+
+
+def test_a_training_takes_lists_and_frames_too():
+    trained = [
+        training.fit(network(), LOGISTIC, x, y, epochs=1, progress=False)  # type: ignore[arg-type]
+        for x, y in ((INPUTS.tolist(), Y.tolist()), (pd.DataFrame(INPUTS), pd.Series(Y)))
+    ]
+    assert all(len(result.history) == 1 for result in trained)

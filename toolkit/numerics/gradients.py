@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.heads import Head
 
@@ -81,8 +82,10 @@ def gradient_check(
     import keras
     import tensorflow as tf
 
-    if entries < 1:
-        raise DataError(f"entries={entries!r}: expected 1 or more.")
+    check_whole("entries", entries, least=1, optional=False)
+    if not isinstance(model, keras.Model) or not isinstance(head, Head):
+        raise DataError(f"model={model!r}, head={head!r}: expected a built Keras model and the Head of its scores.")
+    x, y = np.asarray(x), np.asarray(y)
     if len(x) != len(y) or not len(x):
         raise DataError(f"x has {len(x)} rows and y has {len(y)}: expected the same number, 1 or more.")
     floatx = keras.config.floatx()

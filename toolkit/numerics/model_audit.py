@@ -119,6 +119,8 @@ def audit(
             f"y has {len(y)} rows and x {'is missing' if x is None else f'has {len(x)}'}: give both, of one length."
         )
     subject = getattr(subject, "result", subject)  # a run holds its result
+    if not isinstance(subject, Result) and not hasattr(subject, "layers"):
+        raise DataError(f"{subject!r} can't be audited; expected a run, its result or a Keras model.")
     result = subject if isinstance(subject, Result) else None
     model: Any = subject if result is None else result.model
     outputs = list(outputs_of(model, y, None if result is None else result.head))

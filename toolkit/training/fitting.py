@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
 from toolkit.heads import Head
@@ -107,8 +108,15 @@ def fit(
         ['epoch', 'loss', 'learning_rate', 'seconds']
     """
     refuse_unknown(options, options_of(Options))
-    _check_arrays(x, y, sample_weight)
+    check_whole("seed", seed, least=0, optional=False)
     models = list(model) if isinstance(model, Sequence) else [model]
+    x, y = _array("x", x), _array("y", y)
+    _check_models(models, head, x)
+    _check_arrays(x, y, sample_weight)
+    if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+            raise DataError("validation: expected rows to validate on, (x, y) or (x, y, sample_weight).")
+        validation = (_array("validation x", validation[0]), _array("validation y", validation[1]), *validation[2:])
     if folds is not None and (validation is not None or len(models) == 1 or len(folds) != len(x)):
         raise DataError("folds needs several networks and one number per row, and replaces validation.")
     # (n, networks), true where a network leaves a row out of its training to be validated on it.
@@ -179,6 +187,33 @@ def _settings(plan: Plan, optimizer: keras.optimizers.Optimizer, folds: NDArray[
     }
 
 
+def _array(name: str, values: Any) -> NDArray[Any]:
+    """Return numbers as an array, shape (n, ...)."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name} has rows of different lengths: encode the table first.") from None
+    if array.ndim == 0 or array.dtype.kind not in "biuf" or not len(array):
+        raise DataError(
+            f"{name} has shape {array.shape} and type {array.dtype}; expected rows of numbers: encode the table first."
+        )
+    return array
+
+
+def _check_models(models: Sequence[Any], head: object, x: NDArray[Any]) -> None:
+    import keras
+
+    if not models or not all(isinstance(model, keras.Model) for model in models):
+        raise DataError(f"model={models[0] if models else models!r}: expected a built Keras model, or several.")
+    if not isinstance(head, Head):
+        raise DataError(f"head={head!r}: expected a Head, such as toolkit.heads.get_head('binary', 'logistic').")
+    expected = (getattr(models[0], "input_shape", None) or x.shape)[1:]
+    # A side that is None takes any size.
+    sides = zip(expected, x.shape[1:], strict=False)
+    if len(expected) != x.ndim - 1 or any(size not in (None, actual) for size, actual in sides):
+        raise DataError(f"x has shape {x.shape}; the model takes (n, {', '.join(map(str, expected))}).")
+
+
 def _check_arrays(x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
     if len(x) != len(y):
         raise DataError(f"x has {len(x)} rows and y has {len(y)}: give one target per row.")
@@ -187,6 +222,6 @@ def _check_arrays(x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] 
             row = int(np.argwhere(~np.isfinite(values))[0][0])
             raise DataError(f"{name} holds a missing or infinite value, first in row {row}: encode the table first.")
     if sample_weight is not None:
-        weights = np.asarray(sample_weight, np.float64)
+        weights = _array("sample_weight", sample_weight).astype(np.float64)
         if weights.shape != (len(x),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
             raise DataError("sample_weight needs a finite number of 0 or more for each row, not all of them 0.")
