@@ -199,14 +199,24 @@ def _read_json(file: FileContent, options: ReadingOptions) -> pd.DataFrame:
         raise DataError(f"{file.name} can't be read as JSON: {first_line_of(error)}.") from error
     except RecursionError:
         raise DataError(f"{file.name} can't be read as JSON: it is nested too deeply.") from None
-    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+    if isinstance(content, dict):
+        nested = [value for value in content.values() if _are_all(value, dict)]
+        if len(nested) == 1:  # an envelope around the records
+            content = nested[0]
+        elif isinstance(content.get("columns"), list) and _are_all(content.get("data"), list):
+            content = [dict(zip(map(str, content["columns"]), row, strict=False)) for row in content["data"]]
+    if _are_all(content, dict):
         return pd.DataFrame(content)
     if isinstance(content, dict) and content and all(isinstance(cells, list | dict) for cells in content.values()):
-        return frame_of(
-            {label: list(cells.values()) if isinstance(cells, dict) else cells for label, cells in content.items()},
-            file.name,
-        )
+        columns = {
+            label: list(cells.values()) if isinstance(cells, dict) else cells for label, cells in content.items()
+        }
+        return frame_of(columns, file.name)
     raise DataError(f'{file.name} is no table: expected a list of records, such as [{{"a": 1}}, {{"a": 2}}].')
+
+
+def _are_all(content: Any, kind: type) -> bool:
+    return isinstance(content, list) and bool(content) and all(isinstance(row, kind) for row in content)
 
 
 def _read_excel(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:

@@ -84,8 +84,11 @@ def test_binary_formats_are_read_with_their_dtypes(tmp_path):
 def test_json_is_read_as_records_as_columns_or_as_one_record_per_line(tmp_path):
     (tmp_path / "a.json").write_text('[{"a": 1, "b": "x"}, {"b": "y", "a": 2}]')
     (tmp_path / "b.json").write_text('{"a": [1, 2], "b": ["x", "y"]}')
+    (tmp_path / "f.json").write_text('{"count": 2, "data": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}')
+    (tmp_path / "g.json").write_text('{"columns": ["a", "b"], "index": [0, 1], "data": [[1, "x"], [2, "y"]]}')
+    (tmp_path / "h.json").write_text(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_json())
     (tmp_path / "c.jsonl").write_text('{"a": 1, "b": "x"}\n\n{"a": 2, "b": "y"}\n')
-    for name in ("a.json", "b.json", "c.jsonl"):
+    for name in ("a.json", "b.json", "c.jsonl", "f.json", "g.json", "h.json"):
         assert read(tmp_path / name).frame.to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
     (tmp_path / "d.json").write_text('{"a": 1, ')
     with pytest.raises(DataError, match=r"d.json can't be read as JSON: .*line 1"):
@@ -131,6 +134,9 @@ def test_the_files_of_a_folder_or_a_pattern_are_read_as_one_table(tmp_path):
         assert table.frame.to_dict("list") == TWO_ROWS
         assert "2 files of" in table.notes[0]
         assert "(a.csv, b.csv)" in table.notes[0]
+    (tmp_path / "b.csv").unlink()
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"b,a\ny,2\n"))
+    assert read(tmp_path).frame.to_dict("list") == TWO_ROWS
     (tmp_path / "c.csv").write_text("a,c\n1,x\n")
     with pytest.raises(DataError, match=r"c.csv has other columns than a.csv: it lacks b"):
         read(tmp_path)

@@ -137,11 +137,11 @@ def _several(paths: Sequence[Path], name: str) -> list[FileContent]:
     if not tables:
         names = f"; it has {listing([path.name for path in files], most=5)}" if files else ""
         raise DataError(f"{name} has no files of tables{names}. Expected {EXPECTED_FILES}.")
-    endings = sorted({"".join(_ending(path.name)) for path in tables})
+    endings = sorted({_ending(path.name)[0] for path in tables})
     if len(endings) > 1:
         raise DataError(
             f"{name} has files of several formats ({listing(endings)}); expected one: give a pattern, such as "
-            f"'*{endings[0]}'."
+            f"'*{endings[0]}*'."
         )
     return [_unpacked(path.name, _bytes_of(path)) for path in tables]
 
