@@ -18,6 +18,7 @@ KINDS = ("underfitted", "fitted", "overfitted", "could train longer", "diverged"
 _LEARNED = 0.05  # a smaller fall from the start counts as nothing learned
 _RISEN = 0.05  # a clear rise of the validation loss above its minimum
 _RISEN_OF_FALL = 0.02  # and as a share of its whole fall, so that losses near 0 don't count
+_CARRIED = 0.5  # of what is learned on training rows, from there on it carries over to validation rows
 _GAP = 1.2  # times the training loss: from there on the validation loss is clearly higher
 _EXPLODED = 1.5  # times the loss at the start
 _FALLING = 0.02  # still falling: over the last fifth of the epochs,
@@ -121,7 +122,8 @@ def read_curves(
        answer; where that is not known, neither curve fell by 5 %.
     4. could train longer: the best epoch lies in the last tenth, and over the last fifth of the epochs (at least three)
        the loss fell by more than 2 %, by 5 % of its whole fall, and by more than its noise. A single epoch counts too.
-    5. overfitted too: the chosen weights' loss is 5 % below that of a constant answer on training rows only.
+    5. overfitted too: the chosen weights' loss is 5 % below that of a constant answer on training rows only, and less
+       than half of the gain there is left on validation rows.
     6. fitted: anything else.
 
     The training loss is measured during the epoch, while weights change, with dropout on and with smoothed labels, so
@@ -280,6 +282,8 @@ def _still_falling(curves: _Curves) -> Reading | None:
 def _learned_by_heart(curves: _Curves, images: bool) -> Reading | None:
     losses, guess = curves.losses, curves.guess
     if losses is None or guess is None or losses.validation <= (1 - _LEARNED) * guess:
+        return None
+    if guess - losses.validation >= _CARRIED * (guess - losses.train):  # little learned, but it carries over
         return None
     return Reading(
         "overfitted",

@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.common.formatting import join_names, number
 from toolkit.evaluation.outcome import Outcome
 
-__all__ = ["DECIDED", "FEWEST", "Limit", "differing_rows", "group_sizes", "harmonic_size", "limits"]
+__all__ = ["DECIDED", "FEWEST", "Limit", "differing_rows", "group_sizes", "harmonic_size", "limits", "recalls"]
 
 #: Fewer distinct rows than this give no verdict.
 FEWEST = 10
@@ -76,6 +76,22 @@ def group_sizes(outcome: Outcome, metric: str) -> list[int]:
     if metric == "roc_auc":  # a label with a single value has none
         return [min(count(label), count(~label)) for label in labels if label.any() and not label.all()] or [count()]
     return [count(label) for label in labels]
+
+
+def recalls(outcome: Outcome) -> np.ndarray:
+    """Return the share of right decisions in each class (binary, multiclass) or of each label's positives.
+
+    Example:
+        >>> truth, decided = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+        >>> recalls(Outcome("binary", truth, decided)).round(2).tolist()
+        [1.0, 0.67]
+    """
+    truth, decided = (np.asarray(y) for y in (outcome.y_true, outcome.y_pred))
+    if outcome.task == "multilabel":
+        positives = (truth == 1).sum(axis=0)
+        return ((truth == 1) & (decided == 1)).sum(axis=0) / np.maximum(positives, 1)
+    groups = (1, 0) if outcome.task == "binary" else np.unique(truth)
+    return np.array([np.mean(decided[truth == k] == k) if (truth == k).any() else 0.0 for k in groups])
 
 
 def harmonic_size(sizes: Sequence[int]) -> float:
@@ -153,7 +169,7 @@ def _held(count: int, name: str, metrics: str) -> str:
 
 
 def differing_rows(one: Outcome, two: Outcome, metric: str) -> int:
-    """Return on how many distinct rows two models differ: in their decisions, or for a metric of scores in those.
+    """Return on how many distinct rows two models differ, for a metric of decisions in which of them is right.
 
     Example:
         >>> truth = np.array([0, 1, 1, 0])
@@ -161,14 +177,13 @@ def differing_rows(one: Outcome, two: Outcome, metric: str) -> int:
         >>> differing_rows(right, wrong, "accuracy")
         1
     """
-    pairs = [(one.y_pred, two.y_pred)]
-    if metric not in DECIDED:
-        for name in ("probabilities", "scores"):
-            first, second = getattr(one, name), getattr(two, name)
-            if first is not None and second is not None:
-                pairs = [(first, second)]
-                break
-            if first is not None or second is not None:  # margins beside probabilities: no row can be compared
-                return one.distinct()
-    first, second = (np.asarray(values).reshape(len(one.y_true), -1) for values in pairs[0])
-    return one.distinct((first != second).any(axis=1))
+    if metric in DECIDED:
+        first, second = (np.asarray(model.y_pred) == np.asarray(model.y_true) for model in (one, two))
+    elif one.probabilities is not None and two.probabilities is not None:
+        first, second = one.probabilities, two.probabilities
+    elif one.task == "regression":
+        first, second = one.y_pred, two.y_pred
+    else:  # margins beside probabilities: every row may differ
+        return one.distinct()
+    rows = len(one.y_true)
+    return one.distinct((np.reshape(first, (rows, -1)) != np.reshape(second, (rows, -1))).any(axis=1))

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from toolkit.common.errors import DataError
-from toolkit.evaluation.evidence import group_sizes, harmonic_size
+from toolkit.evaluation.evidence import group_sizes, harmonic_size, recalls
 from toolkit.evaluation.outcome import Outcome
 
 __all__ = ["metric_interval"]
@@ -53,13 +53,13 @@ def metric_interval(
         return math.nan, math.nan
     is_share = metric not in _ERRORS and metric != "r2"
     sizes = group_sizes(outcome, metric)
-    rows = harmonic_size(sizes)
-    freedom = rows - len(sizes) if len(sizes) > 1 else rows - 1
+    rows, freedom = harmonic_size(sizes), sizes[0] - 1.0
     if len(sizes) == 1 and sizes[0] < 2:  # a single row has no spread
         return (0.0, 1.0) if is_share else (math.nan, math.nan)
     variance = float(resampled.var(ddof=1)) * rows / (rows - 1) if rows > 1 else 0.0
-    # The spread of a class with a single row can't be seen: it counts as that of a coin.
-    variance += sum(0.25 / len(sizes) ** 2 for size in sizes if size < 2) if len(sizes) > 1 else 0.0
+    if len(sizes) > 1:
+        least, freedom = _spread_over_groups(outcome, metric, sizes)
+        variance = max(variance, least)
     quantile = float(stats.t.ppf((1 + coverage) / 2, max(freedom, 1.0)))
     if is_share:
         counted = value * (1 - value) / variance if variance > 1e-18 and 0 < value < 1 else rows
@@ -70,6 +70,21 @@ def metric_interval(
         low, high = _around(share, reach)
         return 1 - high, 1 - low
     return _around(value, reach)
+
+
+def _spread_over_groups(outcome: Outcome, metric: str, sizes: list[int]) -> tuple[float, float]:
+    """Return the least variance of a mean over classes or labels, and its degrees of freedom.
+
+    Resamples show no spread of a class whose few rows are all right or all wrong. Each class counts with the variance
+    of its recall, as if a row more of it were right and one wrong; for ROC AUC nothing is known about the least.
+    """
+    shares = np.full(len(sizes), 0.5) if metric == "roc_auc" else recalls(outcome)
+    counts = np.maximum(sizes, 1)
+    smoothed = (shares * counts + 1) / (counts + 2)
+    parts = smoothed * (1 - smoothed) / counts / len(sizes) ** 2
+    # Satterthwaite: the classes with the fewest rows have the fewest degrees of freedom.
+    freedom = parts.sum() ** 2 / (parts**2 / np.maximum(counts - 1, 1)).sum()
+    return (0.0 if metric == "roc_auc" else float(parts.sum())), float(freedom)
 
 
 def _wilson(value: float, rows: float, quantile: float) -> tuple[float, float]:

@@ -29,7 +29,7 @@ class Standing:
         value: The network's value minus the baseline's.
         low: Lower end of the interval of this difference.
         high: Upper end.
-        differing: On how many distinct test rows the two differ.
+        differing: On how many distinct test rows the two differ (see `toolkit.evaluation.evidence.differing_rows`).
         seconds: How long the baseline took to fit.
     """
 

@@ -276,6 +276,7 @@ def test_what_holds_on_training_rows_only_is_learned_by_heart() -> None:
         assert words in found.sentence
         assert "little of what the network learned carries over" in found.sentence
     assert read(frame, losses=Losses(0.5, 0.6, 1.05)).kind == "fitted"
+    assert read(frame, losses=Losses(0.637, 0.645, 0.676)).kind == "fitted"  # little is learned, but it carries over
     assert read(frame, losses=Losses(1.04, 1.05, 1.05)).kind == "underfitted"
 
 
@@ -538,6 +539,17 @@ def test_two_models_that_differ_on_few_rows_are_not_ranked(differing: int) -> No
     assert standings.kinds == {"tree": "better" if differing >= 10 else "unclear"}
     sentences = " ".join(read_baselines(standings, 4000))
     assert ("too few to call either better" in sentences) == (differing < 10)
+
+
+def test_two_wrong_answers_that_differ_do_not_rank_two_models() -> None:
+    truth = np.arange(120) % 3
+    wrong = np.arange(120) < 30
+    one = np.where(wrong & (np.arange(120) >= 6), (truth + 1) % 3, truth)
+    two = np.where(wrong, (truth + 2) % 3, truth)
+    network, tree = (Outcome("multiclass", truth, decided) for decided in (one, two))
+    standings = standings_of(network, {"tree": tree}, list("abc"))
+    assert standings.against["tree"].differing == 6
+    assert standings.kinds == {"tree": "unclear"}
 
 
 def test_twelve_rows_on_which_two_models_agree_do_not_make_them_level() -> None:
