@@ -78,7 +78,14 @@ def pooled_test_parts(task: str, times: np.ndarray, by_size: bool, seeds: int) -
     else:
         p = stats.chisquare(counts, rows * whole).pvalue
     pooled = 100 * np.abs(counts / rows - whole).max()
-    return {"p": p, "off": np.mean(off), "most": max(off), "pooled": pooled, "least": min(sizes), "largest": max(sizes)}
+    return {
+        "p": float(p),
+        "off": float(np.mean(off)),
+        "most": max(off),
+        "pooled": pooled,
+        "least": min(sizes),
+        "largest": max(sizes),
+    }
 
 
 if __name__ == "__main__":
