@@ -129,6 +129,10 @@ def inspect(
     typed = None if category else native(series)
     if typed is not None:
         return _of_type(series, name, *typed, learn, rows, tuple(reading.na_values))
+    plain = None if category or reading != ReadingOptions() else number_formats.plain_column(series)
+    if plain is not None and not are_compact_dates(plain[0][learn], name):
+        notes = [] if text else [f"'{name}' is text that holds numbers: read as numbers."]
+        return Inferred(Column(name, "number"), plain[0], notes, "", "." if plain[1] else None)
     try:
         codes, values = distinct(series)
     except TypeError:

@@ -280,12 +280,7 @@ def _of_objects(cells: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return date objects in nanoseconds, and how each was read."""
     # The constructor refuses dates too far off one by one in pandas 2, and all together in pandas 3.
     cells = [cell.to_timestamp() if isinstance(cell, pd.Period) else cell for cell in cells]
-    years = np.array(
-        [
-            np.datetime64(cell, "Y").astype(int) + 1970 if isinstance(cell, np.datetime64) else cell.year
-            for cell in cells
-        ]
-    )
+    years = np.array([int(str(np.datetime64(cell, "Y"))) for cell in cells])
     state = np.where(years > 2261, OPEN, np.where(years < 1678, ODD, READ)).astype(np.int8)
     values = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[ns]")
     near = [cell for cell, how in zip(cells, state, strict=True) if how == READ]

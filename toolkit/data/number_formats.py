@@ -18,7 +18,16 @@ import pyarrow.compute
 
 from toolkit.data.cells import MISSING, ODD, READ, is_missing, is_number, sampled
 
-__all__ = ["NumberFormat", "are_words", "learn", "plain_numbers", "read_clocks", "read_numbers", "seconds"]
+__all__ = [
+    "NumberFormat",
+    "are_words",
+    "learn",
+    "plain_column",
+    "plain_numbers",
+    "read_clocks",
+    "read_numbers",
+    "seconds",
+]
 
 _SIGNS = "$€£¥₹₽₩₺฿₫₴₦₱₪₡₲₵₸₼₾¢"
 _CODE_WORDS = """
@@ -49,6 +58,8 @@ _CLOCK = re.compile(
     r"( ?(?P<half>[ap])\.?m\.?)?",
     re.IGNORECASE,
 )
+# Cells with another number of decimals, up to so many and this share, are slips in a column of thousands.
+_FEW_SLIPS, _SLIP_SHARE = 3, 0.02
 _DIGITS = str.maketrans("123456789", "999999999")
 
 
@@ -226,8 +237,7 @@ class _Evidence:
         decimals, thousands = (self.point, self.comma) if mark == "." else (self.comma, self.point)
         grouped = self.short >= 3 and self.long == 0
         if decimals > thousands:
-            # A few cells with another number of decimals may be slips in a column of thousands.
-            return other if grouped and decimals <= min(3, 0.02 * doubtful) else mark
+            return other if grouped and decimals <= min(_FEW_SLIPS, _SLIP_SHARE * doubtful) else mark
         if thousands > decimals or grouped:
             self.has_mark = True
             return other
@@ -262,6 +272,37 @@ def plain_numbers(texts: Sequence[str], decimal_mark: str = ".", unit: str = "")
     is_simple = compute.match_substring_regex(array, _SIMPLE)
     numbers = compute.cast(compute.if_else(is_simple, array, None), pyarrow.float64())
     return numbers.to_numpy(zero_copy_only=False)
+
+
+def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
+    """Return a text column as float64 and whether a decimal point is proven, if all its cells are plain numbers.
+
+    Returns:
+        NaN where a cell is missing; None where a cell is anything else than a plain number, has leading zeros, or where
+        points may separate thousands.
+
+    Example:
+        >>> plain_column(pd.Series(["1.5", None, "20"]))
+        (array([ 1.5,  nan, 20. ]), True)
+    """
+    compute = pyarrow.compute
+    if not pd.api.types.is_string_dtype(series.dtype):
+        return None
+    try:
+        cells = pyarrow.array(series.to_numpy(dtype=object, na_value=None), pyarrow.string())
+    except (pyarrow.ArrowException, UnicodeError):
+        return None
+    cells = compute.utf8_trim_whitespace(cells)
+    present = len(cells) - cells.null_count
+    if present == 0 or compute.sum(compute.match_substring_regex(cells, _SIMPLE)).as_py() < present:
+        return None
+    if compute.any(compute.match_substring_regex(cells, r"^-?0\d")).as_py():
+        return None
+    doubtful = compute.sum(compute.match_substring_regex(cells, r"^-?[1-9]\d{0,2}\.\d{3}$")).as_py()
+    proven = compute.sum(compute.match_substring(cells, ".")).as_py() - doubtful
+    if doubtful and proven <= max(_FEW_SLIPS, _SLIP_SHARE * doubtful):
+        return None
+    return compute.cast(cells, pyarrow.float64()).to_numpy(zero_copy_only=False), proven > 0
 
 
 def read_numbers(

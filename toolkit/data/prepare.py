@@ -146,9 +146,10 @@ def prepare(
         validation=validation,
         seed=int(seed),
     )
-    features, set_aside, feature_notes = images, {}, []
     if images is None:
         features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading, source))
+    else:
+        features, set_aside, feature_notes = images, {}, []
     notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
     split_data = _split_data(tables, task, features, units, split, set_aside, notes)
     return replace(split_data, positive=checked.positive, target_form=checked.form)

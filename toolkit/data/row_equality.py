@@ -10,7 +10,7 @@ import pandas as pd
 from toolkit.data.cells import distinct, is_missing, level, most_odd, plain_dtype
 from toolkit.data.column_kinds import inspect
 from toolkit.data.identifiers import numbers_rows
-from toolkit.data.number_formats import plain_numbers
+from toolkit.data.number_formats import plain_column, plain_numbers
 
 __all__ = ["compared_columns", "same_rows"]
 
@@ -47,6 +47,9 @@ def _tells_rows(series: pd.Series, name: str) -> bool:
         return series.dtype.kind in "iuf" and numbers_rows(_numbers(series), name, len(series)) is not None
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         return False
+    plain = plain_column(series)
+    if plain is not None:
+        return numbers_rows(plain[0], name, len(series)) is not None
     try:
         codes, values = distinct(series)
     except TypeError:
@@ -109,6 +112,9 @@ def _hashes(series: pd.Series) -> np.ndarray:
         numbers = _numbers(series)
         if numbers.dtype.kind in "iuf":
             return _hash_numbers(numbers)
+    plain = plain_column(series)
+    if plain is not None:
+        return _hash_numbers(plain[0])
     if types.is_datetime64_any_dtype(series.dtype):
         series = series.astype(object)
     try:

@@ -202,9 +202,10 @@ def _time_question(kept: dict[str, Inferred], learn: np.ndarray) -> list[str]:
     """Return the question whether the model will predict later rows, where the rows are sorted by a time."""
     for label, result in kept.items():
         column, known = result.column, result.values[learn]
-        known = known[~pd.isna(known)]
         is_number = column is not None and column.kind == "number" and is_time_axis(label)
-        if column is None or not (column.kind == "date" or is_number) or len(np.unique(known)) < _FEWEST_TIMES:
+        if column is None or not (column.kind == "date" or is_number) or pd.isna(known).any():
+            continue
+        if len(np.unique(known)) < _FEWEST_TIMES:
             continue
         if (known[1:] >= known[:-1]).all() or (known[1:] <= known[:-1]).all():
             return [
