@@ -316,19 +316,19 @@ def trim(frame: pd.DataFrame, header: Header, table: TextTable, name: str) -> No
 
 def _without_footer(frame: pd.DataFrame, table: TextTable, name: str) -> pd.DataFrame:
     """Return a table without its last lines that are empty, are a total, or hold a first cell only as no other does."""
-    end, labels = len(frame), 0
-    while end and len(frame) - end <= len(frame) // 2:
-        first, is_filled = frame.iloc[end - 1, 0], frame.iloc[end - 1].notna()
-        if isinstance(first, str) and _TOTAL.fullmatch(first.strip()) and (frame.iloc[:, 0] == first).sum() == 1:
-            end -= 1
-            continue
-        is_label = frame.shape[1] > 2 and isinstance(first, str) and not is_number(first.strip())
-        if is_filled.iloc[int(is_label) :].any():
+    filled = frame.notna().to_numpy().sum(axis=1)
+    end = int(np.flatnonzero(filled)[-1]) + 1 if filled.any() else 0
+    labels = 0
+    for row in range(end - 1, max(0, end - 1 - 2 * _FOOTERS), -1):
+        first = frame.iloc[row, 0]
+        is_total = isinstance(first, str) and _TOTAL.fullmatch(first.strip()) and (frame.iloc[:, 0] == first).sum() == 1
+        is_label = filled[row] == 1 < frame.shape[1] - 1 and isinstance(first, str) and not is_number(first.strip())
+        if not (is_total or is_label or filled[row] == 0):
             break
-        labels += is_label
-        end -= 1
+        labels += bool(is_label and not is_total)
+        end = row
     lost = len(frame) - end
-    if not 0 < lost <= end or (labels and (labels > _FOOTERS or frame.iloc[:end].notna().sum(axis=1).min() <= 1)):
+    if end == 0 or lost == 0 or (labels and (labels > _FOOTERS or filled[:end].min() <= 1)):
         return frame
     texts = [f"'{cell[:40]}'" if isinstance(cell, str) else "blank" for cell in frame.iloc[end:, 0]]
     table.damage.append(
