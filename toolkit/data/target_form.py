@@ -36,4 +36,6 @@ class TargetForm:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> TargetForm:
         """Return the form that `to_dict` described."""
-        return cls(**{name: value if isinstance(value, str) else tuple(value) for name, value in content.items()})
+        separator = content.get("separator", "")
+        names = {name: tuple(content.get(name, ())) for name in ("columns", "labels", "blanks")}
+        return cls(separator=separator, **names)

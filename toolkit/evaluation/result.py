@@ -148,7 +148,7 @@ class Result:
         """
         if self.outcome is None:
             raise DataError("a loaded run has no test rows to compare on: run.verdict holds what was saved with it.")
-        return standings_of(self.outcome, self.baselines, self.classes)
+        return standings_of(self.outcome, self.baselines, self.class_names)
 
     @cached_property
     def _scorer(self) -> Scorer:
