@@ -2,6 +2,7 @@
 # make test    run the tests, the linter, the formatter's check, the spelling check, the import contracts and the type checker
 # make format  fix what the linter and the formatter can fix
 # make oldest  run the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
+# make soak    attack saved files and kill processes that write, and print counts (minutes)
 # make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
 # Each builds .venv if it is missing. PYTHON=python3.12 chooses the interpreter.
 
@@ -13,7 +14,7 @@ FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 
 BIN := .venv/bin
 
-.PHONY: demo test format oldest bench
+.PHONY: demo test format oldest soak bench
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -34,6 +35,9 @@ format: .venv/.tools
 # Old libraries call functions that newer dependencies have deprecated: ignore those warnings.
 oldest: .venv-oldest/.installed
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
+
+soak: .venv/.tools
+	$(BIN)/python -m tests.soak.files
 
 # One after the other, because they are timed. Without LOGITKIT_DATA, accuracy is measured on scikit-learn's tables.
 bench: export TF_CPP_MIN_LOG_LEVEL = 3

@@ -1,0 +1,161 @@
+"""Processes that are killed while they write: what stands at their paths, and what they leave behind."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import random
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LONGEST_WAIT = 0.12  # seconds from the first file that is written to the kill
+
+
+@dataclass
+class Counts:
+    """What came of the kills."""
+
+    kills: int = 0
+    half: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    during: int = 0  # kills that left a temporary folder, which the next write removed
+    apart: int = 0  # pages killed between page and JSON: the page's SHA-256 tells
+
+    @property
+    def bad(self) -> list[str]:
+        """Every kill after which something was wrong."""
+        return self.half + self.lost + self.leftovers + self.failed
+
+
+def run(saved: list[Path], table: Path, folder: Path, count: int, seed: int = 0) -> Counts:
+    """Kill processes that save, report or predict, in turns, and count what came of it.
+
+    Args:
+        saved: Two saved runs; they take turns at each path, so that a mixture of the two can be told.
+        table: Rows that the first of them can predict.
+        folder: A folder for the files.
+        count: How many kills.
+        seed: Seed of the moments.
+    """
+    counts = Counts()
+    dice = random.Random(seed)
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(temporary)
+    try:
+        for number in range(count):
+            action = ACTIONS[number % len(ACTIONS)]
+            _kill(action, saved, table, folder / action.__name__, dice, counts)
+    finally:
+        tempfile.tempdir = before
+    return counts
+
+
+def _kill(action: Any, saved: list[Path], table: Path, folder: Path, dice: random.Random, counts: Counts) -> None:
+    folder.mkdir(exist_ok=True)
+    name = f"{action.__name__} {counts.kills}"
+    child, ready = _fork(lambda: action(saved, table, folder), forever=True)
+    if not ready.read(1):
+        counts.failed.append(f"{name}: ended by itself")
+    time.sleep(dice.uniform(0, LONGEST_WAIT))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    ready.close()
+    counts.kills += 1
+    files = [file for file in folder.iterdir() if file.is_file()]
+    expected = {"save": {"run.keras"}, "report": {"page.html", "page.json"}, "predict": {"out.csv"}}[action.__name__]
+    counts.lost += [f"{name}: {lost}" for lost in sorted(expected - {file.name for file in files})]
+    counts.half += [f"{name}: {file.name}" for file in files if not _is_complete(file)]
+    if action.__name__ == "report" and not counts.lost:
+        digest = hashlib.sha256((folder / "page.json").read_bytes()).hexdigest()
+        counts.apart += digest not in (folder / "page.html").read_text(encoding="utf-8")
+    counts.during += any(next(where.glob(".logitkit-*"), None) for where in (folder, folder.parent / "tmp"))
+    child, ready = _fork(lambda: action(saved, table, folder), forever=False)
+    ready.close()
+    if os.waitpid(child, 0)[1] != 0:
+        counts.failed.append(f"{name}: the next write")
+    rest = {file.name for file in folder.iterdir()} - expected
+    if action.__name__ == "save":  # TensorFlow leaves files of its own there
+        rest |= {file.name for file in (folder.parent / "tmp").glob(".logitkit-*")}
+    counts.leftovers += [f"{name}: {file}" for file in sorted(rest)]
+
+
+def _fork(writes: Callable[[], Iterator[None]], *, forever: bool) -> tuple[int, Any]:
+    """Start a process that writes twice, or until it is killed; return it, and a pipe that tells of the first file."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        return child, os.fdopen(reading, "rb", 0)
+    status = 1
+    try:
+        signal.alarm(60)
+        with contextlib.redirect_stdout(io.StringIO()):
+            writing_again = writes()
+            next(writing_again)
+            os.write(writing, b".")
+            next(writing_again)
+            while forever:
+                next(writing_again)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def save(saved: list[Path], table: Path, folder: Path) -> Iterator[None]:
+    """Save one run after the other at the same path."""
+    import toolkit
+
+    runs = [toolkit.load(path) for path in saved]
+    while True:
+        for one in runs:
+            one.save(folder / "run.keras")
+            yield
+
+
+def report(saved: list[Path], table: Path, folder: Path) -> Iterator[None]:
+    """Write the page of one run after the other at the same path."""
+    from toolkit.report.page import render, write_pair
+
+    summaries = [json.loads((path.with_suffix(".summary.json")).read_text(encoding="utf-8")) for path in saved]
+    pages = [render(summary) for summary in summaries]
+    while True:
+        for page, summary in zip(pages, summaries, strict=True):
+            write_pair(folder / "page.html", page, summary)
+            yield
+
+
+def predict(saved: list[Path], table: Path, folder: Path) -> Iterator[None]:
+    """Predict a table with the command line, into the same file."""
+    from recipes.cli.predict import predict as command
+
+    while True:
+        command.main([str(saved[0]), str(table), "-o", str(folder / "out.csv")], standalone_mode=False)
+        yield
+
+
+ACTIONS = [save, report, predict]
+
+
+def _is_complete(file: Path) -> bool:
+    from tests.soak.hostile import unpack
+
+    data = file.read_bytes()
+    if file.suffix == ".keras":
+        return data[-22:-18] == b"PK\5\6" and len(unpack(data)) == 4
+    if file.suffix == ".json":
+        return data.endswith(b"}\n") and bool(json.loads(data))
+    if file.suffix == ".html":
+        return data.rstrip().endswith(b"</html>") and bool(re.search(rb'sha256" content="[0-9a-f]{64}"', data))
+    return data.endswith(b"\n") and len({line.count(b",") for line in data.splitlines()}) == 1
