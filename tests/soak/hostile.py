@@ -243,7 +243,7 @@ def _widths(dice: random.Random, sources: list[bytes]) -> bytes:
                 ("RepeatVector", {"n": 10**9}), ("UpSampling1D", {"size": 10**9}),
                 ("Reshape", {"target_shape": [10**9]}),
                 ("Embedding", {"input_dim": 10**10, "output_dim": 9}), ("Dense", {"units": 10**9}),
-                ("Rescaling", {"scale": [1.0] * 10**5}), ("LayerNormalization", {}),
+                ("Rescaling", {"scale": [1.0] * 100}), ("LayerNormalization", {}),
                 ("ZeroPadding1D", {"padding": 10**9}),
                 ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": [10**9]}), ("Normalization", {"axis": -1}),
                 ("Dropout", {"rate": 0.1}), ("Flatten", {}), ("GaussianNoise", {"stddev": 1e308}),

@@ -29,6 +29,7 @@ FORBIDDEN = (
     "socket.connect",
 )
 OPENED = ("/proc/", "/sys/", "/dev/")
+_AUTOGRAPH = "__autograph_generated_file"  # which TensorFlow writes and imports at the first prediction
 
 
 @dataclass
@@ -134,7 +135,7 @@ def _child(pending: list[tuple[str, bytes]], path: Path, rows: dict[str, Any], w
             events.append(event)
         elif event == "open" and isinstance(arguments[0], str):
             opened = os.path.abspath(arguments[0])
-            if opened != tempfile.gettempdir() and not opened.startswith(usual):
+            if opened != tempfile.gettempdir() and not opened.startswith(usual) and _AUTOGRAPH not in opened:
                 events.append(f"open {opened}")
 
     sys.addaudithook(watch)

@@ -50,6 +50,7 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SMALL = 2**22
 _MOST_TIMES = {_WEIGHTS: 4}
 _USUAL_TIMES = 25
+_LARGEST_TEXT = 2**27
 # Python takes up to about 200 bytes for a value of JSON.
 _MOST_VALUES = 3_000_000
 _DEEPEST = 40
@@ -175,6 +176,7 @@ def _unpack(path: Path) -> dict[str, bytes]:
                     raise _Refused(f"is not a file that run.save wrote: unexpected or missing member {unexpected[0]}.")
                 for member in members:
                     most = max(_SMALL, _MOST_TIMES.get(member.filename, _USUAL_TIMES) * member.compress_size)
+                    most = most if member.filename == _WEIGHTS else min(most, _LARGEST_TEXT)
                     if member.file_size > most or member.compress_type not in (
                         zipfile.ZIP_STORED,
                         zipfile.ZIP_DEFLATED,
