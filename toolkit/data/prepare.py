@@ -141,7 +141,7 @@ def prepare(
         pd.concat([table.target for table in tables], ignore_index=True),
         task,
         np.concatenate([np.full(len(table), table.part) for table in tables]),
-        named.split_columns(tables[0].cells, reading),
+        named.split_columns([_named_alike(table, tables[0].cells) for table in tables], reading),
         test=test,
         validation=validation,
         seed=int(seed),
@@ -204,16 +204,17 @@ class _NamedColumns:
             self.keep, self.categories, self.excluded(), reading, split_by, source.from_text, source.separator
         )
 
-    def split_columns(self, cells: pd.DataFrame, reading: ReadingOptions) -> dict[str, pd.DataFrame]:
-        """Return the columns that the split goes by, times as numbers or dates."""
-        labels = list(cells.columns)
-        by = {}
+    def split_columns(self, cells: Sequence[pd.DataFrame], reading: ReadingOptions) -> dict[str, pd.DataFrame]:
+        """Return the columns that the split goes by: groups of all tables, times of the first as numbers or dates."""
+        by, data = {}, cells[0]
+        labels = list(data.columns)
         if self.group:
-            by["group"] = cells.iloc[:, [labels.index(name) for name in self.group]]
+            frames = [frame.loc[:, ~frame.columns.duplicated()].reindex(columns=self.group) for frame in cells]
+            by["group"] = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         if self.time is not None:
-            column, values, _ = infer(cells.iloc[:, labels.index(self.time)], self.time, reading=reading)
+            column, values, _ = infer(data.iloc[:, labels.index(self.time)], self.time, reading=reading)
             is_time = column is not None and column.kind in ("date", "number")
-            by["time"] = pd.DataFrame({self.time: values}) if is_time else cells[[self.time]]
+            by["time"] = pd.DataFrame({self.time: values}) if is_time else data[[self.time]]
         return by
 
 

@@ -107,7 +107,7 @@ def split_rows(
         task: The task.
         owner: int, shape (rows,): the part of a row of the user's own test or validation rows; -1 for the data's rows,
             which come first.
-        by: `"group"` or `"time"`: the data's columns that the split goes by; or nothing.
+        by: `"group"` or `"time"`: the columns that the split goes by; or nothing.
         test: None, a fraction, a number of rows, or anything else where there are test rows of their own.
         validation: The same for the validation rows.
         seed: The seed of the random split.
@@ -116,11 +116,15 @@ def split_rows(
         DataError: The parts can't be filled, or the group or time column can't be used.
     """
     units, free_rows = _free_common_rows(units, owner)
-    part, sentences = _without_copies(units, owner)
+    part = owner.astype(np.int64)
+    sentences = _without_copies(part, units, "with the same features as a row of {}")
+    if "group" in by and (owner >= 0).any():
+        sentences += _without_copies(part, number_groups(by["group"])[0], f"of a {_group_names(by)} in {{}}")
     rows = np.flatnonzero(part == -1)
     if len(rows) == 0:
         raise DataError(
-            "every row of the data is also in the test or validation rows given; nothing is left to train on."
+            "every row of the data is also in the test or validation rows given; nothing is left to train on. "
+            + " ".join(sentences)
         )
     fractions, why = _shares(len(rows), test, validation)
     folds, equal_rows = None, [free_rows]
@@ -178,14 +182,14 @@ def _free_common_rows(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray,
     return units, f"{which} up {copies[common].sum():,} of the {rows:,} rows: equal rows of that kind are split freely."
 
 
-def _without_copies(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Leave out of the other parts the rows that equal a row of the user's own test or validation rows."""
-    part, sentences = owner.astype(np.int64), []
+def _without_copies(part: np.ndarray, units: np.ndarray, which: str) -> list[str]:
+    """Leave out of the other parts the rows of a unit that is also in the user's own test or validation rows."""
+    sentences = []
     for index in (_TEST, _VALIDATION):  # a row of test leaves validation and train, one of validation leaves train
-        copies = (owner < index) & (part >= -1) & np.isin(units, units[owner == index])
+        copies = (part < index) & (part >= -1) & np.isin(units, units[part == index])
         part[copies] = _LEFT_OUT
-        sentences += _left_out(int(copies.sum()), PARTS[index])
-    return part, sentences
+        sentences += _left_out(int(copies.sum()), which.format(PARTS[index]))
+    return sentences
 
 
 def _split_by_time(
@@ -202,7 +206,7 @@ def _split_by_time(
     np.maximum.at(latest, units[rows], part[rows])
     earlier = rows[part[rows] < latest[units[rows]]]
     part[earlier] = _LEFT_OUT
-    sentences += _left_out(len(earlier), "a later part")
+    sentences += _left_out(len(earlier), "with the same features as a row of a later part")
     newest = "test" if fractions[_TEST] else "validation"
     return f"by time: the oldest rows of '{times.name}' train, the newest are the {newest} part"
 
@@ -334,8 +338,8 @@ def _uneven(part: np.ndarray, target: pd.DataFrame, task: str, what: str) -> lis
     return sentences
 
 
-def _left_out(count: int, where: str) -> list[str]:
+def _left_out(count: int, which: str) -> list[str]:
     if count == 0:
         return []
     rows = "1 row" if count == 1 else f"{count:,} rows"
-    return [f"{rows} with the same features as a row of {where} {'is' if count == 1 else 'are'} left out."]
+    return [f"{rows} {which} {'is' if count == 1 else 'are'} left out."]

@@ -271,6 +271,23 @@ def test_rows_without_a_group_are_reported():
     assert "(43 groups)" in table.split_reason
 
 
+def test_groups_of_the_test_rows_given_leave_the_other_parts():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "y": rng.integers(0, 2, 300), "patient": np.arange(300) // 5})
+    test = pd.DataFrame(
+        {"x": rng.normal(size=40), "y": rng.integers(0, 2, 40), "patient": [f"{n} " for n in range(40)]}
+    )
+    table = prepare(frame, "y", task="binary", group="patient", test=test)
+    others = np.concatenate([table.parts["train"], table.parts["validation"]])
+    assert sorted(table.source_rows[others]) == list(range(201, 301))
+    assert "200 rows of a 'patient' in test are left out." in table.split_reason
+    without = prepare(frame, "y", task="binary", group="patient", test=test.drop(columns="patient"))
+    assert len(without.parts["train"]) + len(without.parts["validation"]) == 300
+    everybody = pd.DataFrame({"x": rng.normal(size=60), "y": np.arange(60) % 2, "patient": np.arange(60)})
+    with pytest.raises(DataError, match=r"nothing is left to train on\. 300 rows of a 'patient' in test are left out"):
+        prepare(frame, "y", task="binary", group="patient", test=everybody)
+
+
 def test_a_group_column_without_values_is_refused():
     with pytest.raises(DataError, match="group= names 'clinic', which is empty in every row"):
         prepare(people().assign(clinic=None), "label", task="binary", group="clinic")
