@@ -300,10 +300,10 @@ def _initializer(name: str, activation: str, seed: int) -> keras.initializers.In
 
 def _widths(hidden: Any) -> tuple[int, ...]:
     is_list = isinstance(hidden, Iterable) and not isinstance(hidden, str | Set | Mapping)
-    widths = tuple(hidden) if is_list else (hidden,)
+    widths: tuple[Any, ...] = tuple(hidden) if is_list else (hidden,)
     for width in widths:
-        is_whole = isinstance(width, Real) and not isinstance(width, bool) and float(width).is_integer()
-        if not is_whole or not 1 <= width <= _WIDEST:
+        number = float(width) if isinstance(width, Real) and not isinstance(width, bool) else 0.0
+        if not number.is_integer() or not 1 <= number <= _WIDEST:
             raise DataError(
                 f"hidden={hidden!r}: expected the neurons of each layer, whole numbers from 1 to {_WIDEST:,}, such as "
                 "hidden=(64, 32)."

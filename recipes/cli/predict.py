@@ -61,8 +61,8 @@ def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
     from toolkit.data.inputs import table_of
 
     first, *more = data
+    preprocessing: Any = run.preprocessing
     if run.is_image:
-        preprocessing: Any = run.preprocessing
         images = read_pictures(
             list(data) if more else first, Form(preprocessing.shape, preprocessing.dtype), strict=False
         )
@@ -71,4 +71,4 @@ def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
         return images.pixels, images.names
     if more:
         raise DataError(f"{len(data)} files were given; expected one table of rows to predict.")
-    return table_of(first, run.preprocessing)[0], []
+    return table_of(first, preprocessing)[0], []

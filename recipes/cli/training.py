@@ -120,7 +120,7 @@ def _recipe_command(name: str, function: str) -> click.Command:
         if save is not None:
             click.echo(f"Saved: {result.save(save)}")
         if "report" in options:
-            _show_report(options["report"], start)
+            _show_report(str(options["report"]), start)
 
     repeated = {param.name for param in params if isinstance(param, click.Option) and param.multiple}
     return click.Command(name, params=params, callback=call, help=f"{about}\n\nFILE is {file}.")

@@ -104,7 +104,7 @@ def _contenders(task: str, heads: Sequence[str | Head]) -> dict[str, Head]:
     return contenders
 
 
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
+def _seeds(seeds: Any) -> list[int]:
     # A number, or a list. The order of a set is not defined.
     count = int(seeds) if _is_seed(seeds) else 0
     seed_list = [*seeds] if isinstance(seeds, list | tuple | range | np.ndarray) else [*range(min(count, _MOST_SEEDS))]

@@ -166,9 +166,10 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
     """
     seeds = options["ensemble"].get("seeds")
     if seeds is not None:
-        if isinstance(seeds, bool) or not isinstance(seeds, Integral) or not 1 <= seeds <= 1_000:
+        count = int(seeds) if isinstance(seeds, Integral) and not isinstance(seeds, bool) else 0
+        if not 1 <= count <= 1_000:
             raise DataError(f"seeds={seeds!r}: expected a whole number of networks, from 1 to 1,000.")
-        return int(seeds)
+        return count
     # A Keras optimizer is for one network; only a name makes one for each.
     single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)
     return 1 if single else NETWORKS[effort]

@@ -89,9 +89,9 @@ class ImageCallOptions(CallOptions):
 
     def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
         """Return the defaults of the options of the builder and of the training."""
-        rows, shape = len(data.parts["train"]), np.shape(data.features.pixels)[1:]
+        rows, pixels = len(data.parts["train"]), np.asarray(data.features.pixels)
         builder = next((name for name, function in builders.BUILDERS.items() if function is self.build), "")
-        return defaults.choose_for_images(head, self.effort, self.by_place, rows, shape, builder)
+        return defaults.choose_for_images(head, self.effort, self.by_place, rows, pixels.shape[1:], builder)
 
 
 def train(
