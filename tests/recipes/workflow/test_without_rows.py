@@ -46,9 +46,10 @@ def test_a_run_on_everything_learns_from_all_rows_in_all_epochs_and_claims_nothi
 def test_its_report_says_that_there_are_no_test_figures(run_on_everything, tmp_path):
     page = Page(run_on_everything.report(tmp_path / "run.html").read_text())
     verdict, split = page.section("verdict"), page.section("split")
-    assert "Trained without test rows: nothing is known about new rows." in verdict
+    assert "Trained without test rows: there are no test figures." in verdict
     assert "Train once with test rows (leave test= out)" in verdict
     assert "There is no test part, so this page has no results." in split
+    assert "2 networks with different initial weights were trained; the curves" in page.section("training")
     sections = [section["id"] for section in page.all("section")]
     assert sections == ["verdict", "data", "split", "model", "training", "settings"]
     assert "nan" not in words(page.all("main")[0]["text"]).split()

@@ -35,7 +35,7 @@ def for_result(
             "caution": "",
             "test_rows": 0,
             "against": {},
-            "headline": "Trained without test rows: nothing is known about new rows.",
+            "headline": "Trained without test rows: there are no test figures.",
             "sentences": list(result.verdict),
             "next": _steps_for_result(data, training, None, None),
         }
