@@ -169,7 +169,7 @@ class Target:
         """
         decisions = np.asarray(decisions)
         if self.task == "regression":
-            values = decisions.astype(np.float64).reshape(len(decisions), -1) * self.scale + self.center
+            values = decisions.astype(np.float64).reshape(len(decisions), len(self.columns)) * self.scale + self.center
             if self.log_target:
                 with np.errstate(over="ignore"):
                     values = np.exp(values)

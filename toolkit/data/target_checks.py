@@ -191,7 +191,7 @@ def check_target(
             series = _without_mask(series)
         else:
             series, changes = stripped(one_type(series, str(column), name, numbers), str(column))
-            notes += changes
+            notes += [f"{name}: {change}" for change in changes] if further else changes
             if not further:
                 notes += check_classes(series, str(column), task, name)
         checked[column] = series

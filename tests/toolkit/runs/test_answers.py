@@ -59,10 +59,13 @@ def test_numbers_and_their_intervals_keep_the_index():
     assert list(ends.columns) == ["low", "high"]
     assert ((ends["low"] <= predicted) & (predicted <= ends["high"])).all()
     np.testing.assert_array_equal(run.predict_interval(NEW.to_numpy(), 0.8), ends.to_numpy())
+    assert run.predict(NEW.head(0)).shape == (0,)
+    assert run.predict_interval(NEW.head(0)).shape == (0, 2)
     several = regression.train(ROWS.assign(a=X[:, 0], b=X[:, 1]), target=["a", "b"], **QUICK)
     assert list(several.predict(NEW).columns) == ["a", "b"]
     ends = several.predict_interval(NEW)
     assert list(ends.columns) == [("a", "low"), ("a", "high"), ("b", "low"), ("b", "high")]
+    assert several.predict(NEW.head(0)).shape == (0, 2)
     array = several.predict_interval(NEW.to_numpy())
     assert array.shape == (7, 2, 2)
     np.testing.assert_array_equal(array[:, 1, 0], ends["b", "low"])
