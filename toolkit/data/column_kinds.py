@@ -25,7 +25,7 @@ from toolkit.data.cells import (
     native,
     plain_dtype,
 )
-from toolkit.data.column_learning import Found, Learned, are_compact_dates, compact_note
+from toolkit.data.column_learning import DistinctCells, Guess, are_compact_dates, compact_note
 from toolkit.data.column_values import Cells, read_values, spread, unread_notes
 from toolkit.data.columns import CLOCK, Column
 from toolkit.data.reading_options import ReadingOptions
@@ -136,16 +136,24 @@ def inspect(
     try:
         codes, values = distinct(series)
     except TypeError:
-        return _no_column(next(cell for cell in series if getattr(cell, "__hash__", None) is None))
+        return _no_column(next(cell for cell in series if not _can_be_compared(cell)))
     for cell in values:
         if not category and (not isinstance(cell, _CELLS) or isinstance(cell, np.complexfloating)):
             return _no_column(cell)
     counts = np.bincount(codes[learn & (codes >= 0)], minlength=len(values))
-    learned = Learned(name, codes, values, counts, int(learn.sum()), reading)
-    found = learned.category() if category or _are_categories(series, values) else learned.kind(likely)
-    cells = spread(codes, *learned.read(found.column))
-    notes = _notes(found, learned, series, cells, rows, text)
-    return Inferred(found.column, cells.values, notes, found.hint, found.proven, found.doubtful)
+    distinct_cells = DistinctCells(name, codes, values, counts, int(learn.sum()), reading)
+    guess = distinct_cells.category() if category or _are_categories(series, values) else distinct_cells.kind(likely)
+    cells = spread(codes, *distinct_cells.read(guess.column))
+    notes = _notes(guess, distinct_cells, series, cells, rows, text)
+    return Inferred(guess.column, cells.values, notes, guess.hint, guess.proven, guess.doubtful)
+
+
+def _can_be_compared(cell: object) -> bool:
+    try:
+        hash(cell)
+    except TypeError:
+        return False
+    return True
 
 
 def _are_categories(series: pd.Series, values: list[Any]) -> bool:
@@ -194,33 +202,35 @@ def _no_column(cell: object) -> Inferred:
     return Inferred(None, np.empty(0), [f"its cells are of type {kind}, not numbers, text, dates or true/false"])
 
 
-def _notes(found: Found, learned: Learned, series: pd.Series, cells: Cells, rows: np.ndarray, text: bool) -> list[str]:
+def _notes(
+    guess: Guess, distinct_cells: DistinctCells, series: pd.Series, cells: Cells, rows: np.ndarray, text: bool
+) -> list[str]:
     """Return what there is to say about a column that was read from cells."""
-    column = found.column
-    texts = {index: value.strip() for index, value in enumerate(learned.values) if isinstance(value, str)}
+    column = guess.column
+    texts = {index: value.strip() for index, value in enumerate(distinct_cells.values) if isinstance(value, str)}
     absent = {
         index: word
         for index, word in texts.items()
         if word and is_missing(word, column.missing, among_numbers=column.kind in ("number", "date"))
     }
-    count = int(np.isin(learned.codes, list(absent)).sum())
+    count = int(np.isin(distinct_cells.codes, list(absent)).sum())
     quoted = ", ".join(f"'{word}'" for word in sorted(set(absent.values())))
     if column.kind == "category":
         notes = [f"{counted(count, 'cell')} of '{column.name}' ({quoted}) count as missing."] if count else []
-        return [*notes, *[found.note] * bool(found.note), *[found.hint] * bool(found.hint), *_alike(column, cells)]
+        return [*notes, *[guess.note] * bool(guess.note), *[guess.hint] * bool(guess.hint), *_alike(column, cells)]
     if column.kind == "number" and column.format is None and texts:
-        return [*_number_note(column, learned, count, quoted, text), *unread_notes(column, series, cells, rows)]
+        return [*_number_note(column, distinct_cells, count, quoted, text), *unread_notes(column, series, cells, rows)]
     missing = [f"{counted(count, 'cell')} of '{column.name}' ({quoted}) count as missing."] if count else []
     usual = all(word in MISSING_TEXT for word in absent.values())
-    notes = [found.note] * bool(found.note) + (missing if not (text and usual) else [])
+    notes = [guess.note] * bool(guess.note) + (missing if not (text and usual) else [])
     return [*notes, *unread_notes(column, series, cells, rows)]
 
 
-def _number_note(column: Column, learned: Learned, count: int, quoted: str, text: bool) -> list[str]:
+def _number_note(column: Column, distinct_cells: DistinctCells, count: int, quoted: str, text: bool) -> list[str]:
     """Return a sentence on numbers that are text."""
-    values, state = learned.read(column)
+    values, state = distinct_cells.read(column)
     examples: dict[str, str] = {}
-    for cell, value, how in zip(learned.values, values.tolist(), state.tolist(), strict=True):
+    for cell, value, how in zip(distinct_cells.values, values.tolist(), state.tolist(), strict=True):
         if how != READ or not isinstance(cell, str) or len(examples) == _MOST_EXAMPLES:
             continue
         if not is_number(cell.strip()) or (column.decimal == "," and "." in cell):

@@ -11,12 +11,12 @@ import numpy as np
 
 from toolkit.common.formatting import counted
 from toolkit.data import date_formats, number_formats
-from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, keeps_spelling, most_odd
+from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, is_number, keeps_spelling, most_odd
 from toolkit.data.column_values import read_distinct
 from toolkit.data.columns import CLOCK, Column
 from toolkit.data.reading_options import ReadingOptions
 
-__all__ = ["Found", "Learned", "are_compact_dates", "compact_note"]
+__all__ = ["DistinctCells", "Guess", "are_compact_dates", "compact_note"]
 
 _SAMPLE = 1_000
 _MOSTLY = 0.7  # the share of rows from which on "most" is said
@@ -28,7 +28,7 @@ _DATE_NAME = re.compile(r"date|datum|fecha|jour|day|(^|_)dt(_|$)", re.IGNORECASE
 
 
 @dataclass(frozen=True)
-class Found:
+class Guess:
     """A column as it was learned, and what there is to say about it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Learned:
+class DistinctCells:
     """The distinct cells of a column, and how many of the rows it is learned from hold each.
 
     Attributes:
@@ -97,48 +97,54 @@ class Learned:
             self._known[column] = read_distinct(self.values, column)
         return self._known[column]
 
-    def kind(self, likely: str | None) -> Found:
+    def kind(self, likely: str | None) -> Guess:
         """Return the first kind that reads the cells: true/false, numbers, times of day, dates; or categories."""
         cells = self.cells
         if self._are_truths(cells):
-            return Found(Column(self.name, "boolean", missing=self.words))
+            return Guess(Column(self.name, "boolean", missing=self.words))
         codes = self._codes(cells)
-        best: tuple[int, Found] | None = None
+        best: tuple[int, Guess] | None = None
         learners = [lambda: None if codes else self._number(likely), self._clock, self._date]
         if self._are_months():
             learners.reverse()
         for learn in learners:
-            found = learn()
-            if found is None or not self._reads_sample(found.column):
+            guess = learn()
+            if guess is None or not self._reads_sample(guess.column):
                 continue
-            read, odd = self._rows_read(found.column)
-            if odd <= most_odd(self.rows) and 4 * odd <= read:
-                return self._compact_dates(found) or found
+            read, odd = self._rows_read(guess.column)
+            if self._few_odd(read, odd, guess.column):
+                return self._compact_dates(guess) or guess
             if best is None or read > best[0]:
-                best = read, found
+                best = read, guess
         if not cells or all(isinstance(cell, str) and is_missing(cell.strip(), self.words) for cell in cells):
-            return Found(Column(self.name, "number", missing=self.words))
+            return Guess(Column(self.name, "number", missing=self.words))
         category = self.category()
         if codes:
             note = f"'{self.name}' holds codes with leading zeros, such as '{codes}': read as categories."
             return replace(category, note=note)
         return replace(category, hint=self._hint(best))
 
-    def _compact_dates(self, found: Found) -> Found | None:
+    def _compact_dates(self, guess: Guess) -> Guess | None:
         """Return the column as dates where its numbers are dates such as 20240131."""
-        values = self.read(found.column)[0]
-        if found.column.kind != "number" or not are_compact_dates(values[self.counts > 0], self.name):
+        values = self.read(guess.column)[0]
+        if guess.column.kind != "number" or not are_compact_dates(values[self.counts > 0], self.name):
             return None
-        return Found(Column(self.name, "date", date_formats.COMPACT, missing=self.words), compact_note(self.name))
+        return Guess(Column(self.name, "date", date_formats.COMPACT, missing=self.words), compact_note(self.name))
 
-    def category(self) -> Found:
+    def category(self) -> Guess:
         """Return the column as a category."""
-        return Found(Column(self.name, "category", missing=self.words, spelling=keeps_spelling(self.cells)))
+        return Guess(Column(self.name, "category", missing=self.words, spelling=keeps_spelling(self.cells)))
 
     def _rows_read(self, column: Column) -> tuple[int, int]:
         """Return the number of rows that are values of the column's kind, and of those that are not."""
         state = self.read(column)[1]
         return int(self.counts[(state == READ) | (state == OPEN)].sum()), int(self.counts[state == ODD].sum())
+
+    def _few_odd(self, read: int, odd: int, column: Column) -> bool:
+        """Return whether so few cells are odd that they are slips; in short columns a word that repeats is a level."""
+        counts = self.counts[self.read(column)[1] == ODD]
+        repeats = odd > 0 and counts.max() > 1
+        return odd <= most_odd(self.rows) and (10 if repeats else 4) * odd <= read
 
     def _reads_sample(self, column: Column) -> bool:
         """Return whether some of the cells are values of the column's kind; of many cells a sample must suffice."""
@@ -171,30 +177,30 @@ class Learned:
         texts = self.texts[0]
         return bool(texts) and all(_MONTH.fullmatch(text) for text in texts) and any(text[0] == "0" for text in texts)
 
-    def _number(self, likely: str | None) -> Found | None:
+    def _number(self, likely: str | None) -> Guess | None:
         texts, counts = self.texts
         if not texts:
-            return Found(Column(self.name, "number", missing=self.words))
+            return Guess(Column(self.name, "number", missing=self.words))
         mark, thousands = self.reading.decimal, self.reading.thousands
         if mark is None and thousands in (".", ","):
             mark = "," if thousands == "." else "."
         format = number_formats.learn(texts, counts, decimal_mark=mark, likely=likely)
         column = Column(self.name, "number", None, format.decimal, format.unit, self.words)
         proven = format.decimal if format.proven else None
-        return Found(column, proven=proven, doubtful=format.doubtful)
+        return Guess(column, proven=proven, doubtful=format.doubtful)
 
-    def _clock(self) -> Found | None:
+    def _clock(self) -> Guess | None:
         column = Column(self.name, "number", CLOCK, missing=self.words)
         example = next((cell for cell in self.cells[:_SAMPLE] if number_formats.seconds(cell) is not None), None)
         if example is None:
             return None
         note = f"'{self.name}' holds times of day or durations: read as numbers of seconds"
-        return Found(column, f"{note} ('{example}' is {number_formats.seconds(example):.15g}).")
+        return Guess(column, f"{note} ('{example}' is {number_formats.seconds(example):.15g}).")
 
-    def _date(self) -> Found | None:
+    def _date(self) -> Guess | None:
         texts, counts = self.texts
         if not texts:
-            return Found(Column(self.name, "date", missing=self.words))
+            return Guess(Column(self.name, "date", missing=self.words))
         format = date_formats.learn(texts, counts, dayfirst=self.reading.dayfirst)
         if format is None:
             return None
@@ -202,26 +208,30 @@ class Learned:
         zone = date_formats.zone_of(texts, format.format)
         zones = "" if not zone else " in UTC" if zone[0] in "+-" else f", without the time zone {zone}"
         note = f"'{self.name}' is text that holds dates: read as {format.format}{zones}."
-        if format.other is not None:
+        if format.exchanged is not None:
             why = f", since {format.why}" if format.why else ""
             note = (
-                f"'{self.name}' is text that holds dates, which can be read as {format.format} or as {format.other}: "
-                f"read as {format.format}{why}. Write them as 2024-01-31, or add dayfirst=, to be sure."
+                f"'{self.name}' is text that holds dates, which can be read as {format.format} or as "
+                f"{format.exchanged}: read as {format.format}{why}. Write them as 2024-01-31, or add "
+                "dayfirst=, to be sure."
             )
-        return Found(column, note)
+        return Guess(column, note)
 
-    def _hint(self, best: tuple[int, Found] | None) -> str:
+    def _hint(self, best: tuple[int, Guess] | None) -> str:
         """Return why a column is text although most of its values are of another kind."""
+        texts = self.texts[0]
+        if self.reading.decimal == "," and sum(map(is_number, texts)) > _MOSTLY * len(texts):
+            return f"'{self.name}' is read as text: its numbers have a decimal point, and decimal=',' was asked for."
         if best is None:
             return ""
-        read, found = best
-        state = self.read(found.column)[1]
+        read, guess = best
+        state = self.read(guess.column)[1]
         odd = np.flatnonzero(state == ODD)
         count = int((state == READ).sum())
         total = count + len(odd)
-        if read < _MOSTLY * self.counts.sum() or found.column.unit.isalpha():
+        if read < _MOSTLY * self.counts.sum() or guess.column.unit.isalpha():
             return ""
-        kinds = "dates" if found.column.kind == "date" else "numbers"
+        kinds = "dates" if guess.column.kind == "date" else "numbers"
         rows = int(np.isin(self.codes, odd).sum())
         return (
             f"'{self.name}' is read as text: {count:,} of its {total:,} distinct values are {kinds}, but "

@@ -45,12 +45,12 @@ class DateFormat:
 
     Attributes:
         format: `"ISO8601"`, or a format for `strptime`.
-        other: The format that reads every date too, with day and month exchanged; or None.
-        why: Why `format` was preferred to `other`.
+        exchanged: The format that reads every date too, with day and month exchanged; or None.
+        why: Why `format` was preferred to `exchanged`.
     """
 
     format: str
-    other: str | None = None
+    exchanged: str | None = None
     why: str = ""
 
 

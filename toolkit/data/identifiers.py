@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.data.cells import most_odd
 
-__all__ = ["are_whole", "is_suspect", "is_time_axis", "numbers_rows", "repeat_question", "words_of"]
+__all__ = ["are_integers", "is_suspect", "is_time_axis", "numbers_rows", "repeat_question", "words_of"]
 
 _FEWEST_ROWS = 10  # fewer whole numbers may be in order by chance
 _ROW_NAMES = re.compile(
@@ -71,7 +71,7 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
         >>> numbers_rows(np.array([2, 3, 7, 8, 11, 12, 20, 21, 30, 31]), "x", 12)
         "a row number: its whole numbers rise from row to row (keep='x' uses it all the same)"
     """
-    known = _whole(values)
+    known = _whole_numbers(values)
     if known is None:
         return None
     different = len(np.unique(known))
@@ -92,24 +92,24 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
 
 def is_suspect(values: np.ndarray, name: str) -> bool:
     """Return whether numbers that are used may only tell the rows from one another: each is different and whole."""
-    known = _whole(values)
+    known = _whole_numbers(values)
     if known is None or is_time_axis(name) or _are_years(known):
         return False
     return len(np.unique(known)) == len(known)
 
 
-def are_whole(values: np.ndarray) -> bool:
+def are_integers(values: np.ndarray) -> bool:
     """Return whether all numbers are whole; floats so large that they can't be anything else are no whole numbers."""
     return values.dtype.kind != "f" or bool((np.abs(values) < np.float64(2**53)).all() and (values % 1 == 0).all())
 
 
-def _whole(values: np.ndarray) -> np.ndarray | None:
+def _whole_numbers(values: np.ndarray) -> np.ndarray | None:
     """Return the numbers that are not missing, or None where they are few or not whole."""
     missing = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
     if len(values) - missing.sum() < _FEWEST_ROWS or missing.sum() > most_odd(len(values)):
         return None
     known = values[~missing] if missing.any() else values
-    return known if are_whole(known) else None
+    return known if are_integers(known) else None
 
 
 def _are_years(known: np.ndarray) -> bool:

@@ -91,7 +91,7 @@ class _Written:
 
 
 @lru_cache(maxsize=1 << 16)
-def _taken_apart(text: str) -> _Written | None:
+def _parse(text: str) -> _Written | None:
     """Return the pieces of stripped text that may be a number, or None."""
     text = text.translate(_COMMON).strip(" \"'")
     match = _WRITTEN.fullmatch(text)
@@ -150,7 +150,7 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, decimal_mark: str | None,
     """
     texts, counts = sampled(texts, counts)
     simple = plain_numbers(texts)
-    pieces = [None if plain == plain else _taken_apart(text) for text, plain in zip(texts, simple, strict=True)]
+    pieces = [None if plain == plain else _parse(text) for text, plain in zip(texts, simple, strict=True)]
     # Plain numbers need not be taken to pieces; their marks must be looked at, though. Thousands have no exponent, so
     # a digit more is put behind the mark there.
     bodies = [
@@ -361,7 +361,7 @@ def _number_of_text(text: str, decimal_mark: str, unit: str) -> float | None:
     if decimal_mark == "." and is_number(text):
         value = float(text)
         return None if np.isinf(value) else value
-    written = _taken_apart(text)
+    written = _parse(text)
     if written is None or written.unit not in ("", unit):
         return None
     return _value(written, decimal_mark)

@@ -13,7 +13,7 @@ from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import Inferred, inspect, undecided
 from toolkit.data.column_values import refuse_infinite
 from toolkit.data.columns import Column, Columns, assemble
-from toolkit.data.identifiers import are_whole, is_suspect, is_time_axis, numbers_rows, repeat_question
+from toolkit.data.identifiers import are_integers, is_suspect, is_time_axis, numbers_rows, repeat_question
 from toolkit.data.reading_options import ReadingOptions
 
 __all__ = ["Wanted", "usable_columns"]
@@ -191,7 +191,7 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
     rising = False
     if column.kind != "category":
         known = values[~pd.isna(values)]
-        if not number or not are_whole(known):
+        if not number or not are_integers(known):
             return []
         rising = bool((known[1:] >= known[:-1]).all())
     question = repeat_question(codes, learn, label, rising=rising)

@@ -144,7 +144,7 @@ def test_a_date_that_means_without_end_is_missing_however_many_there_are():
         assert any("4 cells of 'x'" in note and "there is no end" in note for note in table.notes)
 
 
-@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, (1, 2), 1j])
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, (1, 2), ([1], 2), {1, 2}, 1j])
 def test_cells_that_are_no_values_are_set_aside(cell):
     table, _ = typed(pd.Series([cell] * 12, dtype=object))
     assert "its cells are of type" in table.set_aside["x"]

@@ -108,6 +108,11 @@ def test_up_to_three_cells_or_one_percent_are_missing_and_more_make_text():
     assert [kind(1_000, odd) for odd in (10, 11)] == ["number", "category"]
 
 
+def test_a_word_that_repeats_in_a_short_column_is_a_level_and_one_that_repeats_in_a_long_column_is_odd():
+    kinds = [infer(pd.Series([*map(str, range(rows)), "x", "x"]), "x")[0] for rows in (12, 60)]
+    assert [column and column.kind for column in kinds] == ["category", "number"]
+
+
 def test_a_column_set_aside_says_that_most_of_its_values_are_numbers():
     frame = frame_of(120, "soon")
     frame.loc[:10, "x"] = [f"see note {index}" for index in range(11)]
