@@ -290,7 +290,7 @@ def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
         return None
     try:
         cells = pyarrow.array(series.to_numpy(dtype=object, na_value=None), pyarrow.string())
-    except (pyarrow.ArrowException, UnicodeError):
+    except (pyarrow.ArrowException, UnicodeError, ArithmeticError):  # the last for a Decimal that is a signaling NaN
         return None
     cells = compute.utf8_trim_whitespace(cells)
     present = len(cells) - cells.null_count
