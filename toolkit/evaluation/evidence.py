@@ -58,21 +58,21 @@ def group_sizes(outcome: Outcome, metric: str) -> list[int]:
     """
     count, truth = outcome.distinct, np.asarray(outcome.y_true)
     if outcome.task == "binary":
-        truth, called = truth.reshape(-1) == 1, np.asarray(outcome.y_pred).reshape(-1) == 1
+        positive, called = (np.equal(np.ravel(y), 1) for y in (outcome.y_true, outcome.y_pred))
         parts: dict[str, Callable[[], list[int]]] = {
-            "balanced_accuracy": lambda: [count(truth), count(~truth)],
-            "roc_auc": lambda: [min(count(truth), count(~truth))],
-            "average_precision": lambda: [count(truth)],
-            "recall": lambda: [count(truth)],
+            "balanced_accuracy": lambda: [count(positive), count(~positive)],
+            "roc_auc": lambda: [min(count(positive), count(~positive))],
+            "average_precision": lambda: [count(positive)],
+            "recall": lambda: [count(positive)],
             "precision": lambda: [count(called)],
-            "f1": lambda: [min(count(truth), count(called))],
+            "f1": lambda: [min(count(positive), count(called))],
         }
         return parts.get(metric, lambda: [count()])()
     if metric not in _MACRO.get(outcome.task, ()):
-        return [count(truth.any(axis=1))] if metric == "f1_micro" else [count()]
+        return [count((truth == 1).any(axis=1))] if metric == "f1_micro" else [count()]
     if outcome.task == "multiclass":
         return [count(truth == k) for k in np.unique(truth)]
-    labels = [label == 1 for label in truth.T]
+    labels = list((truth == 1).T)
     if metric == "roc_auc":  # a label with a single value has none
         return [min(count(label), count(~label)) for label in labels if label.any() and not label.all()] or [count()]
     return [count(label) for label in labels]

@@ -76,7 +76,8 @@ def _spread_over_groups(outcome: Outcome, metric: str, sizes: list[int]) -> tupl
     """Return the least variance of a mean over classes or labels, and its degrees of freedom.
 
     Resamples show no spread of a class whose few rows are all right or all wrong. Each class counts with the variance
-    of its recall, as if a row more of it were right and one wrong; for ROC AUC nothing is known about the least.
+    of its recall, as if a row more of it were right and one wrong. F1 moves half as far as recall does and half as far
+    as precision, so half of this variance is its least; for ROC AUC it is not known.
     """
     shares = np.full(len(sizes), 0.5) if metric == "roc_auc" else recalls(outcome)
     counts = np.maximum(sizes, 1)
@@ -84,7 +85,8 @@ def _spread_over_groups(outcome: Outcome, metric: str, sizes: list[int]) -> tupl
     parts = smoothed * (1 - smoothed) / counts / len(sizes) ** 2
     # Satterthwaite: the classes with the fewest rows have the fewest degrees of freedom.
     freedom = parts.sum() ** 2 / (parts**2 / np.maximum(counts - 1, 1)).sum()
-    return (0.0 if metric == "roc_auc" else float(parts.sum())), float(freedom)
+    weight = {"roc_auc": 0.0, "f1_macro": 0.5}.get(metric, 1.0)
+    return weight * float(parts.sum()), float(freedom)
 
 
 def _wilson(value: float, rows: float, quantile: float) -> tuple[float, float]:

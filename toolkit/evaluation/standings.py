@@ -120,7 +120,9 @@ def standings_of(outcome: Outcome, baselines: Mapping[str, Outcome], classes: Se
     names = [PRIMARY[outcome.task], *values[""]]
     metric = next((n for n in names if all(math.isfinite(v.get(n, math.nan)) for v in values.values())), None)
     against = {}
-    for name, baseline in baselines.items() if metric is not None else ():
+    for name, baseline in baselines.items():
+        if metric is None:
+            break
         value, low, high = difference(outcome, baseline, metric)
         differing = differing_rows(outcome, baseline, metric)
         kind = kind_of(metric, low, high, values[name][metric])
