@@ -148,7 +148,7 @@ def _child(pending: list[tuple[str, bytes]], path: Path, rows: dict[str, Any], w
             signal.alarm(4 * int(SECONDS))
             start = time.perf_counter()
             watched = True
-            text = ""
+            text, run = "", None
             try:
                 run = toolkit.load(path)
                 outcome = "answer"

@@ -6,6 +6,7 @@ pipes and open descriptors such as `/dev/stdout` can't be replaced: they are wri
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -142,7 +143,7 @@ def write_together(contents: Mapping[Path, str | bytes]) -> None:
                     _write_stream(path, _bytes(content))
             for temporary, target in moves:
                 path = target
-                os.replace(temporary, target)
+                _move(temporary, target)
     except OSError as error:
         tail = "" if is_stream(path) else " Nothing was changed."
         raise DataError(f"{path} could not be written: {error.strerror or error}.{tail}") from error
@@ -265,6 +266,15 @@ def _write(path: Path, data: bytes, earlier: os.stat_result | None) -> None:
                 os.fchown(file.fileno(), earlier.st_uid, earlier.st_gid)
             os.fchmod(file.fileno(), stat.S_IMODE(earlier.st_mode))
         os.fsync(file.fileno())
+
+
+def _move(temporary: Path, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(temporary, target)  # a file that is mounted, as containers do, can't be replaced
 
 
 def _write_stream(path: Path, data: bytes) -> None:

@@ -29,7 +29,7 @@ _MOST_NUMBERS = 2**24
 _ACTIVATIONS = frozenset(["ELU", "LeakyReLU", "ReLU", "Softmax"])
 _LAYERS = """
     ELU LeakyReLU ReLU Softmax
-    InputLayer Dense EinsumDense Embedding Activation PReLU Identity Flatten Reshape Permute RepeatVector Masking
+    InputLayer Dense EinsumDense Embedding Activation PReLU Identity Flatten Reshape Permute RepeatVector
     Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D
     ActivityRegularization Normalization BatchNormalization GroupNormalization LayerNormalization RMSNormalization
     UnitNormalization Rescaling Resizing CenterCrop RandomBrightness RandomContrast RandomCrop RandomFlip

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -225,9 +226,16 @@ class Run:
             The path of the page.
 
         Raises:
-            DataError: The file can't be written.
+            DataError: The file can't be written, or the run was loaded from a file whose summary is damaged.
         """
-        return page.write(self.summary(rows), path)
+        try:
+            return page.write(self.summary(rows), path)
+        except DataError:
+            raise
+        except (*archive.FOREIGN_ERRORS, jinja2.TemplateError) as error:
+            if self.result.dataset is not None:
+                raise
+            raise DataError(f"no report: the summary in the saved file is damaged ({error!r:.100}).") from error
 
     def _repr_html_(self) -> str:
         return page.notebook(self.summary())

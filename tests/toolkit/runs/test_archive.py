@@ -325,6 +325,15 @@ def test_parts_that_do_not_fit_each_other_are_found_at_loading(good, tmp_path, t
     _refuse(_changed(good[task], OURS, _set(path, value)), tmp_path, "can't be loaded|is damaged")
 
 
+@pytest.mark.parametrize(("key", "value"), [("model", {}), ("task", "none"), ("results", [1]), ("training", None)])
+def test_a_summary_that_is_damaged_loses_the_report_alone(good, tmp_path, key, value):
+    path = tmp_path / "run.keras"
+    path.write_bytes(pack(_changed(good["binary"], OURS, _set(("summary", key), value))))
+    run = toolkit.load(path)
+    with pytest.raises(DataError, match="the summary in the saved file is damaged"):
+        run.report(tmp_path / "report.html")
+
+
 def test_the_members_of_two_runs_are_told_apart(good, tmp_path):
     for name in (CONFIG, WEIGHTS, OURS):
         _refuse(good["binary"] | {name: good["regression"][name]}, tmp_path, "can't be loaded|is damaged")
