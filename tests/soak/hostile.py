@@ -130,14 +130,14 @@ def _cut_member(dice: random.Random, sources: list[bytes]) -> bytes:
 
 def _nodes(value: Any) -> list[tuple[Any, Any]]:
     """Return every (container, key) in a JSON value."""
-    found: list[tuple[Any, Any]] = []
+    nodes: list[tuple[Any, Any]] = []
     stack = [value]
     while stack:
         top = stack.pop()
         entries = list(top.items()) if isinstance(top, dict) else list(enumerate(top)) if isinstance(top, list) else []
-        found += [(top, key) for key, _ in entries]
+        nodes += [(top, key) for key, _ in entries]
         stack += [entry for _, entry in entries]
-    return found
+    return nodes
 
 
 def _edit(dice: random.Random, value: Any) -> None:
@@ -153,8 +153,8 @@ def _edit(dice: random.Random, value: Any) -> None:
         elif change == 3:
             del top[key]
         elif change == 4:
-            other, another = dice.choice(nodes)
-            top[key], other[another] = other[another], top[key]
+            second, second_key = dice.choice(nodes)
+            top[key], second[second_key] = second[second_key], top[key]
         elif isinstance(top, list):
             top.insert(key, dice.choice([top[key], dice.choice(_VALUES)]))
         else:
@@ -236,7 +236,7 @@ def _widths(dice: random.Random, sources: list[bytes]) -> bytes:
         "input_shape",
         "pool_size",
     )
-    places = [(top, key) for top, key in _nodes(config) if key in (*names, "strides", "axis", "equation", "n")]
+    widths = [(top, key) for top, key in _nodes(config) if key in (*names, "strides", "axis", "equation", "n")]
     if dice.random() < 0.3:
         extra = dice.choice(
             [
@@ -256,7 +256,7 @@ def _widths(dice: random.Random, sources: list[bytes]) -> bytes:
         layers[where:where] = [layer] * dice.choice([1, 1, 2, 300, 5_000])
     else:
         for _ in range(dice.choice([1, 1, 2])):
-            top, key = dice.choice(places)
+            top, key = dice.choice(widths)
             top[key] = dice.choice(_WIDTHS)
     if dice.random() < 0.2 and "images" in content["encoder"]:
         content["encoder"]["images"]["shape"] = dice.choice([[10**6, 10**6, 3], [8, 8], [-8, -8, 1], [0, 0, 0]])

@@ -119,8 +119,8 @@ def save(saved: list[Path], table: Path, folder: Path) -> Iterator[None]:
 
     runs = [toolkit.load(path) for path in saved]
     while True:
-        for one in runs:
-            one.save(folder / "run.keras")
+        for loaded in runs:
+            loaded.save(folder / "run.keras")
             yield
 
 

@@ -93,8 +93,8 @@ def _check_target(target: Target, task: str) -> None:
 
 def _check_model(result: Result) -> None:
     """Check the widths of the model against those of the inputs and the target."""
-    taken, given = tuple(result.model.input_shape)[1:], result.preprocessing.inputs
-    expected = given if isinstance(given, tuple) else (given,)
+    taken, inputs = tuple(result.model.input_shape)[1:], result.preprocessing.inputs
+    expected = inputs if isinstance(inputs, tuple) else (inputs,)
     fits = len(taken) == len(expected) and all(
         size in (None, known) for size, known in zip(taken, expected, strict=True)
     )
