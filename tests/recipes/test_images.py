@@ -189,7 +189,7 @@ def test_a_folder_and_single_pictures_are_predicted_with_their_names(image_run, 
         (["images", "{shapes}", "--build", "cnnn"], "Did you mean 'cnn'"),
         (["images", "{shapes}", "--save", "run.h5"], "must end in .keras"),
         (["compare", "images", "{shapes}", "--heads", "softmax"], "two different heads"),
-        (["images", "{shapes}", "--group", "patient"], "No such option"),
+        (["images", "{shapes}", "--group", "patient"], "option '--group' is not known"),
         (["images", "{shapes}", "--seeds", "2", "--epochs", "1"], "networks of cnn can't be trained side by side"),
     ],
 )
@@ -213,8 +213,10 @@ def test_help_offers_what_images_have_and_says_of_which_network_it_is(capsys):
 
 
 def test_the_options_that_an_error_lists_are_those_of_images(shapes):
-    with pytest.raises(DataError, match=r"option 'filtres' is not known\. Did you mean 'filters'") as caught:
+    with pytest.raises(DataError, match=r"option 'filtres' is not known\. Did you mean 'filters'"):
         images.train(shapes, filtres=4, **QUICK)
+    with pytest.raises(DataError, match="option 'xyzzy' is not known") as caught:
+        images.train(shapes, xyzzy=4, **QUICK)
     listed = str(caught.value).split("Known: ")[1].rstrip(".").split(", ")
     assert {"filters", "shift", "validation", "sample_weight", "class_weight"} <= set(listed)
     assert not {"hidden", "seeds", "scaling", "feature_scale", "group", "drop"} & set(listed)
