@@ -406,7 +406,7 @@ def test_lower_is_better_for_errors() -> None:
 
 
 def test_the_points_and_the_interval_are_those_of_the_paired_difference() -> None:
-    # 20 of 100 rows differ, all in the network's favour: 20 points, plus or minus 1.96 * sqrt(0.2 * 0.8 / 100).
+    # 20 of 100 rows differ, all in the network's favor: 20 points, plus or minus 1.96 * sqrt(0.2 * 0.8 / 100).
     right = np.arange(100) >= 20
     sentence = told(classified(np.ones(100, bool)), {"tree": classified(right)}, 5000, 2)[1]
     assert "its accuracy is higher by 20.0 points (95\u202f% interval 1" in sentence.replace("95 %", "95\u202f%")
