@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"recipes: {_unknown_option(error)}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"recipes: {error.format_message()}", err=True)
+        message = error.format_message()
+        # A group without a command answers with its help.
+        click.echo(message if message.startswith("Usage:") else f"recipes: {message}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("recipes: interrupted; nothing was written.", err=True)

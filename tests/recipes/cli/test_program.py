@@ -172,6 +172,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, message):
     assert message in err
 
 
+@pytest.mark.parametrize("arguments", [[], ["compare"]])
+def test_a_group_without_a_command_answers_with_its_help(capsys, arguments):
+    code, out, err = run_command(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: recipes")
+    assert "multilabel" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "seconds", "text"),
     [(["--version"], 1, "recipes, version"), (["--help"], 1, "multilabel"), (["binary", "--help"], 3, "--max-norm")],
