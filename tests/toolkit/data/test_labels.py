@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from toolkit.common.errors import DataError
+from toolkit.common.errors import DataError, DataWarning
 from toolkit.data.dataset import Dataset
 from toolkit.data.prepare import labeled, prepare
 from toolkit.data.target import Target
@@ -168,7 +168,8 @@ def test_further_rows_drop_the_words_that_are_no_class_of_the_training():
     as_class = dataset(["a", "b", "NA"] * 100, "multiclass").target
     assert labeled(further, as_class)[1]["y"].tolist() == ["NA", "a", "b"]
     as_missing = dataset(["a", "b"] * 100, "multiclass").target
-    assert labeled(further, as_missing)[1]["y"].tolist() == ["a", "b"]
+    with pytest.warns(DataWarning, match="1 row of the labeled DataFrame without a target is left out"):
+        assert labeled(further, as_missing)[1]["y"].tolist() == ["a", "b"]
 
 
 def test_labels_of_a_file_are_whole_numbers_again_without_the_rows_that_say_na(tmp_path):
