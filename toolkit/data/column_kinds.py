@@ -185,7 +185,7 @@ def _of_type(
         count = int(number_formats.are_words(values, words).sum())
         cells = read_values(series, column)
         values, state = cells.values, cells.state
-        notes = [f"{counted(count, 'cell')} of '{name}' count as missing, as asked (na_values)."] if count else []
+        notes = [f"{_cells(count, name)} as missing, as asked (na_values)."] if count else []
     if isinstance(series.dtype, pd.DatetimeTZDtype) and str(series.dt.tz) != "UTC":
         notes.append(f"'{name}' is in the time zone {series.dt.tz}: read as UTC.")
     if (state == ODD).sum() > most_odd(len(series)):
@@ -216,14 +216,19 @@ def _notes(
     count = int(np.isin(distinct_cells.codes, list(absent)).sum())
     quoted = ", ".join(f"'{word}'" for word in sorted(set(absent.values())))
     if column.kind == "category":
-        notes = [f"{counted(count, 'cell')} of '{column.name}' ({quoted}) count as missing."] if count else []
+        notes = [f"{_cells(count, column.name, quoted)} as missing."] if count else []
         return [*notes, *[guess.note] * bool(guess.note), *[guess.hint] * bool(guess.hint), *_alike(column, cells)]
     if column.kind == "number" and column.format is None and texts:
         return [*_number_note(column, distinct_cells, count, quoted, text), *unread_notes(column, series, cells, rows)]
-    missing = [f"{counted(count, 'cell')} of '{column.name}' ({quoted}) count as missing."] if count else []
+    missing = [f"{_cells(count, column.name, quoted)} as missing."] if count else []
     usual = all(word in MISSING_TEXT for word in absent.values())
     notes = [guess.note] * bool(guess.note) + (missing if not (text and usual) else [])
     return [*notes, *unread_notes(column, series, cells, rows)]
+
+
+def _cells(count: int, name: str, quoted: str = "") -> str:
+    shown = f" ({quoted})" if quoted else ""
+    return f"{counted(count, 'cell')} of '{name}'{shown} {'counts' if count == 1 else 'count'}"
 
 
 def _number_note(column: Column, distinct_cells: DistinctCells, count: int, quoted: str, text: bool) -> list[str]:

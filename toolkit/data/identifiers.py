@@ -11,9 +11,7 @@ from toolkit.data.cells import most_odd
 __all__ = ["are_integers", "is_suspect", "is_time_axis", "numbers_rows", "repeat_question", "words_of"]
 
 _FEWEST_ROWS = 10  # fewer whole numbers may be in order by chance
-_ROW_NAMES = re.compile(
-    r"(unnamed(: ?\d+)?|row[ _.]?(names?|num|numbers?|no|nr|id|index|i)?|index|idx|level_0|#|nr|no)\.?"
-)
+_ROW_NAMES = re.compile(r"(unnamed(: ?\d+)?|row[ _.]?(names?|num|numbers?|no|nr|id|index|i)?|index|idx|level_0)\.?")
 _NAMING_WORDS = """
 id ids uuid guid key phone telephone tel mobile fax ssn isbn iban ean barcode serial passport vin
 """
@@ -56,6 +54,8 @@ def is_time_axis(name: str) -> bool:
 
 def _names_rows(name: str) -> bool:
     words = words_of(name)
+    if name.strip(" .") in ("#", "no", "No", "nr", "Nr"):
+        return True
     return bool(words) and (not _NAMING.isdisjoint(words) or (len(words) > 1 and words[-1] in _NAMING_LAST))
 
 

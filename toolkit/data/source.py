@@ -120,7 +120,8 @@ def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple
         lost = (columns[label].isna() & target[label].notna()).to_numpy(dtype=bool)
         if lost.any():
             words = listing([f"'{word}'" for word in sorted({str(cell).strip() for cell in target[label][lost]})])
-            notes.append(f"{counted(int(lost.sum()), 'cell')} of the target '{label}' ({words}) count as missing.")
+            count = "counts" if lost.sum() == 1 else "count"
+            notes.append(f"{counted(int(lost.sum()), 'cell')} of the target '{label}' ({words}) {count} as missing.")
     return pd.DataFrame(columns), notes
 
 

@@ -311,7 +311,7 @@ def _check_numbers(
         notes.append(f"Target '{column}' holds durations: read as seconds.")
         series = series.dt.total_seconds()
     try:
-        inferred, values, _ = infer(series, column)
+        inferred, values, sentences = infer(series, column)
     except OverflowError:
         raise DataError(f"target '{column}' of {name} holds numbers too large to work with: divide them.") from None
     kind = "list" if inferred is None else inferred.kind
@@ -335,7 +335,7 @@ def _check_numbers(
     if pd.api.types.is_numeric_dtype(series.dtype):
         return series
     if any(isinstance(value, str) for value in series.array):
-        notes.append(f"Target '{column}' is text that holds numbers: read as numbers.")
+        notes += [f"Target {sentence}" for sentence in sentences if sentence.startswith(f"'{column}' is text")]
     return pd.Series(values)
 
 

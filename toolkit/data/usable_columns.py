@@ -251,7 +251,8 @@ def _why_useless(values: np.ndarray, learn: np.ndarray, column: Column, is_categ
     if distinct == len(rest) and not missing and different == len(everywhere) == len(values):
         return f"a key: each of its {different:,} values is different"
     if distinct > 0.5 * len(rest) and (distinct > _TEXT_LEVELS or (distinct == len(rest) and not missing)):
-        return f"text with nearly one value per row: {different:,} different values in {len(everywhere):,} rows"
+        few = "nearly one value per row" if different > 0.8 * len(everywhere) else "only a few rows for each value"
+        return f"text with {few}: {different:,} different values in {len(everywhere):,} rows"
     return None
 
 

@@ -258,7 +258,7 @@ def _doubt(
     # Trainings on one test set may differ on the same rows, and those count once.
     differing = max(by_seed) if fixed_test else sum(by_seed)
     if differing < FEWEST and difference.clear:
-        return f"no verdict, since they differ on {differing} test row{'s' * (differing > 1)} only"
+        return f"no verdict, since they differ on {differing} distinct test row{'s' * (differing > 1)} only"
     return ""
 
 

@@ -337,7 +337,7 @@ def _gap(curves: _Curves) -> str:
             f"{where}; the training loss is measured while the weights change and with any dropout on, so the two do "
             "not show what the network memorized."
         )
-    return f"{where}: the network did not memorize its rows, and a larger one may do better."
+    return f"{where}: the network did not memorize its rows."
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

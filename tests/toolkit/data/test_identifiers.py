@@ -154,3 +154,9 @@ def test_a_date_by_which_the_rows_are_sorted_raises_the_question_of_time():
     shuffled = pd.Series(days).sample(frac=1, random_state=0).to_numpy()
     assert not any("sorted" in note for note in with_column("day", shuffled).notes)
     assert not any("sorted" in note for note in with_column("day", days, time="day").notes)
+
+
+def test_a_measure_with_the_name_of_a_number_is_a_measure():
+    nitric_oxide = np.random.default_rng(2).integers(5, 400, ROWS)
+    assert "NO" in with_column("NO", nitric_oxide).features.frame
+    assert with_column("No.", numbers(ordered=False)).set_aside["No."].startswith("an identifier")

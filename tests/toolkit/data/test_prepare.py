@@ -118,6 +118,15 @@ def test_numbers_written_as_text_are_a_regression_target_and_it_is_said():
     assert "Target 'y' is text that holds numbers: read as numbers." in table.notes
 
 
+def test_a_target_with_thousands_separators_says_how_they_were_read():
+    table = with_target(["4,942", "999", "12,000", "1,234,567"], "regression")
+    assert table.target_frame["y"].tolist()[:4] == [4942, 999, 12000, 1234567]
+    assert any(
+        note.startswith("Target 'y' is text that holds numbers: read as numbers ('4,942' is 4942")
+        for note in table.notes
+    )
+
+
 def test_whole_labels_of_a_file_stay_whole_where_a_cell_is_empty(tmp_path):
     rows = "\n".join(f"{number * 37 % 101},{'' if number == 3 else number % 2}" for number in range(40))
     (tmp_path / "t.csv").write_text(f"x,y\n{rows}\n")

@@ -90,7 +90,7 @@ def test_feature_cells_of_a_text_file_stay_text_and_target_cells_are_typed(tmp_p
     assert source.from_text
     assert source.features["zip"].tolist()[:2] == ["01234", "5"]
     assert source.target["y"].tolist()[:2] == [1, 0]
-    assert source.notes == ["1 cell of the target 'y' ('NA') count as missing."]
+    assert source.notes == ["1 cell of the target 'y' ('NA') counts as missing."]
 
 
 def test_what_was_found_out_about_a_file_is_in_the_notes(tmp_path):

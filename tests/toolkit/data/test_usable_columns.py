@@ -25,7 +25,7 @@ def test_columns_without_use_are_set_aside_each_with_its_reason():
     assert list(kinds(table)) == ["age", "sex", "member", "joined", "amount"]
     assert table.set_aside["row"].startswith("a row number")
     assert table.set_aside["key"] == "a key: each of its 120 values is different"
-    assert table.set_aside["name"].startswith("text with nearly one value per row")
+    assert table.set_aside["name"].startswith("text with only a few rows for each value")
     assert table.set_aside["same"] == "constant: every row holds 7"
     assert table.set_aside["nothing"] == "every cell is missing"
     assert table.set_aside["age (2)"] == "another column is named 'age' too; the first one is used"

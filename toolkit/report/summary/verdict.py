@@ -103,7 +103,7 @@ def _steps_for_result(
         subject = "it" if len(data["leaks"]) == 1 else "each of them"
         steps.append(
             f"Check {names} first: {subject} almost determines the target without the other columns. If a value is not "
-            "known yet when you predict, leave the column out (drop=) and train again: these numbers are too good."
+            "known yet when you predict, leave the column out (drop=) and train again."
         )
     if standings is not None:
         advice = [next_step(standings, images=data["images"])]

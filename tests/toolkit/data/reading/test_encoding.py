@@ -116,7 +116,7 @@ def test_a_damaged_label_is_missing(tmp_path):
     source = load(tmp_path / "t.csv", ["y"], "binary")
     assert source.target["y"].isna().sum() == 1
     assert set(source.target["y"].dropna()) == {"yes", "no"}
-    assert any("('y\ufffds') count as missing" in note for note in source.notes)
+    assert any("('y\ufffds') counts as missing" in note for note in source.notes)
 
 
 def test_many_bad_bytes_in_utf_8_are_an_error_that_names_the_first_line():
