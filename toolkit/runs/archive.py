@@ -79,7 +79,10 @@ def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) ->
     config = model.get_config()
     foreign = foreign_object({"module": "keras", "class_name": type(model).__name__, "config": config})
     if foreign:
-        raise DataError(f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's layers.")
+        raise DataError(
+            f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's plain layers, or write the "
+            "model alone with run.model.save."
+        )
     uncompiled = keras.Sequential([keras.layers.deserialize(layer) for layer in config["layers"]], name=model.name)
     if not uncompiled.built:
         uncompiled.build(model.input_shape)
