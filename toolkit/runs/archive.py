@@ -80,8 +80,8 @@ def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) ->
     foreign = foreign_object({"module": "keras", "class_name": type(model).__name__, "config": config})
     if foreign:
         raise DataError(
-            f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's plain layers, or write the "
-            "model alone with run.model.save."
+            f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's plain layers, or write "
+            "the model alone with run.model.save."
         )
     uncompiled = keras.Sequential([keras.layers.deserialize(layer) for layer in config["layers"]], name=model.name)
     if not uncompiled.built:
