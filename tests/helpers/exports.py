@@ -117,12 +117,12 @@ class Maker:
         self.signed = self.frame.assign(amount=np.where(np.arange(ROWS) % 3 == 0, -1, 1) * self.frame["amount"])
 
     def meant(self, frame: pd.DataFrame | None = None, **columns: Any) -> dict[str, Any]:
-        frame = self.frame if frame is None else frame
+        table = self.frame if frame is None else frame
         values = {
-            "amount": frame["amount"].to_numpy(float).copy(),
-            "count": frame["count"].to_numpy(float).copy(),
-            "city": frame["city"].to_numpy(object),
-            "day": frame["day"].to_numpy(),
+            "amount": table["amount"].to_numpy(float).copy(),
+            "count": table["count"].to_numpy(float).copy(),
+            "city": table["city"].to_numpy(object),
+            "day": table["day"].to_numpy(),
         }
         return values | columns
 
@@ -131,9 +131,9 @@ class Maker:
 
     def cells(self, frame: pd.DataFrame | None = None, gap: str | None = None, **formats: Any) -> list[list[str]]:
         """Return the cells as texts; `gap` stands for a missing amount."""
-        frame = self.frame if frame is None else frame
+        table = self.frame if frame is None else frame
         formats = {"day": dates("%Y-%m-%d"), "amount": "{:.2f}".format} | formats
-        columns = [[formats.get(name, str)(value) for value in frame[name]] for name in frame]
+        columns = [[formats.get(name, str)(value) for value in table[name]] for name in table]
         if gap is not None:
             columns[0] = [gap if missing else cell for missing, cell in zip(GAPS, columns[0], strict=True)]
         return [list(row) for row in zip(*columns, strict=True)]

@@ -40,8 +40,9 @@ class SplitData:
         source_rows: The row number of each row in the user's file, from 1, the header not counted; rows of a separate
             test or validation table carry their own table's numbers.
         sample_weight: float64 of shape (rows,), or None.
-        units: The unit of each row, int64 of shape (rows,), from 0: rows with equal cells, or equal images, have equal
-            numbers.
+        units: The unit of each row, int64 of shape (rows,), from 0: rows with equal cells, or equal images, and rows
+            of one group have equal numbers.
+        unit: What a unit is called: "row", or "group" where the split goes by groups.
         positive: For binary the positive class, chosen by the rows that are no separate test or validation table.
         target_form: How the target stood in the user's table.
     """
@@ -58,6 +59,7 @@ class SplitData:
     source_rows: np.ndarray
     sample_weight: np.ndarray | None
     units: np.ndarray
+    unit: str = field(default="row", kw_only=True)
     positive: Any = field(default=None, kw_only=True)
     target_form: TargetForm | None = field(default=None, kw_only=True)
 

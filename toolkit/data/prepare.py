@@ -151,8 +151,9 @@ def prepare(
     else:
         features, set_aside, feature_notes = images, {}, []
     notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
-    split_data = _split_data(tables, task, features, units, split, set_aside, notes)
-    return replace(split_data, positive=checked.positive, target_form=checked.form)
+    split_data = _split_data(tables, task, features, split, set_aside, notes)
+    unit = "group" if named.group else "row"
+    return replace(split_data, unit=unit, positive=checked.positive, target_form=checked.form)
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,6 @@ def _split_data(
     tables: Sequence[_Table],
     task: str,
     features: Features,
-    units: np.ndarray,
     split: Split,
     set_aside: dict[str, str],
     notes: list[str],
@@ -348,7 +348,7 @@ def _split_data(
         [*notes, *_check_parts(parts, target, task)],
         np.concatenate([table.rows for table in tables])[stays],
         None if tables[0].weights is None else np.concatenate(weights)[stays],
-        pd.factorize(units[stays])[0].astype(np.int64),
+        pd.factorize(split.units[stays])[0].astype(np.int64),
     )
 
 

@@ -36,11 +36,14 @@ class Split:
         folds: The fold of each row (see `deal_folds`), -1 in the test part or left out; None where the validation rows
             are the user's choice or the newest.
         reason: Sentences: the sizes and why, how the rows were split, which were left out.
+        units: int64 of shape (rows,): equal numbers for rows that depend on each other, because their features are
+            equal or because they are of one group.
     """
 
     part: np.ndarray
     folds: np.ndarray | None
     reason: str
+    units: np.ndarray
 
 
 def fractions_for(rows: int) -> tuple[float, float, float]:
@@ -115,6 +118,7 @@ def split_rows(
     Raises:
         DataError: The parts can't be filled, or the group or time column can't be used.
     """
+    dependent = units
     units, free_rows = _free_common_rows(units, owner)
     part = owner.astype(np.int64)
     sentences = _without_copies(part, units, "with the same features as a row of {}")
@@ -134,6 +138,9 @@ def split_rows(
         stratum = strata(target.iloc[rows].reset_index(drop=True), task)
         classes = pd.factorize(target.iloc[rows, 0])[0] if task in ("binary", "multiclass") else None
         bound, how, about_groups = _bind_groups(units, rows, by, f"at random with seed {seed}")
+        if "group" in by:
+            dependent = dependent.copy()
+            dependent[rows] = dependent.max() + 1 + bound
         part[rows] = deal_at_random(stratum, bound, fractions, seed=seed, grouped="group" in by, classes=classes)
         how += _HOW.get(task, f", stratified by '{target.columns[0]}'")
         if validation is None:
@@ -153,7 +160,7 @@ def split_rows(
     own = [name for name, source in (("test", test), ("validation", validation)) if not is_drawn(source)]
     reasons = [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
     opening = f"{(part >= 0).sum():,} rows: {'; '.join([_sizes(part), *reasons])}."
-    return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text))
+    return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text), dependent)
 
 
 def _free_common_rows(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, str]:

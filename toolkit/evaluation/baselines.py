@@ -125,7 +125,9 @@ def fit_baselines(
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
             predictions = np.stack([predict(model, test_x, classes) for model in models], axis=1)
-        outcomes[name] = _outcome(data.target_frame.iloc[test], target, predictions, seconds, data.units[test])
+        outcomes[name] = _outcome(
+            data.target_frame.iloc[test], target, predictions, seconds=seconds, units=data.units[test], unit=data.unit
+        )
     return outcomes
 
 
@@ -240,19 +242,15 @@ def predict(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
     return probabilities
 
 
-def _outcome(
-    truth: pd.DataFrame, target: Target, predictions: np.ndarray, seconds: float, units: np.ndarray
-) -> Outcome:
+def _outcome(truth: pd.DataFrame, target: Target, predictions: np.ndarray, **about: Any) -> Outcome:
     if target.task == "regression":
         decoded = np.asarray(target.decode(predictions), dtype=float).reshape(len(predictions), -1)
-        return Outcome("regression", truth.to_numpy(float), decoded, seconds=seconds, units=units)
+        return Outcome("regression", truth.to_numpy(float), decoded, **about)
     y_true = target.encode(truth).astype(np.int64)
     if target.task == "multiclass":
         probabilities = predictions[:, 0]
-        return Outcome("multiclass", y_true, probabilities.argmax(axis=1), probabilities, seconds=seconds, units=units)
+        return Outcome("multiclass", y_true, probabilities.argmax(axis=1), probabilities, **about)
     probabilities = predictions[:, :, 1]
     if target.task == "binary":
         y_true, probabilities = y_true[:, 0], probabilities[:, 0]
-    return Outcome(
-        target.task, y_true, (probabilities > 0.5).astype(np.int64), probabilities, seconds=seconds, units=units
-    )
+    return Outcome(target.task, y_true, (probabilities > 0.5).astype(np.int64), probabilities, **about)

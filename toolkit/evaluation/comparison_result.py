@@ -158,7 +158,7 @@ def joined_trial(label: str, seed: int, results: Sequence[Result]) -> Trial:
         label,
         seed,
         head,
-        Outcome(outcomes[0].task, *arrays, seconds, outcomes[0].units),
+        Outcome(outcomes[0].task, *arrays, seconds, outcomes[0].units, outcomes[0].unit),
         head.probabilities(scores),
         None,
         # The networks stop at different epochs: the mean is over those that still ran.
@@ -258,7 +258,9 @@ def _doubt(
     # Trainings on one test set may differ on the same rows, and those count once.
     differing = max(by_seed) if fixed_test else sum(by_seed)
     if differing < FEWEST and difference.clear:
-        return f"no verdict, since they differ on {differing} distinct test row{'s' * (differing > 1)} only"
+        return (
+            f"no verdict, since they differ on {differing} distinct test {outcomes[0].unit}{'s' * (differing > 1)} only"
+        )
     return ""
 
 

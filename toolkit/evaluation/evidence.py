@@ -118,7 +118,8 @@ def limits(outcome: Outcome, classes: Sequence[str]) -> list[Limit]:
     """
     count, rows = outcome.distinct(), len(outcome.y_true)
     if count < FEWEST:
-        held = f"{number(count)} distinct row{'s' * (count > 1)}" + f" ({number(rows)} in all)" * (rows > count)
+        distinct = "distinct row" if outcome.unit == "row" else outcome.unit
+        held = f"{number(count)} {distinct}{'s' * (count > 1)}" + f" ({number(rows)} rows in all)" * (rows > count)
         return [
             Limit((), f"The test part holds {held}: nothing can be concluded from fewer than {FEWEST}. Test on more.")
         ]
@@ -136,12 +137,13 @@ def limits(outcome: Outcome, classes: Sequence[str]) -> list[Limit]:
         return []
     named = [f"'{classes[k]}' ({number(size)})" for k, size in list(few.items())[:3]]
     rest = [f"{number(len(few) - 3)} more"] if len(few) > 3 else []
+    one = len(few) == 1
     return [
         Limit(
             _MACRO[outcome.task],
-            f"{'One' if len(few) == 1 else number(len(few))} of {number(len(sizes))} {kind[1]} "
-            f"{'has' if len(few) == 1 else 'have'} fewer than {FEWEST} test rows, {join_names(named + rest)}: recall, "
-            f"precision and ROC AUC of {f'this {kind[0]}' if len(few) == 1 else f'these {kind[1]}'} can't be judged.",
+            f"{'One' if one else number(len(few))} of {number(len(sizes))} {kind[1]} {'has' if one else 'have'} fewer "
+            f"than {FEWEST} test {outcome.unit}s, {join_names(named + rest)}: recall, precision and ROC AUC of "
+            f"{f'this {kind[0]}' if one else f'these {kind[1]}'} can't be judged.",
         )
     ]
 
@@ -153,18 +155,18 @@ def _of_two_classes(outcome: Outcome, classes: Sequence[str]) -> list[Limit]:
     names = [f"class '{name}'" for name in classes] if len(classes) == 2 else ["the first class", "the second class"]
     if positives < FEWEST:
         metrics = ("recall", "precision", "f1", "roc_auc", "average_precision", "balanced_accuracy")
-        found.append(Limit(metrics, _held(positives, names[1], "recall, precision and ROC AUC")))
+        found.append(Limit(metrics, _held(outcome.unit, positives, names[1], "recall, precision and ROC AUC")))
     if negatives < FEWEST:
-        found.append(Limit(("roc_auc", "balanced_accuracy"), _held(negatives, names[0], "ROC AUC")))
+        found.append(Limit(("roc_auc", "balanced_accuracy"), _held(outcome.unit, negatives, names[0], "ROC AUC")))
     if 0 < calls < FEWEST <= positives:
-        rows, them = (f"{number(calls)} test rows", "them") if calls > 1 else ("1 test row", "it")
+        rows, them = f"{number(calls)} test {outcome.unit}{'s' * (calls > 1)}", "them" if calls > 1 else "it"
         sentence = f"The network assigns {rows} to {names[1]}: precision can't be judged from {them}."
         found.append(Limit(("precision",), sentence))
     return found
 
 
-def _held(count: int, name: str, metrics: str) -> str:
-    rows = f"{number(count)} row{'s' * (count != 1)}" if count else "no row"
+def _held(unit: str, count: int, name: str, metrics: str) -> str:
+    rows = f"{number(count)} {unit}{'s' * (count != 1)}" if count else f"no {unit}"
     return f"The test part holds {rows} of {name}: {metrics} can't be judged from {'it' if count == 1 else 'them'}."
 
 

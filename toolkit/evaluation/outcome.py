@@ -22,7 +22,9 @@ class Outcome:
             and for a model without probabilities.
         scores: Raw scores (n, units), or None.
         seconds: How long the model took to fit.
-        units: The unit of each row, (n,): rows with equal features have equal numbers. None takes each row as distinct.
+        units: The unit of each row, (n,): rows that depend on each other, because their features are equal or because
+            they are of one group, have equal numbers. None takes each row as distinct.
+        unit: What a unit is called: "row", or "group" where the user named groups.
     """
 
     task: str
@@ -32,9 +34,10 @@ class Outcome:
     scores: np.ndarray | None = None
     seconds: float = 0.0
     units: np.ndarray | None = None
+    unit: str = "row"
 
     def distinct(self, rows: np.ndarray | None = None) -> int:
-        """Return how many distinct rows there are, all of them or those of a mask (n,).
+        """Return how many distinct rows, or groups, there are, all of them or those of a mask (n,).
 
         Example:
             >>> truth, units = np.array([0, 1, 1, 1]), np.array([0, 1, 1, 2])

@@ -194,6 +194,7 @@ class Result:
         y: pd.DataFrame,
         seconds: float = 0.0,
         units: NDArray[np.int64] | None = None,
+        unit: str = "row",
     ) -> Outcome:
         """Return truth, decisions and probabilities of labeled rows.
 
@@ -201,16 +202,18 @@ class Result:
             scores: Raw scores, shape (n, units).
             y: The true target columns, in the user's labels.
             seconds: Time of the training.
-            units: The unit of each row: rows with equal features have equal numbers.
+            units: The unit of each row (see `Outcome`).
+            unit: What a unit is called.
         """
+        about: dict[str, Any] = {"scores": scores, "seconds": seconds, "units": units, "unit": unit}
         if self.task == "regression":
             decoded = self.target.decode(scores).reshape(len(y), -1)
-            return Outcome(self.task, y.to_numpy(np.float64), decoded, None, scores, seconds, units)
+            return Outcome(self.task, y.to_numpy(np.float64), decoded, **about)
         y_true = np.asarray(self.target.encode(y)).astype(np.int64)
         # (n, 1) -> (n,)
         y_true = y_true[:, 0] if self.task == "binary" else y_true
         probabilities = self.probabilities(scores) if self.has_probabilities else None
-        return Outcome(self.task, y_true, self.decide(scores), probabilities, scores, seconds, units)
+        return Outcome(self.task, y_true, self.decide(scores), probabilities, **about)
 
 
 def class_names(target: Target) -> list[str]:
@@ -271,7 +274,7 @@ def evaluate(
     with timed(times, "evaluate"):
         x, y = dataset.x("test"), dataset.target_frame.iloc[dataset.parts["test"]]
         units = dataset.units[dataset.parts["test"]]
-        outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0), units)
+        outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0), units, dataset.unit)
         members = pd.DataFrame()
         if training.members is not None:
             # (rows, networks, units) -> one (rows, units) per network

@@ -56,6 +56,7 @@ class Standings:
         limits: What can't be judged from these test rows.
         only: The class that is the answer for every test row, where there is such a class.
         classes: The classes or labels, as text.
+        unit: What a unit of the test rows is called (see `Outcome`).
     """
 
     task: str
@@ -67,6 +68,7 @@ class Standings:
     limits: list[Limit]
     only: str | None
     classes: tuple[str, ...]
+    unit: str = "row"
 
     @property
     def limit(self) -> Limit | None:
@@ -139,6 +141,7 @@ def standings_of(outcome: Outcome, baselines: Mapping[str, Outcome], classes: Se
         limits=limits(outcome, classes),
         only=single_decision(outcome, classes),
         classes=tuple(classes),
+        unit=outcome.unit,
     )
 
 

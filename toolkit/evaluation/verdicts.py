@@ -202,7 +202,7 @@ def _unclear(standings: Standings) -> list[str]:
     unclear = {name: standing for name, standing in standings.against.items() if standing.kind == "unclear"}
     few = {name: standing for name, standing in unclear.items() if 0 < standing.differing < FEWEST}
     for name, standing in few.items():
-        rows = f"{number(standing.differing)} distinct test row{'s' * (standing.differing != 1)}"
+        rows = f"{number(standing.differing)} distinct test {standings.unit}{'s' * (standing.differing != 1)}"
         sentences.append(
             f"The network and {IN_WORDS.get(name, name)} differ on {rows} only: too few to call either better."
         )

@@ -195,7 +195,7 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
     else:
         # Reports of version 0.1.0 call a difference that is not clear "level".
         words = {"unclear": "no clear difference", "level": "no clear difference", "even": "level"}
-        meaning = words.get(entry["standing"], entry["standing"])
+        meaning = words.get(str(entry["standing"]), str(entry["standing"]))
     unit = " points" if _scale(metric) == 100 and value is not None else ""
     return {"value": f"{text}{unit}", "interval": "" if None in ends else f"{low} to {high}", "meaning": meaning}
 

@@ -129,4 +129,4 @@ def test_the_command_line_takes_numbers_of_rows(frame, tmp_path, capsys, monkeyp
     assert (code, "test=200 leaves no rows to train on: there are 150" in err) == (2, True)
     code, _, err = run_command(capsys, *base, "--test", "30", "--save", "run.keras")
     assert code == 0, err
-    assert toolkit.load("run.keras").result.summary["data"]["parts"]["test"] == 30
+    assert toolkit.load("run.keras").summary()["data"]["parts"]["test"] == 30

@@ -261,6 +261,9 @@ def test_groups_are_known_by_their_stripped_text_and_numbers_by_their_value():
     seen = [set(groups[rows]) for rows in table.parts.values()]
     assert all(a.isdisjoint(b) for a, b in itertools.combinations(seen, 2))
     assert "(23 groups)" in table.split_reason
+    # The intervals of the metrics rest on the groups.
+    assert table.unit == "group"
+    assert len(np.unique(table.units)) == 23
 
 
 def test_rows_without_a_group_are_reported():

@@ -472,7 +472,7 @@ def test_one_distinct_test_row_gives_no_verdict() -> None:
     right, wrong = (Outcome("binary", rows, y, y * 0.8, units=0 * rows) for y in (rows, 0 * rows))
     standings = standings_of(right, {"dummy": wrong, "linear": wrong, "tree": wrong}, ["no", "yes"])
     sentences = read_baselines(standings, 45)
-    assert sentences[0].startswith("The test part holds 1 distinct row (15 in all): nothing can be concluded")
+    assert sentences[0].startswith("The test part holds 1 distinct row (15 rows in all): nothing can be concluded")
     assert not any("better than guessing" in sentence for sentence in sentences)
     assert headline(standings) == "No verdict: too few test rows."
     assert "Test on more rows" in next_step(standings)
@@ -636,3 +636,23 @@ def test_level_needs_the_whole_interval_within_the_margin_of_the_metric() -> Non
     assert kind_of("log_loss", -0.009, 0.009, 0.5) == "even"
     assert kind_of("roc_auc", math.nan, math.nan, 0.5) == "unclear"
     assert all(margin_of(metric, 1.0) > 0 for metric in METRICS)
+
+
+def test_rows_of_one_group_count_once() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 20)
+    # Each group has one class, and each model is right in a group or wrong.
+    truth, network, trees = (np.repeat(rng.integers(0, 2, 30), 20) for _ in range(3))
+    kinds = []
+    for units in (None, groups):
+        models = [Outcome("multiclass", truth, decided, units=units, unit="group") for decided in (network, trees)]
+        kinds.append(standings_of(models[0], {"tree": models[1]}, ["a", "b"]).kinds["tree"])
+    assert kinds[0] != "unclear"
+    assert kinds[1] == "unclear"
+
+
+def test_too_few_groups_give_no_verdict() -> None:
+    truth, groups = np.tile([0, 1], 100), np.repeat(np.arange(8), 25)
+    outcome = Outcome("binary", truth, truth, units=groups, unit="group")
+    sentence = read_baselines(standings_of(outcome, {}, ["no", "yes"]), rows=800)[0]
+    assert sentence.startswith("The test part holds 8 groups (200 rows in all): nothing can be concluded from fewer")

@@ -382,6 +382,7 @@ def test_a_threshold_chosen_on_validation_is_used_and_saved(tmp_path):
     options = {"hidden": (), "epochs": 60, "learning_rate": 0.05, "baselines": False, "progress": False}
     plain, chosen = (binary.train((x, y), threshold=metric, **options) for metric in (None, "f1"))
     assert plain.threshold is None
+    assert chosen.threshold is not None
     assert 0 < chosen.threshold < 0.5, "few positives: f1 wants more of them found"
     assert chosen.metrics["f1"] > plain.metrics["f1"]
     assert chosen.metrics["roc_auc"] == plain.metrics["roc_auc"]

@@ -34,7 +34,7 @@ def test_a_table_of_images_does_not_change_with_the_users_arrays():
 def test_equal_images_never_stand_in_two_parts():
     repeated = pictures(20)[np.arange(60) % 20]
     table = prepare((repeated, CLASSES), task="multiclass", seed=3)
-    units = table.features.same_rows()
+    units = table.units
     seen = [set(units[rows]) for rows in table.parts.values()]
     assert sum(len(units) for units in seen) == len(set.union(*seen)) == 20
     assert "40 rows repeat another row's features" in table.split_reason
