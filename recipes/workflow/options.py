@@ -62,7 +62,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     from toolkit.training.options import Options
 
     return {
-        "data": options_of(prepare, leave_out=("task", "test", "seed", "reading")),
+        "data": options_of(prepare, leave_out=("task", "test", "seed")),
         "reading": options_of(ReadingOptions),
         "preprocessing": options_of(Preprocessing.fit),
         "target": options_of(Target.fit),

@@ -165,9 +165,8 @@ def prepare(
     """Read, split and encode a table or images; return the dataset and the seconds of each step."""
     seconds: dict[str, float] = {}
     with timed(seconds, "read"):
-        reading = ReadingOptions(**options.by_place["reading"])
         split = preparing.prepare(
-            data, target, task=task, test=test, seed=seed, reading=reading, **options.by_place["data"]
+            data, target, task=task, test=test, seed=seed, **options.by_place["data"], **options.by_place["reading"]
         )
     with timed(seconds, "encode"):
         dataset = split.preprocess(

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.checks import check_choice, check_whole
-from toolkit.common.errors import DataError, DataWarning, nearest
+from toolkit.common.errors import DataError, DataWarning
 from toolkit.common.formatting import counted, listing
-from toolkit.common.options import documented
-from toolkit.data.column_kinds import infer
+from toolkit.common.options import documented, options_of, refuse_unknown
 from toolkit.data.column_values import coerce
 from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
@@ -22,6 +21,7 @@ from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images, ImageSet
 from toolkit.data.labels import labels_of
+from toolkit.data.named_columns import NamedColumns
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.row_equality import compared_columns, same_rows
 from toolkit.data.row_weights import read_weights
@@ -29,7 +29,7 @@ from toolkit.data.source import Source, is_pair, is_path, load, names_of
 from toolkit.data.split import Split, is_drawn, share_from_text, split_rows
 from toolkit.data.stratify import PARTS
 from toolkit.data.target import Target
-from toolkit.data.target_checks import TASKS, check_target, match_target
+from toolkit.data.target_checks import TASKS, CheckedTarget, check_target, match_target
 from toolkit.data.target_form import TargetForm
 from toolkit.data.usable_columns import Wanted, usable_columns
 
@@ -78,7 +78,7 @@ def prepare(
         "binary",
     ] = None,
     seed: int = 0,
-    reading: ReadingOptions | None = None,
+    **reading: Any,
 ) -> SplitData:
     """Read, check and split a table or images.
 
@@ -94,7 +94,8 @@ def prepare(
             pair of their own. By default sized by the number of rows.
         seed: The seed of the random split. The same data and seed give the same parts, whatever the order of the
             columns.
-        reading: How the table is read and its numbers and dates are written; by default it is found out.
+        reading: How the table is read and its numbers and dates are written: the options of
+            `toolkit.data.reading_options.ReadingOptions`.
 
     Raises:
         DataError: Something in the data or the options can't be used; the message says what to do.
@@ -109,114 +110,77 @@ def prepare(
     """
     check_choice("task", task, TASKS)
     check_whole("seed", seed, least=0, most=2**32 - 1, optional=False)
-    test, validation = share_from_text(test), share_from_text(validation)
-    weight_name = sample_weight if isinstance(sample_weight, str) else None
-    ordered_by = names_of(time)
-    if len(ordered_by) > 1:
-        raise DataError(f"time={time!r}: expected the name of one column.")
-    time = next(iter(ordered_by), None)
-    named = _NamedColumns(names_of(keep), names_of(drop), names_of(categories), names_of(group), time, weight_name)
-    targets = _target_names(target, isinstance(data, ImageSet) or is_pair(data))
-
-    reading = reading or ReadingOptions()
-
+    refuse_unknown(reading, options_of(ReadingOptions))
+    named = NamedColumns.of(keep, drop, categories, group, time, sample_weight)
+    shares = {"test": share_from_text(test), "validation": share_from_text(validation)}
+    request = _Request(task, shares, positive, sample_weight, int(seed), named, ReadingOptions(**reading))
     # What is decided before the split comes from the target, the columns that the split goes by, and which rows are
     # equal. Everything else is learned from the rows outside the test part.
-    source = load(data, targets, task, reading=reading)
-    named.check(source, targets)
-    random = is_drawn(test) or is_drawn(validation)
-    _check_size(len(source.features), source.name, random)
-    checked = check_target(source.target, task, source.name, from_file=is_path(data), positive=positive)
-    present, notes = checked.present, checked.notes
-    _check_size(int(present.sum()), f"{source.name} (rows with a target)", random)
-    weights = read_weights(sample_weight, source.features, source.name, present, reading)
-    tables = [_Table(source, -1, present, checked.frame, weights)]
-    for part, rows in (("test", test), ("validation", validation)):
-        if not is_drawn(rows):
-            tables.append(_with_target(rows, part, tables[0], checked.form, task, weight_name, reading))
-    images = None if source.images is None else _images(tables)
-    units = _cell_units(tables, named) if images is None else images.same_rows()
-    split = split_rows(
-        units,
-        pd.concat([table.target for table in tables], ignore_index=True),
-        task,
-        np.concatenate([np.full(len(table), table.part) for table in tables]),
-        named.split_columns([_named_alike(table, tables[0].cells) for table in tables], reading),
-        test=test,
-        validation=validation,
-        seed=int(seed),
-    )
+    tables, checked = _read_tables(data, _target_names(target, isinstance(data, ImageSet) or is_pair(data)), request)
+    images = None if tables[0].source.images is None else _images(tables)
+    split = _split(tables, images, request)
     if images is None:
-        features, set_aside, feature_notes = _columns(tables, split, named.wanted(reading, source))
+        features, set_aside, notes = _columns(tables, split, named.wanted(request.reading, tables[0].source))
     else:
-        features, set_aside, feature_notes = images, {}, []
-    notes = [*source.notes, *notes, *feature_notes, *(note for table in tables[1:] for note in table.notes)]
+        features, set_aside, notes = images, {}, []
+    notes = [*tables[0].notes, *notes, *(note for table in tables[1:] for note in table.notes)]
     split_data = _split_data(tables, task, features, split, set_aside, notes)
     unit = "group" if named.group else "row"
     return replace(split_data, unit=unit, positive=checked.positive, target_form=checked.form)
 
 
 @dataclass(frozen=True)
-class _NamedColumns:
-    """The options that name columns."""
+class _Request:
+    """What was asked for, checked.
 
-    keep: tuple[str, ...]
-    drop: tuple[str, ...]
-    categories: tuple[str, ...]
-    group: tuple[str, ...]
-    time: str | None
-    sample_weight: str | None
+    Attributes:
+        task: The task.
+        shares: "test" and "validation": None, a share, a number of rows, or rows of their own.
+        positive: The positive class, or None.
+        sample_weight: A column, an array, or None.
+        seed: The seed of the split.
+        named: The options that name columns.
+        reading: The options of reading.
+    """
 
-    def check(self, source: Source, targets: list[str]) -> None:
-        """Check that each named column is there, and that no two options contradict each other."""
-        labels = list(source.features.columns)
-        for option, value in vars(self).items():
-            names = names_of(value)
-            if names and source.images is not None:
-                raise DataError(f"{option}= names a column, and the data are images: leave it out.")
-            for name in names:
-                if name in targets:
-                    raise DataError(f"{option}= names the target '{name}'; it can't be both.")
-                if name not in labels:
-                    raise DataError(
-                        f"{option}= names '{name}', which is not a column of {source.name} "
-                        f"(columns: {listing(labels)}).{nearest(name, labels)}"
-                    )
-        for name in self.keep:
-            if name in self.drop:
-                raise DataError(f"'{name}' is named in keep= and in drop=; it can't be both.")
-        if self.group and self.time:
-            raise DataError("group= and time= can't be combined: name one of them.")
+    task: str
+    shares: dict[str, Any]
+    positive: Any
+    sample_weight: Any
+    seed: int
+    named: NamedColumns
+    reading: ReadingOptions
 
-    def excluded(self) -> dict[str, str]:
-        """Return the columns that the options take out of the features, with the reason."""
-        reasons = dict.fromkeys(self.drop, "left out as asked (drop)")
-        reasons |= dict.fromkeys(self.group, "names the groups of the split (group)")
-        if self.time is not None and self.time not in self.keep:
-            reasons[self.time] = "orders the split by time (time)"
-        if self.sample_weight is not None:
-            reasons[self.sample_weight] = "holds the weights of the rows (sample_weight)"
-        return reasons
 
-    def wanted(self, reading: ReadingOptions, source: Source) -> Wanted:
-        """Return what the choice of the columns needs to know."""
-        split_by = bool(self.group) or self.time is not None
-        return Wanted(
-            self.keep, self.categories, self.excluded(), reading, split_by, source.from_text, source.separator
-        )
+def _read_tables(data: Any, targets: list[str], request: _Request) -> tuple[list[_Table], CheckedTarget]:
+    """Return the data, then the user's own test and validation rows, all read; and the data's checked target."""
+    source = load(data, targets, request.task, reading=request.reading)
+    request.named.check(source, targets)
+    random = any(is_drawn(rows) for rows in request.shares.values())
+    _check_size(len(source.features), source.name, random)
+    checked = check_target(source.target, request.task, source.name, from_file=is_path(data), positive=request.positive)
+    present = checked.present
+    _check_size(int(present.sum()), f"{source.name} (rows with a target)", random)
+    weights = read_weights(request.sample_weight, source.features, source.name, present, request.reading)
+    tables = [_Table(source, -1, present, checked.frame, weights, (*source.notes, *checked.notes))]
+    for part, rows in request.shares.items():
+        if not is_drawn(rows):
+            tables.append(_with_target(rows, part, tables[0], checked.form, request))
+    return tables, checked
 
-    def split_columns(self, cells: Sequence[pd.DataFrame], reading: ReadingOptions) -> dict[str, pd.DataFrame]:
-        """Return the columns that the split goes by: groups of all tables, times of the first as numbers or dates."""
-        by, data = {}, cells[0]
-        labels = list(data.columns)
-        if self.group:
-            frames = [frame.loc[:, ~frame.columns.duplicated()].reindex(columns=self.group) for frame in cells]
-            by["group"] = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-        if self.time is not None:
-            column, values, _ = infer(data.iloc[:, labels.index(self.time)], self.time, reading=reading)
-            is_time = column is not None and column.kind in ("date", "number")
-            by["time"] = pd.DataFrame({self.time: values}) if is_time else data[[self.time]]
-        return by
+
+def _split(tables: Sequence[_Table], images: Images | None, request: _Request) -> Split:
+    """Decide the part of each row, by the target, the columns that the split goes by, and which rows are equal."""
+    cells = [_named_alike(table, tables[0].cells) for table in tables]
+    return split_rows(
+        _cell_units(tables, request.named) if images is None else images.same_rows(),
+        pd.concat([table.target for table in tables], ignore_index=True),
+        request.task,
+        np.concatenate([np.full(len(table), table.part) for table in tables]),
+        request.named.split_columns(cells, request.reading),
+        seed=request.seed,
+        **request.shares,
+    )
 
 
 @dataclass(frozen=True)
@@ -258,11 +222,10 @@ def _with_target(
     part: str,
     known: _Table,
     form: TargetForm,
-    task: str,
-    weight_name: str | None,
-    reading: ReadingOptions,
+    request: _Request,
 ) -> _Table:
     """Return the user's own test or validation rows, their target in the form of the data's."""
+    task, reading, weight_name = request.task, request.reading, request.named.sample_weight
     classes = labels_of(known.target.iloc[:, 0]) if task in ("binary", "multiclass") else []
     source = load(data, list(form.columns), task, part, reading)
     checked = check_target(source.target, task, source.name, from_file=is_path(data), form=form, classes=classes)
@@ -277,7 +240,7 @@ def _with_target(
     return _Table(source, PARTS.index(part), present, target, weights, tuple(notes))
 
 
-def _cell_units(tables: Sequence[_Table], named: _NamedColumns) -> np.ndarray:
+def _cell_units(tables: Sequence[_Table], named: NamedColumns) -> np.ndarray:
     """Return equal numbers for the rows of all tables with equal cells."""
     frame = tables[0].cells
     names = compared_columns(frame, named.excluded(), named.keep)

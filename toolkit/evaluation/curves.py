@@ -45,7 +45,7 @@ class Losses:
     Attributes:
         train: On rows that the network learned from.
         validation: On rows that it did not learn from.
-        constant: Of the best constant answer, on the same rows as `validation`; None where it is not known.
+        constant: The loss of the best constant answer on the same rows as `validation`; None where it is not known.
     """
 
     train: float

@@ -12,7 +12,6 @@ import pytest
 from toolkit.common.errors import DataError, DataWarning
 from toolkit.data.inputs import batches
 from toolkit.data.prepare import labeled, prepare
-from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 
 TRAINING = pd.DataFrame(
@@ -107,9 +106,9 @@ def test_what_is_no_table_is_refused(preprocessing, new, says):
 @pytest.mark.parametrize("as_text", [True, False])
 def test_numbers_among_the_words_for_missing_cells_are_missing_in_training_and_in_new_rows(as_text):
     frame = TRAINING.assign(a=np.where(np.arange(40) % 9 == 0, -9, TRAINING["a"]))
-    frame, reading = frame.astype(str) if as_text else frame, ReadingOptions(na_values="-9")
+    frame = frame.astype(str) if as_text else frame
     source = io.StringIO(frame.to_csv(index=False)) if as_text else frame
-    data = prepare(source, "y", task="binary", reading=reading)
+    data = prepare(source, "y", task="binary", na_values="-9")
     assert data.features.frame["a"].isna().sum() == 5
     fitted = data.preprocess(networks=1).preprocessing
     new = [{"a": -9, "b": 1, "c": "x"}, {"a": "-9", "b": 1, "c": "x"}, {"a": None, "b": 1, "c": "x"}]
@@ -120,7 +119,7 @@ def test_numbers_among_the_words_for_missing_cells_are_missing_in_training_and_i
 
 def test_an_array_with_words_for_missing_cells_is_read_as_in_training():
     x = np.c_[np.where(np.arange(40) % 9 == 0, -9, np.arange(40) % 7), np.arange(40) ** 2 % 11].astype(float)
-    data = prepare((x, np.arange(40) % 2), task="binary", reading=ReadingOptions(na_values=-9))
+    data = prepare((x, np.arange(40) % 2), task="binary", na_values=-9)
     fitted = data.preprocess(networks=1).preprocessing
     np.testing.assert_array_equal(encoded(fitted, x), encoded(fitted, np.where(x == -9, np.nan, x)))
     assert np.isfinite(encoded(fitted, x)).all()

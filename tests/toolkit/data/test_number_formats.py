@@ -15,7 +15,6 @@ from toolkit.data.column_kinds import infer
 from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column
 from toolkit.data.prepare import prepare
-from toolkit.data.reading_options import ReadingOptions
 
 NUMBERS = np.random.default_rng(0).normal(2_500, 1_500, 60).clip(3).round(2)
 
@@ -154,7 +153,7 @@ def test_a_doubt_that_nothing_decides_is_an_error_that_names_the_options(tmp_pat
     ):
         prepare(path, "y", task="binary")
     by_option = [
-        prepare(path, "y", task="binary", reading=ReadingOptions(**options))
+        prepare(path, "y", task="binary", **options)
         for options in ({"thousands": ","}, {"decimal": ","}, {"decimal": "."})
     ]
     assert [table.features.frame["price"].max() for table in by_option] == [4_900, 4.9, 4_900]
