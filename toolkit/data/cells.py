@@ -68,19 +68,19 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
-def is_missing(text: str, words: Collection[str] = (), *, among_numbers: bool = False) -> bool:
+def is_missing(text: str, missing_words: Collection[str] = (), *, among_numbers: bool = False) -> bool:
     """Return whether stripped text stands for "no value".
 
     Args:
         text: The text of a cell.
-        words: Further such words of the user.
+        missing_words: Further such words of the user.
         among_numbers: Whether the column holds numbers or dates.
 
     Example:
         >>> is_missing("NA"), is_missing("unknown"), is_missing("Unknown", among_numbers=True)
         (True, False, True)
     """
-    return text in MISSING_TEXT or text in words or (among_numbers and text.lower() in _WORDS)
+    return text in MISSING_TEXT or text in missing_words or (among_numbers and text.lower() in _WORDS)
 
 
 def sampled(texts: Sequence[str], counts: np.ndarray) -> tuple[list[str], np.ndarray]:

@@ -45,24 +45,25 @@ def missing_words(
         ([], "'NA' is a class of 'kind' (2 rows). If it means a missing label, leave those rows out.")
     """
     counts = Counter(value for value in series if isinstance(value, str))
-    words = [value for value in counts if value.strip().casefold() in _EITHER]
-    if not words:
+    missing_words = [value for value in counts if value.strip().casefold() in _EITHER]
+    if not missing_words:
         return [], ""
     if classes is not None:
-        return [word for word in words if word.strip() not in classes], ""
-    others = {value.strip() for value in counts if value not in words} - {"", "?"}
+        return [word for word in missing_words if word.strip() not in classes], ""
+    others = {value.strip() for value in counts if value not in missing_words} - {"", "?"}
     if all(is_number(value) for value in others):
         # Numbers, or nothing at all: a word is no class among them.
-        return words, ""
+        return missing_words, ""
     if task == "binary":
-        missing = words if len(others) > 1 else []
+        missing = missing_words if len(others) > 1 else []
     else:
-        missing = [word for word in words if counts[word] < _FREQUENT * len(series)]
-    kept = [word for word in words if word not in missing]
-    if not kept:
+        missing = [word for word in missing_words if counts[word] < _FREQUENT * len(series)]
+    classes_kept = [word for word in missing_words if word not in missing]
+    if not classes_kept:
         return missing, ""
-    rows = counted(sum(int(counts[word]) for word in kept), "row")
-    subject = f"{listing([repr(word.strip()) for word in kept])} {'is a class' if len(kept) == 1 else 'are classes'}"
+    rows = counted(sum(int(counts[word]) for word in classes_kept), "row")
+    are = "is a class" if len(classes_kept) == 1 else "are classes"
+    subject = f"{listing([repr(word.strip()) for word in classes_kept])} {are}"
     return missing, f"{subject} of '{column}' ({rows}). If it means a missing label, leave those rows out."
 
 

@@ -168,7 +168,7 @@ def _of_type(
     state: np.ndarray,
     learn: np.ndarray,
     rows: np.ndarray,
-    words: tuple[str, ...],
+    missing_words: tuple[str, ...],
 ) -> Inferred:
     """Return what the dtype of a column says; numbers among the user's words for a missing cell are missing."""
     if series.dtype.kind == "m":
@@ -180,9 +180,9 @@ def _of_type(
         return Inferred(column, cells.values, [compact_note(name), *unread_notes(column, series, cells, rows)])
     column = Column(name, kind)
     notes = []
-    if kind == "number" and words:
-        column = Column(name, kind, missing=words)
-        count = int(number_formats.are_words(values, words).sum())
+    if kind == "number" and missing_words:
+        column = Column(name, kind, missing=missing_words)
+        count = int(number_formats.are_words(values, missing_words).sum())
         cells = read_values(series, column)
         values, state = cells.values, cells.state
         notes = [f"{_cells(count, name)} as missing, as asked (na_values)."] if count else []

@@ -67,7 +67,7 @@ class DistinctCells:
     reading: ReadingOptions
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def missing_words(self) -> tuple[str, ...]:
         """The user's further texts that count as missing."""
         return tuple(self.reading.na_values)
 
@@ -84,7 +84,7 @@ class DistinctCells:
             for cell, count in zip(self.values, self.counts.tolist(), strict=True)
             if count and isinstance(cell, str)
         ]
-        kept = [pair for pair in pairs if not is_missing(pair[0], self.words, among_numbers=True)]
+        kept = [pair for pair in pairs if not is_missing(pair[0], self.missing_words, among_numbers=True)]
         return [text for text, _ in kept], np.array([count for _, count in kept], dtype=np.int64)
 
     @cached_property
@@ -101,7 +101,7 @@ class DistinctCells:
         """Return the first kind that reads the cells: true/false, numbers, times of day, dates; or categories."""
         cells = self.cells
         if self._are_truths(cells):
-            return Guess(Column(self.name, "boolean", missing=self.words))
+            return Guess(Column(self.name, "boolean", missing=self.missing_words))
         codes = self._codes(cells)
         best: tuple[int, Guess] | None = None
         learners = [lambda: None if codes else self._number(likely), self._clock, self._date]
@@ -116,8 +116,8 @@ class DistinctCells:
                 return self._compact_dates(guess) or guess
             if best is None or read > best[0]:
                 best = read, guess
-        if not cells or all(isinstance(cell, str) and is_missing(cell.strip(), self.words) for cell in cells):
-            return Guess(Column(self.name, "number", missing=self.words))
+        if not cells or all(isinstance(cell, str) and is_missing(cell.strip(), self.missing_words) for cell in cells):
+            return Guess(Column(self.name, "number", missing=self.missing_words))
         category = self.category()
         if codes:
             note = f"'{self.name}' holds codes with leading zeros, such as '{codes}': read as categories."
@@ -129,11 +129,13 @@ class DistinctCells:
         values = self.read(guess.column)[0]
         if guess.column.kind != "number" or not are_compact_dates(values[self.counts > 0], self.name):
             return None
-        return Guess(Column(self.name, "date", date_formats.COMPACT, missing=self.words), compact_note(self.name))
+        return Guess(
+            Column(self.name, "date", date_formats.COMPACT, missing=self.missing_words), compact_note(self.name)
+        )
 
     def category(self) -> Guess:
         """Return the column as a category."""
-        return Guess(Column(self.name, "category", missing=self.words, spelling=keeps_spelling(self.cells)))
+        return Guess(Column(self.name, "category", missing=self.missing_words, spelling=keeps_spelling(self.cells)))
 
     def _rows_read(self, column: Column) -> tuple[int, int]:
         """Return the number of rows that are values of the column's kind, and of those that are not."""
@@ -155,7 +157,7 @@ class DistinctCells:
 
     def _are_truths(self, cells: list[Any]) -> bool:
         texts = [cell.strip() for cell in cells if isinstance(cell, str)]
-        present = {text.lower() for text in texts if not is_missing(text, self.words)}
+        present = {text.lower() for text in texts if not is_missing(text, self.missing_words)}
         if len(texts) == len(cells):
             return bool(present) and present <= {"true", "false"}
         return bool(cells) and all(isinstance(cell, (bool, np.bool_)) for cell in cells)
@@ -180,17 +182,17 @@ class DistinctCells:
     def _number(self, likely: str | None) -> Guess | None:
         texts, counts = self.texts
         if not texts:
-            return Guess(Column(self.name, "number", missing=self.words))
+            return Guess(Column(self.name, "number", missing=self.missing_words))
         mark, thousands = self.reading.decimal, self.reading.thousands
         if mark is None and thousands in (".", ","):
             mark = "," if thousands == "." else "."
         format = number_formats.learn(texts, counts, decimal_mark=mark, likely=likely)
-        column = Column(self.name, "number", None, format.decimal, format.unit, self.words)
+        column = Column(self.name, "number", None, format.decimal, format.unit, self.missing_words)
         proven = format.decimal if format.proven else None
         return Guess(column, proven=proven, doubtful=format.doubtful)
 
     def _clock(self) -> Guess | None:
-        column = Column(self.name, "number", CLOCK, missing=self.words)
+        column = Column(self.name, "number", CLOCK, missing=self.missing_words)
         example = next((cell for cell in self.cells[:_SAMPLE] if number_formats.seconds(cell) is not None), None)
         if example is None:
             return None
@@ -200,11 +202,11 @@ class DistinctCells:
     def _date(self) -> Guess | None:
         texts, counts = self.texts
         if not texts:
-            return Guess(Column(self.name, "date", missing=self.words))
+            return Guess(Column(self.name, "date", missing=self.missing_words))
         format = date_formats.learn(texts, counts, dayfirst=self.reading.dayfirst)
         if format is None:
             return None
-        column = Column(self.name, "date", format.format, missing=self.words)
+        column = Column(self.name, "date", format.format, missing=self.missing_words)
         zone = date_formats.zone_of(texts, format.format)
         zones = "" if not zone else " in UTC" if zone[0] in "+-" else f", without the time zone {zone}"
         note = f"'{self.name}' is text that holds dates: read as {format.format}{zones}."

@@ -64,19 +64,19 @@ class NumberPreprocessing:
     @classmethod
     def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0) -> NumberPreprocessing:
         """Learn from float64 values, NaN where missing."""
-        known = values[~np.isnan(values)]
-        missing = len(known) < len(values)
-        if len(known) == 0:
+        present = values[~np.isnan(values)]
+        missing = len(present) < len(values)
+        if len(present) == 0:
             return cls(0.0, 1.0, 0.0, missing)
-        low, high = float(known.min()), float(known.max())
-        quarter, median, three_quarters = (float(q) for q in np.quantile(known, (0.25, 0.5, 0.75)))
+        low, high = float(present.min()), float(present.max())
+        quarter, median, three_quarters = (float(q) for q in np.quantile(present, (0.25, 0.5, 0.75)))
         if low == high:
             return cls(low, 1.0, median, missing)
         # Sums of squares overflow beyond 1e154, so large numbers are divided first.
         unit = max(abs(low), abs(high), 1.0)
         unit = unit if unit > 1e100 else 1.0
-        mean, deviation = float((known / unit).mean() * unit), float((known / unit).std() * unit)
-        ends = _edges(known, pieces) if pieces else []
+        mean, deviation = float((present / unit).mean() * unit), float((present / unit).std() * unit)
+        ends = _edges(present, pieces) if pieces else []
         edges = tuple(ends) if len(ends) >= _FEWEST_EDGES and ends[-1] - ends[0] < _LARGEST else ()
         if scaling == "mean":
             half = high / 2 - low / 2
@@ -136,9 +136,9 @@ class NumberPreprocessing:
         return cls(center, spread, fill, content["missing"], content.get("bent", False), edges)
 
 
-def _edges(known: np.ndarray, pieces: int) -> list[float]:
+def _edges(present: np.ndarray, pieces: int) -> list[float]:
     """Return the ends of pieces with equally many training rows."""
-    values, rows = np.unique(known, return_counts=True)
+    values, rows = np.unique(present, return_counts=True)
     if len(values) <= pieces + 1:
         return values.tolist()
     # Rows of one value count for one piece at most: if nine in ten are 0, the pieces divide the other rows. Lowering
@@ -233,12 +233,12 @@ class DatePreprocessing:
     @classmethod
     def fit(cls, values: np.ndarray, scaling: str) -> DatePreprocessing:
         """Learn from datetime64[ns], NaT where missing."""
-        known = values[~np.isnat(values)]
-        origin = int((known.min() - _EPOCH).astype(np.int64)) if len(known) else 0
+        present = values[~np.isnat(values)]
+        origin = int((present.min() - _EPOCH).astype(np.int64)) if len(present) else 0
         parts = _parts(values, origin)
         varying = [name for name in parts if name == "days" or len(np.unique(parts[name][~np.isnat(values)])) > 1]
         numbers = tuple(NumberPreprocessing.fit(parts[name], scaling) for name in varying)
-        return cls(origin, tuple(varying), numbers, bool((known.astype("datetime64[D]") != known).any()))
+        return cls(origin, tuple(varying), numbers, bool((present.astype("datetime64[D]") != present).any()))
 
     @property
     def width(self) -> int:

@@ -94,11 +94,11 @@ def read_distinct(cells: Sequence[Any], column: Column) -> tuple[np.ndarray, np.
     return _levels(cells, column)
 
 
-def _truths(cells: Sequence[Any], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _truths(cells: Sequence[Any], missing_words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return distinct cells as 1.0, 0.0 or NaN, and how each was read."""
-    values, state = number_formats.read_numbers(cells, ".", "", words)
+    values, state = number_formats.read_numbers(cells, ".", "", missing_words)
     for index, cell in enumerate(cells):
-        if isinstance(cell, str) and not is_missing(cell.strip(), words):
+        if isinstance(cell, str) and not is_missing(cell.strip(), missing_words):
             values[index] = _TRUTH.get(cell.strip().lower(), np.nan)
             state[index] = ODD if np.isnan(values[index]) else READ
         elif state[index] == READ and values[index] not in (0.0, 1.0):

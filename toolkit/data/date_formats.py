@@ -242,13 +242,13 @@ def _far_year(text: str, format: str) -> bool:
     return _FAR_YEAR.search(text) is not None and ("%Y" in format or _ISO_DATE.fullmatch(text) is not None)
 
 
-def read_dates(cells: Sequence[Any], format: str | None, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def read_dates(cells: Sequence[Any], format: str | None, missing_words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return distinct cells as datetime64[ns] in UTC, NaT where missing, and how each was read.
 
     Args:
         cells: Date objects, texts and others.
         format: The format of the texts; None is ISO 8601.
-        words: Further texts that count as missing.
+        missing_words: Further texts that count as missing.
 
     Example:
         >>> values, state = read_dates(["2024-01-31", "9999-12-31", "soon", "?"], None, ())
@@ -261,7 +261,7 @@ def read_dates(cells: Sequence[Any], format: str | None, words: Sequence[str]) -
     texts, dates = [], []
     for index, cell in enumerate(cells):
         if isinstance(cell, str):
-            missing = is_missing(cell.strip(), words, among_numbers=True)
+            missing = is_missing(cell.strip(), missing_words, among_numbers=True)
             state[index] = MISSING if missing else ODD
             texts += [] if missing else [index]
         elif isinstance(cell, (datetime.date, np.datetime64, pd.Period)):

@@ -71,19 +71,19 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
         >>> numbers_rows(np.array([2, 3, 7, 8, 11, 12, 20, 21, 30, 31]), "x", 12)
         "a row number: its whole numbers rise from row to row (keep='x' uses it all the same)"
     """
-    known = _whole_numbers(values)
-    if known is None:
+    present = _whole_numbers(values)
+    if present is None:
         return None
-    different = len(np.unique(known))
-    if _ROW_NAMES.fullmatch(name.strip().lower()) and different >= 0.5 * len(known):
+    different = len(np.unique(present))
+    if _ROW_NAMES.fullmatch(name.strip().lower()) and different >= 0.5 * len(present):
         return "a row number: its name says so"
     # A year in each row is a time series, and the year is informative.
-    if different < len(known) or is_time_axis(name) or _are_years(known):
+    if different < len(present) or is_time_axis(name) or _are_years(present):
         return None
-    low, high = known.min(), known.max()
+    low, high = present.min(), present.max()
     if high - low < rows:
         return "a row number: its whole numbers run on by one"
-    if (known[1:] > known[:-1]).all():
+    if (present[1:] > present[:-1]).all():
         return f"a row number: its whole numbers rise from row to row (keep='{name}' uses it all the same)"
     if _names_rows(name):
         return "an identifier: its name says so, and its whole numbers don't repeat"
@@ -92,10 +92,10 @@ def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
 
 def is_suspect(values: np.ndarray, name: str) -> bool:
     """Return whether numbers that are used may only tell the rows from one another: each is different and whole."""
-    known = _whole_numbers(values)
-    if known is None or is_time_axis(name) or _are_years(known):
+    present = _whole_numbers(values)
+    if present is None or is_time_axis(name) or _are_years(present):
         return False
-    return len(np.unique(known)) == len(known)
+    return len(np.unique(present)) == len(present)
 
 
 def are_integers(values: np.ndarray) -> bool:
@@ -108,12 +108,12 @@ def _whole_numbers(values: np.ndarray) -> np.ndarray | None:
     missing = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
     if len(values) - missing.sum() < _FEWEST_ROWS or missing.sum() > most_odd(len(values)):
         return None
-    known = values[~missing] if missing.any() else values
-    return known if are_integers(known) else None
+    present = values[~missing] if missing.any() else values
+    return present if are_integers(present) else None
 
 
-def _are_years(known: np.ndarray) -> bool:
-    return bool(known.min() >= 1800 and known.max() <= 2100)
+def _are_years(present: np.ndarray) -> bool:
+    return bool(present.min() >= 1800 and present.max() <= 2100)
 
 
 def repeat_question(codes: np.ndarray, learn: np.ndarray, name: str, *, rising: bool) -> str | None:
@@ -130,17 +130,17 @@ def repeat_question(codes: np.ndarray, learn: np.ndarray, name: str, *, rising: 
         "'patient' repeats: 20 different values in 60 rows. Does it name a person or thing that appears in several \
 rows? If so, group='patient' keeps its rows in one part."
     """
-    known = codes[learn & (codes >= 0)]
-    if len(known) < 2 * _FEWEST_ROWS or is_time_axis(name):
+    present = codes[learn & (codes >= 0)]
+    if len(present) < 2 * _FEWEST_ROWS or is_time_axis(name):
         return None
-    counts = np.bincount(known)
+    counts = np.bincount(present)
     counts = counts[counts > 0]
-    different, rows = len(counts), len(known)
+    different, rows = len(counts), len(present)
     if different < 5 or different > 0.9 * rows or counts.max() > 0.5 * rows:
         return None
     # The rows of each value follow one another, as in a table of several measurements per person. A sorted measure
     # looks the same, but its values have different numbers of rows.
-    blocks = 1 + int((known[1:] != known[:-1]).sum()) == different >= _FEWEST_ROWS and np.median(counts) >= 2
+    blocks = 1 + int((present[1:] != present[:-1]).sum()) == different >= _FEWEST_ROWS and np.median(counts) >= 2
     everywhere = np.bincount(codes[codes >= 0])
     even = everywhere.max() <= 2 * everywhere[everywhere > 0].min()
     if not _repeats_by_name(name) and not (blocks and (even or not rising) and counts.max() <= 0.2 * rows):

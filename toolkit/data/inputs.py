@@ -72,7 +72,7 @@ def table_of(new: Any, preprocessing: Preprocessing) -> tuple[pd.DataFrame | NDA
                 "Series or an array."
             )
         return matrix_of(new, "the array"), "the array"
-    table = read(new, known=preprocessing.source_columns, empty=True)
+    table = read(new, expected_names=preprocessing.source_columns, empty=True)
     for sentence in table.damage:
         warnings.warn(sentence, DataWarning, stacklevel=4)
     return table.frame, table.name

@@ -94,17 +94,17 @@ def one_column_per_label(
     separator = _separator(cells) if form is None else form.separator
     sets = [_labels_in(cell, separator) for cell in cells]
     found = dict.fromkeys(label for labels in sets for label in labels)
-    known = tuple(sorted(found)) if form is None else form.labels
-    _check_labels(sets, found, known, columns[0], name, further=form is not None)
-    marks = pd.DataFrame({label: [int(label in labels) for labels in sets] for label in known}, dtype=np.int64)
+    label_names = tuple(sorted(found)) if form is None else form.labels
+    _check_labels(sets, found, label_names, columns[0], name, further=form is not None)
+    marks = pd.DataFrame({label: [int(label in labels) for labels in sets] for label in label_names}, dtype=np.int64)
     if form is not None:
         return marks, form, []
     between = f"text with '{separator}' between them" if separator else "lists"
-    notes = [f"Target '{columns[0]}' holds {counted(len(known), 'label')} as {between}: {listing(known)}."]
+    notes = [f"Target '{columns[0]}' holds {counted(len(label_names), 'label')} as {between}: {listing(label_names)}."]
     empty = sum(not labels for labels in sets)
     if empty:
         notes.append(f"{counted(empty, 'row')} with an empty '{columns[0]}' {'have' if empty > 1 else 'has'} no label.")
-    return marks, TargetForm(columns, known, separator), notes
+    return marks, TargetForm(columns, label_names, separator), notes
 
 
 def _is_blank(cell: Any) -> bool:
@@ -164,31 +164,31 @@ def _labels_in(cell: Any, separator: str) -> dict[str, None]:
 def _check_labels(
     sets: Sequence[dict[str, None]],
     found: dict[str, None],
-    known: tuple[str, ...],
+    label_names: tuple[str, ...],
     column: str,
     name: str,
     *,
     further: bool,
 ) -> None:
     if further:
-        strange = next((label for label in found if label not in known), None)
+        strange = next((label for label in found if label not in label_names), None)
         if strange is not None:
             row = next(index for index, labels in enumerate(sets) if strange in labels) + 1
             raise DataError(
                 f"target '{column}' of {name} holds {strange!r} in row {row}, a label that the training data lacks "
-                f"({listing(known)}).{nearest(strange, known)}"
+                f"({listing(label_names)}).{nearest(strange, label_names)}"
             )
-    elif not known:
+    elif not label_names:
         raise DataError(f"target '{column}' of {name} holds no label in any row.")
-    elif len(known) > _MANY_LABELS and len(known) > 0.5 * len(sets):
+    elif len(label_names) > _MANY_LABELS and len(label_names) > 0.5 * len(sets):
         raise DataError(
-            f"target '{column}' of {name} holds {len(known):,} different labels in {len(sets):,} rows, too many to "
-            "learn. Is it free text?"
+            f"target '{column}' of {name} holds {len(label_names):,} different labels in {len(sets):,} rows, too many "
+            "to learn. Is it free text?"
         )
-    elif all(len(labels) == len(known) for labels in sets):
+    elif all(len(labels) == len(label_names) for labels in sets):
         raise DataError(
-            f"target '{column}' of {name} holds the same labels in every row ({listing(known)}); there is nothing to "
-            "predict."
+            f"target '{column}' of {name} holds the same labels in every row ({listing(label_names)}); there is "
+            "nothing to predict."
         )
 
 

@@ -306,7 +306,7 @@ def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
 
 
 def read_numbers(
-    cells: Sequence[Any], decimal_mark: str, unit: str, words: Sequence[str]
+    cells: Sequence[Any], decimal_mark: str, unit: str, missing_words: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return distinct cells as float64, NaN where missing, and how each was read.
 
@@ -314,7 +314,7 @@ def read_numbers(
         cells: Numbers, texts and others.
         decimal_mark: The decimal mark of the texts.
         unit: The unit that the texts may have.
-        words: Further texts that count as missing.
+        missing_words: Further texts that count as missing.
 
     Example:
         >>> values, state = read_numbers([3, "(1,234.5)", "?", "soon"], ".", "", ())
@@ -329,24 +329,28 @@ def read_numbers(
     unread = set(np.flatnonzero(np.isnan(values)).tolist())
     for index, text in zip(texts, stripped, strict=True):
         if index in unread:
-            value = np.nan if is_missing(text, words, among_numbers=True) else _number_of_text(text, decimal_mark, unit)
+            value = (
+                np.nan
+                if is_missing(text, missing_words, among_numbers=True)
+                else _number_of_text(text, decimal_mark, unit)
+            )
             values[index], state[index] = _stated(value)
             unread.remove(index)
     for index in sorted(unread):
         values[index], state[index] = _stated(_number_of_object(cells[index]))
-    absent = are_words(values, words)
+    absent = are_words(values, missing_words)
     values[absent], state[absent] = np.nan, MISSING
     return values, state
 
 
-def are_words(values: np.ndarray, words: Sequence[str]) -> np.ndarray:
+def are_words(values: np.ndarray, missing_words: Sequence[str]) -> np.ndarray:
     """Return a mask of the numbers that the user's words for a missing cell name, such as -999.
 
     Example:
         >>> are_words(np.array([1.0, -999.0]), ["none", "-999"]).tolist()
         [False, True]
     """
-    return np.isin(values, [float(word) for word in words if is_number(word.strip())])
+    return np.isin(values, [float(word) for word in missing_words if is_number(word.strip())])
 
 
 def _stated(value: float | None) -> tuple[float, int]:
@@ -404,11 +408,11 @@ def seconds(cell: Any) -> float | None:
     return None if past_minute >= 60 else -value if match["sign"] else value
 
 
-def read_clocks(cells: Sequence[Any], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def read_clocks(cells: Sequence[Any], missing_words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return times of day and durations as seconds, NaN where missing, and how each cell was read."""
     values = np.full(len(cells), np.nan)
     state = np.full(len(cells), READ, dtype=np.int8)
     for index, cell in enumerate(cells):
-        missing = isinstance(cell, str) and is_missing(cell.strip(), words, among_numbers=True)
+        missing = isinstance(cell, str) and is_missing(cell.strip(), missing_words, among_numbers=True)
         values[index], state[index] = _stated(np.nan if missing else seconds(cell))
     return values, state

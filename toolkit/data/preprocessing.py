@@ -124,7 +124,7 @@ class Preprocessing:
     @property
     def width(self) -> int:
         """The number of inputs of a row."""
-        return sum(fitted.width for fitted in self.by_column)
+        return sum(preprocessor.width for preprocessor in self.by_column)
 
     @property
     def inputs(self) -> int:
@@ -135,7 +135,7 @@ class Preprocessing:
     def names(self) -> list[str]:
         """What each input stands for, such as `"age"`, `"age is missing"` or `"sex = male"`."""
         pairs = zip(self.columns, self.by_column, strict=True)
-        return [name for column, fitted in pairs for name in fitted.names(column.name)]
+        return [name for column, preprocessor in pairs for name in preprocessor.names(column.name)]
 
     def encode(self, features: Features) -> np.ndarray:
         """Return the inputs of the network for rows of the dataset, float32 of shape (rows, width)."""
@@ -145,9 +145,9 @@ class Preprocessing:
         """Return the inputs of rows in canonical form, float32 of shape (rows, width), finite."""
         matrix = np.zeros((len(frame), self.width), dtype=np.float32)
         start = 0
-        for column, fitted in zip(self.columns, self.by_column, strict=True):
-            fitted.encode(frame[column.name].to_numpy(), matrix[:, start : start + fitted.width])
-            start += fitted.width
+        for column, preprocessor in zip(self.columns, self.by_column, strict=True):
+            preprocessor.encode(frame[column.name].to_numpy(), matrix[:, start : start + preprocessor.width])
+            start += preprocessor.width
         return matrix
 
     def from_numbers(self, values: Any) -> np.ndarray | None:
@@ -180,10 +180,10 @@ class Preprocessing:
         matrix = np.zeros((len(values), self.width), np.float32)
         matrix[:, starts] = scaled
         matrix[:, starts[flagged] + 1] = absent[:, flagged]
-        for index, fitted in enumerate(by_column):
-            if fitted.edges:
-                end = starts[index] + fitted.width
-                matrix[:, end - len(fitted.edges) + 1 : end] = fitted.rises(values[:, index])
+        for index, preprocessor in enumerate(by_column):
+            if preprocessor.edges:
+                end = starts[index] + preprocessor.width
+                matrix[:, end - len(preprocessor.edges) + 1 : end] = preprocessor.rises(values[:, index])
         return matrix
 
     @cached_property
@@ -192,9 +192,9 @@ class Preprocessing:
         words = [word for column in self.columns for word in column.missing]
         if any(column.kind != "number" for column in self.columns) or any(map(is_number, words)):
             return None
-        by_column = [fitted for fitted in self.by_column if isinstance(fitted, NumberPreprocessing)]
-        flagged = np.array([fitted.missing for fitted in by_column])
-        starts = np.concatenate([[0], np.cumsum([fitted.width for fitted in by_column])[:-1]]).astype(int)
+        by_column = [preprocessor for preprocessor in self.by_column if isinstance(preprocessor, NumberPreprocessing)]
+        flagged = np.array([preprocessor.missing for preprocessor in by_column])
+        starts = np.concatenate([[0], np.cumsum([preprocessor.width for preprocessor in by_column])[:-1]]).astype(int)
         chosen = np.array([self.source_columns.index(column.name) for column in self.columns])
         learned = (np.array([getattr(one, name) for one in by_column]) for name in ("center", "spread", "fill"))
         return (by_column, *learned, starts, flagged, chosen)
@@ -214,8 +214,8 @@ class Preprocessing:
         """
         columns: list[np.ndarray] = []
         categories: list[bool] = []
-        for column, fitted in zip(self.columns, self.by_column, strict=True):
-            parts = fitted.tree_columns(features.frame[column.name].to_numpy())
+        for column, preprocessor in zip(self.columns, self.by_column, strict=True):
+            parts = preprocessor.tree_columns(features.frame[column.name].to_numpy())
             columns += parts
             categories += [column.kind == "category"] * len(parts)
         return np.column_stack(columns).astype(np.float64, copy=False), np.array(categories, dtype=bool)
@@ -227,9 +227,9 @@ class Preprocessing:
     def unseen(self, frame: pd.DataFrame) -> dict[str, list[str]]:
         """Return for each category the levels in canonical rows that have no input, sorted."""
         unseen = {}
-        for column, fitted in zip(self.columns, self.by_column, strict=True):
-            if isinstance(fitted, CategoryPreprocessing):
-                levels = sorted(set(pd.unique(frame[column.name].dropna())) - set(fitted.levels))
+        for column, preprocessor in zip(self.columns, self.by_column, strict=True):
+            if isinstance(preprocessor, CategoryPreprocessing):
+                levels = sorted(set(pd.unique(frame[column.name].dropna())) - set(preprocessor.levels))
                 if levels:
                     unseen[column.name] = levels
         return unseen
@@ -241,8 +241,8 @@ class Preprocessing:
             "scaling": self.scaling,
             "source_columns": list(self.source_columns),
             "columns": [
-                column.to_dict() | {"encoding": fitted.to_dict()}
-                for column, fitted in zip(self.columns, self.by_column, strict=True)
+                column.to_dict() | {"encoding": preprocessor.to_dict()}
+                for column, preprocessor in zip(self.columns, self.by_column, strict=True)
             ],
         }
 

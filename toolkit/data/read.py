@@ -58,7 +58,7 @@ def is_file(source: Any) -> bool:
 
 
 def read(
-    source: Any, options: ReadingOptions | None = None, *, known: Collection[str] = (), empty: bool = False
+    source: Any, options: ReadingOptions | None = None, *, expected_names: Collection[str] = (), empty: bool = False
 ) -> Table:
     r"""Return a table from a file or from memory.
 
@@ -67,7 +67,7 @@ def read(
             input, an open file, or a table in memory (see `toolkit.data.reading.frames.frame_of`). `~` is the home
             folder.
         options: How text files are read. What is None is found out.
-        known: Names that columns are known by: a line that holds half of them is the header.
+        expected_names: Names that columns are known by: a line that holds half of them is the header.
         empty: Whether a table without rows is allowed.
 
     Raises:
@@ -92,7 +92,7 @@ def read(
             "pair of arrays."
         )
     files, name = contents(source)
-    tables = [_read_file(file, options, known) for file in files]
+    tables = [_read_file(file, options, expected_names) for file in files]
     table = tables[0] if len(tables) == 1 else _joined(tables, name)
     if table.frame.shape[1] == 0:
         raise DataError(f"{name} has no columns.")
@@ -130,13 +130,13 @@ def _joined(tables: list[Table], name: str) -> Table:
 # ------------------------------------------------------------------------------------------------------ by format
 
 
-def _read_file(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
+def _read_file(file: FileContent, options: ReadingOptions, expected_names: Collection[str]) -> Table:
     if not (file.content.strip() if file.format != "parquet" else True):
         raise DataError(f"{file.name} is empty.")
     if file.format == "text":
-        return _read_text(file, options, known)
+        return _read_text(file, options, expected_names)
     if file.format == "excel":
-        return _read_excel(file, options, known)
+        return _read_excel(file, options, expected_names)
     if file.format in ("json", "jsonl"):
         return Table(_read_json(file, options), file.name)
     read_binary = pd.read_parquet if file.format == "parquet" else _read_arrow
@@ -156,7 +156,7 @@ def _read_arrow(file: io.BytesIO) -> pd.DataFrame:
         return pyarrow.ipc.open_stream(file).read_pandas()
 
 
-def _read_text(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
+def _read_text(file: FileContent, options: ReadingOptions, expected_names: Collection[str]) -> Table:
     if isinstance(file.content, str):
         # Halves of surrogate pairs stand for bytes that are no text where a file was opened with surrogateescape.
         text, notes = re.sub("[\ud800-\udfff]", REPLACEMENT, file.content), []
@@ -164,7 +164,7 @@ def _read_text(file: FileContent, options: ReadingOptions, known: Collection[str
     else:
         decoded = decode(file.content, file.name, options.encoding)
         text, notes, damaged = decoded.text, decoded.notes, decoded.damaged
-    table = read_text_table(text, file.name, options, known=known, tabs=file.tabs)
+    table = read_text_table(text, file.name, options, expected_names=expected_names, tabs=file.tabs)
     damage = table.damage + (_damaged_cells(table.frame, file.name) if damaged else [])
     return Table(table.frame, file.name, True, notes + table.notes, damage, table.separator)
 
@@ -219,7 +219,7 @@ def _are_all(content: Any, kind: type) -> bool:
     return isinstance(content, list) and bool(content) and all(isinstance(row, kind) for row in content)
 
 
-def _read_excel(file: FileContent, options: ReadingOptions, known: Collection[str]) -> Table:
+def _read_excel(file: FileContent, options: ReadingOptions, expected_names: Collection[str]) -> Table:
     """Return the first sheet of a workbook, with the types that its cells have there."""
     try:
         import openpyxl  # noqa: F401
@@ -239,7 +239,7 @@ def _read_excel(file: FileContent, options: ReadingOptions, known: Collection[st
         TextRow(["" if pd.isna(cell) else str(cell) for cell in row], index, index + 1)
         for index, row in enumerate(sample.itertuples(index=False, name=None))
     ]
-    header = find_header(rows, file.name, options.header, known)
+    header = find_header(rows, file.name, options.header, expected_names)
     table = TextTable(pd.DataFrame(), header.notes)
     if len(sheets) > 1:
         table.notes.append(f"{file.name} has {len(sheets)} sheets ({listing(sheets)}): the first one was read.")

@@ -77,7 +77,7 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
     if is_pair(source):
         x, y = source
         return _load_pair(x, y, targets, task, role, reading)
-    table = read(source, reading, known=targets)
+    table = read(source, reading, expected_names=targets)
     name = f"the {role} {table.name}" if role and is_table(source) else table.name
     features, target = _divide(table.frame.reset_index(drop=True), targets, name, role)
     notes = [*table.damage, *table.notes]

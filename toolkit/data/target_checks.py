@@ -178,8 +178,8 @@ def check_target(
         marks, form, notes = one_column_per_label(target, name, form)
         target, form = _label_columns(marks, form, name, rows, notes, further)
     form = form or TargetForm(tuple(str(column) for column in target.columns))
-    known = list(classes) if further and classes else None
-    present = _present(target, task, name, known, notes, where=name if further else "")
+    known_classes = list(classes) if further and classes else None
+    present = _present(target, task, name, known_classes, notes, where=name if further else "")
     checked = target.loc[present].reset_index(drop=True)
     for column in checked.columns:
         series, numbers = checked[column], rows[present]
@@ -339,32 +339,32 @@ def _check_numbers(
     return pd.Series(values)
 
 
-def match_target(target: pd.DataFrame, known: pd.DataFrame, task: str, name: str, rows: np.ndarray) -> pd.DataFrame:
+def match_target(target: pd.DataFrame, trained: pd.DataFrame, task: str, name: str, rows: np.ndarray) -> pd.DataFrame:
     """Bring the target of further rows into the training target's names and dtypes.
 
     Args:
         target: A checked target, nothing missing.
-        known: The training target.
+        trained: The training target.
         task: One of `TASKS`.
         name: The name of the further rows' table in messages.
         rows: Their row numbers in it.
 
     Returns:
-        The target with the columns and dtypes of `known`.
+        The target with the columns and dtypes of `trained`.
 
     Raises:
         DataError: There is another number of columns, or a class that the training rows lack.
 
     Example:
-        >>> known = pd.DataFrame({"y": ["a", "b"]})
-        >>> match_target(pd.DataFrame({"y": ["b"]}), known, "binary", "test.csv", np.array([1]))["y"].tolist()
+        >>> trained = pd.DataFrame({"y": ["a", "b"]})
+        >>> match_target(pd.DataFrame({"y": ["b"]}), trained, "binary", "test.csv", np.array([1]))["y"].tolist()
         ['b']
     """
-    if target.shape[1] != known.shape[1]:
-        raise DataError(f"{name} has {target.shape[1]} target columns; the training data has {known.shape[1]}.")
+    if target.shape[1] != trained.shape[1]:
+        raise DataError(f"{name} has {target.shape[1]} target columns; the training data has {trained.shape[1]}.")
     matched = {}
-    for column, series in zip(known.columns, (target[label] for label in target.columns), strict=True):
-        training = known[column]
+    for column, series in zip(trained.columns, (target[label] for label in target.columns), strict=True):
+        training = trained[column]
         if task == "regression":
             matched[column] = series if series.dtype == training.dtype else series.astype(np.float64)
             continue
@@ -389,6 +389,6 @@ def match_target(target: pd.DataFrame, known: pd.DataFrame, task: str, name: str
     frame = pd.DataFrame(matched)
     if task == "regression":
         return frame.astype(
-            {column: known[column].dtype for column in known.columns if frame[column].dtype.kind == "i"}
+            {column: trained[column].dtype for column in trained.columns if frame[column].dtype.kind == "i"}
         )
     return frame

@@ -190,10 +190,10 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
     codes = pd.factorize(result.values)[0]
     rising = False
     if column.kind != "category":
-        known = values[~pd.isna(values)]
-        if not number or not are_integers(known):
+        present = values[~pd.isna(values)]
+        if not number or not are_integers(present):
             return []
-        rising = bool((known[1:] >= known[:-1]).all())
+        rising = bool((present[1:] >= present[:-1]).all())
     question = repeat_question(codes, learn, label, rising=rising)
     return [] if question is None else [question]
 
@@ -201,13 +201,13 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
 def _time_question(kept: dict[str, Inferred], learn: np.ndarray) -> list[str]:
     """Return the question whether the model will predict later rows, where the rows are sorted by a time."""
     for label, result in kept.items():
-        column, known = result.column, result.values[learn]
+        column, present = result.column, result.values[learn]
         is_number = column is not None and column.kind == "number" and is_time_axis(label)
-        if column is None or not (column.kind == "date" or is_number) or pd.isna(known).any():
+        if column is None or not (column.kind == "date" or is_number) or pd.isna(present).any():
             continue
-        if len(np.unique(known)) < _FEWEST_TIMES:
+        if len(np.unique(present)) < _FEWEST_TIMES:
             continue
-        if (known[1:] >= known[:-1]).all() or (known[1:] <= known[:-1]).all():
+        if (present[1:] >= present[:-1]).all() or (present[1:] <= present[:-1]).all():
             return [
                 f"The rows are sorted by '{label}'. Will the model predict later rows than it was trained on? If so, "
                 f"time='{label}' tests it on the newest rows."
@@ -237,9 +237,9 @@ def _keep_something(
 
 def _why_useless(values: np.ndarray, learn: np.ndarray, column: Column, is_category: bool) -> str | None:
     """Return why a column can't help a model, or None: decided by the rows to learn from, said of all rows."""
-    known = values[learn]
-    rest, distinct = _present(known, column.kind)
-    missing = len(rest) < len(known)
+    present = values[learn]
+    rest, distinct = _present(present, column.kind)
+    missing = len(rest) < len(present)
     everywhere, different = _present(values, column.kind)
     if distinct == 0:
         return "every cell is missing" if different == 0 else "every cell outside the test part is missing"

@@ -43,7 +43,7 @@ class Header:
 
 
 def find_header(
-    rows: Sequence[TextRow], name: str, header: int | str | None = None, known: Collection[str] = ()
+    rows: Sequence[TextRow], name: str, header: int | str | None = None, expected_names: Collection[str] = ()
 ) -> Header:
     """Return the column names of a text file, and where its rows begin.
 
@@ -51,7 +51,7 @@ def find_header(
         rows: The first rows of the file; at least one.
         name: The name of the file in messages.
         header: The option: the number of the row with the names, "none", or None to find out.
-        known: Names that columns are known by: a row that holds half of them is the header.
+        expected_names: Names that columns are known by: a row that holds half of them is the header.
 
     Raises:
         DataError: There is no such row.
@@ -72,12 +72,14 @@ def find_header(
         first = next((index for index, row in enumerate(rows) if not _is_comment(row)), 0)
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=False)
     first = _first_full(rows)
-    asked = next((index for index, row in enumerate(rows[: first + 3]) if _holds(row.cells, known)), None)
+    asked = next((index for index, row in enumerate(rows[: first + 3]) if _holds(row.cells, expected_names)), None)
     if asked is not None and asked > first and any(is_number(cell.strip()) for cell in rows[asked].cells):
         asked = None  # a row that holds the name as a value
     if asked is not None and asked != first:
         return _named(rows, asked, name, _skipped(rows[:asked], name, "column names"))
-    if asked is None and any(_NUMBERED.fullmatch(label) for label in known):  # as in training, or by the target's name
+    if asked is None and any(
+        _NUMBERED.fullmatch(label) for label in expected_names
+    ):  # as in training, or by the target's name
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=True)
     body = [row.cells for row in rows[first:] if row.cells != rows[first].cells]
     votes = _votes_for_data(rows[first].cells, body[:_VOTING_ROWS])
@@ -96,10 +98,10 @@ def find_header(
     return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=True)
 
 
-def _holds(cells: Sequence[str], known: Collection[str]) -> bool:
+def _holds(cells: Sequence[str], expected_names: Collection[str]) -> bool:
     """Return whether cells hold at least half of the names that columns are known by."""
-    held = sum(cell.strip() in known for cell in cells)
-    return held > 0 and 2 * held >= min(len(known), len(cells))
+    held = sum(cell.strip() in expected_names for cell in cells)
+    return held > 0 and 2 * held >= min(len(expected_names), len(cells))
 
 
 def _first_full(rows: Sequence[TextRow]) -> int:

@@ -59,7 +59,7 @@ class TextTable:
 
 
 def read_text_table(
-    text: str, name: str, options: ReadingOptions, *, known: Collection[str] = (), tabs: bool = False
+    text: str, name: str, options: ReadingOptions, *, expected_names: Collection[str] = (), tabs: bool = False
 ) -> TextTable:
     r"""Return the table that a text holds.
 
@@ -67,7 +67,7 @@ def read_text_table(
         text: The text.
         name: The name of the file in messages.
         options: What is not to be found out.
-        known: Names that columns are known by; see `toolkit.data.reading.header.find_header`.
+        expected_names: Names that columns are known by; see `toolkit.data.reading.header.find_header`.
         tabs: Whether the name of the file says that tabs separate its cells.
 
     Raises:
@@ -85,7 +85,7 @@ def read_text_table(
     rows = _first_rows(text, separator, name)
     if not rows:
         raise DataError(f"{name} is empty.")
-    header = find_header(rows, name, options.header, known)
+    header = find_header(rows, name, options.header, expected_names)
     body = text[_offset(text, header.line) :]
     table = TextTable(pd.DataFrame(), notes + header.notes, separator=separator)
     frame = _read_regular(body, separator, header.width)

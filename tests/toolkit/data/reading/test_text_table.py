@@ -26,8 +26,8 @@ def text_of(rows, separator=","):
     return "".join(separator.join(row) + "\n" for row in rows)
 
 
-def read_text(text, known=(), **options):
-    return read_text_table(text, "t.csv", ReadingOptions(**options), known=known)
+def read_text(text, expected_names=(), **options):
+    return read_text_table(text, "t.csv", ReadingOptions(**options), expected_names=expected_names)
 
 
 def cells_of(frame):
@@ -135,17 +135,17 @@ def test_a_file_without_a_header_gets_numbered_columns_and_a_note(text):
 
 def test_a_first_line_that_holds_a_name_that_was_asked_for_is_the_header_with_a_note():
     text = "".join(f"{30 + i},{['<=50K', '>50K'][i % 3 > 0]}\n" for i in range(40))
-    table = read_text(text, known=["<=50K"])
+    table = read_text(text, expected_names=["<=50K"])
     assert list(table.frame.columns) == ["30", "<=50K"]
     assert "looks like data" in table.notes[0]
     assert "header='none'" in table.notes[0]
-    assert len(read_text(text, known=["<=50K"], header="none").frame) == 40
+    assert len(read_text(text, expected_names=["<=50K"], header="none").frame) == 40
 
 
 def test_a_number_of_a_column_that_is_asked_for_tells_that_there_is_no_header():
     for text in ("p,x\n", "p,x\ne,y\n", "p,x\n" * 9):
-        assert len(read_text(text, known=["column 1"]).frame) == text.count("\n")
-    assert read_text("column 1,b\np,x\n", known=["column 1"]).frame.columns.tolist() == ["column 1", "b"]
+        assert len(read_text(text, expected_names=["column 1"]).frame) == text.count("\n")
+    assert read_text("column 1,b\np,x\n", expected_names=["column 1"]).frame.columns.tolist() == ["column 1", "b"]
 
 
 def test_units_below_the_names_are_skipped_and_reported():
@@ -161,7 +161,7 @@ def test_units_below_the_names_are_skipped_and_reported():
 
 def test_the_lower_of_two_headers_is_taken_if_it_holds_the_name_that_is_asked_for():
     text = "Measures,,Result\nlength,width,y\n" + "".join(f"{i},{i % 7}.5,{'ab'[i % 2]}\n" for i in range(30))
-    table = read_text(text, known=["y"])
+    table = read_text(text, expected_names=["y"])
     assert table.frame.columns.tolist() == ["length", "width", "y"]
     assert len(table.frame) == 30
 
@@ -169,7 +169,7 @@ def test_the_lower_of_two_headers_is_taken_if_it_holds_the_name_that_is_asked_fo
 def test_a_name_that_is_asked_for_tells_which_row_is_the_header():
     text = "group,,\nx,,\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(20))
     assert read_text(text).frame.columns.tolist() == ["x", "Unnamed: 1", "Unnamed: 2"]
-    assert read_text(text, known=["group"]).frame.columns.tolist() == ["group", "Unnamed: 1", "Unnamed: 2"]
+    assert read_text(text, expected_names=["group"]).frame.columns.tolist() == ["group", "Unnamed: 1", "Unnamed: 2"]
 
 
 def test_the_options_override_what_would_be_found_out():
