@@ -69,20 +69,23 @@ def plain_losses(
             if mask.any()
         ]
         values[part] = float(np.mean(by_network)) if by_network else math.nan
-    constant = _constant_scores(head, targets["train"], weights["train"])
+    constant = _constant_scores(head, targets["train"], weights["train"], dataset.target.units)
     if constant is not None:
         answers = np.repeat(constant[None].astype(np.float32), len(targets["validation"]), axis=0)
         values["constant"] = measured(answers, targets["validation"], weights["validation"])
     return Losses(**values) if all(map(math.isfinite, values.values())) else None
 
 
-def _constant_scores(head: Head, y: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def _constant_scores(
+    head: Head, y: NDArray[np.float32], weights: NDArray[np.float64], units: int
+) -> NDArray[np.float64] | None:
     """Return the scores (units,) of the best constant answer to training targets, or None where they are not known."""
     if head.task == "regression":
         # A standardized target has mean 0, which is best for the squared error; for the others it is near their best.
         return np.zeros(y.shape[1])
     if head.link == "softmax":
-        shares = np.bincount(y.reshape(-1).astype(np.int64), weights=weights) / weights.sum()
+        # A sample of the rows may lack a rare class.
+        shares = np.bincount(y.reshape(-1).astype(np.int64), weights=weights, minlength=units) / weights.sum()
         return np.log(np.maximum(shares, 1e-7))
     if head.link == "sigmoid":
         shares = np.average(y.reshape(len(y), -1), axis=0, weights=weights)

@@ -43,6 +43,19 @@ def test_the_constant_answer_of_a_cross_entropy_is_the_shares_of_the_training_ro
     assert run.result.losses.constant == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_class_that_the_measured_training_rows_lack_still_counts_in_the_constant_answer() -> None:
+    frame = table(2_000)[["a", "b"]].assign(
+        kind=lambda rows: ["z" if row < 20 else "xy"[row % 2] for row in rows.index]
+    )
+    data, head = prepare(frame, "kind", task="multiclass").preprocess(networks=1), get_head("multiclass", "softmax")
+    model = mlp(data.preprocessing.inputs, 3, hidden=(4,))
+    training = fit(model, head, data.x("train"), data.y("train"), epochs=1, progress=False)
+    for seed in range(5):
+        losses = plain_losses(training, data, head, seed=seed, most_rows=40)
+        assert losses is not None
+        assert losses.constant is not None
+
+
 def test_each_of_several_networks_is_measured_on_the_rows_that_it_learned_from_and_left_out() -> None:
     frame = table().drop(columns=["number", "kind"])
     data, head = prepare(frame, "yes", task="binary").preprocess(networks=3), get_head("binary", "logistic")
