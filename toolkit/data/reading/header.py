@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted, listing
-from toolkit.data.cells import MISSING_TEXT, is_number
+from toolkit.data.cells import MISSING_TEXT, is_missing, is_number
 from toolkit.data.reading.rows import COMMENTS, TextRow, without_empty_end
 
 __all__ = ["Header", "find_header"]
@@ -171,8 +171,8 @@ def _are_units(rows: list[list[str]], below: list[list[str]]) -> bool:
         values = [value for value in values if value not in MISSING_TEXT]
         if is_number(cell.strip()) or cell.strip() in values:
             return False
-        is_text = values and cell.strip() not in MISSING_TEXT
-        texts += bool(is_text) and sum(map(is_number, values)) >= 0.9 * len(values)
+        is_text = bool(values) and not is_missing(cell.strip(), among_numbers=True)
+        texts += is_text and sum(map(is_number, values)) >= 0.9 * len(values)
     return texts >= 2
 
 

@@ -155,7 +155,12 @@ def test_units_below_the_names_are_skipped_and_reported():
     assert table.notes == [
         "The line below the column names of t.csv was skipped, as units or a second header ('s', 'degC', '%')."
     ]
-    for first in ("NA,NA,NA,a\n", "x,2.5,40,a\n", ",,,a\n"):  # a row with missing or odd cells
+    for first in (
+        "NA,NA,NA,a\n",
+        "x,2.5,40,a\n",
+        ",,,a\n",
+        "unknown,error,missing,c\n",
+    ):  # a row with missing or odd cells
         assert len(read_text(f"time,temp,hum,y\n{first}{rows}").frame) == 31
 
 
