@@ -62,7 +62,12 @@ class Inferred:
 
 
 def infer(
-    series: pd.Series, name: str, *, category: bool = False, reading: ReadingOptions | None = None
+    series: pd.Series,
+    name: str,
+    *,
+    category: bool = False,
+    reading: ReadingOptions | None = None,
+    likely: str | None = None,
 ) -> tuple[Column | None, np.ndarray, list[str]]:
     """Find out what kind a column is, from all its rows.
 
@@ -71,6 +76,7 @@ def infer(
         name: The name for the result and for messages.
         category: Take its values as categories whatever they are.
         reading: How numbers and dates are written; by default it is found out.
+        likely: The decimal mark of numbers that can be read in two ways, where it is known.
 
     Returns:
         The column, its canonical values (see `Columns`), and one sentence for each conversion. The column is None when
@@ -84,7 +90,7 @@ def infer(
         >>> column.kind, values.tolist(), notes
         ('number', [3.0, nan, 4.5], ["'age' is text that holds numbers: read as numbers, with 1 cell ('?') missing."])
     """
-    inferred = inspect(series, name, category=category, reading=reading)
+    inferred = inspect(series, name, category=category, reading=reading, likely=likely)
     if inferred.doubtful is not None and "," in inferred.doubtful:
         raise undecided(name, inferred.doubtful)
     return inferred.column, inferred.values, inferred.notes

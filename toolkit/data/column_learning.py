@@ -183,10 +183,7 @@ class DistinctCells:
         texts, counts = self.texts
         if not texts:
             return Guess(Column(self.name, "number", missing=self.missing_words))
-        mark, thousands = self.reading.decimal, self.reading.thousands
-        if mark is None and thousands in (".", ","):
-            mark = "," if thousands == "." else "."
-        format = number_formats.learn(texts, counts, decimal_mark=mark, likely=likely)
+        format = number_formats.learn(texts, counts, decimal_mark=self.reading.decimal_mark, likely=likely)
         column = Column(self.name, "number", None, format.decimal, format.unit, self.missing_words)
         proven = format.decimal if format.proven else None
         return Guess(column, proven=proven, doubtful=format.doubtful)
@@ -222,8 +219,9 @@ class DistinctCells:
     def _hint(self, best: tuple[int, Guess] | None) -> str:
         """Return why a column is text although most of its values are of another kind."""
         texts = self.texts[0]
-        if self.reading.decimal == "," and sum(map(is_number, texts)) > _MOSTLY * len(texts):
-            return f"'{self.name}' is read as text: its numbers have a decimal point, and decimal=',' was asked for."
+        if self.reading.decimal_mark == "," and sum(map(is_number, texts)) > _MOSTLY * len(texts):
+            asked = "decimal=','" if self.reading.decimal == "," else "thousands='.'"
+            return f"'{self.name}' is read as text: its numbers have a decimal point, and {asked} was asked for."
         if best is None:
             return ""
         read, guess = best

@@ -158,7 +158,14 @@ def _read_tables(data: Any, targets: list[str], request: _Request) -> tuple[list
     request.named.check(source, targets)
     random = any(is_drawn(rows) for rows in request.shares.values())
     _check_size(len(source.features), source.name, random)
-    checked = check_target(source.target, request.task, source.name, from_file=is_path(data), positive=request.positive)
+    checked = check_target(
+        source.target,
+        request.task,
+        source.name,
+        from_file=is_path(data),
+        positive=request.positive,
+        reading=request.reading,
+    )
     present = checked.present
     _check_size(int(present.sum()), f"{source.name} (rows with a target)", random)
     weights = read_weights(request.sample_weight, source.features, source.name, present, request.reading)
@@ -227,8 +234,10 @@ def _with_target(
     """Return the user's own test or validation rows, their target in the form of the data's."""
     task, reading, weight_name = request.task, request.reading, request.named.sample_weight
     classes = labels_of(known.target.iloc[:, 0]) if task in ("binary", "multiclass") else []
-    source = load(data, list(form.columns), task, part, reading)
-    checked = check_target(source.target, task, source.name, from_file=is_path(data), form=form, classes=classes)
+    source = load(data, list(form.columns), task, part, reading, form.decimal or None)
+    checked = check_target(
+        source.target, task, source.name, from_file=is_path(data), form=form, classes=classes, reading=reading
+    )
     present = checked.present
     target = match_target(checked.frame, known.target, task, source.name, source.rows[present])
     weight_name = weight_name if weight_name in source.features.columns else None
@@ -329,11 +338,13 @@ def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
     Raises:
         DataError: The target is missing or doesn't suit the task.
     """
-    source = load(data, list(target.form.columns), target.task, "labeled")
+    form = target.form
+    reading = ReadingOptions(na_values=form.missing)
+    source = load(data, list(form.columns), target.task, "labeled", reading, form.decimal or None)
     for sentence in source.damage:
         warnings.warn(sentence, DataWarning, stacklevel=4)
     checked = check_target(
-        source.target, target.task, source.name, from_file=is_path(data), form=target.form, classes=target.classes
+        source.target, target.task, source.name, from_file=is_path(data), form=form, classes=target.classes
     )
     present = checked.present
     if not present.all():

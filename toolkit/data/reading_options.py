@@ -44,6 +44,13 @@ class ReadingOptions:
         bool | None, "Whether 03/04/2024 is the 3rd of April, where a date can be read both ways.", "columns"
     ] = None
 
+    @property
+    def decimal_mark(self) -> str | None:
+        """The decimal mark that `decimal` names or `thousands` leaves; None where they say nothing about it."""
+        if self.decimal is None and self.thousands in (".", ","):
+            return "," if self.thousands == "." else "."
+        return self.decimal
+
     def __post_init__(self) -> None:
         if self.sep == r"\t":  # as a command line gives it
             object.__setattr__(self, "sep", "\t")

@@ -58,7 +58,14 @@ class Source:
     damage: Sequence[str] = ()
 
 
-def load(source: Any, targets: list[str], task: str, role: str = "", reading: ReadingOptions | None = None) -> Source:
+def load(
+    source: Any,
+    targets: list[str],
+    task: str,
+    role: str = "",
+    reading: ReadingOptions | None = None,
+    likely: str | None = None,
+) -> Source:
     """Read one source and divide it into features and target.
 
     Args:
@@ -68,6 +75,7 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
         task: The task, which decides how y of a pair is read.
         role: "" for the data themselves; for further rows what they are, such as "test".
         reading: How text files are read.
+        likely: For further rows: the decimal mark of the target's numbers that can be read in two ways.
 
     Raises:
         DataError: It can't be read, or the target is not in it.
@@ -83,7 +91,7 @@ def load(source: Any, targets: list[str], task: str, role: str = "", reading: Re
     notes = [*table.damage, *table.notes]
     target = _without_words(target, reading)
     if table.from_text:
-        target, words = _typed_target(target, reading)
+        target, words = _typed_target(target, reading, likely)
         notes += words
     features = _with_text_labels(features)
     if not role and is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
@@ -110,13 +118,15 @@ def _without_words(target: pd.DataFrame, reading: ReadingOptions | None) -> pd.D
     return target.mask(target.isin([*words, *(float(word) for word in words if is_number(word.strip()))]))
 
 
-def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple[pd.DataFrame, list[str]]:
+def _typed_target(
+    target: pd.DataFrame, reading: ReadingOptions | None, likely: str | None
+) -> tuple[pd.DataFrame, list[str]]:
     """Return target columns of text cells as numbers or true/false where they are, and a note on missing words."""
     columns, notes = {}, []
     for label in target.columns:
         # A label with bytes that are no text can't be told.
         readable = ~target[label].str.contains(REPLACEMENT, regex=False).to_numpy(dtype=bool, na_value=False)
-        columns[label] = _typed_cells(target[label].where(readable), str(label), reading or ReadingOptions())
+        columns[label] = _typed_cells(target[label].where(readable), str(label), reading or ReadingOptions(), likely)
         lost = (columns[label].isna() & target[label].notna()).to_numpy(dtype=bool)
         if lost.any():
             words = listing([f"'{word}'" for word in sorted({str(cell).strip() for cell in target[label][lost]})])
@@ -125,10 +135,10 @@ def _typed_target(target: pd.DataFrame, reading: ReadingOptions | None) -> tuple
     return pd.DataFrame(columns), notes
 
 
-def _typed_cells(series: pd.Series, label: str, reading: ReadingOptions) -> pd.Series:
+def _typed_cells(series: pd.Series, label: str, reading: ReadingOptions, likely: str | None) -> pd.Series:
     """Return text cells as numbers or true/false, if they are written so; the options say how numbers are."""
-    if reading.decimal is not None or reading.thousands is not None:
-        column, values, _ = infer(series, label, reading=reading)
+    if likely is not None or reading.decimal is not None or reading.thousands is not None:
+        column, values, _ = infer(series, label, reading=reading, likely=likely)
         if column is not None and column.kind == "number":
             numbers = pd.Series(values, index=series.index)
             return numbers.astype(np.int64) if (numbers % 1 == 0).all() else numbers

@@ -18,6 +18,7 @@ from toolkit.data.class_labels import check_classes, missing_words, one_type, st
 from toolkit.data.column_kinds import infer
 from toolkit.data.label_sets import indicator_of, is_list, label_column, one_column_per_label
 from toolkit.data.labels import labels_of, positive_class
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target_form import TargetForm
 
 __all__ = ["TASKS", "CheckedTarget", "check_target", "match_target", "target_of_pair"]
@@ -145,6 +146,7 @@ def check_target(
     positive: Any = None,
     form: TargetForm | None = None,
     classes: Sequence[Any] = (),
+    reading: ReadingOptions | None = None,
 ) -> CheckedTarget:
     """Check a target for its task, and leave out the rows that lack it.
 
@@ -156,6 +158,7 @@ def check_target(
         positive: For binary: the positive class, or None for the one that `positive_class` finds.
         form: For further rows, which need not hold every class: the form of the training target.
         classes: For further rows: the classes of the training.
+        reading: How numbers are written; by default it is found out.
 
     Raises:
         DataError: The target does not suit the task.
@@ -179,14 +182,16 @@ def check_target(
         target, form = _label_columns(marks, form, name, rows, notes, further)
     form = form or TargetForm(tuple(str(column) for column in target.columns))
     known_classes = list(classes) if further and classes else None
-    present = _present(target, task, name, known_classes, notes, where=name if further else "")
+    written = _Written(reading or ReadingOptions(), form.decimal or None)
+    present = _present(target, task, name, known_classes, notes, written, where=name if further else "")
     checked = target.loc[present].reset_index(drop=True)
     for column in checked.columns:
         series, numbers = checked[column], rows[present]
         if from_file and not present.all():
             series = _whole_again(series)
         if task == "regression":
-            series = _check_numbers(series, str(column), name, numbers, notes, not further)
+            series, mark = _check_numbers(series, str(column), name, numbers, notes, written, not further)
+            form = form if further or mark is None else replace(form, decimal=mark)
         elif task == "multilabel":
             series = _without_mask(series)
         else:
@@ -195,10 +200,20 @@ def check_target(
             if not further:
                 notes += check_classes(series, str(column), task, name)
         checked[column] = series
+    if not further and written.reading.na_values:
+        form = replace(form, missing=tuple(written.reading.na_values))
     if task == "binary" and not further:
         positive, why = positive_class(checked.iloc[:, 0], positive)
         notes.append(why)
     return CheckedTarget(checked, present, notes, form, positive)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """How numbers are written: what the user said, and the decimal mark where they can be read in two ways."""
+
+    reading: ReadingOptions
+    likely: str | None
 
 
 def _label_columns(
@@ -235,13 +250,19 @@ def _is_plain_number(cell: Any) -> bool:
 
 
 def _present(
-    target: pd.DataFrame, task: str, name: str, classes: list[Any] | None, notes: list[str], where: str
+    target: pd.DataFrame,
+    task: str,
+    name: str,
+    classes: list[Any] | None,
+    notes: list[str],
+    written: _Written,
+    where: str,
 ) -> np.ndarray:
     """Return a mask of the rows that lack no target, and note the others; `where` names the table in the notes."""
     missing, words = np.zeros(len(target), dtype=bool), np.zeros(len(target), dtype=bool)
     spellings: dict[str, None] = {}
     for column in target.columns:
-        absent, meant = _absent(target[column], str(column), task, classes, notes)
+        absent, meant = _absent(target[column], str(column), task, classes, notes, written)
         if (absent | meant).all():
             raise DataError(f"target '{column}' of {name} is missing in all {len(target):,} rows.")
         missing |= absent
@@ -265,7 +286,7 @@ def _present(
 
 
 def _absent(
-    series: pd.Series, column: str, task: str, classes: list[Any] | None, notes: list[str]
+    series: pd.Series, column: str, task: str, classes: list[Any] | None, notes: list[str], written: _Written
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return masks of the empty cells, and of the cells with a word that means a missing target."""
     try:
@@ -287,22 +308,29 @@ def _absent(
     absent |= np.array([text in empty for text in texts], dtype=bool)
     meant_missing = np.array([text in words for text in texts], dtype=bool)
     if task == "regression" and distinct:
-        meant_missing[_odd_cells(series, column, absent | meant_missing)] = True
+        meant_missing[_odd_cells(series, column, absent | meant_missing, written)] = True
     return absent, meant_missing
 
 
-def _odd_cells(series: pd.Series, column: str, absent: np.ndarray) -> np.ndarray:
+def _odd_cells(series: pd.Series, column: str, absent: np.ndarray, written: _Written) -> np.ndarray:
     """Return the positions of the few cells that are no numbers in a target of text that otherwise holds numbers."""
     kept = np.flatnonzero(~absent)
-    inferred, values, _ = infer(series.iloc[kept], column)
+    inferred, values, _ = infer(series.iloc[kept], column, reading=written.reading, likely=written.likely)
     if inferred is None or inferred.kind != "number":
         return kept[:0]
     return kept[np.isnan(values)]
 
 
 def _check_numbers(
-    series: pd.Series, column: str, name: str, rows: np.ndarray, notes: list[str], complete: bool
-) -> pd.Series:
+    series: pd.Series,
+    column: str,
+    name: str,
+    rows: np.ndarray,
+    notes: list[str],
+    written: _Written,
+    complete: bool,
+) -> tuple[pd.Series, str | None]:
+    """Return the numbers of a target, and the decimal mark of those that are text or that the user named."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
     if pd.api.types.is_object_dtype(series.dtype):
@@ -311,7 +339,7 @@ def _check_numbers(
         notes.append(f"Target '{column}' holds durations: read as seconds.")
         series = series.dt.total_seconds()
     try:
-        inferred, values, sentences = infer(series, column)
+        inferred, values, sentences = infer(series, column, reading=written.reading, likely=written.likely)
     except OverflowError:
         raise DataError(f"target '{column}' of {name} holds numbers too large to work with: divide them.") from None
     kind = "list" if inferred is None else inferred.kind
@@ -332,11 +360,13 @@ def _check_numbers(
         raise DataError(f"target '{column}' of {name} is not a finite number in {rows_text(rows[bad])}.")
     if complete and values.min() == values.max():
         raise DataError(f"target '{column}' of {name} is {values[0]:g} in every row; there is nothing to predict.")
+    mark = written.reading.decimal_mark
     if pd.api.types.is_numeric_dtype(series.dtype):
-        return series
+        return series, mark
     if any(isinstance(value, str) for value in series.array):
+        mark = mark or (None if inferred is None else inferred.decimal)
         notes += [f"Target {sentence}" for sentence in sentences if sentence.startswith(f"'{column}' is text")]
-    return pd.Series(values)
+    return pd.Series(values), mark
 
 
 def match_target(target: pd.DataFrame, trained: pd.DataFrame, task: str, name: str, rows: np.ndarray) -> pd.DataFrame:

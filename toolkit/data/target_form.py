@@ -18,6 +18,9 @@ class TargetForm:
         labels: For multilabel with a single column of lists or of text such as ``"a;b"``: every label, in order.
         separator: What stands between the labels in text; empty for lists.
         blanks: For multilabel: the columns in which an empty cell means that the label is not set.
+        decimal: For regression: the decimal mark of numbers written as text, or "". In further rows it decides where a
+            number can be read in two ways.
+        missing: The user's further texts that count as missing.
 
     Example:
         >>> TargetForm.from_dict(TargetForm(("tags",), ("a", "b"), ";").to_dict()).labels
@@ -28,6 +31,8 @@ class TargetForm:
     labels: tuple[str, ...] = ()
     separator: str = ""
     blanks: tuple[str, ...] = ()
+    decimal: str = ""
+    missing: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form as a dict for strict JSON."""
@@ -36,6 +41,6 @@ class TargetForm:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> TargetForm:
         """Return the form that `to_dict` described."""
-        separator = content.get("separator", "")
-        names = {name: tuple(content.get(name, ())) for name in ("columns", "labels", "blanks")}
-        return cls(separator=separator, **names)
+        separator, decimal = content.get("separator", ""), content.get("decimal", "")
+        names = {name: tuple(content.get(name, ())) for name in ("columns", "labels", "blanks", "missing")}
+        return cls(separator=separator, decimal=decimal, **names)

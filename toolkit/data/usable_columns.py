@@ -152,11 +152,11 @@ def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wa
     if label in wanted.keep:
         return None
     if result.column.kind == "number":
-        reason = numbers_rows(_exact(raw, result.values)[learn], label, len(raw))
+        reason = numbers_rows(_exact(raw[learn], result.values[learn]), label, len(raw))
         if reason is not None:
             return reason
     useless = _why_useless(result.values, learn, result.column, label in wanted.categories)
-    exact = _exact(raw, result.values)[learn]
+    exact = _exact(raw[learn], result.values[learn])
     if exact.dtype.kind in "iu" and useless is not None and exact.min() < exact.max():
         return "its numbers are too large to be told apart (they have more than 16 digits)"
     return f"{useless}. {result.hint}".rstrip(". ") if useless and result.hint else useless
@@ -181,7 +181,7 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
     if column is None or label in wanted.categories or label in wanted.keep:
         return []
     number = column.kind == "number" and column.format is None
-    if number and len(values) >= _FEWEST_SUSPECT and is_suspect(_exact(raw, result.values)[learn], label):
+    if number and len(values) >= _FEWEST_SUSPECT and is_suspect(_exact(raw[learn], values), label):
         return [
             f"'{label}' holds a different whole number in every row. If it only names the rows, add drop='{label}'."
         ]

@@ -123,3 +123,34 @@ def test_an_array_with_words_for_missing_cells_is_read_as_in_training():
     fitted = data.preprocess(networks=1).preprocessing
     np.testing.assert_array_equal(encoded(fitted, x), encoded(fitted, np.where(x == -9, np.nan, x)))
     assert np.isfinite(encoded(fitted, x)).all()
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_target_whose_numbers_can_be_read_in_two_ways_is_read_as_in_training(as_text):
+    target = np.where(np.arange(40) % 2, 1000, 2000) + np.arange(40) ** 2 % 97
+    frame = TRAINING.assign(y=[f"{number:,}".replace(",", ".") for number in target])
+
+    def source(rows):
+        return io.StringIO(rows.to_csv(index=False, sep=";")) if as_text else rows
+
+    data = prepare(source(frame), "y", task="regression", thousands=".")
+    known = Target.from_dict(data.preprocess(networks=1).target.to_dict())
+    assert labeled(source(frame.head(3)), known)[1]["y"].tolist() == target[:3].tolist()
+    # Where the rows leave no doubt, they decide.
+    assert labeled(source(frame.head(2).assign(y=["1000.5", "2000"])), known)[1]["y"].tolist() == [1000.5, 2000]
+
+
+def test_a_target_of_text_in_memory_is_read_by_the_options():
+    frame = TRAINING.assign(y=[f"{number % 9 + 1},{number % 7}25" for number in range(40)])
+    with pytest.raises(DataError, match=r"Add thousands=',' or decimal=','"):
+        prepare(frame, "y", task="regression")
+    data = prepare(frame, "y", task="regression", decimal=",")
+    assert data.target_frame["y"].max() < 10
+
+
+def test_words_for_a_missing_target_are_known_to_labeled_rows():
+    frame = TRAINING.assign(y=np.where(np.arange(40) % 7 == 0, "unsure", np.where(TRAINING["y"], "yes", "no")))
+    data = prepare(frame, "y", task="binary", na_values="unsure")
+    known = Target.from_dict(data.preprocess(networks=1).target.to_dict())
+    with pytest.warns(DataWarning, match="1 row of the labeled DataFrame without a target is left out"):
+        assert len(labeled(frame.head(3), known)[0]) == 2

@@ -86,3 +86,18 @@ def test_a_file_whose_header_is_missing_is_noted(tmp_path):
     frame = pd.read_csv(tmp_path / "t.csv")
     table = prepare(tmp_path / "t.csv", frame.columns[-1], task="binary")
     assert any("does its first line hold names" in note for note in table.notes)
+
+
+def test_a_missing_cell_in_a_test_row_does_not_change_what_a_column_of_long_numbers_is():
+    frame = pd.DataFrame({"code": [str(10**17 + 7 * row) for row in range(60)], "a": np.arange(60) ** 2 % 31})
+    table = prepare(frame.assign(y=np.arange(60.0) ** 2), "y", task="regression")
+    frame.loc[table.parts["test"][0], "code"] = None
+    again = prepare(frame.assign(y=np.arange(60.0) ** 2), "y", task="regression")
+    assert again.set_aside == table.set_aside
+    assert table.set_aside["code"].startswith("a row number")
+
+
+def test_a_column_of_decimal_points_says_which_option_made_it_text():
+    frame = pd.DataFrame({"a": [f"{row}.5" for row in range(60)], "b": [f"{row + 1}.250" for row in range(60)]})
+    table = prepare(frame.assign(y=np.arange(60.0)), "y", task="regression", thousands=".")
+    assert table.set_aside["a"].endswith("its numbers have a decimal point, and thousands='.' was asked for")
