@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import counted
+from toolkit.common.formatting import counted, rows_text
 from toolkit.data import date_formats, number_formats
 from toolkit.data.cells import (
     MISSING_TEXT,
@@ -221,6 +221,8 @@ def _notes(
     }
     count = int(np.isin(distinct_cells.codes, list(absent)).sum())
     quoted = ", ".join(f"'{word}'" for word in sorted(set(absent.values())))
+    if 0 < count <= _MOST_EXAMPLES and not MISSING_TEXT.issuperset(absent.values()):
+        quoted += f" in {rows_text(rows[np.isin(distinct_cells.codes, list(absent))])}"
     if column.kind == "category":
         notes = [f"{_cells(count, column.name, quoted)} as missing."] if count else []
         return [*notes, *[guess.note] * bool(guess.note), *[guess.hint] * bool(guess.hint), *_alike(column, cells)]

@@ -51,6 +51,8 @@ def metric_interval(
     resampled = resampled[np.isfinite(resampled)]
     if not math.isfinite(value) or len(resampled) < 2:
         return math.nan, math.nan
+    if metric == "roc_auc" and _says_the_same_of_all(outcome):  # 0.5 whatever the rows are
+        return value, value
     is_share = metric not in _ERRORS and metric != "r2"
     sizes = group_sizes(outcome, metric)
     rows, freedom = harmonic_size(sizes), sizes[0] - 1.0
@@ -70,6 +72,11 @@ def metric_interval(
         low, high = _around(share, reach)
         return 1 - high, 1 - low
     return _around(value, reach)
+
+
+def _says_the_same_of_all(outcome: Outcome) -> bool:
+    ranking = outcome.scores if outcome.probabilities is None else outcome.probabilities
+    return ranking is not None and bool((ranking == ranking[0]).all())
 
 
 def _spread_over_groups(outcome: Outcome, metric: str, sizes: list[int]) -> tuple[float, float]:

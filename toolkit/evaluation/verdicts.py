@@ -284,8 +284,5 @@ def _size(standings: Standings, rows: int, parameters: int | None) -> list[str]:
             )
     # Many good networks have more parameters than rows: it is a reason only where a simpler model does as well.
     if parameters and rows / parameters < 1 and simpler:
-        sentences.append(
-            f"It has {number(parameters)} trainable parameters, more than training rows ({number(rows)}): a smaller "
-            "network may do as well."
-        )
+        sentences.append(f"It has {number(parameters)} trainable parameters, more than training rows ({number(rows)}).")
     return sentences

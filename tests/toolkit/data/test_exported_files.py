@@ -150,7 +150,7 @@ FILES = {
     "spreadsheet errors": (
         table(["#DIV/0!" if i in (5, 80) else p for i, p in enumerate(PRICE)], COUNT, CITY, ISO, Y),
         None,
-        ["2 cells ('#DIV/0!') missing"],
+        ["2 cells ('#DIV/0!' in rows "],
     ),
     "pandas with its index": (pd.read_csv(io.StringIO(PLAIN)).to_csv(), PRICE, []),
     "two files in one": (PLAIN + "\n" + PLAIN, np.r_[PRICE, PRICE], ["repeats the column names"]),

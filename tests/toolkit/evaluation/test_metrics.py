@@ -539,3 +539,9 @@ def test_calibrated_probabilities_have_a_small_calibration_error() -> None:
     true = (random.random(20_000) < chance).astype(int)
     assert expected_calibration_error(true, chance) < 0.015
     assert expected_calibration_error(true, chance**3) > 0.1
+
+
+def test_the_auc_of_a_model_that_says_the_same_of_all_rows_is_certain() -> None:
+    truth = np.tile([0, 0, 1], 30)
+    outcome = Outcome("binary", truth, 0 * truth, np.full(90, 0.3))
+    assert intervals(outcome).loc["roc_auc"].tolist() == [0.5, 0.5, 0.5]
