@@ -71,4 +71,4 @@ def _read(run: Run, data: tuple[Path, ...]) -> tuple[Any, list[str]]:
         return images.pixels, images.names
     if more:
         raise DataError(f"{len(data)} files were given; expected one table of rows to predict.")
-    return table_of(first, preprocessing)[0], []
+    return table_of(first, preprocessing, run.target.form.reading)[0], []

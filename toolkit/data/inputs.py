@@ -19,20 +19,28 @@ from toolkit.data.prepare import labeled
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import is_file, read
 from toolkit.data.reading.frames import is_table, matrix_of
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 
 __all__ = ["batches", "encode", "encode_labeled", "table_of"]
 
 
-def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: int = 16_384) -> Iterator[NDArray[Any]]:
+def batches(
+    preprocessing: Preprocessing | ImagePreprocessing,
+    new: Any,
+    rows: int = 16_384,
+    reading: ReadingOptions | None = None,
+) -> Iterator[NDArray[Any]]:
     """Yield new rows encoded, a limited number at a time: one column of numbers may become 33 inputs.
 
     Args:
         preprocessing: Fitted in training.
         new: A path, a DataFrame or an array of the training's columns; or images, as an array or by path.
         rows: Rows per batch; images come in one batch.
+        reading: How the table of the training was read; see `table_of`.
     """
-    frame, name = (new, "the array") if isinstance(preprocessing, ImagePreprocessing) else table_of(new, preprocessing)
+    is_image = isinstance(preprocessing, ImagePreprocessing)
+    frame, name = (new, "the array") if is_image else table_of(new, preprocessing, reading)
     count = len(frame) if isinstance(frame, np.ndarray | pd.DataFrame) and np.ndim(frame) else 0
     if isinstance(preprocessing, ImagePreprocessing) or count <= rows:
         yield encode(preprocessing, frame, name)
@@ -48,7 +56,9 @@ def batches(preprocessing: Preprocessing | ImagePreprocessing, new: Any, rows: i
     yield from (preprocessing.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
 
 
-def table_of(new: Any, preprocessing: Preprocessing) -> tuple[pd.DataFrame | NDArray[Any], str]:
+def table_of(
+    new: Any, preprocessing: Preprocessing, reading: ReadingOptions | None = None
+) -> tuple[pd.DataFrame | NDArray[Any], str]:
     """Return new rows as a DataFrame, or as an array if their columns have no names; and what to call them.
 
     What was lost or filled in reading a file is a warning.
@@ -57,6 +67,7 @@ def table_of(new: Any, preprocessing: Preprocessing) -> tuple[pd.DataFrame | NDA
         new: A path or another source of `toolkit.data.read.read`, a Series or a dictionary (one row), or an array of
             shape (rows, columns).
         preprocessing: Fitted in training.
+        reading: How the table of the training was read; taken where it fits (`further` of `toolkit.data.read.read`).
 
     Raises:
         DataError: It can't be read, or it is no table.
@@ -72,7 +83,7 @@ def table_of(new: Any, preprocessing: Preprocessing) -> tuple[pd.DataFrame | NDA
                 "Series or an array."
             )
         return matrix_of(new, "the array"), "the array"
-    table = read(new, expected_names=preprocessing.source_columns, empty=True)
+    table = read(new, reading, expected_names=preprocessing.source_columns, empty=True, further=True)
     for sentence in table.damage:
         warnings.warn(sentence, DataWarning, stacklevel=4)
     return table.frame, table.name

@@ -339,8 +339,7 @@ def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
         DataError: The target is missing or doesn't suit the task.
     """
     form = target.form
-    reading = ReadingOptions(na_values=form.missing)
-    source = load(data, list(form.columns), target.task, "labeled", reading, form.decimal or None)
+    source = load(data, list(form.columns), target.task, "labeled", form.reading, form.decimal or None)
     for sentence in source.damage:
         warnings.warn(sentence, DataWarning, stacklevel=4)
     checked = check_target(

@@ -20,7 +20,7 @@ from toolkit.common.formatting import counted, listing, rows_text
 from toolkit.data.reading.encoding import REPLACEMENT, decode
 from toolkit.data.reading.files import EXPECTED_FILES, TABLE_ENDINGS, FileContent, contents, first_line_of
 from toolkit.data.reading.frames import frame_of, is_table
-from toolkit.data.reading.header import find_header
+from toolkit.data.reading.header import find_header, holds_names
 from toolkit.data.reading.rows import TextRow
 from toolkit.data.reading.text_table import TextTable, read_text_table, trim
 from toolkit.data.reading_options import ReadingOptions
@@ -28,6 +28,7 @@ from toolkit.data.reading_options import ReadingOptions
 __all__ = ["TABLE_ENDINGS", "Table", "is_file", "read"]
 
 _FILES_NAMED = 5
+_HEAD, _HEADER_LINES = 1 << 16, 20  # characters and lines in which the names of the columns are looked for
 _SAMPLE_ROWS = 300
 
 
@@ -58,7 +59,12 @@ def is_file(source: Any) -> bool:
 
 
 def read(
-    source: Any, options: ReadingOptions | None = None, *, expected_names: Collection[str] = (), empty: bool = False
+    source: Any,
+    options: ReadingOptions | None = None,
+    *,
+    expected_names: Collection[str] = (),
+    empty: bool = False,
+    further: bool = False,
 ) -> Table:
     r"""Return a table from a file or from memory.
 
@@ -69,6 +75,8 @@ def read(
         options: How text files are read. What is None is found out.
         expected_names: Names that columns are known by: a line that holds half of them is the header.
         empty: Whether a table without rows is allowed.
+        further: Whether the options are those of other rows, which may stand in a file of another kind: their
+            separator is taken if a line then holds the expected names, their encoding if the file is not UTF-8.
 
     Raises:
         DataError: No such file, an unknown format, a file that is empty, holds a header only, or can't be read.
@@ -92,7 +100,10 @@ def read(
             "pair of arrays."
         )
     files, name = contents(source)
-    tables = [_read_file(file, options, expected_names) for file in files]
+    if further:
+        tables = [_read_file(file, _fitting(options, file, expected_names), expected_names) for file in files]
+    else:
+        tables = [_read_file(file, options, expected_names) for file in files]
     table = tables[0] if len(tables) == 1 else _joined(tables, name)
     if table.frame.shape[1] == 0:
         raise DataError(f"{name} has no columns.")
@@ -154,6 +165,28 @@ def _read_arrow(file: io.BytesIO) -> pd.DataFrame:
     except pyarrow.ArrowInvalid:
         file.seek(0)
         return pyarrow.ipc.open_stream(file).read_pandas()
+
+
+def _fitting(options: ReadingOptions, file: FileContent, expected_names: Collection[str]) -> ReadingOptions:
+    """Return the options of other rows, without the encoding and the separator where they don't fit a file."""
+    encoding, text = options.encoding, file.content
+    if isinstance(text, bytes) and encoding is not None:
+        # UTF-16 has a mark, or zeros.
+        is_unicode = b"\x00" in text or _can_be_decoded(text, "utf-8")
+        encoding = None if is_unicode or not _can_be_decoded(text, encoding) else encoding
+    if isinstance(text, bytes):
+        text = text[:_HEAD].decode(encoding or "utf-8", errors="replace")
+    rows = (line.split(options.sep) for line in text[:_HEAD].split("\n")[:_HEADER_LINES])
+    fits = any(holds_names([cell.strip(' "\r') for cell in row], expected_names) for row in rows)
+    return replace(options, encoding=encoding, sep=options.sep if fits else None)
+
+
+def _can_be_decoded(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except (ValueError, LookupError):
+        return False
+    return True
 
 
 def _read_text(file: FileContent, options: ReadingOptions, expected_names: Collection[str]) -> Table:

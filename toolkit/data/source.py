@@ -73,8 +73,8 @@ def load(
             images.
         targets: The names of the target columns; none for a pair.
         task: The task, which decides how y of a pair is read.
-        role: "" for the data themselves; for further rows what they are, such as "test".
-        reading: How text files are read.
+        role: "" for the data themselves; for further rows what they are: "test", "validation" or "labeled".
+        reading: How text files are read; for labeled rows, how those of the training were.
         likely: For further rows: the decimal mark of the target's numbers that can be read in two ways.
 
     Raises:
@@ -85,7 +85,7 @@ def load(
     if is_pair(source):
         x, y = source
         return _load_pair(x, y, targets, task, role, reading)
-    table = read(source, reading, expected_names=targets)
+    table = read(source, reading, expected_names=targets, further=role == "labeled")
     name = f"the {role} {table.name}" if role and is_table(source) else table.name
     features, target = _divide(table.frame.reset_index(drop=True), targets, name, role)
     notes = [*table.damage, *table.notes]

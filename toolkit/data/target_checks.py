@@ -200,8 +200,9 @@ def check_target(
             if not further:
                 notes += check_classes(series, str(column), task, name)
         checked[column] = series
-    if not further and written.reading.na_values:
-        form = replace(form, missing=tuple(written.reading.na_values))
+    if not further:
+        named = written.reading
+        form = replace(form, missing=tuple(named.na_values), sep=named.sep or "", encoding=named.encoding or "")
     if task == "binary" and not further:
         positive, why = positive_class(checked.iloc[:, 0], positive)
         notes.append(why)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError
 from toolkit.data.preprocessing import SCALINGS, Preprocessing
+from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.result import Result
@@ -79,6 +80,7 @@ def _check(fits: bool, problem: str) -> None:
 def _check_target(target: Target, task: str) -> None:
     units = len(target.classes) if task == "multiclass" else 1 if task == "binary" else len(target.columns)
     _check(target.form.decimal in ("", ".", ","), f"{target.form.decimal!r:.80} is no decimal mark")
+    _check(isinstance(target.form.reading, ReadingOptions), "its options of reading are damaged")
     _check(target.task == task, f"the target is for {target.task!r}, and the run for {task!r}")
     classes = {(type(label), label) for label in target.classes}
     _check(all(kind in (str, int, float, bool) for kind, _ in classes), "its classes are no labels")

@@ -83,7 +83,8 @@ class Run:
         Args:
             new: As for `predict`.
         """
-        scores = [self.result.raw_scores(x) for x in batches(self.preprocessing, new)]
+        reading = self.target.form.reading
+        scores = [self.result.raw_scores(x) for x in batches(self.preprocessing, new, reading=reading)]
         return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
     def predict(self, new: Any) -> Any:

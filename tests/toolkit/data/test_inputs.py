@@ -154,3 +154,17 @@ def test_words_for_a_missing_target_are_known_to_labeled_rows():
     known = Target.from_dict(data.preprocess(networks=1).target.to_dict())
     with pytest.warns(DataWarning, match="1 row of the labeled DataFrame without a target is left out"):
         assert len(labeled(frame.head(3), known)[0]) == 2
+
+
+def test_the_separator_and_the_encoding_that_were_named_are_taken_for_further_files_where_they_fit(tmp_path):
+    frame = TRAINING.assign(c=["é", "y"] * 20)
+    frame.to_csv(tmp_path / "train.csv", sep="~", index=False, encoding="cp850")
+    data = prepare(tmp_path / "train.csv", "y", task="binary", sep="~", encoding="cp850").preprocess(networks=1)
+    target, expected = Target.from_dict(data.target.to_dict()), encoded(data.preprocessing, frame)
+    for sep, encoding in (("~", "cp850"), ("~", "utf-8"), (",", "cp850"), (";", "utf-16"), ("\t", "utf-8")):
+        frame.to_csv(tmp_path / "new.csv", sep=sep, index=False, encoding=encoding)
+        inputs = list(batches(data.preprocessing, tmp_path / "new.csv", reading=target.form.reading))
+        np.testing.assert_array_equal(np.concatenate(inputs), expected)
+        features, labels, _ = labeled(tmp_path / "new.csv", target)
+        assert features["c"].tolist() == frame["c"].tolist()
+        assert labels["y"].tolist() == frame["y"].tolist()

@@ -13,7 +13,7 @@ from toolkit.common.formatting import counted, listing
 from toolkit.data.cells import MISSING_TEXT, is_missing, is_number
 from toolkit.data.reading.rows import COMMENTS, TextRow, without_empty_end
 
-__all__ = ["Header", "find_header"]
+__all__ = ["Header", "find_header", "holds_names"]
 
 ROW_NAME = "row name"  # the name of the column of row names, to which R gives none
 _NUMBERED = re.compile(r"column \d+")  # how columns without names are called
@@ -72,7 +72,7 @@ def find_header(
         first = next((index for index, row in enumerate(rows) if not _is_comment(row)), 0)
         return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=False)
     first = _first_full(rows)
-    asked = next((index for index, row in enumerate(rows[: first + 3]) if _holds(row.cells, expected_names)), None)
+    asked = next((index for index, row in enumerate(rows[: first + 3]) if holds_names(row.cells, expected_names)), None)
     if asked is not None and asked > first and any(is_number(cell.strip()) for cell in rows[asked].cells):
         asked = None  # a row that holds the name as a value
     if asked is not None and asked != first:
@@ -98,7 +98,7 @@ def find_header(
     return _unnamed(rows, first, name, _skipped(rows[:first], name, "rows"), guessed=True)
 
 
-def _holds(cells: Sequence[str], expected_names: Collection[str]) -> bool:
+def holds_names(cells: Sequence[str], expected_names: Collection[str]) -> bool:
     """Return whether cells hold at least half of the names that columns are known by."""
     held = sum(cell.strip() in expected_names for cell in cells)
     return held > 0 and 2 * held >= min(len(expected_names), len(cells))
