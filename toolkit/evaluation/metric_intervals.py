@@ -7,7 +7,8 @@ Student's on a scale on which the metric is about normal:
 - A share or an area between 0 and 1 has Wilson's interval, with as many rows as its standard error stands for. Where no
   resample differs, as for a recall of 5 in 5, these are the rows that it rests on.
 - An error of 0 or more has Student's interval of its logarithm; r2, which is 1 minus a share of the variance, that of
-  the logarithm of this share.
+  the logarithm of this share. Where a few rows decide it, so that the interval would be useless, the standard error is
+  that of the resampled logarithms.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from toolkit.evaluation.outcome import Outcome
 __all__ = ["metric_interval"]
 
 _ERRORS = {"rmse", "mae", "median_absolute_error", "log_loss", "brier_score"}
+# A standard error of so many times the value says nothing about its logarithm.
+_LARGEST_RELATIVE = 1.0
 
 
 def metric_interval(
@@ -66,12 +69,10 @@ def metric_interval(
     if is_share:
         counted = value * (1 - value) / variance if variance > 1e-18 and 0 < value < 1 else rows
         return _wilson(value, min(counted, rows) if metric == "average_precision" else counted, quantile)
-    reach = quantile * math.sqrt(variance)
     if metric == "r2":
-        share = 1 - value
-        low, high = _around(share, reach)
+        low, high = _around(1 - value, math.sqrt(variance), 1 - resampled, quantile)
         return 1 - high, 1 - low
-    return _around(value, reach)
+    return _around(value, math.sqrt(variance), resampled, quantile)
 
 
 def _says_the_same_of_all(outcome: Outcome) -> bool:
@@ -104,9 +105,13 @@ def _wilson(value: float, rows: float, quantile: float) -> tuple[float, float]:
     return max(0.0, min(value, middle - half)), min(1.0, max(value, middle + half))
 
 
-def _around(value: float, reach: float) -> tuple[float, float]:
+def _around(value: float, error: float, resampled: np.ndarray, quantile: float) -> tuple[float, float]:
     """Return the ends of an interval that is symmetric on the scale of the logarithm."""
-    if value <= 0 or reach == 0:
+    if value <= 0 or error == 0:
         return value, value
-    factor = math.exp(min(reach / value, 50.0))
+    relative = error / value
+    positive = resampled[resampled > 0]
+    if relative > _LARGEST_RELATIVE and len(positive) > 1:
+        relative = min(relative, float(np.log(positive).std(ddof=1)))
+    factor = math.exp(min(quantile * relative, 50.0))
     return value / factor, value * factor

@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.generated import outcomes
 from toolkit.evaluation.metrics import PRIMARY, evaluate, intervals
+from toolkit.evaluation.outcome import Outcome
 
 
 @pytest.mark.parametrize("task", PRIMARY)
@@ -22,3 +23,11 @@ def test_the_intervals_of_small_test_parts_hold_the_metrics_of_many_fresh_rows(t
         held += [row["low"] <= truth[str(metric)] <= row["high"] for metric, row in table.iterrows()]
     # About a hundred or more intervals, but those of a table are correlated, and fresh rows are not the truth either.
     assert 0.89 <= np.mean(held) <= 0.995
+
+
+def test_an_interval_that_a_few_rows_decide_stays_readable() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.exp(4 * rng.normal(size=60))
+    table = intervals(Outcome("regression", truth, np.full(60, truth.mean())), resamples=300)
+    assert np.isfinite(table.to_numpy(dtype=float)).all()
+    assert table.loc["r2", "low"] > -1e4
