@@ -37,7 +37,12 @@ Fr. Fr
 """
 _CODES = _CODE_WORDS.split()
 _CURRENCY = "|".join(re.escape(code) for code in sorted([*_CODES, *_SIGNS], key=lambda code: -len(code)))
-_UNIT = r"[^\W\d_][^\d()\s]{0,11}(?:[ /][^\W\d_]{1,8}){0,2}|[%‰°µ$€£¥][^\d()\s]{0,8}|[kcmd]?m[23]"
+# A unit starts with a letter, which powers and fractions are not: 5½ is not 5.
+_NO_LETTER = r"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2080-\u2089\u2150-\u215f"
+_UNIT = (
+    rf"(?![{_NO_LETTER}])[^\W\d_][^\d()\s]{{0,11}}(?:[ /][^\W\d_]{{1,8}}){{0,2}}"
+    r"|[%‰°µ$€£¥][^\d()\s]{0,8}|[kcmd]?m[23]"
+)
 # Blanks, minus signs and apostrophes that stand for the common ones.
 _COMMON = str.maketrans(
     dict.fromkeys("\u00a0\u202f\u2009\u2007\u2002\u2003\u2008\u200a", " ")

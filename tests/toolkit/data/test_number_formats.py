@@ -197,3 +197,13 @@ def test_two_currencies_in_one_column_are_no_numbers():
     column = infer(pd.Series(texts), "x")[0]
     assert column is not None
     assert column.kind == "category"
+
+
+@pytest.mark.parametrize("end", ["½", "¼", "²", "³", "⅓"])
+def test_a_fraction_or_a_power_behind_a_number_is_no_unit(end):
+    column = infer(pd.Series([f"{value:.0f}{end}" for value in NUMBERS]), "x")[0]
+    assert column is not None
+    assert column.kind == "category"
+    squared = infer(pd.Series([f"{value:.0f} m²" for value in NUMBERS]), "x")[0]
+    assert squared is not None
+    assert squared.kind == "number"
