@@ -90,8 +90,13 @@ def _strip(values: Iterable[Any]) -> list[Any]:
     return [value.strip() if isinstance(value, str) else value for value in values]
 
 
-def look_alike(classes: Sequence[Any], column: str) -> list[str]:
+def look_alike(classes: Sequence[Any], column: str, called: tuple[str, str] = ("class", "classes")) -> list[str]:
     """Return a question for each group of classes that differ only in case, in blanks, or in how letters are coded.
+
+    Args:
+        classes: The classes, or the labels of multilabel.
+        column: The name of the target.
+        called: What one of them and several are called.
 
     Example:
         >>> look_alike(["No", "no", "yes"], "y")
@@ -112,7 +117,8 @@ def look_alike(classes: Sequence[Any], column: str) -> list[str]:
             else:
                 what = "case, blanks or the coding of letters"
             names = f"{', '.join(repr(label) for label in group[:-1])} and {group[-1]!r}"
-            questions.append(f"Classes {names} of '{column}' differ only in {what}: are they one class?")
+            several = called[1].capitalize()
+            questions.append(f"{several} {names} of '{column}' differ only in {what}: are they one {called[0]}?")
     return questions
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing
 from toolkit.data.cells import level
+from toolkit.data.class_labels import look_alike
 from toolkit.data.target_form import TargetForm
 
 __all__ = ["indicator_of", "is_list", "label_column", "one_column_per_label"]
@@ -104,6 +106,7 @@ def one_column_per_label(
     empty = sum(not labels for labels in sets)
     if empty:
         notes.append(f"{counted(empty, 'row')} with an empty '{columns[0]}' {'have' if empty > 1 else 'has'} no label.")
+    notes += look_alike(label_names, columns[0], ("label", "labels"))
     return marks, TargetForm(columns, label_names, separator), notes
 
 
@@ -141,6 +144,17 @@ def _bracketed(text: str) -> bool:
     return re.fullmatch(r"\s*(\[.*\]|\{.*\}|\(.*\))\s*", text) is not None
 
 
+def _quoted(text: str) -> list[str]:
+    """Return the labels of a list in brackets with quotation marks around each, which may hold separators; or none."""
+    try:
+        labels = ast.literal_eval(text) if _bracketed(text) else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return []
+    if not isinstance(labels, (list, tuple, set)) or not all(isinstance(label, str) for label in labels):
+        return []
+    return list(labels)
+
+
 def _separator(cells: Sequence[Any]) -> str:
     texts = [cell for cell in cells if isinstance(cell, str)]
     return next((mark for mark in _SEPARATORS if any(mark in text for text in texts)), "")
@@ -152,9 +166,11 @@ def _labels_in(cell: Any, separator: str) -> dict[str, None]:
         return {}
     if isinstance(cell, str):
         text = cell.strip()
-        if _bracketed(text):  # a list of Python, as pandas writes it to a file
-            text = text[1:-1].replace("'", "").replace('"', "")
-        parts: list[Any] = text.split(separator) if separator else [text]
+        parts: list[Any] = _quoted(text)
+        if not parts:
+            if _bracketed(text):  # a list of Python, as pandas writes it to a file
+                text = text[1:-1].replace("'", "").replace('"', "")
+            parts = text.split(separator) if separator else [text]
     else:
         parts = list(cell) if is_list(cell) else [cell]
     labels = [part.strip() if isinstance(part, str) else level(part) for part in parts if part is not None]

@@ -142,3 +142,19 @@ def test_lists_of_marks_in_a_column_and_ragged_rows_of_other_tasks_are_refused()
     for task in ("binary", "multiclass", "regression"):
         with pytest.raises(DataError, match="rows of y have different lengths"):
             prepare((X, [[0]] * 100 + [[0, 1]] * 100), task=task)
+
+
+def test_quoted_labels_in_brackets_may_hold_the_separator():
+    cells = ["['New York, NY', 'Paris']", '["Paris"]', '["New York, NY"]', "[]"] * 50
+    data = prepare(table_of(cells), "y", task="multilabel")
+    assert list(data.target_frame) == ["New York, NY", "Paris"]
+    assert data.target_frame.sum().tolist() == [100, 100]
+
+
+def test_labels_that_differ_only_in_case_are_a_question():
+    notes = prepare(table_of(["A;b", "a", "b", "a;b"] * 50), "y", task="multilabel").notes
+    assert "Labels 'A' and 'a' of 'y' differ only in case: are they one label?" in notes
+
+
+def table_of(cells: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame({"x": X[:, 0], "z": X[:, 1], "y": cells})
