@@ -110,4 +110,6 @@ def _counted(layer: Mapping[str, Any], inputs: int) -> str:
         return ""
     if not count or count not in (weights, weights + biases):
         return ""
-    return f"{size} weights" + (f" + {number(biases)} biases" if count == weights + biases else "")
+    if count == weights:
+        return f"{size} weights"
+    return f"{size} weights + {number(biases)} {'bias' if biases == 1 else 'biases'}"

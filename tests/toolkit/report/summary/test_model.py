@@ -15,6 +15,8 @@ def test_the_model_is_counted_as_keras_counts_it(task, results, summaries):
     dense = [layer for layer in model["layers"] if layer["type"] == "Dense"]
     assert [layer["neurons"] for layer in dense] == [16, results[task].target.units]
     assert dense[0]["counted"] == f"{model['inputs']} × 16 weights + 16 biases"
+    if results[task].target.units == 1:
+        assert dense[1]["counted"] == "16 × 1 weights + 1 bias"
     assert model["inputs"] == len(results[task].preprocessing.names)
 
 
