@@ -31,6 +31,8 @@ def show_run(run: Run) -> None:
         interval = f"{row['low']:.4g} to {row['high']:.4g}"
         baselines = "".join(f"{row[n]:>11.4g}" for n in names)
         click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {interval:>22}{baselines}")
+    if run.positive is not None and run.threshold is not None:
+        click.echo(f"  A row is called '{plain(run.positive)}' where its probability is {run.threshold:.4g} or more.")
     for sentence in run.verdict:
         click.echo(f"  {sentence}")
     _show_notes(run.notes)

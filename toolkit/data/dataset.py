@@ -138,6 +138,9 @@ class SplitData:
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
         known: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         known["folds"] = folds
+        if isinstance(fitted, Preprocessing):
+            most = {name: value for name, value in (preprocessing or {}).items() if name == "most_levels"}
+            known["notes"] = [*self.notes, *fitted.pooled(train, **most)]
         return Dataset(**known, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 

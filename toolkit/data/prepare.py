@@ -123,7 +123,7 @@ def prepare(
         features, set_aside, notes = _columns(tables, split, named.wanted(request.reading, tables[0].source))
     else:
         features, set_aside, notes = images, {}, []
-    notes = [*tables[0].notes, *notes, *(note for table in tables[1:] for note in table.notes)]
+    notes = [*tables[0].notes, *split.notes, *notes, *(note for table in tables[1:] for note in table.notes)]
     split_data = _split_data(tables, task, features, split, set_aside, notes)
     unit = "group" if named.group else "row"
     return replace(split_data, unit=unit, positive=checked.positive, target_form=checked.form)
@@ -200,7 +200,7 @@ class _Table:
         present: Mask of the rows that have a target.
         target: The target of those rows.
         weights: Their weights, or None.
-        notes: Sentences about the user's own rows.
+        notes: Sentences about what was read.
     """
 
     source: Source

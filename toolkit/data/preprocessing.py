@@ -121,6 +121,26 @@ class Preprocessing:
         ]
         return cls(features.columns, features.source_columns, scaling, tuple(by_column))
 
+    def pooled(self, features: Features, most_levels: int = 100) -> list[str]:
+        """Return a sentence for each category that has more levels than get an input each.
+
+        Args:
+            features: The training rows.
+            most_levels: As in `fit`.
+        """
+        sentences = []
+        for column, fitted in zip(self.columns, self.by_column, strict=True):
+            if not isinstance(fitted, CategoryPreprocessing) or not fitted.other or len(fitted.levels) < most_levels:
+                continue
+            values = features.frame[column.name].dropna().astype(str)
+            share = 1 - float(values.isin(fitted.levels).mean())
+            sentences.append(
+                f"'{column.name}' has {values.nunique():,} different values in training: the {len(fitted.levels):,} "
+                f"most frequent have an input each, and the others ({100 * share:.2g} % of these rows) share one; "
+                "most_levels= sets another number."
+            )
+        return sentences
+
     @property
     def width(self) -> int:
         """The number of inputs of a row."""

@@ -38,12 +38,14 @@ class Split:
         reason: Sentences: the sizes and why, how the rows were split, which were left out.
         units: int64 of shape (rows,): equal numbers for rows that depend on each other, because their features are
             equal or because they are of one group.
+        notes: Sentences of the reason that a user should know: which rows were left out, and which have no group.
     """
 
     part: np.ndarray
     folds: np.ndarray | None
     reason: str
     units: np.ndarray
+    notes: list[str]
 
 
 def fractions_for(rows: int) -> tuple[float, float, float]:
@@ -131,7 +133,7 @@ def split_rows(
             + " ".join(sentences)
         )
     fractions, why = _shares(len(rows), test, validation)
-    folds, equal_rows = None, [free_rows]
+    folds, equal_rows, about_groups = None, [free_rows], list[str]()
     if "time" in by:
         how = _split_by_time(part, rows, units, by["time"].iloc[:, 0], fractions, sentences)
     else:
@@ -151,6 +153,7 @@ def split_rows(
         if len(np.unique(bound)) < len(bound):
             what = f"the groups of {_group_names(by)}" if "group" in by else "equal rows"
             equal_rows += _uneven(part[rows], target.iloc[rows], task, what)
+    notes = [*sentences, *about_groups]
     if max(fractions[1:]) > 0:
         sentences.insert(0, f"Split {how}.")
     drawn = (True, fractions[_VALIDATION] > 0 or not is_drawn(validation), fractions[_TEST] > 0 or not is_drawn(test))
@@ -160,7 +163,7 @@ def split_rows(
     own = [name for name, source in (("test", test), ("validation", validation)) if not is_drawn(source)]
     reasons = [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
     opening = f"{(part >= 0).sum():,} rows: {'; '.join([_sizes(part), *reasons])}."
-    return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text), dependent)
+    return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text), dependent, notes)
 
 
 def _free_common_rows(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, str]:

@@ -298,8 +298,8 @@ def _absent(
         return absent, np.zeros(len(series), dtype=bool)
     texts = [value if isinstance(value, str) else None for value in series.astype(object)]
     distinct = dict.fromkeys(text for text in texts if text is not None)
-    empty = {text for text in distinct if text.strip() in ("", "?")}
-    words = {text for text in distinct if text.strip().casefold() in _NEVER_A_CLASS}
+    empty = {text for text in distinct if not text.strip()}
+    words = {text for text in distinct if text.strip() == "?" or text.strip().casefold() in _NEVER_A_CLASS}
     if task == "regression":
         words |= {text for text in distinct if text.strip().casefold() in _NO_NUMBER}
     elif task != "multilabel":
@@ -366,7 +366,8 @@ def _check_numbers(
         return series, mark
     if any(isinstance(value, str) for value in series.array):
         mark = mark or (None if inferred is None else inferred.decimal)
-        notes += [f"Target {sentence}" for sentence in sentences if sentence.startswith(f"'{column}' is text")]
+        guesses = (f"'{column}' is text", f"'{column}' holds times")
+        notes += [f"Target {sentence}" for sentence in sentences if sentence.startswith(guesses)]
     return pd.Series(values), mark
 
 

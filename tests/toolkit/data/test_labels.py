@@ -319,3 +319,17 @@ def test_the_name_of_a_target_may_be_a_number_of_numpy():
 def test_missing_labels_in_a_list_stay_missing():
     data = prepare((X[:300], ["a", np.nan, "b"] * 100), task="binary")
     assert data.target_frame["target"].tolist() == ["a", "b"] * 100
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_rows_whose_target_is_a_question_mark_are_named_for_it(task):
+    notes = dataset(["?", "1", "2", "3"] * 60, task).notes
+    assert any(
+        note.startswith("60 rows whose target is '?', read as missing, were dropped (rows 1, 5,") for note in notes
+    )
+
+
+def test_a_target_of_times_is_read_as_seconds_and_says_so():
+    data = dataset([f"{index % 24:02d}:30" for index in range(240)], "regression")
+    assert data.target_frame["y"].iloc[1] == 5_400
+    assert any(note.startswith("Target 'y' holds times of day or durations: read as numbers") for note in data.notes)

@@ -39,3 +39,24 @@ def test_sentences_that_differ_only_in_a_column_its_values_and_counts_are_alike(
     assert sentences([], {}, notes[:5], "abcdef") == notes[:5], "few stay apart"
     assert sentences([], {}, notes, ["x y"]) == notes, "these are about no column"
     assert sentences([], {}, ["A row is cut off.", "A row is cut off."]) == ["A row is cut off."]
+
+
+def test_rows_left_out_for_the_users_own_rows_and_rows_without_a_group_are_named():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "y": rng.normal(size=200), "site": [None, *"abcdefghi"] * 20})
+    own = prepare(frame.drop(columns="site"), "y", task="regression", test=frame.drop(columns="site").iloc[:30])
+    assert "30 rows with the same features as a row of test are left out." in notes_of(own)
+    grouped = notes_of(prepare(frame, "y", task="regression", group="site"))
+    assert "20 rows without a 'site' share none with another row." in grouped
+
+
+def test_a_category_of_more_values_than_have_an_input_each_is_named():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"town": [f"t{index % 130}" for index in range(2_600)], "y": rng.normal(size=2_600)})
+    frame["x"] = rng.normal(size=2_600)
+    data = prepare(frame, "y", task="regression")
+    sentences_ = [note for note in notes_of(data.preprocess()) if note.startswith("'town' has 130 different values")]
+    assert len(sentences_) == 1
+    assert "the 100 most frequent have an input each" in sentences_[0]
+    wider = data.preprocess(preprocessing={"most_levels": 200})
+    assert not any("different values in training" in note for note in notes_of(wider))
