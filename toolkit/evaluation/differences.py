@@ -170,7 +170,7 @@ def over_splits(
         The difference of `outcomes` minus `references`, without splits where the metric is not defined.
 
     Raises:
-        DataError: The pairs are not on the same rows or lack the metric, or it is not defined in any split.
+        DataError: The pairs are not on the same rows or lack the metric.
 
     References:
         Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
@@ -190,7 +190,8 @@ def over_splits(
     values = np.array([_differ(pair, metric, np.ones((1, len(n))))[0] for pair, n in zip(pairs, numbers, strict=True)])
     defined = np.flatnonzero(np.isfinite(values)).tolist()
     if not len(defined):
-        raise DataError(f"{metric} is not defined in any of the {len(values)} splits.")
+        method, over = "corrected resampled t-test: not defined", f"{len(values)} splits"
+        return Difference(math.nan, math.nan, math.nan, math.nan, method, len(values), over, coverage)
     test_rows = float(np.mean([len(numbers[i]) for i in defined]))
     bound = test_rows / (train_rows + test_rows)
     correlation = bound

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes import regression
+from recipes import binary, regression
 from recipes.workflow import settings
 from toolkit.evaluation.metrics import evaluate
 
@@ -71,3 +71,14 @@ def test_a_test_set_of_the_user_is_judged_after_one_training_unless_it_is_too_sm
         said = regression.compare(frame[["a", "y"]].tail(60), target="y", test=test, **options).verdict[0]
         assert "too few seeds" not in said
         assert ("no verdict, since the test part holds 6 distinct rows" in said) == (rows == 6)
+
+
+def test_a_metric_that_no_split_defines_does_not_lose_the_comparison(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": random.normal(size=120), "y": ["yes"] * 6 + ["no"] * 114})
+    result = binary.compare(
+        frame, target="y", heads=("logistic", "hinge"), seeds=2, effort="quick", epochs=1, progress=False
+    )
+    assert np.isnan(result.table.loc["precision", "hinge_difference"])
+    assert np.isfinite(result.table.loc["recall", "hinge_difference"])
+    assert result.report(tmp_path / "rare.html").is_file()
