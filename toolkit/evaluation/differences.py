@@ -29,6 +29,7 @@ __all__ = ["FEWEST_SPLITS", "Difference", "corrected_t", "over_splits", "pooled_
 
 #: Fewer splits than this give no verdict: their spread says too little about other splits.
 FEWEST_SPLITS = 5
+_UNBOUNDED = ("rmse", "mae", "median_absolute_error", "r2", "log_loss")
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def over_splits(
         ]  # each of shape (splits, resamples)
         correlation = _common_correlation(np.concatenate(blocks, axis=1), bound)
     found = corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=correlation)
-    return replace(found, reference=_mean_value([references[i] for i in defined], metric))
+    return replace(_within(found, metric), reference=_mean_value([references[i] for i in defined], metric))
 
 
 def pooled_bootstrap(
@@ -292,7 +293,7 @@ def pooled_bootstrap(
     # Satterthwaite: the part with the fewest degrees of freedom counts by its square. 1e-300 avoids 0 / 0.
     freedom = variance**2 / (trainings_only**2 / (n - 1) + row_variance**2 / max(len(truth) - 1, 1) + 1e-300)
     found = _student(value, math.sqrt(variance), freedom, method, n, over, coverage)
-    return replace(found, reference=_mean_value(references, metric))
+    return replace(_within(found, metric), reference=_mean_value(references, metric))
 
 
 def verdict(name: str, reference: str, metric: str, difference: Difference) -> str:
@@ -369,6 +370,13 @@ def _student(value: float, error: float, freedom: float, method: str, n: int, ov
     half = float(stats.t.ppf((1 + coverage) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(value) / error, freedom))
     return Difference(value, value - half, value + half, p, method, n, over, coverage)
+
+
+def _within(found: Difference, metric: str) -> Difference:
+    """Cut an interval at 1 and -1, where two values between 0 and 1 can't differ by more."""
+    if metric in _UNBOUNDED or math.isnan(found.low):
+        return found
+    return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0))
 
 
 _Pair = tuple[Any, Any]

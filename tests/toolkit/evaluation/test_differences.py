@@ -312,3 +312,10 @@ def test_level_needs_the_whole_interval_within_the_margin() -> None:
     error = Difference(0.1, -0.4, 0.6, 0.5, "by hand", 9, "9 splits")
     assert "do not differ clearly" in verdict("hinge", "softmax", "rmse", error)
     assert "are level in RMSE" in verdict("hinge", "softmax", "rmse", dataclasses.replace(error, reference=40.0))
+
+
+def test_the_interval_of_two_splits_ends_where_shares_cannot_differ_more():
+    truth, rows = np.array([0, 1] * 10), [np.arange(20), np.arange(10, 30)]
+    right, wrong = Outcome("multiclass", truth, truth), Outcome("multiclass", truth, 0 * truth)
+    found = over_splits([right, wrong], [wrong, wrong], rows, "accuracy", train_rows=80)
+    assert (found.value, found.low, found.high) == (0.25, -1.0, 1.0)
