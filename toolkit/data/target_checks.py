@@ -6,6 +6,7 @@ import decimal
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -348,8 +349,8 @@ def _check_numbers(
         raise DataError(f"target '{column}' of {name} holds true and false; regression needs numbers. Use binary.")
     if kind != "number":
         what = {"category": "text", "date": "dates"}.get(kind, "cells that are no numbers")
-        numeric = pd.to_numeric(series.astype(object), errors="coerce") if kind == "category" else None
-        index = 0 if numeric is None else int(np.flatnonzero(numeric.isna())[0])
+        odd = (index for index, cell in enumerate(series) if not _is_number(cell))
+        index = next(odd, 0) if kind == "category" else 0
         example = str(series.iloc[index])
         advice = " Use binary or multiclass for classes." if kind == "category" else ""
         raise DataError(
@@ -369,6 +370,10 @@ def _check_numbers(
         guesses = (f"'{column}' is text", f"'{column}' holds times")
         notes += [f"Target {sentence}" for sentence in sentences if sentence.startswith(guesses)]
     return pd.Series(values), mark
+
+
+def _is_number(cell: Any) -> bool:
+    return is_number(cell.strip()) if isinstance(cell, str) else isinstance(cell, Number)
 
 
 def match_target(target: pd.DataFrame, trained: pd.DataFrame, task: str, name: str, rows: np.ndarray) -> pd.DataFrame:
