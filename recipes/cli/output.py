@@ -32,7 +32,8 @@ def show_run(run: Run) -> None:
         baselines = "".join(f"{row[n]:>11.4g}" for n in names)
         click.echo(f"  {name:<{width}}  {row['value']:>10.4g}  {interval:>22}{baselines}")
     if run.positive is not None and run.threshold is not None:
-        click.echo(f"  A row is called '{plain(run.positive)}' where its probability is {run.threshold:.4g} or more.")
+        called = f"  The network calls a row '{plain(run.positive)}' from a probability of {run.threshold:.4g} on"
+        click.echo(called + (", the other models from 0.5 on." if names else "."))
     for sentence in run.verdict:
         click.echo(f"  {sentence}")
     _show_notes(run.notes)

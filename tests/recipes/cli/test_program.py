@@ -117,7 +117,7 @@ def test_the_probability_from_which_a_row_is_positive_is_shown(capsys):
     given = ["binary", path("breast_cancer"), "--target", "diagnosis", *QUICK]
     code, out, _ = run_command(capsys, *given, "--threshold", "0.25")
     assert code == 0
-    assert "  A row is called 'malignant' where its probability is 0.25 or more.\n" in out
+    assert "  The network calls a row 'malignant' from a probability of 0.25 on.\n" in out
 
 
 def test_many_and_long_notes_are_cut_to_a_screen(capsys):

@@ -51,6 +51,15 @@ def test_a_metric_of_a_run_that_is_not_defined_is_said_so(contents):
     assert page.section("results").count("not defined") > 1
 
 
+def test_results_by_another_threshold_name_it_beside_that_of_the_other_models(contents):
+    content = copy.deepcopy(contents["run", "binary"])
+    for threshold, says in ((None, False), (0.25, True)):
+        content["model"]["head"]["threshold"] = threshold
+        section = Page(render(content)).section("results")
+        sentence = "The network calls a row so from a probability of 0.25 on, the other models from 0.5 on."
+        assert (sentence in section) == says
+
+
 def test_a_metric_of_a_contender_that_is_not_defined_is_said_so(contents):
     content = copy.deepcopy(contents["comparison", "binary"])
     row = content["results"]["metrics"]["roc_auc"]
