@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -206,15 +207,27 @@ class DistinctCells:
         column = Column(self.name, "date", format.format, missing=self.missing_words)
         zone = date_formats.zone_of(texts, format.format)
         zones = "" if not zone else " in UTC" if zone[0] in "+-" else f", without the time zone {zone}"
-        note = f"'{self.name}' is text that holds dates: read as {format.format}{zones}."
+        read_as = format.format + self._century(texts, format.format)
+        note = f"'{self.name}' is text that holds dates: read as {read_as}{zones}."
         if format.exchanged is not None:
             why = f", since {format.why}" if format.why else ""
             note = (
                 f"'{self.name}' is text that holds dates, which can be read as {format.format} or as "
-                f"{format.exchanged}: read as {format.format}{why}. Write them as 2024-01-31, or add "
+                f"{format.exchanged}: read as {read_as}{why}. Write them as 2024-01-31, or add "
                 "dayfirst=, to be sure."
             )
         return Guess(column, note)
+
+    def _century(self, texts: Sequence[str], format: str) -> str:
+        """Return what year the latest date is in, where years have two digits."""
+        if "%y" not in format:
+            return ""
+        dates, _ = date_formats.read_dates(texts, format, self.missing_words)
+        known = np.flatnonzero(~np.isnat(dates))
+        if not len(known):
+            return ""
+        latest = known[np.argmax(dates[known])]
+        return f", where '{texts[latest]}' is in {dates[latest].astype('datetime64[Y]')}"
 
     def _hint(self, best: tuple[int, Guess] | None) -> str:
         """Return why a column is text although most of its values are of another kind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import numpy as np
 import pandas as pd
@@ -146,3 +147,9 @@ def test_what_is_no_date_is_no_date(cell):
     column = infer(pd.Series([cell, "other"] * 10), "x")[0]
     assert column is not None
     assert column.kind == "category"
+
+
+def test_dates_of_two_digit_years_name_the_century_of_the_latest():
+    births = pd.Series([f"{month}/{day}/{30 + (month * day) % 40}" for month in range(1, 13) for day in range(1, 29)])
+    notes = infer(births, "born")[2]
+    assert any(re.fullmatch(r"'born' .*read as %m/%d/%y, where '\d+/\d+/68' is in 2068\.", note) for note in notes)
