@@ -238,3 +238,8 @@ def test_something_else_than_a_table_is_refused():
         prepare(3, "y", task="binary")
     with pytest.raises(DataError, match=r"the DataFrame has shape \(0, 2\)"):
         prepare(pd.DataFrame({"a": [], "b": []}), "b", task="binary")
+
+
+def test_a_damaged_zip_archive_that_is_open_is_refused():
+    with pytest.raises(DataError, match="the open file can't be unpacked: File is not a zip file"):
+        read(io.BytesIO(b"PK\x03\x04 and no directory"))

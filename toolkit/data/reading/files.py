@@ -197,6 +197,15 @@ def _only_member(name: str, content: bytes) -> tuple[str, bytes]:
         raise DataError(f"{name} can't be unpacked: {first_line_of(error)}.") from error
 
 
+def _is_workbook(content: bytes) -> bool:
+    """Return whether a zip archive is an Excel file; a damaged one is not."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+
+
 def _opened(file: Any, name: str | None = None) -> tuple[list[FileContent], str]:
     """Return the content of an open file, of the format that its name or its first bytes tell."""
     label = getattr(file, "name", None)
@@ -217,9 +226,8 @@ def _opened(file: Any, name: str | None = None) -> tuple[list[FileContent], str]
             content = _unpack(name, content, packed)
     kind = next((kind for beginning, kind in _BEGINNINGS.items() if content.startswith(beginning)), "text")
     if kind == "zip":
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if "xl/workbook.xml" in archive.namelist():
-                return [FileContent(name, "excel", content)], name
+        if _is_workbook(content):
+            return [FileContent(name, "excel", content)], name
         return [_unpacked(*_only_member(name, content))], name
     return [FileContent(name, kind, content)], name
 
