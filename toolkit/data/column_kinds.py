@@ -249,13 +249,21 @@ def _number_note(column: Column, distinct_cells: DistinctCells, count: int, quot
         if not is_number(cell.strip()) or (column.decimal == "," and "." in cell):
             pattern = re.sub(r"[\d ]+", "", cell)
             examples.setdefault(pattern, f"'{cell.strip()}' is {value:.15g}")
-    shown = "; ".join(examples.values())
+    shown = "; ".join([*examples.values(), *_without_unit(column, distinct_cells, values, state)])
     usual = all(word in MISSING_TEXT - {"?"} for word in re.findall(r"'([^']*)'", quoted))
     if text and usual and not shown:
         return []
     how = f" ({shown})" if shown else ""
     missing = f", with {counted(count, 'cell')} ({quoted}) missing" if count else ""
     return [f"'{column.name}' is text that holds numbers: read as numbers{how}{missing}."]
+
+
+def _without_unit(column: Column, distinct_cells: DistinctCells, values: np.ndarray, state: np.ndarray) -> list[str]:
+    """Return an example of a cell that lacks the unit of the others: '0.26' among percentages may be 26 %."""
+    for cell, value, how in zip(distinct_cells.values, values.tolist(), state.tolist(), strict=True):
+        if column.unit and how == READ and value and isinstance(cell, str) and column.unit not in cell:
+            return [f"'{cell.strip()}' without '{column.unit}' is {value:.15g}"]
+    return []
 
 
 def _alike(column: Column, cells: Cells) -> list[str]:

@@ -207,3 +207,12 @@ def test_a_fraction_or_a_power_behind_a_number_is_no_unit(end):
     squared = infer(pd.Series([f"{value:.0f} m²" for value in NUMBERS]), "x")[0]
     assert squared is not None
     assert squared.kind == "number"
+
+
+def test_cells_that_lack_the_unit_of_the_others_are_shown():
+    rates = [f"{value / 100:.1f}%" if index % 4 else f"{value / 10_000:.3f}" for index, value in enumerate(NUMBERS)]
+    notes = infer(pd.Series(rates), "rate")[2]
+    assert len(notes) == 1
+    assert f"'{rates[0]}' without '%' is {float(rates[0]):.15g})" in notes[0]
+    zeros = ["0" if index % 4 == 0 else rate for index, rate in enumerate(rates)]
+    assert "without" not in infer(pd.Series(zeros), "rate")[2][0]
