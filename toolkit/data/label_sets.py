@@ -134,9 +134,9 @@ def _holds_sets(cells: Sequence[Any], column: str, name: str) -> bool:
     if _separator(texts) or any(_bracketed(text) for text in texts):
         return True
     raise DataError(
-        f"target '{column}' of {name} holds one label in each row (such as {texts[0]!r}); multilabel needs a column of "
-        "0 and 1 for each label, or several labels in a cell with ';' between them. For one label per row use "
-        "multiclass."
+        f"target '{column}' of {name} holds one label in each row (such as {max(texts, key=len)[:60]!r}); multilabel "
+        "needs a column of 0 and 1 for each label, or several labels in a cell with ';', '|' or ',' between them. For "
+        "one label per row use multiclass."
     )
 
 

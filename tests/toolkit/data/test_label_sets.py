@@ -158,3 +158,8 @@ def test_labels_that_differ_only_in_case_are_a_question():
 
 def table_of(cells: list[Any]) -> pd.DataFrame:
     return pd.DataFrame({"x": X[:, 0], "z": X[:, 1], "y": cells})
+
+
+def test_a_cell_of_labels_with_another_separator_is_the_example():
+    with pytest.raises(DataError, match=r"such as 'a/b'.*with ';', '\|' or ',' between them"):
+        prepare(table_of(["a", "a/b"] * 100), "y", task="multilabel")
