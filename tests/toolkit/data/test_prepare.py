@@ -86,7 +86,7 @@ def with_target(values: Any, task: str, **options: Any) -> SplitData:
         ([datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)], "regression", "holds dates"),
         ([datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)], "binary", "holds dates .* classes are text"),
         ([0, 1, 2], "multilabel", r"label 'y' of DataFrame holds 2 in row 3; multilabel needs 0 or 1"),
-        (["no", "may"], "multilabel", r"one label in each row \(such as 'no'\).* use multiclass"),
+        (["no", "may"], "multilabel", r"one label in each row \(such as 'may'\).* use multiclass"),
     ],
 )
 def test_a_target_that_does_not_suit_its_task_is_refused(values, task, says):
