@@ -21,6 +21,8 @@ __all__ = ["Cells", "WrongType", "coerce", "read_distinct", "read_values", "refu
 _EXPECTED = {"number": "a number", "boolean": "true or false", "category": "a category", "date": "a date"}
 _TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 _NAMED_CELLS = 5
+# The rows to learn from hold few odd cells; the test rows of the same table may hold more, and are read too.
+_ODD_SHARE_OF_NEW = 10
 
 
 class WrongType(Exception):
@@ -235,7 +237,9 @@ def _checked(series: pd.Series, column: Column, name: str) -> Cells:
         cells = read_values(series, column)
         odd = np.flatnonzero(cells.state == ODD)
         present = int((cells.state != MISSING).sum())
-        if len(odd) == 0 or (len(odd) <= most_odd(len(series)) and 2 * len(odd) < present):
+        if len(odd) == 0 or (
+            len(odd) <= max(most_odd(len(series)), len(series) // _ODD_SHARE_OF_NEW) and 2 * len(odd) < present
+        ):
             return cells
         position, value = int(odd[0]), series.iloc[odd[0]]
     except WrongType as wrong:

@@ -8,7 +8,7 @@ from toolkit.common.formatting import NARROW, duration, join_names, number, plai
 from toolkit.evaluation.evidence import FEWEST
 from toolkit.evaluation.metric_names import METRICS, in_sentence, metric_value
 from toolkit.evaluation.metrics import LOWER_IS_BETTER
-from toolkit.evaluation.standings import Standings
+from toolkit.evaluation.standings import Standing, Standings
 
 __all__ = ["IN_WORDS", "baseline_ahead", "class_options", "headline", "next_step", "one_class", "read_baselines"]
 
@@ -200,12 +200,11 @@ def _unclear(standings: Standings) -> list[str]:
     """Return sentences on what a difference that is not clear leaves open."""
     metric, sentences = standings.metric or "", []
     unclear = {name: standing for name, standing in standings.against.items() if standing.kind == "unclear"}
-    few = {name: standing for name, standing in unclear.items() if 0 < standing.differing < FEWEST}
-    for name, standing in few.items():
-        rows = f"{number(standing.differing)} distinct test {standings.unit}{'s' * (standing.differing != 1)}"
-        sentences.append(
-            f"The network and {IN_WORDS.get(name, name)} differ on {rows} only: too few to call either better."
-        )
+    for name, standing in unclear.items():
+        if _differ_on_few(standing) and not (
+            standings.is_useful and _is_one_sided(standing) and name in ("tree", "linear")
+        ):
+            sentences.append(f"The network and {IN_WORDS.get(name, name)} {_few(standings, name)}.")
     # Half the width of an interval: about the smallest difference that would have excluded 0.
     widest = max(((standing.high - standing.low) / 2 for standing in unclear.values()), default=0.0)
     if widest > 0:
@@ -222,9 +221,26 @@ def _amount(metric: str, value: float) -> str:
     return metric_value(metric, value).removesuffix(f"{NARROW}%")
 
 
+def _differ_on_few(standing: Standing) -> bool:
+    return 0 < standing.differing < FEWEST
+
+
+def _is_one_sided(standing: Standing) -> bool:
+    """Return whether the interval of the difference excludes 0."""
+    return standing.low > 0 or standing.high < 0
+
+
+def _few(standings: Standings, name: str) -> str:
+    count = standings.against[name].differing
+    rows = f"{number(count)} distinct test {standings.unit}{'s' * (count != 1)}"
+    return f"differ on {rows} only: too few to call either better"
+
+
 def _against(name: str, standings: Standings, images: bool) -> str:
     """Return a sentence about one baseline: the size of the difference, and what follows."""
     standing, metric = standings.against[name], standings.metric or ""
+    if standing.kind == "unclear" and _differ_on_few(standing) and _is_one_sided(standing):
+        return f"The network and {IN_WORDS[name]} {_few(standings, name)}."
     value, low, high = standing.value, standing.low, standing.high
     unit = " points" if METRICS[metric].share else ""
     if standing.kind in ("even", "unclear"):

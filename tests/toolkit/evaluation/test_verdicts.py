@@ -656,3 +656,16 @@ def test_too_few_groups_give_no_verdict() -> None:
     outcome = Outcome("binary", truth, truth, units=groups, unit="group")
     sentence = read_baselines(standings_of(outcome, {}, ["no", "yes"]), rows=800)[0]
     assert sentence.startswith("The test part holds 8 groups (200 rows in all): nothing can be concluded from fewer")
+
+
+def test_a_difference_on_few_rows_is_described_once_and_claims_nothing() -> None:
+    truth = np.tile([0, 1], 60)
+    linear = truth.copy()
+    linear[:8] = 1 - linear[:8]  # the network is right where the linear model errs, on eight rows
+    baselines = {"dummy": Outcome("multiclass", truth, 0 * truth), "linear": Outcome("multiclass", truth, linear)}
+    sentences = read_baselines(standings_of(Outcome("multiclass", truth, truth), baselines, ["a", "b"]), rows=400)
+    about = [sentence for sentence in sentences if "differ on 8" in sentence]
+    assert about == [
+        "The network and the linear model differ on 8 distinct test rows only: too few to call either better."
+    ]
+    assert not any("prefer it" in sentence for sentence in sentences)
