@@ -95,9 +95,9 @@ def one_column_per_label(
         return target, TargetForm(columns), []
     separator = _separator(cells) if form is None else form.separator
     sets = [_labels_in(cell, separator) for cell in cells]
-    found = dict.fromkeys(label for labels in sets for label in labels)
-    label_names = tuple(sorted(found)) if form is None else form.labels
-    _check_labels(sets, found, label_names, columns[0], name, further=form is not None)
+    labels_present = dict.fromkeys(label for labels in sets for label in labels)
+    label_names = tuple(sorted(labels_present)) if form is None else form.labels
+    _check_labels(sets, labels_present, label_names, columns[0], name, further=form is not None)
     marks = pd.DataFrame({label: [int(label in labels) for labels in sets] for label in label_names}, dtype=np.int64)
     if form is not None:
         return marks, form, []
@@ -179,7 +179,7 @@ def _labels_in(cell: Any, separator: str) -> dict[str, None]:
 
 def _check_labels(
     sets: Sequence[dict[str, None]],
-    found: dict[str, None],
+    labels_present: dict[str, None],
     label_names: tuple[str, ...],
     column: str,
     name: str,
@@ -187,7 +187,7 @@ def _check_labels(
     further: bool,
 ) -> None:
     if further:
-        strange = next((label for label in found if label not in label_names), None)
+        strange = next((label for label in labels_present if label not in label_names), None)
         if strange is not None:
             row = next(index for index, labels in enumerate(sets) if strange in labels) + 1
             raise DataError(

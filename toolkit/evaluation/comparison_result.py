@@ -207,9 +207,9 @@ def compare_trials(
     for label in labels[1:]:
         pair = outcomes[label], outcomes[labels[0]]
         differences = {
-            metric: replace(found, doubt=found.doubt or _doubt(found, *pair, metric, class_names(target), fixed_test))
+            metric: replace(gap, doubt=gap.doubt or _doubt(gap, *pair, metric, class_names(target), fixed_test))
             for metric in shared
-            for found in [differ(*pair, metric)]
+            for gap in [differ(*pair, metric)]
         }
         sentences.append(verdict(label, labels[0], primary, differences[primary]))
         for metric, difference in differences.items():

@@ -207,8 +207,8 @@ def over_splits(
             for weights in draw_weights(_rows_like(largest, len(table)), resamples, seed)
         ]  # each of shape (splits, resamples)
         correlation = _common_correlation(np.concatenate(blocks, axis=1), bound)
-    found = corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=correlation)
-    return replace(_within(found, metric), reference=_mean_value([references[i] for i in defined], metric))
+    result = corrected_t(values[defined], train_rows, max(1, round(test_rows)), coverage, correlation=correlation)
+    return replace(_within(result, metric), reference=_mean_value([references[i] for i in defined], metric))
 
 
 def pooled_bootstrap(
@@ -292,8 +292,8 @@ def pooled_bootstrap(
         return Difference(value, value, value, 1.0 if value == 0 else math.nan, method, n, over, coverage)
     # Satterthwaite: the part with the fewest degrees of freedom counts by its square. 1e-300 avoids 0 / 0.
     freedom = variance**2 / (trainings_only**2 / (n - 1) + row_variance**2 / max(len(truth) - 1, 1) + 1e-300)
-    found = _student(value, math.sqrt(variance), freedom, method, n, over, coverage)
-    return replace(_within(found, metric), reference=_mean_value(references, metric))
+    result = _student(value, math.sqrt(variance), freedom, method, n, over, coverage)
+    return replace(_within(result, metric), reference=_mean_value(references, metric))
 
 
 def verdict(name: str, reference: str, metric: str, difference: Difference) -> str:
@@ -372,11 +372,11 @@ def _student(value: float, error: float, freedom: float, method: str, n: int, ov
     return Difference(value, value - half, value + half, p, method, n, over, coverage)
 
 
-def _within(found: Difference, metric: str) -> Difference:
+def _within(result: Difference, metric: str) -> Difference:
     """Cut an interval at 1 and -1, where two values between 0 and 1 can't differ by more."""
-    if metric in _UNBOUNDED or math.isnan(found.low):
-        return found
-    return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0))
+    if metric in _UNBOUNDED or math.isnan(result.low):
+        return result
+    return replace(result, low=max(result.low, -1.0), high=min(result.high, 1.0))
 
 
 _Pair = tuple[Any, Any]

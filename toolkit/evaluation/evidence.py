@@ -150,19 +150,23 @@ def limits(outcome: Outcome, classes: Sequence[str]) -> list[Limit]:
 
 def _of_two_classes(outcome: Outcome, classes: Sequence[str]) -> list[Limit]:
     truth, called = (np.asarray(y).reshape(-1) == 1 for y in (outcome.y_true, outcome.y_pred))
-    found = []
+    limits_of_classes = []
     positives, negatives, calls = (outcome.distinct(mask) for mask in (truth, ~truth, called))
     names = [f"class '{name}'" for name in classes] if len(classes) == 2 else ["the first class", "the second class"]
     if positives < FEWEST:
         metrics = ("recall", "precision", "f1", "roc_auc", "average_precision", "balanced_accuracy")
-        found.append(Limit(metrics, _held(outcome.unit, positives, names[1], "recall, precision and ROC AUC")))
+        limits_of_classes.append(
+            Limit(metrics, _held(outcome.unit, positives, names[1], "recall, precision and ROC AUC"))
+        )
     if negatives < FEWEST:
-        found.append(Limit(("roc_auc", "balanced_accuracy"), _held(outcome.unit, negatives, names[0], "ROC AUC")))
+        limits_of_classes.append(
+            Limit(("roc_auc", "balanced_accuracy"), _held(outcome.unit, negatives, names[0], "ROC AUC"))
+        )
     if 0 < calls < FEWEST <= positives:
         rows, them = f"{number(calls)} test {outcome.unit}{'s' * (calls > 1)}", "them" if calls > 1 else "it"
         sentence = f"The network assigns {rows} to {names[1]}: precision can't be judged from {them}."
-        found.append(Limit(("precision",), sentence))
-    return found
+        limits_of_classes.append(Limit(("precision",), sentence))
+    return limits_of_classes
 
 
 def _held(unit: str, count: int, name: str, metrics: str) -> str:

@@ -158,10 +158,12 @@ def kind_of(metric: str, low: float, high: float, reference: float) -> str:
         >>> kind_of("rmse", -3.0, -1.0, 40.0), kind_of("accuracy", -0.02, 0.04, 0.9), kind_of("r2", -0.002, 0.004, 0.9)
         ('better', 'unclear', 'even')
     """
+    # NaN compares as false: without an interval nothing is shown.
+    if max(-low, high) <= margin_of(metric, reference):
+        return "even"  # a clear difference that is too small to matter is none
     if low > 0 or high < 0:
         return "better" if (high < 0) == LOWER_IS_BETTER.get(metric, False) else "worse"
-    # NaN compares as false: without an interval nothing is shown.
-    return "even" if max(-low, high) <= margin_of(metric, reference) else "unclear"
+    return "unclear"
 
 
 def single_decision(outcome: Outcome, classes: Sequence[str]) -> str | None:

@@ -638,6 +638,12 @@ def test_level_needs_the_whole_interval_within_the_margin_of_the_metric() -> Non
     assert all(margin_of(metric, 1.0) > 0 for metric in METRICS)
 
 
+def test_a_clear_difference_within_the_margin_is_level() -> None:
+    assert kind_of("accuracy", 0.001, 0.008, 0.9) == "even"
+    assert kind_of("rmse", -0.5, -0.1, 50.0) == "even"
+    assert kind_of("rmse", -1.5, -0.1, 50.0) == "better"
+
+
 def test_rows_of_one_group_count_once() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(30), 20)
