@@ -125,8 +125,8 @@ def prepare(
         features, set_aside, notes = images, {}, []
     notes = [*tables[0].notes, *split.notes, *notes, *(note for table in tables[1:] for note in table.notes)]
     split_data = _split_data(tables, task, features, split, set_aside, notes)
-    unit = "group" if named.group else "row"
-    return replace(split_data, unit=unit, positive=checked.positive, target_form=checked.form)
+    form = replace(checked.form, encoding=checked.form.encoding or tables[0].source.encoding)
+    return replace(split_data, unit="group" if named.group else "row", positive=checked.positive, target_form=form)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Table:
         notes: One sentence on each thing that was found out: the separator, the encoding, the header.
         damage: One sentence on each thing that was lost or filled: short rows, lines skipped, bytes that are no text.
         separator: What separates the cells of a text file, or "".
+        encoding: The encoding of a text file, where it was found out and is not UTF-8, or "".
     """
 
     frame: pd.DataFrame
@@ -51,6 +52,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     separator: str = ""
+    encoding: str = ""
 
 
 def is_file(source: Any) -> bool:
@@ -135,6 +137,7 @@ def _joined(tables: list[Table], name: str) -> Table:
         notes + [note for table in tables for note in table.notes],
         [note for table in tables for note in table.damage],
         first.separator,
+        first.encoding,
     )
 
 
@@ -192,14 +195,14 @@ def _can_be_decoded(content: bytes, encoding: str) -> bool:
 def _read_text(file: FileContent, options: ReadingOptions, expected_names: Collection[str]) -> Table:
     if isinstance(file.content, str):
         # Halves of surrogate pairs stand for bytes that are no text where a file was opened with surrogateescape.
-        text, notes = re.sub("[\ud800-\udfff]", REPLACEMENT, file.content), []
+        text, notes, guess = re.sub("[\ud800-\udfff]", REPLACEMENT, file.content), [], ""
         damaged = text != file.content
     else:
         decoded = decode(file.content, file.name, options.encoding)
-        text, notes, damaged = decoded.text, decoded.notes, decoded.damaged
+        text, notes, damaged, guess = decoded.text, decoded.notes, decoded.damaged, decoded.guess
     table = read_text_table(text, file.name, options, expected_names=expected_names, tabs=file.tabs)
     damage = table.damage + (_damaged_cells(table.frame, file.name) if damaged else [])
-    return Table(table.frame, file.name, True, notes + table.notes, damage, table.separator)
+    return Table(table.frame, file.name, True, notes + table.notes, damage, table.separator, guess)
 
 
 def _damaged_cells(frame: pd.DataFrame, name: str) -> list[str]:

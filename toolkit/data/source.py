@@ -43,6 +43,7 @@ class Source:
         images: The images, or None.
         from_text: Whether it was a text file, whose feature cells are all text.
         separator: What separates the cells of the text file, or "".
+        encoding: The encoding of the text file, where it was found out and is not UTF-8, or "".
         damage: Those of the notes that are about what was lost or filled in reading.
     """
 
@@ -55,6 +56,7 @@ class Source:
     images: ImageSet | None = None
     from_text: bool = False
     separator: str = ""
+    encoding: str = ""
     damage: Sequence[str] = ()
 
 
@@ -106,6 +108,7 @@ def load(
         False,
         from_text=table.from_text,
         separator=table.separator,
+        encoding=table.encoding,
         damage=table.damage,
     )
 

@@ -24,7 +24,7 @@ class TargetForm:
             number can be read in two ways.
         missing: The user's further texts that count as missing.
         sep: The separator of a text file, where the user named it; or "".
-        encoding: Its encoding, where the user named it; or "".
+        encoding: Its encoding, where the user named it or it was found out and is not UTF-8; or "".
 
     Example:
         >>> TargetForm.from_dict(TargetForm(("tags",), ("a", "b"), ";").to_dict()).labels

@@ -168,3 +168,15 @@ def test_the_separator_and_the_encoding_that_were_named_are_taken_for_further_fi
         features, labels, _ = labeled(tmp_path / "new.csv", target)
         assert features["c"].tolist() == frame["c"].tolist()
         assert labels["y"].tolist() == frame["y"].tolist()
+
+
+def test_an_encoding_that_was_found_out_is_taken_for_a_file_too_short_to_tell(tmp_path):
+    frame = TRAINING.assign(c=["北京市", "上海市", "广州市", "深圳市"] * 10)
+    frame.to_csv(tmp_path / "train.csv", index=False, encoding="gb18030")
+    data = prepare(tmp_path / "train.csv", "y", task="binary").preprocess(networks=1)
+    form = Target.from_dict(data.target.to_dict()).form
+    assert form.encoding == "gb18030"
+    row = frame.iloc[[2]]
+    row.to_csv(tmp_path / "row.csv", index=False, encoding="gb18030")
+    (inputs,) = batches(data.preprocessing, tmp_path / "row.csv", reading=form.reading)
+    np.testing.assert_array_equal(inputs, encoded(data.preprocessing, row))

@@ -23,11 +23,13 @@ class DecodedText:
         text: The text.
         notes: The encoding, if it is not UTF-8.
         damaged: Whether some bytes were replaced, by the replacement character.
+        guess: The encoding that was found out, if it is not UTF-8, or "".
     """
 
     text: str
     notes: list[str]
     damaged: bool = False
+    guess: str = ""
 
 
 def decode(content: bytes, name: str, encoding: str | None = None) -> DecodedText:
@@ -70,7 +72,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> DecodedTex
     guess = _guess(content, name)
     text = content.decode(guess, errors="replace")
     notes = [f"{name} is not UTF-8; it was read as {guess}. encoding= names another."]
-    return DecodedText(text, notes, damaged=REPLACEMENT in text)
+    return DecodedText(text, notes, REPLACEMENT in text, guess)
 
 
 def _guess(content: bytes, name: str) -> str:
