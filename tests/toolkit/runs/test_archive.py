@@ -36,11 +36,11 @@ def good(runs, image_run, tmp_path_factory):
 def _refuse(members, folder, match, compression=zipfile.ZIP_STORED):
     path = folder / "hostile.keras"
     path.write_bytes(members if isinstance(members, bytes) else pack(members, compression))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DataError, match=match) as caught:
         toolkit.load(path)
     assert "hostile.keras" in str(caught.value)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def _changed(members, name, change):
