@@ -261,10 +261,12 @@ def _with_names(data: Any, columns: Sequence[Column], source_columns: Sequence[s
     array = np.asarray(data)
     if array.ndim != 2:
         raise DataError(f"{name} has shape {array.shape}; expected (rows, columns).")
+    # Objects stay what they are: pandas 2 would look for dates among them, and trip over numbers of 400 digits.
+    dtype = array.dtype if array.dtype == object else None
     if array.shape[1] == len(source_columns):
-        return pd.DataFrame(array, columns=list(source_columns), copy=False)
+        return pd.DataFrame(array, columns=list(source_columns), dtype=dtype, copy=False)
     if array.shape[1] == len(columns):
-        return pd.DataFrame(array, columns=[column.name for column in columns], copy=False)
+        return pd.DataFrame(array, columns=[column.name for column in columns], dtype=dtype, copy=False)
     used = f" (or the {len(columns)} that are used)" if len(columns) != len(source_columns) else ""
     raise DataError(
         f"{name} has {array.shape[1]} columns; the training data had {len(source_columns)}{used}: "

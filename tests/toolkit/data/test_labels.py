@@ -336,6 +336,8 @@ def test_a_target_of_times_is_read_as_seconds_and_says_so():
 
 
 def test_text_among_very_large_numbers_is_named_in_a_target_of_regression():
-    frame = pd.DataFrame({"a": np.arange(20.0) ** 2, "y": [10**400, "1.5", pd.Timestamp("2020-01-01"), "x"] * 5})
+    frame = pd.DataFrame(
+        {"a": np.arange(20.0) ** 2, "y": pd.Series([10**400, "1.5", pd.Timestamp("2020-01-01"), "x"] * 5, dtype=object)}
+    )
     with pytest.raises(DataError, match=r"holds text \('2020-01-01 00:00:00' in row 3\); regression needs numbers"):
         prepare(frame, "y", task="regression")
