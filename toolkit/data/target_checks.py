@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import re
 from collections.abc import Sequence
@@ -336,7 +337,8 @@ def _check_numbers(
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
     if pd.api.types.is_object_dtype(series.dtype):
-        series = series.infer_objects()
+        with contextlib.suppress(OverflowError):  # pandas 2 trips over whole numbers of 400 digits
+            series = series.infer_objects()
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         notes.append(f"Target '{column}' holds durations: read as seconds.")
         series = series.dt.total_seconds()
