@@ -200,6 +200,15 @@ def _read_text(file: FileContent, options: ReadingOptions, expected_names: Colle
     else:
         decoded = decode(file.content, file.name, options.encoding)
         text, notes, damaged, guess = decoded.text, decoded.notes, decoded.damaged, decoded.guess
+    start = text[:_HEAD].lstrip().lower()
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        raise DataError(
+            f"{file.name} is a web page or XML, not a table: download the file itself, or export it as CSV."
+        )
+    if start.startswith(('{"', '[{"')):
+        raise DataError(
+            f"{file.name} holds JSON: give it a name that ends in .json, or in .jsonl for one record per line."
+        )
     table = read_text_table(text, file.name, options, expected_names=expected_names, tabs=file.tabs)
     damage = table.damage + (_damaged_cells(table.frame, file.name) if damaged else [])
     return Table(table.frame, file.name, True, notes + table.notes, damage, table.separator, guess)

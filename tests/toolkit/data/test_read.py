@@ -213,6 +213,8 @@ def test_one_row_can_be_read_since_one_row_can_be_predicted(tmp_path):
         ("empty.parquet", b"", "empty.parquet can't be read as Parquet"),
         ("plain.csv.gz", b"a,b\n1,2\n", "plain.csv.gz can't be unpacked"),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500, mtime=0)[:40], "cut.csv.gz can't be unpacked"),
+        ("page.csv", b"<!DOCTYPE html>\n<html>\n<body>a,b</body>", "page.csv is a web page or XML, not a table"),
+        ("api.csv", b'[{"a": 1, "b": 2}]', "api.csv holds JSON: give it a name that ends in .json"),
         ("book.xls", b"PK", r"book.xls: this kind of file can't be read; expected a .csv, .tsv"),
         ("book.xlsx", b"PK", r"book.xlsx can't be read as an Excel file"),
         ("survey.dta", b"x", r"survey.dta: this kind of file can't be read; .* Give pandas.read_stata\('survey.dta'\)"),
