@@ -38,7 +38,6 @@ class Head:
         loss: Function that returns the Keras loss on raw scores; for a cross-entropy it may take ``label_smoothing``.
         link: How scores become probabilities: ``"sigmoid"``, ``"softmax"``, or None where they don't.
         about: The loss in words, for the report.
-        constant_loss: The loss of the best constant answer, where it does not depend on the data.
 
     Example:
         >>> head = get_head("multiclass", "softmax")
@@ -53,7 +52,6 @@ class Head:
     loss: Callable[..., keras.losses.Loss]
     link: str | None
     about: str
-    constant_loss: float | None = None
 
     @property
     def meaning(self) -> str:
@@ -207,7 +205,7 @@ HEADS: dict[tuple[str, str], Head] = {
     (head.task, head.name): head
     for head in (
         # A standardized target has variance 1, so always predicting its mean costs 1.
-        Head("squared", "regression", _squared, None, f"mean squared error {_STANDARDIZED}", constant_loss=1.0),
+        Head("squared", "regression", _squared, None, f"mean squared error {_STANDARDIZED}"),
         Head("absolute", "regression", _absolute, None, f"mean absolute error {_STANDARDIZED}"),
         Head(
             "huber",

@@ -58,4 +58,6 @@ def _show_notes(notes: Sequence[str]) -> None:
     for note in notes[:_MOST_NOTES]:
         click.echo(f"    {shorten(note, _LONGEST_NOTE, placeholder=' ...')}")
     if len(notes) > _MOST_NOTES or any(len(note) > _LONGEST_NOTE for note in notes):
-        click.echo(f"    The report has all {len(notes)} notes in full (--report), and in Python run.notes.")
+        click.echo(
+            f"    The report (--report) has all {len(notes)} notes in full; in Python they are the attribute notes."
+        )

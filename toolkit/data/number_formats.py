@@ -200,7 +200,6 @@ class _Evidence:
     doubtful_comma: int = 0
     short: int = 0
     long: int = 0
-    groups: int = 0
     has_mark: bool = False
     example: str | None = None
 
@@ -226,7 +225,6 @@ class _Evidence:
             else:
                 self.point += count * (point and not comma)
                 self.comma += count * (comma and not point)
-                self.groups += count * (pattern.count(".") > 1 or pattern.count(",") > 1)
         self.has_mark = self.point + self.comma > 0
         return self
 

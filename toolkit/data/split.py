@@ -323,7 +323,7 @@ def _repeats(units: np.ndarray, other: str) -> str:
 
 
 def _uneven(part: np.ndarray, target: pd.DataFrame, task: str, what: str) -> list[str]:
-    """Say where a drawn part differs from all rows by more than 2 points, and more than chance would do."""
+    """Return a sentence on each part whose shares differ from those of all rows by over 2 points, and beyond chance."""
     if task == "multilabel":
         values, names = target.to_numpy(dtype=np.float64), [f"rows with label '{name}'" for name in target.columns]
     elif task == "regression":

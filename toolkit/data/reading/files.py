@@ -193,7 +193,8 @@ def _only_member(name: str, content: bytes) -> tuple[str, bytes]:
                 what = f"has {len(names)} files ({listing(names, most=5)})" if names else "has no files"
                 raise DataError(f"{name} {what}; expected one table: unpack it and give the path of the table.")
             return Path(names[0]).name, archive.read(names[0])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error) as error:
+    # An encrypted member is a RuntimeError, and so is an unknown compression.
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} can't be unpacked: {first_line_of(error)}.") from error
 
 
