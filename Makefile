@@ -2,7 +2,7 @@
 # make test    run the tests, the linter, the formatter's check, the spelling check, the import contracts and the type checker
 # make format  fix what the linter and the formatter can fix
 # make oldest  run the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
-# make soak    attack saved files and kill processes that write, and print counts (minutes)
+# make soak    run the attacks, such as damaged files and killed processes, and print counts (minutes)
 # make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
 # Each builds .venv if it is missing. PYTHON=python3.12 chooses the interpreter.
 
@@ -37,7 +37,7 @@ oldest: .venv-oldest/.installed
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
 
 soak: .venv/.tools
-	$(BIN)/python -m tests.soak.files
+	$(BIN)/python -m tests.soak
 
 # One after the other, because they are timed. Without LOGITKIT_DATA, accuracy is measured on scikit-learn's tables.
 bench: export TF_CPP_MIN_LOG_LEVEL = 3
