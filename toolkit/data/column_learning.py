@@ -235,8 +235,9 @@ class DistinctCells:
         if self.reading.decimal_mark == "," and sum(map(is_number, texts)) > _MOSTLY * len(texts):
             asked = "decimal=','" if self.reading.decimal == "," else "thousands='.'"
             return f"'{self.name}' is read as text: its numbers have a decimal point, and {asked} was asked for."
-        if best is None:
-            return ""
+        mixed = self._mixture()
+        if mixed or best is None:
+            return mixed
         read, guess = best
         state = self.read(guess.column)[1]
         odd = np.flatnonzero(state == ODD)
@@ -250,6 +251,15 @@ class DistinctCells:
             f"'{self.name}' is read as text: {count:,} of its {total:,} distinct values are {kinds}, but "
             f"{counted(rows, 'cell')} {'is' if rows == 1 else 'are'} not, such as {self.values[odd[0]]!r}."
         )
+
+    def _mixture(self) -> str:
+        """Return that numbers or dates are written in several ways, or ""."""
+        numbers = number_formats.mixture(*self.texts)
+        dates = [] if numbers else date_formats.mixture(*self.texts)
+        if not numbers and not dates:
+            return ""
+        ways = f"numbers have {numbers}" if numbers else f"dates are written in different ways ({', '.join(dates)})"
+        return f"'{self.name}' is read as text: its {ways}. Write them all in one way."
 
 
 def are_compact_dates(values: np.ndarray, name: str) -> bool:

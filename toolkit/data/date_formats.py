@@ -13,7 +13,7 @@ import pandas as pd
 
 from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, sampled, within_range
 
-__all__ = ["COMPACT", "DateFormat", "learn", "read_dates", "zone_of"]
+__all__ = ["COMPACT", "DateFormat", "learn", "mixture", "read_dates", "zone_of"]
 
 ISO = "ISO8601"
 COMPACT = "%Y%m%d"  # written as the number 20240131
@@ -37,6 +37,7 @@ _DAYS = [date.strftime("%A").lower() for date in pd.date_range("2024-01-01", per
 _FAR_YEAR = re.compile(r"(?<!\d)(226[2-9]|22[7-9]\d|2[3-9]\d\d|[3-9]\d{3})(?!\d)")
 _LEAP_YEAR = "2000"
 _FIRST = 50  # texts that suggest formats
+_MOST_FORMATS, _UNREAD = 3, 0.1  # of dates that are written in several ways
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,30 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, dayfirst: bool | None) ->
     if len(best) == 1:
         return DateFormat(best[0])
     return _choose([text for text, is_read in zip(texts, read[best[0]], strict=True) if is_read], best, dayfirst)
+
+
+def mixture(texts: Sequence[str], counts: np.ndarray) -> list[str]:
+    """Return the two or three formats that dates are written in, or none where they are no such mixture.
+
+    Args:
+        texts: Stripped texts, none missing.
+        counts: Their rows.
+
+    Example:
+        >>> mixture(["31.12.2023", "2024-02-01", "17.02.2024"], np.ones(3))
+        ['%d.%m.%Y', 'ISO8601']
+    """
+    texts, counts = sampled(texts, counts)
+    rows, formats = counts.sum(), []
+    while texts and len(formats) < _MOST_FORMATS:
+        learned = learn(texts, counts, dayfirst=None)
+        format = learned.format if learned else next(iter(_formats_of(texts[0])), None)
+        if format is None:
+            break
+        formats.append(format)
+        left = ~_reads(texts, format)
+        texts, counts = [text for text, is_left in zip(texts, left, strict=True) if is_left], counts[left]
+    return formats if len(formats) > 1 and counts.sum() <= _UNREAD * rows else []
 
 
 def zone_of(texts: Sequence[str], format: str) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "NumberFormat",
     "are_words",
     "learn",
+    "mixture",
     "plain_column",
     "plain_numbers",
     "read_clocks",
@@ -66,6 +67,8 @@ _CLOCK = re.compile(
 # Cells with another number of decimals, up to so many and this share, are slips in a column of thousands.
 _FEW_SLIPS, _SLIP_SHARE = 3, 0.02
 _DIGITS = str.maketrans("123456789", "999999999")
+# Numbers are written in several ways if these shares of the rows are numbers, and are written in each of the ways.
+_MIXED, _WAY = 0.9, 0.05
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,37 @@ def learn(texts: Sequence[str], counts: np.ndarray, *, decimal_mark: str | None,
         return NumberFormat(likely, unit)
     # A point is a decimal mark unless something speaks against it; a comma can be either.
     return NumberFormat("." if "." in ambiguous else ",", unit, False, ambiguous)
+
+
+def mixture(texts: Sequence[str], counts: np.ndarray) -> str:
+    """Return in which ways the numbers of a column are written that no single format reads, or "".
+
+    Args:
+        texts: Stripped texts, none missing.
+        counts: Their rows.
+
+    Example:
+        >>> mixture(["2 kg", "500 g", "3 kg"], np.ones(3))
+        "different units or letters ('kg' and 'g')"
+    """
+    texts, counts = sampled(texts, counts)
+    units, marks, read = Counter[str](), Counter[str](), 0
+    for text, count in zip(texts, counts.tolist(), strict=True):
+        piece = _parse(text)
+        if piece is not None:
+            read += count
+            units[piece.unit] += count
+            point, comma = _marks(piece.body.translate(_DIGITS))
+            marks[text] += count * (point != comma and not piece.body.isdecimal())
+    if read < _MIXED * counts.sum():
+        return ""
+    often = [unit for unit, count in units.most_common(3) if unit and count >= _WAY * read]
+    if len(often) > 1:
+        return f"different units or letters ({' and '.join(map(repr, often[:2]))})"
+    by_mark = {mark: [text for text in +marks if mark in text] for mark in ".,"}
+    if all(sum(marks[text] for text in written) >= _WAY * read for written in by_mark.values()):
+        return f"a decimal point and a decimal comma ({' and '.join(repr(written[0]) for written in by_mark.values())})"
+    return ""
 
 
 def _unit(pieces: Sequence[_Written | None], counts: np.ndarray, rows: int) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.helpers.people import people
 from tests.helpers.tables import kinds, repeated, typed
 from toolkit.common.errors import DataError
+from toolkit.data.column_kinds import infer
 from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column
 from toolkit.data.prepare import prepare
@@ -127,6 +128,22 @@ def test_dates_whose_day_and_month_can_be_exchanged_are_told_and_read_alike_at_p
 def test_text_of_which_one_value_is_no_date_stays_text():
     table, _ = typed(repeated(["2024-01-01", "2024-01-02", "soon"]))
     assert kinds(table)["x"] == "category"
+
+
+@pytest.mark.parametrize(
+    ("cells", "ways"),
+    [
+        (["2.5 kg", "500 g"], "different units or letters ('kg' and 'g')"),
+        (["€12.50", "$8.99"], "('€' and '$')"),
+        (["3.5", "4,5"], "a decimal point and a decimal comma ('3.5' and '4,5')"),
+        (["31.12.2023", "2024-02-17"], "(%d.%m.%Y, ISO8601)"),
+    ],
+)
+def test_numbers_and_dates_that_are_written_in_several_ways_are_told(cells, ways):
+    column, _, notes = infer(pd.Series(cells * 20), "size")
+    assert column.kind == "category"
+    assert ways in notes[0]
+    assert "Write them all in one way." in notes[0]
 
 
 def test_a_date_that_cannot_be_stored_is_named():
