@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.accuracy --sets penguins wine --peers catboost --ours default --seeds 0
 
-An option that is left out means all. Every fit becomes a line of the results file as soon as it is done; the table and
-the plot are written beside that file at the end.
+An option that is left out means all; without --seeds a table has three seeds, or five where it has few rows. Every fit
+becomes a line of the results file as soon as it is done; the table and the plot are written beside it at the end.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ PEERS = {
 _MULTILABEL = ("catboost", "lightgbm", "hist_gradient_boosting", "sklearn_mlp")
 # Tables for RealMLP-TD, which is several times slower than RealMLP-TD-S.
 _REALMLP_TD_SETS = ("diabetes", "breast_cancer", "titanic", "credit_g", "wine_quality_red", "digits")
+_CALIBRATION_ROWS = 5_000
 
 Record = dict[str, Any]
 
@@ -55,6 +56,8 @@ def split(rows: datasets.Rows, seed: int) -> dict[str, list[int]]:
 
 def train(rows: datasets.Rows, effort: str, seed: int, positions: Mapping[str, Sequence[int]]) -> Record:
     """Train our network; as for the peers, the seconds run from the split table to a model that predicts."""
+    from toolkit.evaluation.reliability import expected_calibration_error
+
     recipe = importlib.import_module(f"recipes.{rows.task}")
     target = rows.target if rows.task == "multilabel" else rows.target[0]
     run = recipe.train(
@@ -69,6 +72,8 @@ def train(rows: datasets.Rows, effort: str, seed: int, positions: Mapping[str, S
         predicted = np.stack([1 - predicted, predicted], axis=1)
     seconds = sum(run.seconds.get(stage, 0.0) for stage in ("encode", "train", "calibrate"))
     errors = measuring.errors(rows.task, y, predicted, decided)
+    if rows.task in ("binary", "multiclass"):
+        errors["calibration_error"] = expected_calibration_error(y, run.outcome.probabilities)
     return {"errors": errors, "seconds": seconds, "stages": run.seconds, "best_epoch": run.best_epoch}
 
 
@@ -79,7 +84,7 @@ def measure(
     sets: Sequence[str],
     ours: Sequence[str],
     peers: Sequence[str],
-    seeds: Sequence[int],
+    seeds: Sequence[int] | None,
     reused: Iterable[Record],
 ) -> Iterator[Record]:
     """Yield one record per fit; the records of one run of this program share its start time.
@@ -88,15 +93,16 @@ def measure(
         sets: Names of tables.
         ours: Our efforts.
         peers: Names in `PEERS`.
-        seeds: The seeds of the splits and of the models.
+        seeds: The seeds of the splits and of the models; by default those of `datasets.seeds_of`.
         reused: Earlier records. A peer of the same version is not fitted again on the same rows with the same seed.
     """
     started = datetime.now().isoformat(timespec="seconds")
     earlier = {_key(record): record for record in reused if "errors" in record}
     workers: dict[str, Worker] = {}
     installed = measuring.versions_of_bench() if peers else {}
-    for seed in seeds:
-        for name in sets:
+    seeds_of = {name: datasets.seeds_of(name) if seeds is None else seeds for name in sets}
+    for seed in sorted({seed for several in seeds_of.values() for seed in several}):
+        for name in (name for name in sets if seed in seeds_of[name]):
             rows = datasets.load(name)
             positions = split(rows, seed)
             common = {"set": name, "task": rows.task, "seed": seed, "rows": rows.mark(positions)}
@@ -145,7 +151,16 @@ def main_error(records: Sequence[Record]) -> float:
 
 def log_loss(records: Sequence[Record]) -> float:
     """Return the mean log loss over the seeds; NaN if the task has none."""
-    return float(np.mean([record["errors"].get("log_loss", np.nan) for record in records]))
+    return _mean_of(records, "log_loss")
+
+
+def auc_error(records: Sequence[Record]) -> float:
+    """Return the mean of 1 - AUC over the seeds; NaN if the task is not binary."""
+    return _mean_of(records, "auc_error")
+
+
+def _mean_of(records: Sequence[Record], measure: str) -> float:
+    return float(np.mean([record["errors"].get(measure, np.nan) for record in records]))
 
 
 def seconds(records: Sequence[Record]) -> float:
@@ -153,23 +168,24 @@ def seconds(records: Sequence[Record]) -> float:
     return float(np.median([record["seconds"] for record in records]))
 
 
-def ratio(
+def ratios(
     records: Sequence[Record],
     above: str,
     below: str,
     measure: Callable[[Sequence[Record]], float],
     paired: bool = False,
-) -> tuple[float, int]:
-    """Return the geometric mean over the tables of a ratio of two competitors, and the number of tables.
+) -> dict[str, float]:
+    """Return the ratio of two competitors on each table that both have, clipped to a half and twice.
 
     Args:
         records: The records of all fits.
         above: The competitor in the numerator.
         below: The competitor in the denominator.
         measure: Computes the measure from the records of one table.
-        paired: Whether only fits of the same run are compared: seconds of different days are not comparable.
+        paired: Whether only fits of the same run are compared: seconds of different days are not comparable, and are
+            not clipped.
     """
-    ratios = []
+    values = {}
     for name in dict.fromkeys(record["set"] for record in records):
         fits = [
             {(r["seed"], r["run"] if paired else ""): r for r in records if r["set"] == name and r["who"] == who}
@@ -177,9 +193,10 @@ def ratio(
         ]
         shared = sorted(fits[0].keys() & fits[1].keys())
         if shared:
-            ratios.append(measure([fits[0][key] for key in shared]) / measure([fits[1][key] for key in shared]))
-    ratios = [value for value in ratios if np.isfinite(value)]
-    return geometric_mean(ratios), len(ratios)
+            value = measure([fits[0][key] for key in shared]) / measure([fits[1][key] for key in shared])
+            if np.isfinite(value):
+                values[name] = value if paired else float(np.clip(value, 0.5, 2))
+    return values
 
 
 def report(records: Sequence[Record], into: Path) -> None:
@@ -207,29 +224,53 @@ def report(records: Sequence[Record], into: Path) -> None:
         text += ["## Our networks divided by each peer", "", *_summary(records, ours, peers), ""]
     text += ["## Error of each table", "", *_each(records, who, _error_text), ""]
     text += ["## Log loss of each table", "", *_each(records, who, _log_loss_text), ""]
+    text += ["## 1 - AUC of each binary table", "", *_each(records, who, _auc_text), ""]
+    text += ["## Expected calibration error of our networks", "", *_calibration(records), ""]
     text += ["## Seconds per fit", "", *_each(records, who, _seconds_text, "median"), ""]
     measuring.write(into.with_suffix(".md"), "\n".join(text))
     if "ours, default" in who:
         measuring.write(into.with_suffix(".svg"), _picture(records, who))
 
 
+_GROUPS: dict[str, Callable[[str], bool]] = {
+    "Tables of 700 rows and more": datasets.counts,
+    "Those on which settings were chosen": lambda name: datasets.counts(name) and name not in datasets.CONFIRMING,
+    "Those that confirm, on which nothing was chosen": lambda name: name in datasets.CONFIRMING,
+    "Smaller tables": lambda name: not datasets.counts(name),
+}
+_MEASURES = {"error": main_error, "log loss": log_loss, "1 - AUC": auc_error}
+
+
 def _summary(records: Sequence[Record], ours: Sequence[str], peers: Sequence[str]) -> list[str]:
-    measures = {"error": (main_error, False), "log loss": (log_loss, False), "seconds": (seconds, True)}
-    rows = []
-    for peer in peers:
-        cells = []
-        for measure, paired in measures.values():
-            ratios = [ratio(records, name, peer, measure, paired) for name in ours]
-            cells += [" / ".join(f"{value:.2f}" if count else "–" for value, count in ratios), str(ratios[0][1])]
-        rows.append([peer, *cells])
-    efforts = " / ".join(name.removeprefix("ours, ") for name in ours)
-    header = ["peer", *(cell for name in measures for cell in (f"{name}: {efforts}", "tables"))]
+    """Return the lines that compare each of our efforts with each peer, for each group of tables."""
+    text = [
+        "Geometric means of the tables' ratios, each clipped to a half and twice; below 1, ours is better or faster.",
+        "The error is the share of wrong rows, the RMSE, or the Hamming loss. Seconds are compared only between fits",
+        "of the same run: a peer's earlier fit has no ratio.",
+    ]
+    header = ["ours / peer", "error", "tables", "lower error", "worst table", *list(_MEASURES)[1:], "seconds"]
+    for title, belongs in _GROUPS.items():
+        group = [record for record in records if belongs(record["set"])]
+        rows = [_compared(group, name, peer) for peer in peers for name in ours]
+        rows = [row for row in rows if row[2] != "0"]
+        text += ["", f"### {title}", "", *markdown(header, rows)] if rows else []
+    return text
+
+
+def _compared(records: Sequence[Record], name: str, peer: str) -> list[str]:
+    """Return the cells that compare one of our efforts with one peer."""
+    by_measure = {key: ratios(records, name, peer, measure) for key, measure in _MEASURES.items()}
+    errors, times = by_measure["error"], ratios(records, name, peer, seconds, paired=True)
+    worst = max(errors, key=lambda table: errors[table], default="")
+    means = [f"{geometric_mean([*values.values()]):.2f}" if values else "–" for values in by_measure.values()]
     return [
-        "Geometric means over the tables; below 1, ours is better or faster. The error is the share of wrong rows, the",
-        "RMSE, or the Hamming loss. Seconds are compared only between fits of the same run: a peer's earlier fit has",
-        "no ratio.",
-        "",
-        *markdown(header, rows),
+        f"{name.removeprefix('ours, ')} / {peer}",
+        means[0],
+        str(len(errors)),
+        f"{sum(value < 1 for value in errors.values())} of {len(errors)}",
+        f"{errors[worst]:.2f} ({worst})" if worst else "–",
+        *means[1:],
+        f"{geometric_mean([*times.values()]):.1f}" if times else "–",
     ]
 
 
@@ -252,8 +293,23 @@ def _error_text(records: Sequence[Record]) -> str:
 
 
 def _log_loss_text(records: Sequence[Record]) -> str:
-    values = [record["errors"]["log_loss"] for record in records if "log_loss" in record["errors"]]
+    return _measure_text(records, "log_loss")
+
+
+def _auc_text(records: Sequence[Record]) -> str:
+    return _measure_text(records, "auc_error")
+
+
+def _measure_text(records: Sequence[Record], measure: str) -> str:
+    values = [record["errors"][measure] for record in records if measure in record["errors"]]
     return _mean_text(values) if values else "–"
+
+
+def _calibration(records: Sequence[Record]) -> list[str]:
+    """Return the calibration errors on tables with enough test rows that chance adds little."""
+    own = [r for r in records if "calibration_error" in r["errors"] and r["tested"] >= _CALIBRATION_ROWS]
+    text = _each(own, list(dict.fromkeys(r["who"] for r in own)), lambda fits: _measure_text(fits, "calibration_error"))
+    return [f"Tables of {_CALIBRATION_ROWS:,} test rows and more, in 15 bins of equally many rows.", "", *text]
 
 
 def _seconds_text(records: Sequence[Record]) -> str:
@@ -272,10 +328,11 @@ def _picture(records: Sequence[Record], who: Sequence[str]) -> str:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.subplots()
     for name in who:
-        error, _ = ratio(records, name, "ours, default", main_error)
-        time, tables = ratio(records, name, "ours, default", seconds, paired=True)
-        if not tables:
+        times = ratios(records, name, "ours, default", seconds, paired=True)
+        if not times:
             continue  # no fit of the same run
+        error = geometric_mean([*ratios(records, name, "ours, default", main_error).values()])
+        time, tables = geometric_mean([*times.values()]), len(times)
         color = "#0b6e4f" if name.startswith("ours") else "#8a4f00"
         axes.plot(time, error, "o", color=color, markersize=8)
         axes.annotate(f"{name} ({tables})", (time, error), xytext=(7, 4), textcoords="offset points", fontsize=9)
@@ -301,7 +358,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=tables, default=tables, metavar="TABLE", help=", ".join(tables))
     parser.add_argument("--peers", nargs="*", choices=[*PEERS], default=[*PEERS], metavar="PEER", help=", ".join(PEERS))
     parser.add_argument("--ours", nargs="*", choices=OURS, default=OURS, metavar="EFFORT", help=", ".join(OURS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED")
     parser.add_argument("--results", type=Path, default=REPORTS / "accuracy.jsonl", help="one line of JSON per fit")
     parser.add_argument(
         "--reuse",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets as bundled
 
-__all__ = ["Parts", "Rows", "available", "load"]
+__all__ = ["CONFIRMING", "Parts", "Rows", "available", "counts", "load", "seeds_of"]
 
 
 class Source(NamedTuple):
@@ -42,7 +42,35 @@ TABLES = {
     "yeast": Source(
         "multilabel", Path("yeast/label_columns.txt"), "yeast/yeast_train.csv.gz", "yeast/yeast_test.csv.gz"
     ),
+    **{
+        name: Source(task, target, f"{name}/{name}.csv.gz")
+        for task, name, target in (
+            ("regression", "car_msrp", "MSRP"),
+            ("regression", "communities_crime", "ViolentCrimesPerPop"),
+            ("regression", "concrete", "strength"),
+            ("regression", "fiat500_used", "price"),
+            ("regression", "miami_housing", "SALE_PRC"),
+            ("binary", "amazon_employee_access", "ACTION"),
+            ("binary", "coil2000_caravan", "CARAVAN"),
+            ("binary", "heloc", "RiskPerformance"),
+            ("binary", "in_vehicle_coupon", "Y"),
+            ("binary", "marketing_campaign", "Response"),
+            ("multiclass", "dry_bean", "Class"),
+            ("multiclass", "splice", "Class"),
+            ("multiclass", "student_dropout", "Target"),
+            ("multiclass", "website_phishing", "Result"),
+        )
+    },
 }
+
+#: Tables on which nothing is chosen: a random half, by task, of those that count.
+CONFIRMING = frozenset(
+    {
+        *("amazon_employee_access", "california_housing", "coil2000_caravan", "communities_crime", "concrete"),
+        *("credit_g", "dry_bean", "fiat500_used", "marketing_campaign", "student_dropout", "website_phishing", "yeast"),
+    }
+)
+_FEWEST_ROWS, _FEW_ROWS = 700, 3_000
 
 BUNDLED = {
     "wine": ("multiclass", bundled.load_wine, {}),
@@ -85,6 +113,11 @@ class Rows:
         """The official test rows as the recipes take them: features and target."""
         return None if self.test is None else (self.test.drop(columns=self.target), self.test[self.target])
 
+    @property
+    def count(self) -> int:
+        """The number of rows, official test rows included."""
+        return len(self.frame) + (0 if self.test is None else len(self.test))
+
     def parts(self, positions: Mapping[str, Sequence[int]]) -> Parts:
         """Return the rows at these positions; test positions index the official test rows if there are any."""
         fitted = self.frame.iloc[[*positions["train"], *positions["validation"]]].reset_index(drop=True)
@@ -116,6 +149,16 @@ def available() -> list[str]:
     folder = os.environ.get("LOGITKIT_DATA")
     names = [name for name, source in TABLES.items() if folder and (Path(folder) / source.file).exists()]
     return sorted([*BUNDLED, *names], key=lambda name: len(load(name).frame))
+
+
+def counts(name: str) -> bool:
+    """Return whether a table has enough rows to count in the headline: errors of smaller ones are mostly chance."""
+    return load(name).count >= _FEWEST_ROWS
+
+
+def seeds_of(name: str) -> list[int]:
+    """Return the seeds of a table: five where rows are few, otherwise three."""
+    return list(range(5 if load(name).count < _FEW_ROWS else 3))
 
 
 @cache

@@ -161,7 +161,9 @@ def errors(task: str, y: np.ndarray, predicted: np.ndarray, decided: np.ndarray 
     wrong = float(((predicted.argmax(axis=1) if decided is None else decided) != y).mean())
     # Probabilities in 32 bits add up to 1 less exactly than scikit-learn demands.
     predicted = predicted / predicted.sum(axis=1, keepdims=True)
-    return {"error": wrong, "log_loss": float(metrics.log_loss(y, predicted, labels=list(range(predicted.shape[1]))))}
+    log_loss = float(metrics.log_loss(y, predicted, labels=list(range(predicted.shape[1]))))
+    ranking = {"auc_error": 1 - float(metrics.roc_auc_score(y, predicted[:, 1]))} if task == "binary" else {}
+    return {"error": wrong, "log_loss": log_loss} | ranking
 
 
 # ---------------------------------------------------------------------------------------------------- circumstances
