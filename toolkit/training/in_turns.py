@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.common import interrupts
 from toolkit.training.epochs import Worker
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Turns:
         """
         total = 0.0
         for k, state in enumerate(self._states):
+            interrupts.check()  # an epoch of many rows takes minutes
             # order: (n,) -> the rows that network k learns from, repeated to (rows,), so that one program fits all.
             rows = order if self._left_out is None else np.resize(order[~self._left_out[order, k]], self._rows)
             self._worker.resume(state)

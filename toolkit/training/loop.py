@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.common import interrupts
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import Worker
 from toolkit.training.in_turns import Turns
@@ -82,8 +83,9 @@ def run_epochs(
     learner.stop_training = False  # a callback may set it
     callbacks.on_train_begin()
     try:
-        with Progress(plan.epochs, options.progress) as progress:
+        with interrupts.graceful(), Progress(plan.epochs, options.progress) as progress:
             for epoch in range(1, plan.epochs + 1):
+                interrupts.check()  # the run is kept as it was after the last epoch
                 callbacks.on_epoch_begin(epoch - 1)  # Keras counts epochs from 0
                 row, losses = _run_epoch(epoch, worker, plan, rows, scale, callbacks)
                 history.append(row)
@@ -102,13 +104,14 @@ def run_epochs(
                 if reason is not None:
                     stopped = reason
                     break
-    except KeyboardInterrupt:
-        stopped = f"interrupted by hand in epoch {len(history) + 1}"
+    except interrupts.Interrupted:
+        stopped = f"interrupted by hand after epoch {len(history)} of {plan.epochs}"
     worker.finish(learner)
     learner.set_weights(best.weights)
     callbacks.on_train_end()
-    frame = pd.DataFrame(history)
-    return frame.astype({"epoch": int}) if history else frame, round(best.epochs.mean()), stopped
+    if not history:  # interrupted in the first epoch: there is nothing to keep
+        raise interrupts.Interrupted
+    return pd.DataFrame(history).astype({"epoch": int}), round(best.epochs.mean()), stopped
 
 
 def _run_epoch(
@@ -132,6 +135,7 @@ def _run_epoch(
         total = _train_by_batch(worker, rows.train, order, plan.batch_size, callbacks)
     else:
         total = worker.train(rows.train, order)
+    interrupts.check()
     row: dict[str, float] = {"epoch": epoch, "loss": total / n}
     seconds = time.perf_counter() - start  # without validation
     losses = None
@@ -154,6 +158,7 @@ def _train_by_batch(
     """Run an epoch batch by batch, so that callbacks are called at each of them."""
     total = 0.0
     for index, start in enumerate(range(0, len(order), batch)):
+        interrupts.check()
         callbacks.on_train_batch_begin(index)
         total += worker.train(data, order[start : start + batch])
         callbacks.on_train_batch_end(index, {"loss": total / min(start + batch, len(order))})

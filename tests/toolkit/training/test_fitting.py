@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -12,6 +13,7 @@ import pytest
 
 from toolkit import training
 from toolkit.builders import cnn, linear, mlp
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.heads import get_head
 from toolkit.training.augmentation import augmented
@@ -275,18 +277,46 @@ def test_a_loss_that_stops_being_finite_leaves_the_last_good_weights(two_classes
     assert trained.best_epoch < len(trained.history)
 
 
-def test_ctrl_c_keeps_the_best_weights_so_far(two_classes):
-    class Interrupt(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                raise KeyboardInterrupt
+class PressesCtrlC(keras.callbacks.Callback):
+    """Press Ctrl-C at the beginning of epochs, counted from 0."""
 
+    def __init__(self, *epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for _ in range(self.epochs.count(epoch)):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores it
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far(two_classes, ctrl_c):
     x, y = two_classes
     model = linear(6, 1)
-    trained = _fit(model, (x, y), validation=(x, y), epochs=9, callbacks=[Interrupt()])
+    trained = _fit(model, (x, y), validation=(x, y), epochs=9, callbacks=[PressesCtrlC(2)])
     assert len(trained.history) == trained.best_epoch == 2
-    assert "interrupted" in trained.stopped
+    assert trained.stopped == "interrupted by hand after epoch 2 of 9"
     assert float(LOGISTIC.loss()(y, model(x))) == pytest.approx(trained.history["val_loss"][1], rel=1e-5)
+
+
+@pytest.mark.parametrize("presses", [(0,), (2, 2)])
+def test_ctrl_c_in_the_first_epoch_or_twice_ends_the_training(two_classes, ctrl_c, presses):
+    model = linear(6, 1)
+    before = model.get_weights()
+    with pytest.raises(KeyboardInterrupt):
+        _fit(model, two_classes, epochs=9, callbacks=[PressesCtrlC(*presses)])
+    assert presses == (2, 2) or all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_ctrl_c_ends_at_once_where_a_part_of_the_trainings_would_mislead(two_classes, ctrl_c):
+    with interrupts.graceful(), interrupts.immediate(), pytest.raises(KeyboardInterrupt):
+        _fit(linear(6, 1), two_classes, epochs=9, callbacks=[PressesCtrlC(2)])
 
 
 def test_without_validation_rows_the_last_epoch_is_kept(two_classes):
