@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 
 __all__ = [
     "MISSING",
@@ -17,6 +18,7 @@ __all__ = [
     "OPEN",
     "READ",
     "distinct",
+    "distinct_texts",
     "is_missing",
     "is_number",
     "keeps_spelling",
@@ -26,6 +28,7 @@ __all__ = [
     "plain_dtype",
     "sampled",
     "spelled",
+    "text_array",
     "within_range",
 ]
 
@@ -149,6 +152,9 @@ def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
     Raises:
         TypeError: A cell is a list or another object that can't be compared.
     """
+    texts = text_array(series)
+    if texts is not None:
+        return distinct_texts(texts)
     cells = series.astype(object) if pd.api.types.is_string_dtype(series.dtype) else series
     if pd.api.types.is_object_dtype(cells.dtype):
         # An array, since pandas 2 makes an index of a Series' values, and whole numbers of 400 digits don't fit there.
@@ -163,6 +169,28 @@ def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
         codes, values = pd.factorize(pd.Series(cells, dtype=object).mask(signaling).to_numpy(dtype=object))
     decoded = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value for value in values]
     return np.asarray(codes), decoded
+
+
+def distinct_texts(texts: pyarrow.Array) -> tuple[np.ndarray, list[str]]:
+    """Return for each row the index of its text among the distinct ones (-1 where missing), and those texts."""
+    encoded = texts.dictionary_encode()
+    return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
+
+
+def text_array(series: pd.Series) -> pyarrow.Array | None:
+    """Return a column with a dtype for text as an array of Arrow; None for other columns, and for invalid Unicode.
+
+    Example:
+        >>> text_array(pd.Series(["a", None], dtype="string")).to_pylist(), text_array(pd.Series([1]))
+        (['a', None], None)
+    """
+    if not isinstance(series.dtype, pd.StringDtype):
+        return None
+    try:
+        texts = pyarrow.array(series)
+    except UnicodeError:
+        return None
+    return texts.combine_chunks() if isinstance(texts, pyarrow.ChunkedArray) else texts
 
 
 def plain_dtype(series: pd.Series) -> pd.Series:

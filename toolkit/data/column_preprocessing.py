@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -113,11 +114,17 @@ class NumberPreprocessing:
         """Return how far each value has come in each piece, from -0.5 to 0.5, shape (rows, pieces)."""
         # With edges 0, 2, 4, 6 the value 3 has passed the first piece, is in the middle of the second, and has not
         # reached the third: 0.5, 0, -0.5. A linear layer on these inputs is a piecewise-linear function of the value.
-        #   values (rows, 1)   edges[:-1] (pieces,)   -> (rows, pieces)
+        # A value is inside of one piece at most, so that all others are looked up.
+        #   piece (rows,)   -1 below the first edge, and the number of pieces from the last edge on
         edges = np.asarray(self.edges)
-        filled = np.where(np.isnan(values), self.fill, values)[:, None]
-        with np.errstate(over="ignore"):
-            return np.clip((filled - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
+        pieces = len(edges) - 1
+        filled = np.where(np.isnan(values), self.fill, values)
+        piece = np.searchsorted(edges, filled, side="right") - 1
+        rises = _passed(pieces)[np.clip(piece, 0, pieces)]
+        inside = np.flatnonzero((piece >= 0) & (piece < pieces))
+        piece = piece[inside]
+        rises[inside, piece] = (filled[inside] - edges[piece]) / np.diff(edges)[piece] - 0.5
+        return rises
 
     def tree_columns(self, values: np.ndarray) -> list[np.ndarray]:
         """Return the columns that a tree takes."""
@@ -134,6 +141,12 @@ class NumberPreprocessing:
         center, spread, fill = content["centre"], content["spread"], content["fill"]
         edges = tuple(content.get("edges", ()))
         return cls(center, spread, fill, content["missing"], content.get("bent", False), edges)
+
+
+@cache
+def _passed(pieces: int) -> np.ndarray:
+    """Return in row k the inputs of a value that has passed k pieces: 0.5 for them, then -0.5."""
+    return np.tri(pieces + 1, pieces, -1, dtype=np.float32) - np.float32(0.5)
 
 
 def _edges(present: np.ndarray, pieces: int) -> list[float]:

@@ -8,13 +8,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing, rows_text
 from toolkit.data import date_formats, number_formats
-from toolkit.data.cells import MISSING, ODD, OPEN, READ, distinct, is_missing, level, most_odd, native, plain_dtype
+from toolkit.data.cells import (
+    MISSING,
+    ODD,
+    OPEN,
+    READ,
+    distinct,
+    distinct_texts,
+    is_missing,
+    level,
+    most_odd,
+    native,
+    plain_dtype,
+    text_array,
+)
 from toolkit.data.cells import spelled as spelled_level
 from toolkit.data.columns import CLOCK, Column, assemble
+from toolkit.data.plain_numbers import read_column
 
 __all__ = ["Cells", "WrongType", "coerce", "read_distinct", "read_values", "refuse_infinite", "spread", "unread_notes"]
 
@@ -67,8 +82,26 @@ def read_values(series: pd.Series, column: Column) -> Cells:
             absent = number_formats.are_words(cells.values, column.missing)
             cells = Cells(np.where(absent, np.nan, cells.values), np.where(absent, np.int8(MISSING), cells.state))
         return cells
+    if column.kind == "number" and column.format != CLOCK:
+        texts = text_array(series)
+        if texts is not None:
+            return _numbers_of_text(texts, column)
     codes, values = distinct(series)
     return spread(codes, *read_distinct(values, column))
+
+
+def _numbers_of_text(texts: pyarrow.Array, column: Column) -> Cells:
+    """Return text cells as numbers: plain ones all at once, each other distinct text by itself."""
+    values = read_column(texts, column.decimal, column.unit)
+    state = np.full(len(values), READ, dtype=np.int8)
+    rest = np.flatnonzero(np.isnan(values))
+    if len(rest):
+        codes, further = distinct_texts(texts.take(rest))
+        cells = spread(codes, *read_distinct(further, column))
+        values[rest], state[rest] = cells.values, cells.state
+    absent = number_formats.are_words(values, column.missing)
+    values[absent], state[absent] = np.nan, MISSING
+    return Cells(values, state)
 
 
 def spread(codes: np.ndarray, converted: np.ndarray, state: np.ndarray) -> Cells:

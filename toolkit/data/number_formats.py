@@ -17,6 +17,7 @@ import pyarrow
 import pyarrow.compute
 
 from toolkit.data.cells import MISSING, ODD, READ, is_missing, is_number, sampled
+from toolkit.data.plain_numbers import PLAIN, plain_numbers
 
 __all__ = [
     "NumberFormat",
@@ -24,7 +25,6 @@ __all__ = [
     "learn",
     "mixture",
     "plain_column",
-    "plain_numbers",
     "read_clocks",
     "read_numbers",
     "seconds",
@@ -56,7 +56,6 @@ _WRITTEN = re.compile(
     rf"\s*(?P<sign3>-)?\s*(?P<post>{_CURRENCY}|{_UNIT})?\s*(?P<sign4>-)?\s*(?P<close>\))?",
     re.IGNORECASE,
 )
-_SIMPLE = r"^-?\d{1,200}(\.\d+)?([eE][+-]?\d{1,2})?$"
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?P<sign>-)?((?P<days>\d+) ?(days?|d),? \+?)?(?P<hours>\d{1,4}):(?P<minutes>\d{2})"
@@ -281,36 +280,6 @@ class _Evidence:
         return None
 
 
-def plain_numbers(texts: Sequence[str], decimal_mark: str = ".", unit: str = "") -> np.ndarray:
-    """Return the stripped texts that are plain numbers as float64, NaN for the others; many texts at once.
-
-    Example:
-        >>> plain_numbers(["3", "1.5e2", "$1,234.5", "x"], unit="$").tolist()
-        [3.0, 150.0, 1234.5, nan]
-    """
-    if not texts:
-        return np.empty(0)
-    compute = pyarrow.compute
-    try:
-        array = pyarrow.array(texts, pyarrow.string())
-    except (pyarrow.ArrowException, UnicodeError):
-        return np.full(len(texts), np.nan)  # text that is no valid Unicode: no arrays of Arrow
-    if unit:
-        written = re.escape(unit)
-        array = compute.replace_substring_regex(array, rf"^(-?)\s*{written}\s*|\s*{written}$", r"\1")
-    point, mark = (r"\.", ",") if decimal_mark == "." else (",", ".")
-    if unit or decimal_mark == ",":
-        is_grouped = compute.match_substring_regex(
-            array, rf"^-?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}}){{1,60}}({point}\d+)?$"
-        )
-        array = compute.if_else(is_grouped, compute.replace_substring(array, mark, ""), array)
-    if decimal_mark == ",":
-        array = compute.if_else(compute.match_substring(array, "."), "", compute.replace_substring(array, ",", "."))
-    is_simple = compute.match_substring_regex(array, _SIMPLE)
-    numbers = compute.cast(compute.if_else(is_simple, array, None), pyarrow.float64())
-    return numbers.to_numpy(zero_copy_only=False)
-
-
 def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
     """Return a text column as float64 and whether a decimal point is proven, if all its cells are plain numbers.
 
@@ -331,7 +300,7 @@ def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
         return None
     cells = compute.utf8_trim_whitespace(cells)
     present = len(cells) - cells.null_count
-    if present == 0 or compute.sum(compute.match_substring_regex(cells, _SIMPLE)).as_py() < present:
+    if present == 0 or compute.sum(compute.match_substring_regex(cells, PLAIN)).as_py() < present:
         return None
     if compute.any(compute.match_substring_regex(cells, r"^-?0\d")).as_py():
         return None

@@ -10,7 +10,8 @@ import pandas as pd
 from toolkit.data.cells import distinct, is_missing, level, most_odd, plain_dtype
 from toolkit.data.column_kinds import inspect
 from toolkit.data.identifiers import numbers_rows
-from toolkit.data.number_formats import plain_column, plain_numbers
+from toolkit.data.number_formats import plain_column
+from toolkit.data.plain_numbers import plain_numbers
 
 __all__ = ["compared_columns", "same_rows"]
 

@@ -525,6 +525,17 @@ def test_a_value_of_most_rows_takes_one_piece_and_leaves_the_others_theirs():
     ]
 
 
+def test_pieces_are_the_clipped_share_of_each_piece_to_the_bit():
+    values = np.random.default_rng(0).normal(size=300)
+    preprocessing, _ = encoder_of("x", "number", values.tolist(), pieces=8)
+    edges = np.asarray(preprocessing.by_column[0].edges)
+    near = [np.nextafter(edges, end) for end in (-np.inf, np.inf)]
+    values = np.concatenate([values, edges, *near, [0.0, -0.0, 1e300, -1e300]])
+    shares = np.clip((values[:, None] - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
+    matrix = preprocessing.transform(pd.DataFrame({"x": values}))
+    assert matrix[:, 1:].tobytes() == shares.astype(np.float32).tobytes()
+
+
 def test_pieces_of_values_a_hair_apart_are_finite():
     values = [place * 5e-324 for place in range(40)]
     preprocessing, frame = encoder_of("x", "number", [*values, 1.0], pieces=4)
