@@ -184,7 +184,7 @@ def test_a_folder_and_single_pictures_are_predicted_with_their_names(image_run, 
     ("arguments", "message"),
     [
         (["images", "nowhere"], "no such file or folder"),
-        (["images", "{shapes}", "--target", "class"], "target= names a column"),
+        (["images", "{shapes}", "--target", "class"], "target='class' names a column"),
         (["images", "{shapes}", "--size", "big"], "expected numbers"),
         (["images", "{shapes}", "--build", "cnnn"], "Did you mean 'cnn'"),
         (["images", "{shapes}", "--save", "run.h5"], "must end in .keras"),

@@ -139,11 +139,11 @@ def _child(pending: list[tuple[str, bytes]], path: Path, rows: dict[str, Any], w
                 events.append(f"open {opened}")
 
     sys.addaudithook(watch)
-    base = _memory("VmRSS")
+    base = memory("VmRSS")
     with os.fdopen(writing, "w", encoding="utf-8") as report:
         for _, data in pending:
             path.write_bytes(data)
-            _forget_peak()
+            forget_peak()
             events.clear()
             signal.alarm(4 * int(SECONDS))
             start = time.perf_counter()
@@ -168,7 +168,7 @@ def _child(pending: list[tuple[str, bytes]], path: Path, rows: dict[str, Any], w
             signal.alarm(0)
             if (Path("/tmp") / CANARY).exists():
                 events.append("canary")
-            used = max(0, _memory("VmHWM") - base)
+            used = max(0, memory("VmHWM") - base)
             words = " ".join(text.split())[:600]
             report.write(
                 f"{outcome}\t{seconds:.2f}\t{used}\t{' '.join(events)[:200]}\t{words}\n".encode(
@@ -189,12 +189,12 @@ def _answer(run: Any, rows: dict[str, Any]) -> None:
     repr(run)
 
 
-def _memory(name: str) -> int:
-    """Return a figure of this process's memory in bytes, such as its peak since `_forget_peak`."""
+def memory(name: str) -> int:
+    """Return a figure of this process's memory in bytes, such as its peak since `forget_peak`."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(1024 * int(line.split()[1]) for line in status if line.startswith(name))
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     with open("/proc/self/clear_refs", "w", encoding="ascii") as switch:
         switch.write("5")

@@ -18,6 +18,7 @@ __all__ = [
     "number",
     "percent",
     "plain",
+    "printable",
     "rows_text",
 ]
 
@@ -124,6 +125,16 @@ def plain(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     return str(value).translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")
+
+
+def printable(name: object) -> str:
+    r"""Return the name of a file with line breaks, control characters and bytes that are no text as escapes.
+
+    Example:
+        >>> printable("ca\udce9\n.png")
+        'ca\\udce9\\n.png'
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in str(name))
 
 
 def listing(names: Iterable[object], most: int = 8) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import math
+import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -33,6 +37,12 @@ _KEYS = {
 }
 
 _BLOCK = 1 << 20  # bytes read at a time
+# Pictures shrink to a half or a tenth: more than this, and large, is a file made to fill the memory.
+_MOST_BYTES, _MOST_RATIO = 1 << 28, 200
+
+# What NumPy and zipfile raise when a file is damaged: anything.
+_FLAWS = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, AttributeError, RuntimeError)
+_FLAWS += (LookupError, TypeError, ArithmeticError, AssertionError, MemoryError, SyntaxError, struct.error, TokenError)
 
 # Pictures (n, height, width) or (n, height, width, channels), and their labels.
 Pair = tuple[NDArray[np.generic], NDArray[np.generic]]
@@ -57,7 +67,8 @@ def read_idx(path: Path) -> NDArray[np.generic]:
         array([7, 9], dtype=uint8)
     """
     try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as file:
+        packed = path.name.lower().endswith(".gz")
+        with gzip.open(path) if packed else open(path, "rb") as file:
             # The header: 0, 0, the code of the type, the number of axes; then the length of each axis in 4 bytes.
             head = file.read(4)
             kind = _TYPES.get(head[2]) if len(head) == 4 and head[:2] == b"\0\0" else None
@@ -66,6 +77,8 @@ def read_idx(path: Path) -> NDArray[np.generic]:
                 raise DataError(f"{path.name} is not an idx file: it begins with {head.hex(' ') or 'nothing'}.")
             shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
             expected = math.prod(shape) * np.dtype(kind).itemsize
+            if packed:
+                _check_size(path, os.path.getsize(path), expected)
             content = _at_most(cast(BinaryIO, file), expected + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} can't be decompressed ({error}): download it again.") from error
@@ -80,6 +93,15 @@ def read_idx(path: Path) -> NDArray[np.generic]:
         )
     array = np.frombuffer(content, kind).reshape(shape)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _check_size(path: Path, packed: int, unpacked: int) -> None:
+    """Check, before anything is unpacked, that a file doesn't hold far more than such files do."""
+    if unpacked > _MOST_BYTES and unpacked > _MOST_RATIO * packed:
+        raise DataError(
+            f"{path.name} would unpack {packed:,} bytes to {unpacked:,}, as no pictures do: it is damaged, or made to "
+            "fill the memory. Get it from a source that you trust."
+        )
 
 
 def _at_most(file: BinaryIO, size: int) -> bytes:
@@ -255,11 +277,15 @@ def _arrays(path: Path, choose: Callable[[Iterable[str]], Iterable[str]]) -> tup
             if isinstance(file, np.ndarray):
                 raise ValueError("it is a single array (.npy)")
             with file:
+                for member in file.zip.infolist():
+                    _check_size(path, member.compress_size, member.file_size)
                 names = {name.lower(): name for name in file.files}
                 return {name: file[names[name]] for name in choose(names)}, listing(names.values()) or "nothing"
     # zipfile raises RuntimeError for an encrypted file, NotImplementedError (a RuntimeError) for unknown compression.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, RuntimeError) as error:
-        first = str(error).strip().split("\n")[0].rstrip(".")
+    except DataError:
+        raise
+    except _FLAWS as error:
+        first = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         raise DataError(f"{path.name} can't be read as an npz file: {first}.") from error
 
 

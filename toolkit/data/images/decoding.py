@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import os
-import struct
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import listing, number
+from toolkit.common.formatting import listing, number, printable
+from toolkit.data.images.picture_file import Header, libtiff_silenced, read_header, read_into, scaled
 from toolkit.data.images.stack import ImageSet
 
-__all__ = ["ENDINGS", "Form", "check_size", "decode", "resize"]
+__all__ = ["Form", "check_size", "decode", "resize"]
 
-#: The endings by which pictures are found. The content decides how a file is read.
-ENDINGS = frozenset(
-    (
-        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".tga", ".avif", ".jp2"),
-    )
-)
 # Sides of an image in pixels: pictures that all have one size keep it up to _KEPT_SIDE; otherwise the median size is
 # scaled down to _MEDIAN_SIDE; a user may ask for up to _LARGEST_SIDE.
 _KEPT_SIDE, _MEDIAN_SIDE, _LARGEST_SIDE = 128, 64, 1024
-_FILE_PIXELS = 40_000_000  # a file with more is no photograph, and several at a time would fill the memory
 _FILES_PER_FLAW = 100  # one unreadable file in 100 is left out; more are an error
-_LEVELS_16_BIT = 65535 / 255  # levels of a 16-bit pixel for each level of an 8-bit pixel
 
-_TOO_LARGE = f"too large: more than {_FILE_PIXELS // 1_000_000} million pixels"
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I"}
-# What Pillow raises when a file is damaged.
-_FLAWS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError)
-_FLAWS += (struct.error, zlib.error, Image.DecompressionBombError)
 
 
 class Form(NamedTuple):
@@ -61,14 +47,6 @@ class Form(NamedTuple):
         """Return the form of a stack of images, shape (n, height, width, channels)."""
         height, width, channels = pixels.shape[1:]
         return cls((height, width, channels), str(pixels.dtype))
-
-
-class _Header(NamedTuple):
-    height: int
-    width: int
-    mode: str
-    rotated: bool
-    frames: int
 
 
 def check_size(size: Any) -> tuple[int, int] | None:
@@ -127,18 +105,19 @@ def decode(
     Raises:
         DataError: Too many files can't be read, or the images don't fit into memory.
     """
+    names = [printable(name) for name in names]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow also warns of flaws that do not keep it from reading a file
         # All headers first: the form depends on every picture, and the stack is allocated once, for all of them.
-        results = _each(_read_header, paths)
-        headers = {index: header for index, header in enumerate(results) if isinstance(header, _Header)}
+        results = _each(read_header, paths)
+        headers = {index: header for index, header in enumerate(results) if isinstance(header, Header)}
         flaws = {index: reason for index, reason in enumerate(results) if isinstance(reason, str)}
         if not headers:
             raise _unreadable(source, names, flaws)
         chosen = form or _choose_form(list(headers.values()), size)
         pixels = _allocate(len(headers), chosen.shape, chosen.dtype)
-        # Iterating over the stack gives each file its own (height, width, channels) view to fill, in any order.
-        results = _each(_read_into, list(pixels), [paths[index] for index in headers])
+        with libtiff_silenced() if any(header.format == "TIFF" for header in headers.values()) else nullcontext():
+            results = _read_all(pixels, [paths[index] for index in headers], [h.large for h in headers.values()])
     flaws |= {index: reason for index, reason in zip(headers, results, strict=True) if isinstance(reason, str)}
     if flaws and (strict or len(flaws) > max(1, len(paths) // _FILES_PER_FLAW) or len(flaws) == len(paths)):
         raise _unreadable(source, names, flaws, strict=strict)
@@ -181,20 +160,8 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     # Pillow has no floats in color: each channel is resized as a gray image (height, width).
     for image, target in zip(pixels, resized, strict=True):
         for channel in range(channels):
-            target[..., channel] = _scale(Image.fromarray(image[..., channel]), size)
+            target[..., channel] = scaled(Image.fromarray(image[..., channel]), size)
     return resized
-
-
-def _scale(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    height, width = size
-    return image.resize((width, height), Image.Resampling.BILINEAR)
-
-
-@cache
-def _formats() -> list[str]:
-    """Return Pillow's names for the formats of `ENDINGS` that it was built with."""
-    Image.init()
-    return sorted({Image.EXTENSION[ending] for ending in ENDINGS if ending in Image.EXTENSION} & Image.OPEN.keys())
 
 
 def _each(job: Callable[..., Any], *items: Sequence[Any]) -> list[Any]:
@@ -204,6 +171,16 @@ def _each(job: Callable[..., Any], *items: Sequence[Any]) -> list[Any]:
         return list(map(job, *items))
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(job, *items))
+
+
+def _read_all(pixels: NDArray[Any], paths: Sequence[Path], large: Sequence[bool]) -> list[bool | str]:
+    """Decode files into a stack. Large ones follow one after the other: each thread keeps the memory that it used."""
+    # Each file fills its own (height, width, channels) view of the stack, in any order.
+    results: dict[int, bool | str] = {}
+    rows = [row for row, is_large in enumerate(large) if not is_large]
+    results |= zip(rows, _each(read_into, [pixels[row] for row in rows], [paths[row] for row in rows]), strict=True)
+    results |= {row: read_into(pixels[row], paths[row]) for row, is_large in enumerate(large) if is_large}
+    return [results[row] for row in range(len(paths))]
 
 
 def _allocate(images: int, shape: tuple[int, int, int], dtype: Any) -> NDArray[Any]:
@@ -217,83 +194,7 @@ def _allocate(images: int, shape: tuple[int, int, int], dtype: Any) -> NDArray[A
         ) from None
 
 
-def _read_header(path: Path) -> _Header | str:
-    """Return the header of a file, or why it can't be read."""
-    try:
-        with Image.open(path, formats=_formats()) as image:
-            if image.width * image.height > _FILE_PIXELS:
-                return _TOO_LARGE
-            # getexif() decodes a whole PNG that has no EXIF data.
-            exif = image.getexif() if "exif" in image.info or image.format == "TIFF" else {}
-            orientation = exif.get(0x0112, 1)  # 1 is upright; 5 to 8 exchange height and width
-            height, width = image.height, image.width
-            if orientation in (5, 6, 7, 8):
-                height, width = width, height
-            return _Header(height, width, image.mode, orientation in range(2, 9), getattr(image, "n_frames", 1))
-    except _FLAWS as error:
-        return _reason(path, error)
-
-
-def _read_into(target: NDArray[Any], path: Path) -> bool | str:
-    """Decode a picture into `target`, shape (height, width, channels).
-
-    Returns:
-        Whether it is transparent, or why it can't be read.
-    """
-    height, width, channels = target.shape
-    try:
-        with Image.open(path, formats=_formats()) as image:
-            # A large JPEG is decoded at a half, a quarter or an eighth of its size: precise enough, and much faster.
-            image.draft(None, (2 * max(height, width), 2 * max(height, width)))
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode in ("F", "I") or upright.mode.startswith("I;16"):
-                values = np.asarray(upright)
-                if upright.mode == "F" or values.min() < 0 or values.max() > 65535:
-                    return "pixels of 32 bits, whose scale is unknown: give such pictures as arrays"
-                levels = np.asarray(_scale(Image.fromarray(values.astype(np.float32)), (height, width)))
-                levels = levels[..., None] / np.float32(_LEVELS_16_BIT)
-                target[...] = levels if target.dtype == np.float32 else np.rint(levels).clip(0, 255)
-                return False
-            opaque, transparent = _on_white(upright)
-            scaled = _scale(opaque, (height, width)).convert("L" if channels == 1 else "RGB")
-            target[...] = np.asarray(scaled).reshape(target.shape)  # (height, width) if gray
-            return transparent
-    except _FLAWS as error:
-        return _reason(path, error)
-
-
-def _on_white(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Return a picture in gray or color on a white background, and whether the background shows through."""
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        lowest = layered.getchannel("A").getextrema()[0]
-        if isinstance(lowest, int | float) and lowest < 255:
-            white = Image.new("RGBA", layered.size, "white")
-            return Image.alpha_composite(white, layered).convert("RGB"), True
-        return layered.convert("L" if image.mode in ("LA", "La", "L") else "RGB"), False
-    return image.convert("L" if image.mode in ("L", "1") else "RGB"), False
-
-
-def _reason(path: Path, error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder"
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    if isinstance(error, Image.DecompressionBombError):
-        return _TOO_LARGE
-    try:
-        if path.stat().st_size == 0:
-            return "empty"
-    except OSError:
-        return "it can't be read"
-    if "truncated" in str(error) or isinstance(error, EOFError):
-        return "truncated"
-    return "not a picture" if type(error).__name__ == "UnidentifiedImageError" else "damaged"
-
-
-def _choose_form(headers: Sequence[_Header], size: tuple[int, int] | None) -> Form:
+def _choose_form(headers: Sequence[Header], size: tuple[int, int] | None) -> Form:
     if size is None:
         sizes = np.array([(header.height, header.width) for header in headers])  # (files, 2)
         size = int(sizes[0, 0]), int(sizes[0, 1])
@@ -332,7 +233,7 @@ def _pixels(shape: Iterable[int]) -> str:
     return " × ".join(number(side) for side in list(shape)[:2])
 
 
-def _changes(headers: Sequence[_Header], transparent: int, shape: tuple[int, int, int], why: str) -> list[str]:
+def _changes(headers: Sequence[Header], transparent: int, shape: tuple[int, int, int], why: str) -> list[str]:
     """Return sentences about what was done to the pictures, and to how many of them."""
     height, width, channels = shape
     sizes = np.array([(header.height, header.width) for header in headers])  # (pictures, 2)
@@ -352,7 +253,7 @@ def _changes(headers: Sequence[_Header], transparent: int, shape: tuple[int, int
         "rotated upright, as the EXIF data says": sum(header.rotated for header in headers),
         "transparent, and set on white": transparent,
         "in printing colors (CMYK), and converted to red, green and blue": modes["CMYK"],
-        "animated or of several pages; the first frame is used": sum(header.frames > 1 for header in headers),
+        "animated or of several pages; the first frame is used": sum(header.animated for header in headers),
     }
     return [f"{_share(count, len(headers))} {change}." for change, count in counts.items() if count]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,10 +14,12 @@ import pandas as pd
 
 from toolkit.common.checks import check_choice
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.formatting import counted, listing
+from toolkit.common.files import user_path
+from toolkit.common.formatting import counted, listing, printable
 from toolkit.data.images.archives import find_idx, is_idx_name, read_idx, read_idx_set, read_npz, read_npz_pictures
-from toolkit.data.images.decoding import ENDINGS, Form, check_size, decode, resize
-from toolkit.data.images.folders import is_hidden, list_pictures, read_class_folders
+from toolkit.data.images.decoding import Form, check_size, decode, resize
+from toolkit.data.images.folders import list_pictures, read_class_folders
+from toolkit.data.images.picture_file import ENDINGS
 from toolkit.data.images.stack import ImageSet, canonical
 from toolkit.data.read import TABLE_ENDINGS, read
 from toolkit.data.reading.typed_text import typed
@@ -24,6 +27,7 @@ from toolkit.data.target_checks import TASKS, target_of_pair
 
 __all__ = ["Form", "is_image_source", "read_images", "read_pictures"]
 
+_MOST_FOLDERS = 1_000  # are looked through for a file that isn't where it should be
 _NAMED = 0.9  # a column holds file names if at least this share of its texts ends as a picture's name does
 
 
@@ -75,16 +79,14 @@ def read_images(
     """
     check_choice("task", task, TASKS)
     sides = form.shape[:2] if form is not None else check_size(size)
-    if isinstance(source, ImageSet):
-        return {"train": _resized(source, sides)}
-    if isinstance(source, tuple) and len(source) == 2:
-        return {"train": _resized(_from_arrays(*source, task, "images"), sides)}
+    if isinstance(source, ImageSet) or (isinstance(source, tuple) and len(source) == 2):
+        _check_no_table("arrays", target, files)
+        images = source if isinstance(source, ImageSet) else _from_arrays(*source, task, "images")
+        return {"train": _resized(images, sides)}
     path = _existing(source)
     is_npz = path.suffix.lower() == ".npz"
     if path.is_dir() or is_npz or is_idx_name(path.name):
-        for option, value in (("target", target), ("files", files)):
-            if value is not None:
-                raise DataError(f"{option}= names a column of a table of file names: leave it out with {path}.")
+        _check_no_table(str(path), target, files)
         # A folder is a folder of classes, unless it has files with names as MNIST's.
         if path.is_dir() and not find_idx(path):
             return read_class_folders(path, task, sides, form)
@@ -117,7 +119,7 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
     if isinstance(source, list | tuple):
         if not source or not all(isinstance(path, str | os.PathLike) for path in source):
             _refuse(source)
-        paths = [Path(path).expanduser() for path in source]
+        paths = [Path(os.path.expanduser(path)) for path in source]
         return decode(paths, [str(path) for path in source], "the list", form=form, strict=strict)
     path = _existing(source)
     if path.is_dir():
@@ -147,8 +149,14 @@ def is_image_source(source: Any) -> bool:
         return bool(source) and all(isinstance(path, str | os.PathLike) and is_image_source(path) for path in source)
     if not isinstance(source, str | os.PathLike):
         return False
-    path = Path(source).expanduser()
-    return path.suffix.lower() in {*ENDINGS, ".npz"} or is_idx_name(path.name) or path.is_dir()
+    path = Path(os.path.expanduser(source))
+    return path.suffix.lower() in {*ENDINGS, ".npz"} or is_idx_name(path.name) or os.path.isdir(path)
+
+
+def _check_no_table(source: str, target: Any, files: Any) -> None:
+    for option, value in (("target", target), ("files", files)):
+        if value is not None:
+            raise DataError(f"{option}={value!r} names a column of a table of file names: leave it out with {source}.")
 
 
 def _refuse(source: Any) -> NoReturn:
@@ -161,14 +169,20 @@ def _refuse(source: Any) -> NoReturn:
 def _existing(source: Any) -> Path:
     if not isinstance(source, str | os.PathLike):
         _refuse(source)
-    path = Path(source).expanduser()
-    if path.exists():
+    path = user_path(source, "pictures", "source")
+    if os.path.exists(path):  # unlike Path.exists, also for names that no disk can hold
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            raise DataError(f"the folder {path} can't be read: Permission denied.")
+        if not path.is_dir() and not path.is_file():
+            raise DataError(f"{path} is a device, a pipe or a socket; expected a file or a folder.")
         return path
-    folder = path.parent
-    if not folder.is_dir():
-        raise DataError(f"no such file or folder: {path} (there is no folder {folder}).")
+    if os.path.islink(path):
+        raise DataError(f"{path} is a link that leads to no file.")
+    folder, missing = path.parent, f"no such file or folder: {printable(path)}"
+    if not os.path.isdir(folder):
+        raise DataError(f"{missing} (there is no folder {printable(folder)}).")
     hint = nearest(path.name, [entry.name for entry in folder.iterdir()])
-    raise DataError(f"no such file or folder: {path} (looked in {folder.resolve()}).{hint}")
+    raise DataError(f"{missing} (looked in {folder.resolve()}).{hint}")
 
 
 def _from_arrays(x: Any, y: Any, task: str, name: str) -> ImageSet:
@@ -212,7 +226,7 @@ def _from_table(
     rows = frame.loc[~blank]
     names = [str(cell) for cell in rows[column]]
     paths = [_resolved(path, file) for file in names]
-    if not any(file.exists() for file in paths):
+    if not any(map(os.path.exists, paths)):
         raise _none_found(paths, path, column)
     labels = pd.DataFrame({label: typed(rows[label]) for label in targets}, index=rows.index)
     images = decode(paths, names, name, labels, size=size, form=form)
@@ -228,8 +242,8 @@ def _from_table(
 
 def _resolved(table: Path, file: str) -> Path:
     """Return the path of a file that a table names, relative to the table's folder."""
-    path = table.parent / Path(file.strip()).expanduser()
-    if not path.exists() and "\\" in file:  # a table written on Windows
+    path = table.parent / os.path.expanduser(file.strip())
+    if not os.path.exists(path) and "\\" in file:  # a table written on Windows
         path = table.parent / file.strip().replace("\\", "/")
     return path
 
@@ -286,14 +300,14 @@ def _target_columns(
 
 def _none_found(paths: Sequence[Path], table: Path, column: str) -> DataError:
     """Return the error that no file of a table exists, with where the first may be instead."""
-    elsewhere = next((path for path in table.parent.rglob(paths[0].name) if not is_hidden(path.name)), None)
-    hint = ""
-    if elsewhere is not None:
-        hint = (
-            f" There is a {elsewhere.relative_to(table.parent).as_posix()}: write the names like this, or move the "
-            "table to the folder of the pictures."
-        )
+    name = paths[0].name
+    folders = (parent for parent, _, names in islice(os.walk(table.parent), _MOST_FOLDERS) if name in names)
+    hint = "".join(
+        f" There is a {printable(os.path.relpath(os.path.join(folder, name), table.parent))}: write the names like "
+        "this, or move the table to the folder of the pictures."
+        for folder in islice(folders, 1)
+    )
     return DataError(
-        f"none of the {len(paths):,} files in the column '{column}' of {table.name} exists, such as {paths[0]}: names "
-        f"are relative to the folder of the table.{hint}"
+        f"none of the {len(paths):,} files in the column '{column}' of {table.name} exists, such as "
+        f"{printable(paths[0])}: names are relative to the folder of the table.{hint}"
     )

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import counted, listing
-from toolkit.data.images.decoding import ENDINGS, Form, decode
+from toolkit.common.formatting import counted, listing, printable
+from toolkit.data.images.decoding import Form, decode
+from toolkit.data.images.picture_file import ENDINGS
 from toolkit.data.images.stack import ImageSet
 from toolkit.data.read import TABLE_ENDINGS
 
@@ -31,14 +32,26 @@ def is_hidden(name: str) -> bool:
 
 
 def list_pictures(*folders: Path) -> tuple[list[Path], list[Path], int]:
-    """Return the pictures at any depth below folders, the other files, and the number of hidden files and folders."""
+    """Return the pictures at any depth below folders, the other files, and the number of hidden files and folders.
+
+    Links to folders, which may lead in a circle, and pipes or devices are among the other files.
+
+    Raises:
+        DataError: A folder can't be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"the folder {error.filename} can't be read: {error.strerror or error}.") from error
+
     pictures, unusable, hidden = [], [], 0
     for folder in folders:
-        for parent, subfolders, names in os.walk(folder):
+        for parent, subfolders, names in os.walk(folder, onerror=fail):
             hidden += sum(is_hidden(name) for name in [*subfolders, *names])
             subfolders[:] = sorted(name for name in subfolders if not is_hidden(name))  # os.walk descends into these
+            unusable += [path for path in (Path(parent, name) for name in subfolders) if path.is_symlink()]
             for path in [Path(parent, name) for name in sorted(names) if not is_hidden(name)]:
-                (pictures if path.suffix.lower() in ENDINGS else unusable).append(path)
+                is_picture = path.suffix.lower() in ENDINGS and (path.is_file() or not path.exists())
+                (pictures if is_picture else unusable).append(path)
     return pictures, unusable, hidden
 
 
@@ -85,7 +98,10 @@ def read_class_folders(
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    folders = (path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    try:
+        folders = [path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name)]
+    except PermissionError as error:
+        raise DataError(f"the folder {folder} can't be read: {error.strerror}.") from error
     return sorted(folders, key=lambda path: path.name)
 
 
@@ -135,16 +151,17 @@ def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | No
     subfolders = _subfolders(folder)
     paths, unusable, hidden = list_pictures(*subfolders)
     names = [path.relative_to(folder).as_posix() for path in paths]  # such as "dog/large/rex.png"
-    labels = [name.split("/")[0] for name in names]
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not is_hidden(path.name))
-    outside = [path for path in files if path.suffix.lower() in ENDINGS]
-    unusable = [path for path in files if path.suffix.lower() not in ENDINGS] + unusable
+    # A name that is no text becomes one, as labels must be.
+    labels = [name.split("/")[0].encode("utf-8", "backslashreplace").decode() for name in names]
+    files = sorted(path for path in folder.iterdir() if not path.is_dir() and not is_hidden(path.name))
+    outside = [path for path in files if path.suffix.lower() in ENDINGS and path.is_file()]
+    unusable = [path for path in files if path not in outside] + unusable
     _check_classes(folder, labels, outside, unusable, complete=form is None)
     images = decode(paths, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form)
     readable = images.target["class"].tolist()
     _check_classes(folder, readable, outside, unusable, complete=form is None)
     notes = [*images.notes]
-    empty = sorted({subfolder.name for subfolder in subfolders} - set(labels))
+    empty = sorted({subfolder.name for subfolder in subfolders} - {name.split("/")[0] for name in names})
     if empty:
         subject = "The sub-folder {} holds" if len(empty) == 1 else "The sub-folders {} hold"
         notes.append(f"{subject.format(listing(map(repr, empty)))} no pictures: left out.")
@@ -153,7 +170,7 @@ def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | No
         (unusable, "file", "other than pictures"),
     ):
         if left_out:
-            relative = listing([path.relative_to(folder).as_posix() for path in left_out], most=3)
+            relative = listing([printable(path.relative_to(folder).as_posix()) for path in left_out], most=3)
             notes.append(f"{counted(len(left_out), noun)} {kind} left out: {relative}.")
     hidden += sum(is_hidden(entry.name) for entry in folder.iterdir())
     if hidden:
@@ -192,7 +209,7 @@ def _check_classes(
             f"per class.{hint}"
         )
     if not classes:
-        names = [path.name for path in unusable]
+        names = [printable(path.name) for path in unusable]
         content = f", only other files ({listing(names, most=5)})" if names else ""
         hint = ""
         if any(name.lower().endswith((".heic", ".heif")) for name in names):
