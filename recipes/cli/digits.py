@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from recipes.cli.output import naming_pages
 from recipes.cli.parameters import FOLDER, List
 
 __all__ = ["digits"]
@@ -36,9 +37,10 @@ def digits(source: str, sizes: tuple[int, ...] | None, epochs: int | None, repor
 
     check_page(Path(reports) / "index.html")
     options |= {} if epochs is None else {"epochs": epochs}
-    story = tell(source, sizes=sizes or SIZES, say=click.echo, **options)
-    for name, model in story.summary()["models"].items():
-        click.echo(f"  {name:<10} {model['accuracy']['value']:>8.2%}  {model['parameters']:>10,} parameters")
-    for sentence in story.comparison.verdict:
-        click.echo(f"  {sentence}")
-    click.echo(f"Report: {story.report(reports)}")
+    with naming_pages(reports):
+        story = tell(source, sizes=sizes or SIZES, say=click.echo, **options)
+        for name, model in story.summary()["models"].items():
+            click.echo(f"  {name:<10} {model['accuracy']['value']:>8.2%}  {model['parameters']:>10,} parameters")
+        for sentence in story.comparison.verdict:
+            click.echo(f"  {sentence}")
+        click.echo(f"Report: {story.report(reports)}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from recipes.cli.output import naming_pages
 from recipes.cli.parameters import FOLDER
 from toolkit.common.errors import DataError
 
@@ -37,7 +38,8 @@ def lessons(
     if everything:
         if name is not None or options:
             raise DataError("--all runs every lesson on its own example: leave NAME, FILE and their options out.")
-        _run_all(Path(reports))
+        with naming_pages(reports):
+            _run_all(Path(reports))
     elif name is None:
         _list()
     elif file is None and options.keys() - {"seed"}:
@@ -45,7 +47,8 @@ def lessons(
             f"a target, a task or a choice of columns needs a table: recipes lessons {name} FILE --target COLUMN."
         )
     else:
-        click.echo(show(name, *([] if file is None else [file]), **options).report(Path(reports) / f"{name}.html"))
+        with naming_pages(reports):
+            click.echo(show(name, *([] if file is None else [file]), **options).report(Path(reports) / f"{name}.html"))
 
 
 def _run_all(reports: Path) -> None:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.common import interrupts
 from toolkit.common.formatting import plain
 
 if TYPE_CHECKING:
     from toolkit.runs.comparison import Comparison
     from toolkit.runs.run import Run
 
-__all__ = ["show_comparison", "show_run"]
+__all__ = ["naming_pages", "show_comparison", "show_run"]
 
 _MOST_NOTES = 15
 _LONGEST_NOTE = 400
+
+
+@contextmanager
+def naming_pages(folder: str | Path) -> Iterator[None]:
+    """Let Ctrl-C end a block that writes pages into a folder; print which it has written."""
+    before = _pages(folder)
+    try:
+        with interrupts.immediate():
+            yield
+    except KeyboardInterrupt:
+        pages = [page for page, written in _pages(folder).items() if before.get(page) != written]
+        click.echo(f"recipes: interrupted; {len(pages) or 'no'} page{'s' * (len(pages) != 1)} written.", err=True)
+        for page in pages:
+            click.echo(f"  {page}", err=True)
+        sys.exit(130)
+
+
+def _pages(folder: str | Path) -> dict[Path, int]:
+    """Return the pages in a folder, and when each was written."""
+    return {page: page.stat().st_mtime_ns for page in sorted(Path(folder).glob("*.html"))}
 
 
 def show_run(run: Run) -> None:

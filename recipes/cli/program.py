@@ -13,6 +13,7 @@ from recipes.cli.lessons import lessons
 from recipes.cli.predict import predict
 from recipes.cli.training import RecipeGroup, compare, demo
 from toolkit import __version__
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.common.option_names import suggestion
 
@@ -41,8 +42,15 @@ def main(arguments: list[str] | None = None) -> None:
     # Threads that spin while they wait slow each other down where cores are few.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+    with interrupts.for_command():
+        _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> None:
     try:
         program(args=arguments, prog_name="recipes", standalone_mode=False)
+        if interrupts.requested():
+            sys.exit(130)
     except DataError as error:
         click.echo(f"recipes: {error}", err=True)
         sys.exit(2)
@@ -55,7 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(message if message.startswith("Usage:") else f"recipes: {message}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("recipes: interrupted; nothing was written.", err=True)
+        message = "ended at once" if interrupts.twice() else "interrupted; nothing was written"
+        click.echo(f"recipes: {message}.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output went away (as `head` does); Python must not complain at exit.

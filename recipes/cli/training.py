@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from recipes.cli.output import show_comparison, show_run
+from recipes.cli.output import naming_pages, show_comparison, show_run
 from recipes.cli.parameters import FOLDER, PATH, click_option, parameters
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.files import check_writable, is_stream
+from toolkit.common.files import check_writable, is_stream, partial_path, path_to_write, user_path
 from toolkit.common.options import Option, options_of
 
 __all__ = ["RECIPES", "RecipeGroup", "compare", "demo"]
@@ -75,11 +75,13 @@ def demo(effort: str, reports: str) -> None:
 
     check_writable(Path(reports) / "index.html")
     written = []
-    for name, sample in SAMPLES.items():
-        click.echo(f"{sample.task}: {name}, target {sample.target}")
-        run = importlib.import_module(f"recipes.{sample.task}").train(path(name), target=sample.target, effort=effort)
-        show_run(run)
-        written.append(run.report(Path(reports) / f"{name}.html"))
+    with naming_pages(reports):
+        for name, sample in SAMPLES.items():
+            click.echo(f"{sample.task}: {name}, target {sample.target}")
+            recipe = importlib.import_module(f"recipes.{sample.task}")
+            run = recipe.train(path(name), target=sample.target, effort=effort)
+            show_run(run)
+            written.append(run.report(Path(reports) / f"{name}.html"))
     click.echo("Reports, to open in a browser:")
     for report in written:
         click.echo(f"  {report}")
@@ -118,7 +120,8 @@ def _recipe_command(name: str, function: str) -> click.Command:
         result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **options)
         (show_run if function == "train" else show_comparison)(result)
         if save is not None:
-            click.echo(f"Saved: {result.save(save)}")
+            saved = result.save(path_to_write(save))
+            click.echo(f"Saved: {saved}{_kept(save, saved)}")
         if "report" in options:
             _show_report(str(options["report"]), start)
 
@@ -131,9 +134,16 @@ def _show_report(report: str, start: int) -> None:
     from toolkit.report.page import page_path
 
     path = page_path(report)
-    if not is_stream(path) and (not path.is_file() or path.stat().st_mtime_ns < start):
-        raise DataError(f"{path} was not written; the warning above says why.")
-    click.echo(f"Report: {path}")
+    for page in (path, partial_path(path)):
+        if is_stream(page) or (page.is_file() and page.stat().st_mtime_ns >= start):
+            click.echo(f"Report: {page}{_kept(path, page)}")
+            return
+    raise DataError(f"{path} was not written; the warning above says why.")
+
+
+def _kept(path: str | Path, written: Path) -> str:
+    """Return why an interrupted run was written to another path."""
+    return "" if user_path(path) == written else f" ({path} is kept as it was, since this run was interrupted)"
 
 
 def _passed_on(name: str) -> Iterator[Option]:

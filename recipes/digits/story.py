@@ -16,6 +16,7 @@ from recipes import images
 from recipes.digits import downloads
 from recipes.drawing import STYLES, label_lines, log_scale, panels
 from recipes.workflow import settings
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data.images.files import read_images
@@ -160,6 +161,7 @@ def load(source: Any = "digits", *, say: Callable[[str], None] | None = None) ->
     return read_images(source)
 
 
+@interrupts.immediate()  # a story on a part of its trainings would mislead
 def tell(
     source: Any = "digits",
     *,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,13 @@ import numpy as np
 
 from recipes.workflow import settings
 from recipes.workflow.train import CallOptions, prepare, read_options, train_and_evaluate, write_report
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.stack import holds_images
 from toolkit.data.split import is_none
 from toolkit.data.target import Target
-from toolkit.evaluation.baselines import fit_baselines
+from toolkit.evaluation.baselines import BASELINES, fit_baselines
 from toolkit.evaluation.comparison_result import Trial, compare_trials, joined_trial, trial_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.heads import HEADS, Head, get_head
@@ -65,29 +68,59 @@ def compare(
         dataset, seconds[seed] = prepare(task, data, target, test, seed, call_options)
         first = datasets.get(seed_list[0], dataset)
         datasets[seed] = dataclasses.replace(dataset, features=dataset.features.shared(first.features))
-    trials = []
-    for seed, dataset in datasets.items():
-        for label, head in contenders.items():
-            if label == SEPARATE:
-                trials.append(_separate(dataset, head, call_options, seed, seconds[seed]))
-            else:
-                result = train_and_evaluate(dataset, head, call_options, seed, seconds[seed], **_ONLY_SCORES)
-                trials.append(trial_of(label, seed, result))
-    first = next(result for trial in trials if (result := trial.result) is not None)
     arguments = {"target": target, "test": test, "heads": heads, "seeds": seeds}
     arguments |= {"effort": effort, "report": report}
     call = call or settings.calls(task, "compare", data, arguments, options)
-    with_baselines = call_options.by_place["evaluation"].get("baselines", True)
-    compared = compare_trials(
-        trials,
-        datasets,
-        datasets[seed_list[0]].target,
-        settings={**call, **first.settings, "head": list(contenders), "seed": seed_list},
-        baselines=_baselines(datasets) if with_baselines else None,
-    )
-    comparison = Comparison(compared)
-    write_report(comparison, report)
+    with interrupts.graceful():
+        trials = _trials(datasets, contenders, call_options, seconds)
+        first = next(result for trial in trials if (result := trial.result) is not None)
+        datasets = {trial.seed: datasets[trial.seed] for trial in trials}
+        with_baselines = call_options.by_place["evaluation"].get("baselines", True)
+        baselines = _baselines(datasets) if with_baselines else {}
+        compared = compare_trials(
+            trials,
+            datasets,
+            datasets[seed_list[0]].target,
+            settings={**call, **first.settings, "head": list(contenders), "seed": list(datasets)},
+            baselines=baselines,
+        )
+        if interrupts.requested():
+            missing = [name for name in BASELINES if any(name not in fits for fits in baselines.values())]
+            stopped = f"Interrupted by hand: {len(datasets)} of {len(seed_list)} seeds are compared."
+            stopped += f" Baselines left out: {', '.join(missing)}." if missing else ""
+            warnings.warn(stopped, RuntimeWarning, stacklevel=3)
+            compared = dataclasses.replace(compared, stopped=stopped)
+        comparison = Comparison(compared)
+        write_report(comparison, report)
     return comparison
+
+
+def _trials(
+    datasets: Mapping[int, Dataset],
+    contenders: Mapping[str, Head],
+    options: CallOptions,
+    seconds: Mapping[int, Mapping[str, float]],
+) -> list[Trial]:
+    """Train each contender with each seed; after Ctrl-C, return the seeds that all contenders have finished.
+
+    Raises:
+        Interrupted: Ctrl-C was pressed before the first seed was finished.
+    """
+    trials: list[Trial] = []
+    with suppress(interrupts.Interrupted):
+        for seed, dataset in datasets.items():
+            of_seed = []
+            for label, head in contenders.items():
+                if label == SEPARATE:
+                    of_seed.append(_separate(dataset, head, options, seed, seconds[seed]))
+                else:
+                    result = train_and_evaluate(dataset, head, options, seed, seconds[seed], **_ONLY_SCORES)
+                    of_seed.append(trial_of(label, seed, result))
+                interrupts.check()  # what it has just trained may have ended early
+            trials += of_seed
+    if not trials:
+        raise interrupts.Interrupted
+    return trials
 
 
 def _contenders(task: str, heads: Sequence[str | Head]) -> dict[str, Head]:

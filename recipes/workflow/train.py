@@ -14,7 +14,9 @@ import numpy as np
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import route
 from toolkit import builders, training
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.files import path_to_write
 from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
@@ -24,7 +26,7 @@ from toolkit.data.target import Target
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
-from toolkit.report.page import check_page
+from toolkit.report.page import check_page, page_path
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
 
@@ -117,11 +119,18 @@ def train(
     task_head = get_head(task, head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
     before = {**(seconds_before or {}), **seconds}
-    result = train_and_evaluate(dataset, task_head, call_options, int(seed), before)
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     call = call or settings.calls(task, "train", data, arguments, options)
-    run = Run(replace(result, settings={**call, **result.settings}))
-    write_report(run, report)
+    with interrupts.graceful():
+        result = train_and_evaluate(dataset, task_head, call_options, int(seed), before)
+        run = Run(replace(result, settings={**call, **result.settings}))
+        write_report(run, report)
+        if interrupts.requested():
+            early = run.stopped.startswith(interrupts.BY_HAND)
+            sentence = (
+                f"Training was {run.stopped}." if early else f"Interrupted by hand after training: {run.stopped}."
+            )
+            warnings.warn(sentence, RuntimeWarning, stacklevel=3)
     return run
 
 
@@ -130,7 +139,7 @@ def write_report(finished: Run | Comparison, report: str | Path | None) -> None:
     if report is None:
         return
     try:
-        finished.report(report)
+        finished.report(path_to_write(page_path(report)))
     except DataError as error:
         warnings.warn(f"The report is missing: {error} Write it again with .report(path).", stacklevel=4)
 

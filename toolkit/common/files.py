@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 
 try:
@@ -24,11 +25,21 @@ try:
 except ImportError:  # Windows has no such locks: temporary folders of a killed process stay there
     fcntl = None
 
-__all__ = ["check_writable", "is_stream", "scratch", "user_path", "write_together", "write_whole"]
+__all__ = [
+    "check_writable",
+    "is_stream",
+    "partial_path",
+    "path_to_write",
+    "scratch",
+    "user_path",
+    "write_together",
+    "write_whole",
+]
 
 _PREFIX = ".logitkit-"
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)")
 _MOST_LINKS = 40
+_LONGEST_NAME = 255  # bytes that a name may have on any disk
 
 
 def user_path(path: str | os.PathLike[str], example: str = "report.html", name: str = "path") -> Path:
@@ -52,6 +63,26 @@ def user_path(path: str | os.PathLike[str], example: str = "report.html", name: 
     if not isinstance(path, str | os.PathLike) or not str(path):
         raise DataError(f"{name}={path!r}: expected the name of a file, such as '{example}'.")
     return Path(os.path.expanduser(path))
+
+
+def path_to_write(path: str | Path) -> Path:
+    """Return a path, or after Ctrl-C, where a file is there already, the `partial_path` beside it."""
+    path = user_path(path)
+    keeps = interrupts.requested() and path.exists() and not is_stream(path)
+    return partial_path(path) if keeps else path
+
+
+def partial_path(path: Path) -> Path:
+    """Return where an interrupted run goes whose file would replace an earlier one.
+
+    Example:
+        >>> partial_path(Path("models/wine.keras")).name
+        'wine.partial.keras'
+    """
+    stem = path.stem
+    while len(os.fsencode(name := f"{stem}.partial{path.suffix}")) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return path.with_name(name)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -15,7 +15,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["Interrupted", "check", "for_command", "graceful", "immediate", "requested"]
+__all__ = [
+    "BY_HAND",
+    "Interrupted",
+    "check",
+    "dispensable",
+    "for_command",
+    "graceful",
+    "immediate",
+    "requested",
+    "twice",
+]
+
+#: How the reason of a training that Ctrl-C ended begins.
+BY_HAND = "interrupted by hand"
 
 _GRACE = 1.0  # seconds for a second Ctrl-C to end a command in Python, before the process is ended
 
@@ -106,9 +119,25 @@ def immediate() -> Iterator[None]:
         _state.immediate -= 1
 
 
+@contextmanager
+def dispensable() -> Iterator[None]:
+    """Leave a block at the first Ctrl-C, if it is part of `graceful`: what it computes can be done without."""
+    try:
+        with immediate():
+            yield
+    except KeyboardInterrupt:
+        if twice() or not requested():
+            raise
+
+
 def requested() -> bool:
     """Return whether Ctrl-C was pressed since the outermost block of `graceful` began."""
     return _state.signals > 0 and _state.waits() and _in_main_thread()
+
+
+def twice() -> bool:
+    """Return whether Ctrl-C was pressed again: what was computed is given up."""
+    return _state.signals > 1
 
 
 def check() -> None:
@@ -152,7 +181,12 @@ def for_command() -> Iterator[None]:
 def _watch(reader: socket.socket) -> None:
     """Read the number of each signal from a socket until a 0 comes."""
     signals = 0
-    while numbers := reader.recv(64):
+    while True:
+        try:
+            numbers = reader.recv(64)
+        except TimeoutError:
+            _say("recipes: ended at once.")
+            os._exit(130)
         if 0 in numbers:
             return
         signals += numbers.count(signal.SIGINT)
@@ -160,11 +194,6 @@ def _watch(reader: socket.socket) -> None:
             _say("Interrupted: stopping. Ctrl-C once more ends at once, and what was trained is lost.")
         if signals > 1:
             reader.settimeout(_GRACE)
-            with suppress(TimeoutError):
-                reader.recv(64)
-                continue
-            _say("recipes: ended at once.")
-            os._exit(130)
 
 
 def _say(line: str) -> None:

@@ -22,13 +22,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
+from toolkit.common import interrupts
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 
-__all__ = ["Budget", "fit_baselines", "fit_model", "notes_on_images", "predict", "unfitted_model"]
+__all__ = ["BASELINES", "Budget", "fit_baselines", "fit_model", "notes_on_images", "predict", "unfitted_model"]
+
+BASELINES = ("dummy", "linear", "tree")
 
 # What a tree costs is counted in cells (rows x columns), about 25 ns each on one core. Each column also costs as many
 # cells as this for its histograms, by the number of bins.
@@ -78,7 +81,8 @@ def fit_baselines(
       coarser bins (63 instead of 255), then fewer rounds (down to 10 instead of 100; below 30 with a higher learning
       rate). It is left out where that would still take minutes.
 
-    For images, both learn from pixels: see `notes_on_images`.
+    For images, both learn from pixels: see `notes_on_images`. After Ctrl-C (see `toolkit.common.interrupts`) the linear
+    model and the trees are left out.
 
     Args:
         data: The split data. Sample weights are used.
@@ -107,7 +111,9 @@ def fit_baselines(
     test = data.parts["test"]
     classes = {"regression": 0, "multiclass": len(target.classes)}.get(target.task, 2)
     outcomes = {}
-    for name in ("dummy", "linear", "tree"):
+    for name in BASELINES:
+        if name != "dummy" and interrupts.requested():
+            break
         rows, x, test_x, categorical = _matrices(name, data, preprocessing, seed)
         y = target.encode(data.target_frame.iloc[rows])
         outputs = y.reshape(len(y), -1).T  # one model per row of (outputs, rows)
@@ -121,7 +127,11 @@ def fit_baselines(
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", LinAlgWarning)
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-            models = [fit_model(make, x, output, weights, classes > 0) for output in outputs]
+            models: list[Any] = []
+            with interrupts.dispensable():
+                models = [fit_model(make, x, output, weights, classes > 0) for output in outputs]
+            if not models:
+                break
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
             predictions = np.stack([predict(model, test_x, classes) for model in models], axis=1)

@@ -82,6 +82,7 @@ class ComparisonResult:
         verdict: One sentence per contender but the first, and one more where a baseline is better than all of them.
         baseline_outcomes: For each seed, what `toolkit.evaluation.baselines.fit_baselines` returned; may be empty.
         baselines: As `table`, for the baselines. They are not part of any test.
+        stopped: A sentence on why there are fewer seeds than were asked for, or ''.
     """
 
     task: str
@@ -98,6 +99,7 @@ class ComparisonResult:
     verdict: list[str]
     baseline_outcomes: dict[int, Mapping[str, Outcome]]
     baselines: pd.DataFrame
+    stopped: str = ""
 
     @property
     def classes(self) -> list[Any]:
@@ -116,8 +118,11 @@ class ComparisonResult:
 
     @cached_property
     def notes(self) -> list[str]:
-        """Sentences about the data, with the split of the first seed; see `toolkit.data.notes`."""
-        return notes_of(self.datasets[self.seeds[0]])
+        """Why the comparison was stopped, and sentences about the data, with the split of the first seed.
+
+        See `toolkit.data.notes`.
+        """
+        return [self.stopped] * bool(self.stopped) + notes_of(self.datasets[self.seeds[0]])
 
 
 def trial_of(label: str, seed: int, result: Result) -> Trial:

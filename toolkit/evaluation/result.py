@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
@@ -21,7 +22,7 @@ from toolkit.data.notes import notes_of
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
-from toolkit.evaluation.baselines import fit_baselines, notes_on_images
+from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.curves import Losses
 from toolkit.evaluation.metrics import Outcome
@@ -268,7 +269,8 @@ def evaluate(
         **calibrated,
     )
     if options.intervals:
-        result = replace(result, notes=[*notes_of(dataset), *_about_weights(dataset, result)])
+        about = [*_about_interruption(training), *notes_of(dataset), *_about_weights(dataset, result)]
+        result = replace(result, notes=about)
     if not len(dataset.parts["test"]):
         return replace(result, verdict=[_NO_TEST_ROWS])
     with timed(times, "evaluate"):
@@ -286,6 +288,10 @@ def evaluate(
         with timed(times, "baselines"):
             fits = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
             result, notes = replace(result, baselines=fits), notes_on_images(dataset)
+            missing = [name for name in BASELINES if name not in fits]
+            if missing and interrupts.requested():
+                sentence = f"Interrupted by hand: these baselines were not fitted: {', '.join(missing)}."
+                result.notes.insert(len(_about_interruption(training)), sentence)
     if not options.intervals:
         return result
     with timed(times, "intervals"):
@@ -368,6 +374,12 @@ def _about_weights(dataset: Dataset, result: Result) -> list[str]:
         f"{start}. This moves the decisions, not the probabilities, which are those of the data as they are: a class "
         "of greater weight may be assigned at a lower probability than another class."
     ]
+
+
+def _about_interruption(training: Training) -> list[str]:
+    if not training.stopped.startswith(interrupts.BY_HAND):
+        return []
+    return [f"Training was {training.stopped}: the network has the weights of epoch {training.best_epoch}."]
 
 
 def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:

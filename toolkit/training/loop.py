@@ -105,7 +105,7 @@ def run_epochs(
                     stopped = reason
                     break
     except interrupts.Interrupted:
-        stopped = f"interrupted by hand after epoch {len(history)} of {plan.epochs}"
+        stopped = f"{interrupts.BY_HAND} after epoch {len(history)} of {plan.epochs}"
     worker.finish(learner)
     learner.set_weights(best.weights)
     callbacks.on_train_end()

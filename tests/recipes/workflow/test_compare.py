@@ -8,6 +8,7 @@ import pytest
 
 from recipes import binary, regression
 from recipes.workflow import settings
+from tests.helpers.ctrl_c import PressesCtrlC
 from toolkit.evaluation.metrics import evaluate
 
 QUICK = {"epochs": 1, "progress": False, "hidden": (4,), "heads": ("squared", "absolute"), "seeds": 2}
@@ -82,3 +83,26 @@ def test_a_metric_that_no_split_defines_does_not_lose_the_comparison(tmp_path) -
     assert np.isnan(result.table.loc["precision", "hinge_difference"])
     assert np.isfinite(result.table.loc["recall", "hinge_difference"])
     assert result.report(tmp_path / "rare.html").is_file()
+
+
+def test_ctrl_c_reports_the_seeds_that_every_head_has_finished(frame, ctrl_c, tmp_path):
+    report = tmp_path / "heads.html"
+    report.write_text("earlier page")
+    stopper = PressesCtrlC(9)  # 2 epochs for each of 2 heads: in the first training of the third seed
+    options = QUICK | {"epochs": 2, "seeds": [7, 8, 9], "callbacks": [stopper], "report": report}
+    with pytest.warns(RuntimeWarning, match="2 of 3 seeds are compared"):
+        comparison = regression.compare(frame, target="y", **options)
+    assert comparison.seeds == [7, 8]
+    assert comparison.settings["seed"] == [7, 8]
+    assert {seed for _, seed in comparison.trials} == {7, 8}
+    sentence = "Interrupted by hand: 2 of 3 seeds are compared. Baselines left out: linear, tree."
+    assert comparison.notes[0] == sentence
+    assert report.read_text() == "earlier page"
+    assert sentence in (tmp_path / "heads.partial.html").read_text()
+
+
+def test_ctrl_c_before_the_first_seed_is_finished_leaves_nothing_to_report(frame, ctrl_c, tmp_path):
+    options = QUICK | {"callbacks": [PressesCtrlC(1)], "report": tmp_path / "heads.html"}
+    with pytest.raises(KeyboardInterrupt):
+        regression.compare(frame, target="y", **options)
+    assert list(tmp_path.iterdir()) == []

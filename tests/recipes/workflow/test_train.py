@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import keras
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from recipes import (
 from recipes.samples import path
 from recipes.workflow import defaults, options
 from recipes.workflow import train as workflow
+from tests.helpers.ctrl_c import PressesCtrlC
 from tests.helpers.pages import Page
 from toolkit import training
 from toolkit.builders import cnn
@@ -440,3 +443,16 @@ def test_the_samples_are_learned_better_than_by_guessing(runs):
 
 def test_a_path_as_text_works_like_a_path_object():
     assert str(path("wine")).endswith("wine.csv")
+
+
+def test_ctrl_c_returns_the_run_and_says_what_it_lacks(frame, ctrl_c):
+    stopper = keras.callbacks.LambdaCallback(on_train_end=lambda logs: signal.raise_signal(signal.SIGINT))
+    with pytest.warns(RuntimeWarning, match="Interrupted by hand after training: all 3 epochs were run"):
+        run = regression.train(frame, target="number", **QUICK | {"baselines": True, "callbacks": [stopper]})
+    assert list(run.baselines) == ["dummy"]
+    assert run.notes[0] == "Interrupted by hand: these baselines were not fitted: linear, tree."
+    with pytest.warns(RuntimeWarning, match="Training was interrupted by hand after epoch 2 of 3"):
+        run = regression.train(frame, target="number", **QUICK | {"callbacks": [PressesCtrlC(2)]})
+    assert run.stopped == "interrupted by hand after epoch 2 of 3"
+    assert run.notes[0].startswith("Training was interrupted by hand after epoch 2 of 3: the network has the weights")
+    assert len(run.history) == 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 
+from tests.helpers.ctrl_c import PressesCtrlC
 from toolkit import training
 from toolkit.builders import cnn, linear, mlp
 from toolkit.common import interrupts
@@ -275,25 +275,6 @@ def test_a_loss_that_stops_being_finite_leaves_the_last_good_weights(two_classes
     assert "no longer finite" in trained.stopped
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
     assert trained.best_epoch < len(trained.history)
-
-
-class PressesCtrlC(keras.callbacks.Callback):
-    """Press Ctrl-C at the beginning of epochs, counted from 0."""
-
-    def __init__(self, *epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        for _ in range(self.epochs.count(epoch)):
-            signal.raise_signal(signal.SIGINT)
-
-
-@pytest.fixture
-def ctrl_c():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores it
-    yield
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_ctrl_c_keeps_the_best_weights_so_far(two_classes, ctrl_c):
