@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.common.errors import DataError, nearest
 from toolkit.heads import Head
 from toolkit.training import default_epochs
+from toolkit.training.callbacks import moves_rate
 
 __all__ = [
     "CHOSEN",
@@ -131,7 +132,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
     if not custom and "optimizer" not in options["training"]:
         penalized = {"l1", "l2", "max_norm"} & set(options["model"])
         training = {"learning_rate": _RATES[head.task], "layer_rates": True, "feature_scale": not penalized}
-        if "callbacks" not in options["training"]:  # a callback may set the learning rate
+        if not any(map(moves_rate, options["training"].get("callbacks", ()))):
             training["schedule"] = "cycles"
         if not designed:
             # Fewer passes than a plain network needs, because the rates are higher.

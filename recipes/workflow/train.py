@@ -165,6 +165,9 @@ def read_options(
     by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
     ReadingOptions(**by_place["reading"])
+    in_training = training.Options(**by_place["training"])
+    if in_training.callbacks:
+        by_place["training"]["callbacks"] = in_training.callbacks
     return (ImageCallOptions if images else CallOptions)(build, effort, by_place)
 
 

@@ -21,6 +21,8 @@ def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
     Raises:
         DataError: A value is not a callback, or a callback defines a hook that is never called.
     """
+    if callbacks == ():
+        return []
     import keras
 
     base = keras.callbacks.Callback

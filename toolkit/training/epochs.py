@@ -1,13 +1,15 @@
 """Whole epochs as compiled programs, kept and used again for models of the same structure.
 
 ``model.fit`` returns to Python after every batch. Here an epoch takes one order of the rows and loops over the batches
-inside the graph, with the Keras loss and the Keras optimizer. Validation is compiled the same way.
+inside the graph, with the Keras loss and the Keras optimizer. Where a callback asks for batches, the same program runs
+one batch at a time. Validation is compiled the same way.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +67,7 @@ class Worker:
             side by side: each learns from its own scores.
         loss: Loss of targets (n, ...) and raw scores (n, units).
         optimizer: A Keras optimizer that has not been used yet.
+        override: The variable of `toolkit.training.optimizers.make_optimizer` that takes the optimizer's rate over.
         batch: Rows per step.
         by_layer: Multiply the learning rate of each variable by its factor of `layer_rates`.
         clip_norm: Largest norm of the gradient of each of several members; for a single model the optimizer clips.
@@ -79,6 +82,7 @@ class Worker:
         optimizer: keras.optimizers.Optimizer,
         batch: int,
         *,
+        override: Any = None,
         by_layer: bool = False,
         clip_norm: float | None = None,
         xla: bool | None = None,
@@ -86,7 +90,7 @@ class Worker:
     ) -> None:
         import keras
 
-        self.model, self.optimizer = model, optimizer
+        self.model, self.optimizer, self.override = model, optimizer, override
         self._loss, self._batch, self._clip_norm = loss, batch, clip_norm
         self._members = int(model.output_shape[1]) if len(model.output_shape) == 3 else 1
         self._variables = model.trainable_variables
@@ -98,8 +102,7 @@ class Worker:
         self._is_chain = type(model) is keras.Sequential and not any(x.activity_regularizer for x in model.layers)
         self._pads = scores_by_row(model) and _is_mean_of_rows(loss)
         self._piece = piece_sizes(model, widest)[-1]
-        self._epochs: dict[int, Callable[..., Any]] = {}
-        self._validations: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._programs: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def start(self, model: keras.Sequential) -> None:
         """Start with a model's weights and random states, and with a fresh optimizer."""
@@ -108,6 +111,8 @@ class Worker:
                 variable.assign(source)
         for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
+        if self.override is not None:
+            self.override.assign(math.nan)
 
     def finish(self, model: keras.Sequential) -> None:
         """Write weights and random states back: the model's dropout goes on where the training ended."""
@@ -131,6 +136,10 @@ class Worker:
         """Return the model's weights."""
         return self.model.get_weights()
 
+    def set_weights(self, weights: list[NDArray[Any]]) -> None:
+        """Set the model's weights."""
+        self.model.set_weights(weights)
+
     def steps(self, rows: int) -> tuple[int, int, int]:
         """Return how an epoch is divided: full batches, rows of a smaller last batch, and padded rows.
 
@@ -144,14 +153,43 @@ class Worker:
         return (full + 1, 0, self._batch - rest) if full > 3 and rest and self._pads else (full, rest, 0)
 
     def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
-        """Train on x, y, and weights or None in an order of rows; return the sum of their losses on the way."""
+        """Train on x, y, and weights or None in an order of rows; return their mean loss on the way."""
+        (loss,) = self.train_in_pieces(data, order, by_batch=False)
+        return loss
+
+    def train_in_pieces(
+        self, data: Sequence[Any], order: NDArray[np.int32], *, by_batch: bool
+    ) -> Generator[float, None, None]:
+        """Train as `train` does; yield the mean loss so far after each batch, or only after the last one.
+
+        The programs are the same either way, and so are the weights, to the last bit.
+        """
         import tensorflow as tf
 
-        rows = tf.constant(order)
-        if len(order) not in self._epochs:
-            function = tf.function(self._epoch, jit_compile=self._xla)
-            self._epochs[len(order)] = function.get_concrete_function(*data, rows)
-        return float(self._epochs[len(order)](*data, rows))
+        # The batches go in order through one shuffled copy of the rows: faster than to gather each from all over x.
+        #
+        #   x  ->  gather  ->  | batch 0 | batch 1 |  ...  | rest |     or, padded,  | rest, first row, first row ... |
+        #                         step      step      ...    step                      weights  batch / rest, 0, 0 ...
+        batch, count = self._batch, len(order)
+        full, rest, padding = self.steps(count)
+        rows = tf.constant(np.append(order, np.repeat(order[:1], padding)) if padding else order)
+        parts = [None if part is None else tf.gather(part, rows) for part in data]
+        if padding:
+            last = batch - padding
+            shares = np.repeat([1.0, batch / last, 0.0], [count - last, last, padding]).astype(np.float32)
+            w = parts[2]
+            parts[2] = tf.constant(shares) if w is None else w * shares.reshape(-1, *[1] * (w.ndim - 1))
+        total, steps = tf.constant(0.0), full + bool(rest)
+        start = 0
+        for stop in range(1, steps + 1) if by_batch else [steps]:
+            if start < full:
+                bounds = tf.constant([start, min(stop, full)])
+                total = self._compiled(partial(self._loop, count), (*parts, bounds, total), "loop", count)
+            if stop > full:
+                rows_left = [None if part is None else part[full * batch :] for part in parts]
+                total = total + self._compiled(self._step, rows_left, "rest", count) * rest
+            yield float(total) / min(stop * batch, count)
+            start = stop
 
     def validate(self, data: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return each member's mean loss (members,) and raw scores (members, n, units), without dropout.
@@ -159,17 +197,12 @@ class Worker:
         Args:
             data: x, y, and weights (n,) or None; for several members the weights may be (n, members).
         """
-        import tensorflow as tf
-
         # Pieces of at most `_piece` rows, and so at most two programs: losses (m,) and scores (m, rows, units) each.
         total, scores = np.zeros(self._members), []
         rows = data[0].shape[0]
         for piece in self._pieces(data):
-            key = tuple(None if part is None else (tuple(part.shape), part.dtype) for part in piece)
-            if key not in self._validations:
-                function = tf.function(self._validation, jit_compile=self._xla)
-                self._validations[key] = function.get_concrete_function(*piece)
-            losses, piece_scores = self._validations[key](*piece)
+            shapes = [None if part is None else (tuple(part.shape), part.dtype) for part in piece]
+            losses, piece_scores = self._compiled(self._validation, piece, *shapes)
             total += losses.numpy() * piece_scores.shape[1]
             scores.append(piece_scores.numpy())
         return total / rows, np.concatenate(scores, axis=1)
@@ -193,44 +226,36 @@ class Worker:
         for start in range(0, data[0].shape[0], self._piece):
             yield [None if part is None else part[start : start + self._piece] for part in data]
 
-    def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
+    def _compiled(self, function: Callable[..., Any], arguments: Sequence[Any], *key: Any) -> Any:
+        """Call a function, compiled at its first call of a key."""
         import tensorflow as tf
 
-        # order: (rows,) positions in x (n, ...), y (n, ...) and w (n,) or (n, members). The batches go in order through
-        # one shuffled copy (rows, ...): a fifth faster than to gather each batch from all over x.
-        #
-        #   x  ->  gather  ->  | batch 0 | batch 1 |  ...  | rest |     or, padded,  | rest, first row, first row ... |
-        #                         step      step      ...    step                      weights  batch / rest, 0, 0 ...
-        batch, count = self._batch, order.shape[0]
-        full, rest, padding = self.steps(count)
-        if padding:
-            order = tf.concat([order, tf.repeat(order[:1], padding)], axis=0)
-        shuffled = [None if part is None else tf.gather(part, order) for part in (x, y, w)]
-        if padding:
-            last = batch - padding
-            shares = np.repeat([1.0, batch / last, 0.0], [count - last, last, padding]).astype(np.float32)
-            w = shuffled[2]
-            shuffled[2] = shares if w is None else w * shares.reshape(-1, *[1] * (w.ndim - 1))
+        if key not in self._programs:
+            program = tf.function(function, jit_compile=self._xla)
+            self._programs[key] = program.get_concrete_function(*arguments)
+        return self._programs[key](*arguments)
 
-        def rows(start: Any, size: int) -> list[Any]:
+    def _loop(self, count: int, x: Any, y: Any, w: Any, bounds: Any, total: Any) -> Any:
+        """Run the full batches from one to before another, (2,), and add the losses of their rows to the total."""
+        import tensorflow as tf
+
+        batch = self._batch
+
+        def rows(i: Any) -> list[Any]:
             # A static size lets XLA compile one step for all batches.
             return [
-                None if part is None else tf.slice(part, [start] + [0] * (part.ndim - 1), [size, *part.shape[1:]])
-                for part in shuffled
+                None if part is None else tf.slice(part, [i * batch] + [0] * (part.ndim - 1), [batch, *part.shape[1:]])
+                for part in (x, y, w)
             ]
 
-        def size_of(i: Any) -> Any:
+        def size(i: Any) -> Any:
             return tf.cast(tf.minimum(batch, count - i * batch), tf.float32)  # without padding
 
-        total = tf.constant(0.0)
-        if full:
-            _, total = tf.while_loop(
-                lambda i, _: i < full,
-                lambda i, total: (i + 1, total + self._step(*rows(i * batch, batch)) * size_of(i)),
-                (tf.constant(0), total),
-                maximum_iterations=full,
-            )
-        return total + self._step(*rows(full * batch, rest)) * rest if rest else total
+        return tf.while_loop(
+            lambda i, _: i < bounds[1],
+            lambda i, total: (i + 1, total + self._step(*rows(i)) * size(i)),
+            (bounds[0], total),
+        )[1]
 
     def _step(self, x: Any, y: Any, w: Any) -> Any:
         import tensorflow as tf

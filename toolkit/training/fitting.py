@@ -15,7 +15,7 @@ from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
 from toolkit.heads import Head
-from toolkit.training.loop import rows_on_device, run_epochs
+from toolkit.training.loop import Course, rows_on_device, run_epochs
 from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
 from toolkit.training.plan import Plan, programs
@@ -124,10 +124,11 @@ def fit(
     plan = Plan(models, head, Options(**options), x, left_out, seed)
     rows = rows_on_device(plan, x, y, sample_weight, validation)
     with programs(plan, rows.train) as worker:
-        history, best_epoch, stopped = run_epochs(worker, plan, rows, scale)
+        course = run_epochs(worker, plan, rows, scale)
     trained, optimizer = _finished(plan)
     members = plan.learner if len(models) > 1 else None
-    return Training(trained, members, history, best_epoch, stopped, _settings(plan, optimizer, folds))
+    settings = _settings(plan, course, optimizer, folds)
+    return Training(trained, members, course.history, course.best_epoch, course.stopped, settings)
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
@@ -161,13 +162,13 @@ def _finished(plan: Plan) -> tuple[keras.Sequential, keras.optimizers.Optimizer]
         optimizer = make_optimizer(constant, 1, options.clip_norm)[0]
     elif model is not plan.learner:
         optimizer = type(optimizer).from_config(optimizer.get_config())
-    # A learner with callbacks was compiled before the training: its optimizer goes on where it is.
-    if plan.shared or model is not plan.learner:
-        model.compile(optimizer=optimizer, loss=plan.head.loss(), metrics=plan.head.keras_metrics())
+    model.compile(optimizer=optimizer, loss=plan.head.loss(), metrics=plan.head.keras_metrics())
     return model, optimizer
 
 
-def _settings(plan: Plan, optimizer: keras.optimizers.Optimizer, folds: NDArray[Any] | None) -> dict[str, Any]:
+def _settings(
+    plan: Plan, course: Course, optimizer: keras.optimizers.Optimizer, folds: NDArray[Any] | None
+) -> dict[str, Any]:
     """Return every option with the value that was used."""
     names = options_of(Options, leave_out=("in_turns", "progress"))
     by_batch = ", batch by batch for a callback" if plan.by_batch else ""
@@ -177,7 +178,7 @@ def _settings(plan: Plan, optimizer: keras.optimizers.Optimizer, folds: NDArray[
         "batch_size": plan.batch_size,
         "optimizer": plan.options.optimizer if isinstance(plan.options.optimizer, str) else optimizer.name,
         "learning_rate": plan.learning_rate,
-        "schedule": plan.schedule,
+        "schedule": course.schedule,
         "weight_decay": float(optimizer.weight_decay or 0.0),
         "patience": plan.patience,
         "callbacks": [type(callback).__name__ for callback in plan.options.callbacks],

@@ -7,7 +7,7 @@ the rows that it learns from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +68,7 @@ class Turns:
         axes: The networks' axis in each of the weights that `get_weights` returns.
         left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
         rows: Rows per epoch and network, where they leave some out; a network with fewer starts again.
+        steps: Steps per epoch and network.
     """
 
     def __init__(
@@ -77,15 +78,21 @@ class Turns:
         axes: Sequence[int],
         left_out: NDArray[np.bool_] | None,
         rows: int,
+        steps: int,
     ) -> None:
         self._worker, self._networks, self._axes = worker, networks, axes
-        self._left_out, self._rows = left_out, rows
+        self._left_out, self._rows, self._steps = left_out, rows, steps
         self._states: list[list[Any]] = []
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer, in the state of the network that was trained last."""
         return self._worker.optimizer
+
+    @property
+    def override(self) -> Any:
+        """The variable that takes the learning rate over."""
+        return self._worker.override
 
     def start(self, model: keras.Sequential) -> None:
         """Start with the networks' weights and random states; `model`, all of them side by side, is not used."""
@@ -105,21 +112,35 @@ class Turns:
             weights.append(self._worker.get_weights())
         return [np.stack(arrays, axis) for arrays, axis in zip(zip(*weights, strict=True), self._axes, strict=True)]
 
-    def train(self, data: Sequence[Any], order: NDArray[np.int32]) -> float:
+    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Set the networks' weights, as `get_weights` returns them."""
+        for k, state in enumerate(self._states):
+            self._worker.resume(state)
+            self._worker.set_weights([np.take(w, k, axis) for w, axis in zip(weights, self._axes, strict=True)])
+            self._states[k] = self._worker.state()
+
+    def train_in_pieces(
+        self, data: Sequence[Any], order: NDArray[np.int32], *, by_batch: bool
+    ) -> Generator[float, None, None]:
         """Train each network on its rows of x, y, and weights or None, in an order of all rows (n,).
 
-        Returns:
-            The networks' mean loss per row, times n.
+        Yields:
+            The networks' mean loss so far, after each batch of every network, or only after the last one.
         """
-        total = 0.0
-        for k, state in enumerate(self._states):
-            interrupts.check()  # an epoch of many rows takes minutes
-            # order: (n,) -> the rows that network k learns from, repeated to (rows,), so that one program fits all.
-            rows = order if self._left_out is None else np.resize(order[~self._left_out[order, k]], self._rows)
-            self._worker.resume(state)
-            total += self._worker.train(data, rows) / len(rows)
-            self._states[k] = self._worker.state()
-        return total / len(self._states) * len(order)
+        # order: (n,) -> the rows that each network learns from, repeated to (rows,), so that one program fits all.
+        left_out = [] if self._left_out is None else [order[~mask[order]] for mask in self._left_out.T]
+        orders = [np.resize(rows, self._rows) for rows in left_out] or [order] * len(self._states)
+        pieces = [self._worker.train_in_pieces(data, rows, by_batch=by_batch) for rows in orders]
+        for _ in range(self._steps if by_batch else 1):
+            losses = []
+            for k, piece in enumerate(pieces):
+                interrupts.check()  # an epoch of many rows takes minutes
+                self._worker.resume(self._states[k])
+                losses.append(next(piece))
+                self._states[k] = self._worker.state()
+                if not by_batch:
+                    piece.close()  # to free its copy of the rows
+            yield float(np.mean(losses))
 
     def validate(self, data: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return the networks' mean losses (networks,) and raw scores (networks, n, units).

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +14,25 @@ from numpy.typing import NDArray
 from toolkit.common import interrupts
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import Worker
+from toolkit.training.hooks import Hooks
 from toolkit.training.in_turns import Turns
 from toolkit.training.plan import Plan
 from toolkit.training.progress import Progress
 from toolkit.training.stopping import Best, third_cycle
 
-__all__ = ["Rows", "rows_on_device", "run_epochs"]
+__all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
+
+
+class Course(NamedTuple):
+    """How a training went: the history, the epoch of the best weights, why it ended, and what set the learning rate.
+
+    For several networks the epoch is their mean.
+    """
+
+    history: pd.DataFrame
+    best_epoch: int
+    stopped: str
+    schedule: str
 
 
 class Rows(NamedTuple):
@@ -57,9 +69,7 @@ def rows_on_device(
     return Rows(x, [*train[:2], train_weights], [*train[:2], validation_weights], y)
 
 
-def run_epochs(
-    worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np.float64] | None
-) -> tuple[pd.DataFrame, int, str]:
+def run_epochs(worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np.float64] | None) -> Course:
     """Train epoch after epoch until a rule stops it, and leave the best weights in the plan's learner.
 
     Args:
@@ -67,34 +77,33 @@ def run_epochs(
         plan: The plan.
         rows: Training and validation rows.
         scale: Standard deviations of regression targets, to show the error in the user's units.
-
-    Returns:
-        The history, the epoch of the best weights (for several networks the mean), and why training ended.
     """
-    import keras
-
-    options, learner = plan.options, plan.learner
-    params = {"epochs": plan.epochs, "steps": plan.steps, "batch_size": plan.batch_size, "verbose": 0}
-    callbacks = keras.callbacks.CallbackList(list(options.callbacks), model=learner, **params)
+    options, learner, hooks = plan.options, plan.learner, Hooks(plan, worker)
     history: list[dict[str, float]] = []
-    cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
-    best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle)
     stopped = f"all {plan.epochs} epochs were run"
     learner.stop_training = False  # a callback may set it
-    callbacks.on_train_begin()
+    hooks("on_train_begin")
+    cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
+    best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle)
     try:
         with interrupts.graceful(), Progress(plan.epochs, options.progress) as progress:
             for epoch in range(1, plan.epochs + 1):
                 interrupts.check()  # the run is kept as it was after the last epoch
-                callbacks.on_epoch_begin(epoch - 1)  # Keras counts epochs from 0
-                row, losses = _run_epoch(epoch, worker, plan, rows, scale, callbacks)
+                hooks("on_epoch_begin", epoch - 1)  # Keras counts epochs from 0
+                row, losses = _run_epoch(epoch, worker, plan, rows, scale, hooks)
                 history.append(row)
                 if not (math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))):
                     stopped = f"the loss was no longer finite in epoch {epoch}"
                     _warn(stopped, round(best.epochs.mean()), plan.learning_rate)
                     break
-                reason = best.update(epoch, losses, worker.get_weights)
-                callbacks.on_epoch_end(epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
+                # What is kept are the weights that were validated, and without validation those that callbacks leave.
+                reason = None
+                if losses is not None:
+                    reason = best.update(epoch, losses, worker.get_weights, by_schedule=hooks.rate_from is None)
+                    hooks("on_test_end", {"loss": row["val_loss"]})
+                hooks("on_epoch_end", epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
+                if losses is None:
+                    best.update(epoch, None, worker.get_weights)
                 progress.show(row)
                 if learner.stop_training:
                     reason = f"a callback stopped it after epoch {epoch}"
@@ -108,10 +117,12 @@ def run_epochs(
         stopped = f"{interrupts.BY_HAND} after epoch {len(history)} of {plan.epochs}"
     worker.finish(learner)
     learner.set_weights(best.weights)
-    callbacks.on_train_end()
+    hooks.finish()
     if not history:  # interrupted in the first epoch: there is nothing to keep
         raise interrupts.Interrupted
-    return pd.DataFrame(history).astype({"epoch": int}), round(best.epochs.mean()), stopped
+    by_callback = "" if hooks.rate_from is None else f"; set by a callback from epoch {hooks.rate_from} on"
+    frame = pd.DataFrame(history).astype({"epoch": int})
+    return Course(frame, round(best.epochs.mean()), stopped, plan.schedule + by_callback)
 
 
 def _run_epoch(
@@ -120,7 +131,7 @@ def _run_epoch(
     plan: Plan,
     rows: Rows,
     scale: NDArray[np.float64] | None,
-    callbacks: Any,
+    hooks: Hooks,
 ) -> tuple[dict[str, float], NDArray[np.float64] | None]:
     """Run one epoch; return its row of the history, and the networks' validation losses or None."""
     start = time.perf_counter()
@@ -131,38 +142,27 @@ def _run_epoch(
     if options.shift or options.flip:
         random = np.random.default_rng((plan.seed, epoch, 1))
         rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
-    if plan.by_batch:
-        total = _train_by_batch(worker, rows.train, order, plan.batch_size, callbacks)
-    else:
-        total = worker.train(rows.train, order)
-    interrupts.check()
-    row: dict[str, float] = {"epoch": epoch, "loss": total / n}
+    row: dict[str, float] = {"epoch": epoch, "loss": 0.0}
+    pieces = worker.train_in_pieces(rows.train, order, by_batch=plan.by_batch)
+    for index in range(plan.steps if plan.by_batch else 1):
+        if plan.by_batch:
+            hooks("on_train_batch_begin", index)
+        row["loss"] = next(pieces)
+        interrupts.check()
+        if plan.by_batch:
+            hooks("on_train_batch_end", index, {"loss": row["loss"]})
     seconds = time.perf_counter() - start  # without validation
     losses = None
     if rows.validation is not None:
-        callbacks.on_test_begin()
+        hooks("on_test_begin")
         losses, scores = worker.validate(rows.validation)
         row["val_loss"] = float(losses.mean())
         row[f"val_{plan.head.metric}"] = _measured(plan, rows.truth, scores, scale)
-        callbacks.on_test_end({"loss": row["val_loss"]})
     row["learning_rate"] = float(worker.optimizer.learning_rate)
     row["seconds"] = seconds
     if options.min_gradient_norm is not None:
         row["gradient_norm"] = worker.gradient_norm(rows.train)
     return row, losses
-
-
-def _train_by_batch(
-    worker: Worker | Turns, data: Sequence[Any], order: NDArray[np.int32], batch: int, callbacks: Any
-) -> float:
-    """Run an epoch batch by batch, so that callbacks are called at each of them."""
-    total = 0.0
-    for index, start in enumerate(range(0, len(order), batch)):
-        interrupts.check()
-        callbacks.on_train_batch_begin(index)
-        total += worker.train(data, order[start : start + batch])
-        callbacks.on_train_batch_end(index, {"loss": total / min(start + batch, len(order))})
-    return total
 
 
 def _measured(plan: Plan, y: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None) -> float:

@@ -16,11 +16,15 @@ __all__ = ["make_optimizer"]
 
 
 def make_optimizer(
-    options: Options, steps: int, clip_norm: float | None
+    options: Options, steps: int, clip_norm: float | None, override: Any = None
 ) -> tuple[keras.optimizers.Optimizer, float, str]:
     """Return the optimizer for a training of so many steps, its initial learning rate and the name of its schedule.
 
-    The gradient's largest norm is given apart from the options, because the optimizer can't clip networks side by side.
+    Args:
+        options: The options.
+        steps: Steps of the whole training.
+        clip_norm: The gradient's largest norm, in place of the option: networks side by side are not clipped here.
+        override: A variable that takes over the rate of an optimizer by name, once it is no longer NaN.
 
     Raises:
         DataError: A name is unknown, or two options contradict each other.
@@ -40,6 +44,8 @@ def make_optimizer(
             raise DataError("use_ema averages the weights only in model.fit: leave it out.")
         if optimizer.built:
             raise DataError("the optimizer has been used before: make a new one for each training.")
+        if isinstance(optimizer.get_config()["learning_rate"], dict) and any(map(moves_rate, options.callbacks)):
+            raise DataError("the optimizer's schedule and a callback both change the learning rate: give it a number.")
         return optimizer, float(optimizer.learning_rate), "the optimizer's own"
     if optimizer not in OPTIMIZERS:
         raise DataError(
@@ -57,7 +63,8 @@ def make_optimizer(
         keywords["momentum"] = 0.9
     kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
     kind = kinds.get(optimizer, keras.optimizers.SGD)
-    return kind(_rate_over_steps(schedule, rate, steps), **keywords), rate, schedule
+    planned = _rate_over_steps(schedule, rate, steps)
+    return kind(planned if override is None else _overridable(planned, override), **keywords), rate, schedule
 
 
 def _rate_over_steps(schedule: str, rate: float, steps: int) -> Any:
@@ -79,6 +86,21 @@ def _rate_over_steps(schedule: str, rate: float, steps: int) -> Any:
             raise DataError(
                 f"schedule '{schedule}' is not known (known: {', '.join(SCHEDULES)}).{nearest(schedule, SCHEDULES)}"
             )
+
+
+def _overridable(planned: Any, override: Any) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the planned rate, a number or a schedule, until a variable holds another than NaN."""
+    import keras
+
+    class Overridable(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step: Any) -> Any:
+            rate = planned(step) if callable(planned) else planned
+            return keras.ops.where(keras.ops.isnan(override), rate, override)
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    return Overridable()
 
 
 def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

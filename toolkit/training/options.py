@@ -48,7 +48,8 @@ class Options:
         str | None,
         "How the learning rate changes over the planned epochs: 'constant', 'cosine' (to 0), 'cycles' (up and down "
         "four times, each cycle twice as long), 'exponential' (to 1 %), 'step' (a tenth at one half, a hundredth at "
-        "three quarters). By default cosine, or constant where a callback sets the rate.",
+        "three quarters). By default cosine, or constant where a callback sets the rate. A callback of your own that "
+        "sets the rate ends the schedule.",
     ] = None
     weight_decay: Annotated[
         float | None, "Share of each weight, times the rate, subtracted at every step; by default the optimizer's."
@@ -84,7 +85,8 @@ class Options:
     ] = None
     callbacks: Annotated[
         Sequence[keras.callbacks.Callback],
-        "Keras callbacks, called at each epoch, and at each batch where they ask for batches, which is slower.",
+        "Keras callbacks, called at each epoch, and at each batch where they ask for batches, which is slower. They "
+        "see the current weights and rate; what they don't set stays as it is without them.",
     ] = ()
     xla: Annotated[
         bool | None,

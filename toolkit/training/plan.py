@@ -42,8 +42,8 @@ class Plan:
 
     Attributes:
         learner: The model that callbacks see: the network itself, or all networks side by side.
-        shared: Whether other trainings may use the compiled programs: no callback looks at the model, and all of it is
-            Keras's own.
+        shared: Whether other trainings may use the compiled programs: all of the model is Keras's own.
+        override: The variable that takes over the learning rate of an optimizer by name.
         step: Rows per step that a network learns from.
         rows: Rows per epoch that a network learns from.
 
@@ -60,6 +60,8 @@ class Plan:
         left_out: NDArray[np.bool_] | None = None,
         seed: int = 0,
     ) -> None:
+        import tensorflow as tf
+
         self.models, self.head, self.options, self.left_out, self.seed = models, head, options, left_out, seed
         n, several, by_name = len(x), len(models) > 1, isinstance(options.optimizer, str)
         if several and not by_name:
@@ -72,10 +74,10 @@ class Plan:
         joins = several or options.feature_scale
         self.learner = join(models, feature_scale=options.feature_scale) if joins else models[0]
         self.member_axes = member_axes(self.learner) if several else None
-        self.shared = not options.callbacks and by_name and is_plain(self.learner)
+        self.shared = by_name and is_plain(self.learner)
         self.by_batch = any(wants_batches(callback) for callback in options.callbacks)
 
-        # In turns the networks take turns in one program, so nobody may look at a network while it is trained.
+        # In turns the networks take turns in one program.
         gains = gains_from_turns(models[0], self.batch_size) if options.in_turns is None else options.in_turns
         self.in_turns = self.shared and several and is_plain(models[0]) and gains
         self.step, self.rows = self.batch_size, n
@@ -85,7 +87,8 @@ class Plan:
         all_steps = self.epochs * self.steps
         # Side by side each network's gradient is clipped separately, by the worker: the optimizer sees all at once.
         clip_norm = None if several and not self.in_turns else options.clip_norm
-        self.optimizer, self.learning_rate, self.schedule = make_optimizer(options, all_steps, clip_norm)
+        self.override = tf.Variable(tf.constant(math.nan), trainable=False)
+        self.optimizer, self.learning_rate, self.schedule = make_optimizer(options, all_steps, clip_norm, self.override)
         # Networks in turns repeat the program, networks side by side share its steps.
         many = all_steps * (len(models) if self.in_turns else 1) >= _XLA_STEPS
         self.xla = many and gains_from_xla(self.learner) if options.xla is None else options.xla
@@ -99,10 +102,9 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     options, head, networks = plan.options, plan.head, [plan.learner]
     loss = head.smoothed(options.label_smoothing)
     settings: dict[str, Any] = {"by_layer": options.layer_rates, "clip_norm": options.clip_norm, "xla": plan.xla}
-    if not plan.shared:
-        # Callbacks look at the model while it learns, so the learner itself is trained and has the optimizer.
-        plan.learner.compile(optimizer=plan.optimizer, loss=head.loss(), metrics=head.keras_metrics())
-        worker = Worker(plan.learner, loss, plan.optimizer, plan.step, **settings)
+    fresh: dict[str, Any] = {"optimizer": plan.optimizer, "override": plan.override, "batch": plan.step}
+    if not plan.shared:  # the learner itself is trained
+        worker = Worker(plan.learner, loss, **fresh, **settings)
         worker.start(plan.learner)
         yield worker
         return
@@ -113,13 +115,15 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     # A program is compiled for a structure, a loss, an optimizer and the shapes of the data: networks that differ only
     # in their weights use it one after another.
     shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
-    rates = (options.optimizer, options.learning_rate, options.schedule, options.weight_decay, plan.epochs * plan.steps)
+    rates = (options.optimizer, options.learning_rate, plan.schedule, options.weight_decay, plan.epochs * plan.steps)
     loss_key = (structure(networks[0]), head, options.label_smoothing)
     key = (*loss_key, *rates, plan.step, *settings.values(), *shapes)
     worker = WORKERS.take(key)
     if worker is None:
-        worker = Worker(keras.models.clone_model(networks[0]), loss, plan.optimizer, plan.step, **settings)
-    turns = Turns(worker, networks, plan.member_axes or [], plan.left_out, plan.rows) if plan.in_turns else None
+        worker = Worker(keras.models.clone_model(networks[0]), loss, **fresh, **settings)
+    turns = None
+    if plan.in_turns:
+        turns = Turns(worker, networks, plan.member_axes or [], plan.left_out, plan.rows, plan.steps)
     (turns or worker).start(plan.learner)
     yield turns or worker
     WORKERS.keep(key, worker)

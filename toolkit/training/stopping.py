@@ -55,7 +55,12 @@ class Best:
         self._lowest, self._lowest_epoch = math.inf, 0
 
     def update(
-        self, epoch: int, losses: NDArray[np.float64] | None, get_weights: Callable[[], list[NDArray[Any]]]
+        self,
+        epoch: int,
+        losses: NDArray[np.float64] | None,
+        get_weights: Callable[[], list[NDArray[Any]]],
+        *,
+        by_schedule: bool = True,
     ) -> str | None:
         """Record an epoch; return the reason to stop training, or None.
 
@@ -63,6 +68,7 @@ class Best:
             epoch: The epoch, from 1.
             losses: Each network's validation loss, shape (networks,); None without validation rows.
             get_weights: Returns the current weights.
+            by_schedule: Whether the schedule sets the learning rate: its cycles count only then.
         """
         # Each network keeps its best epoch, (networks,) flags and losses; to stop, only their mean counts.
         better = np.ones(len(self.epochs), bool) if losses is None else losses < self._losses
@@ -74,7 +80,7 @@ class Best:
         self._losses = np.minimum(self._losses, losses)
         if losses.mean() < self._lowest:
             self._lowest, self._lowest_epoch = losses.mean(), epoch
-        if self._cycle is not None and epoch == self._cycle[1] and self._lowest_epoch <= self._cycle[0]:
+        if by_schedule and self._cycle is not None and epoch == self._cycle[1] and self._lowest_epoch <= self._cycle[0]:
             return "no improvement in the third learning-rate cycle"
         if epoch - self._lowest_epoch >= self._patience:
             return f"no lower validation loss for {self._patience} epochs"

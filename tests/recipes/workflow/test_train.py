@@ -74,6 +74,21 @@ def test_two_trainings_with_the_same_inputs_give_the_same_weights_metrics_and_re
     assert without_times(first.summary()) == without_times(again.summary())
 
 
+def test_a_callback_that_only_looks_leaves_every_default_and_weight_as_it_is(frame):
+    """It may come from a generator, which can be read only once."""
+    options = {"target": "two", "epochs": 3, "progress": False, "baselines": False}
+    alone = binary.train(frame[["a", "b", "two"]], **options)
+    looks = (keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(1)) for _ in range(2))
+    seen: list[int] = []
+    watched = binary.train(frame[["a", "b", "two"]], callbacks=looks, **options)
+    assert len(seen) == 6
+    pairs = zip(alone.model.get_weights(), watched.model.get_weights(), strict=True)
+    assert all(np.array_equal(first, second) for first, second in pairs)
+    settings = [run.settings["training"] | {"callbacks": []} for run in (alone, watched)]
+    assert settings[0] == settings[1]
+    assert settings[0]["schedule"] == "cycles"
+
+
 def test_a_number_is_learned_on_its_logarithm_when_asked(frame):
     options = {"epochs": 60, "progress": False, "baselines": False, "hidden": (), "learning_rate": 0.05}
     data = frame[["a", "b", "number"]]
