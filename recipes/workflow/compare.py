@@ -110,11 +110,12 @@ def _trials(
     with suppress(interrupts.Interrupted):
         for seed, dataset in datasets.items():
             of_seed = []
-            for label, head in contenders.items():
+            for number, (label, head) in enumerate(contenders.items()):
+                in_folder = options.in_folder(f"seed-{seed}-head-{number}")
                 if label == SEPARATE:
-                    of_seed.append(_separate(dataset, head, options, seed, seconds[seed]))
+                    of_seed.append(_separate(dataset, head, in_folder, seed, seconds[seed]))
                 else:
-                    result = train_and_evaluate(dataset, head, options, seed, seconds[seed], **_ONLY_SCORES)
+                    result = train_and_evaluate(dataset, head, in_folder, seed, seconds[seed], **_ONLY_SCORES)
                     of_seed.append(trial_of(label, seed, result))
                 interrupts.check()  # what it has just trained may have ended early
             trials += of_seed
@@ -173,9 +174,10 @@ def _separate(
 ) -> Trial:
     """Train one network per label, and join them to one contender."""
     results = []
-    for name in dataset.target_frame.columns:
+    for number, name in enumerate(dataset.target_frame.columns):
         labels = dataset.target_frame[[name]]
         target = Target.fit(labels, dataset.fit_parts["train"], dataset.task, dataset.source_rows)
         one_label = dataclasses.replace(dataset, target_frame=labels, target=target)
-        results.append(train_and_evaluate(one_label, head, options, seed, seconds_before, **_ONLY_SCORES))
+        in_folder = options.in_folder(f"label-{number}")
+        results.append(train_and_evaluate(one_label, head, in_folder, seed, seconds_before, **_ONLY_SCORES))
     return joined_trial(SEPARATE, seed, results)

@@ -58,6 +58,14 @@ class CallOptions:
         """Whether the builder is another than that of the default network."""
         return self.build is not builders.mlp
 
+    def in_folder(self, name: str) -> CallOptions:
+        """Return the options of one training of several, each of which resumes from a sub-folder of its own."""
+        in_training = self.by_place["training"]
+        if in_training.get("resume") is None:
+            return self
+        folder = Path(in_training["resume"]) / name
+        return replace(self, by_place=self.by_place | {"training": in_training | {"resume": folder}})
+
     def networks(self) -> int:
         """Return how many networks are trained."""
         return defaults.networks(self.effort, self.by_place, custom=self.custom)
@@ -237,6 +245,7 @@ def train_and_evaluate(
             seed=seed,
             **chosen["training"],
         )
+    seconds["train"] += float(trained.history["seconds"][: trained.resumed_after].sum())
     used = {"head": head.name, "seed": seed, "seeds": len(models)} | _settings(options, dataset, chosen["model"])
     return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
 

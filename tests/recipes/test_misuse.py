@@ -192,6 +192,7 @@ OPTIONS = {
     "optimizer": [None, keras.optimizers.Adam, 3, "adm"],
     "schedule": [3, ["cosine"], "cosin"],
     "callbacks": ["x", [keras.callbacks.Callback], 3],
+    "resume": [True, 3, "", ["folder"], "/proc/nowhere", "\0"],
     "progress": ["yes", None, 1],
     "label_smoothing": [1.0, np.nan, "a", None],
     "xla": ["yes", 1],

@@ -45,6 +45,7 @@ FOREIGN_NAMES = {
     "filters": "n_filters num_filters channels conv_filters kernels",
     "build": "model model_fn build_fn build_model builder network net module estimator create_model",
     "callbacks": "callback cb",
+    "resume": "resume_from resume_from_checkpoint checkpoint checkpoint_dir checkpoint_path ckpt_path backup_dir",
     "progress": "verbose verbosity silent quiet show_progress progress_bar progressbar disp log_level",
     "scaling": "scaler scale normalize normalise normalization standardize standardise standardization feature_scaling",
     "label_smoothing": "smoothing smooth_labels",

@@ -10,8 +10,14 @@ from toolkit.common.errors import DataError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["checked", "moves_rate", "wants_batches"]
+__all__ = ["check_restorable", "checked", "counts_of", "moves_rate", "wants_batches"]
 
+#: The callbacks that can go on after a kill, and what they count.
+_COUNTS = {
+    "LearningRateScheduler": (),
+    "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
+    "EarlyStopping": ("best", "wait", "best_epoch", "stopped_epoch"),
+}
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -38,6 +44,29 @@ def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
                     f"{kind.__name__} defines {hook}, but validation rows are not scored in batches: remove it."
                 )
     return callbacks
+
+
+def check_restorable(callbacks: Iterable[keras.callbacks.Callback]) -> None:
+    """Check that the state of all callbacks can be restored after a kill.
+
+    Raises:
+        DataError: That of one can't.
+    """
+    for callback in callbacks:
+        kind = type(callback)
+        if not kind.__module__.startswith("keras.") or kind.__name__ not in _COUNTS:
+            raise DataError(
+                f"resume can't restore what {kind.__name__} has done before a kill: leave the callback or resume out. "
+                f"It restores {', '.join(_COUNTS)}."
+            )
+        if getattr(callback, "restore_best_weights", False):
+            raise DataError("resume keeps the best weights itself: leave restore_best_weights out of EarlyStopping.")
+
+
+def counts_of(callback: keras.callbacks.Callback) -> dict[str, float | None]:
+    """Return what a callback that `check_restorable` takes counts."""
+    counts = {name: getattr(callback, name) for name in _COUNTS[type(callback).__name__]}
+    return {name: count if isinstance(count, int | None) else float(count) for name, count in counts.items()}
 
 
 def moves_rate(callback: keras.callbacks.Callback) -> bool:

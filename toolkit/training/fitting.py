@@ -15,16 +15,21 @@ from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
 from toolkit.heads import Head
+from toolkit.training.identity import identity
 from toolkit.training.loop import Course, rows_on_device, run_epochs
 from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
 from toolkit.training.plan import Plan, programs
+from toolkit.training.saved_state import SavedState
 from toolkit.training.side_by_side import fold
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["Training", "fit", "held_out"]
+
+
+_VALIDATION = ("the validation rows", "the validation targets", "the validation weights")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Training:
             failed.
         stopped: Why training ended, as a clause.
         settings: Every option with the value that was used.
+        resumed_after: The epoch after which it went on from a saved state; 0 where it began anew.
     """
 
     model: keras.Sequential
@@ -50,6 +56,7 @@ class Training:
     best_epoch: int
     stopped: str
     settings: dict[str, Any]
+    resumed_after: int = 0
 
 
 def fit(
@@ -123,12 +130,19 @@ def fit(
     left_out = None if folds is None else _left_out(folds, len(models), sample_weight)
     plan = Plan(models, head, Options(**options), x, left_out, seed)
     rows = rows_on_device(plan, x, y, sample_weight, validation)
+    saved = None
+    if plan.options.resume is not None:
+        arrays = {"the training rows": x, "their targets": y, "their weights": sample_weight, "the folds": folds}
+        arrays |= dict(zip(_VALIDATION, (*(validation or ()), None, None, None), strict=False)) | {
+            "the scales of the targets": scale
+        }
+        saved = SavedState(plan.options.resume, identity(plan, arrays))
     with programs(plan, rows.train) as worker:
-        course = run_epochs(worker, plan, rows, scale)
+        course = run_epochs(worker, plan, rows, scale, saved)
     trained, optimizer = _finished(plan)
     members = plan.learner if len(models) > 1 else None
     settings = _settings(plan, course, optimizer, folds)
-    return Training(trained, members, course.history, course.best_epoch, course.stopped, settings)
+    return Training(trained, members, course.history, course.best_epoch, course.stopped, settings, course.resumed_after)
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
@@ -172,6 +186,7 @@ def _settings(
     """Return every option with the value that was used."""
     names = options_of(Options, leave_out=("in_turns", "progress"))
     by_batch = ", batch by batch for a callback" if plan.by_batch else ""
+    resumed = f", resumed after epoch {course.resumed_after}" if course.resumed_after else ""
     networks = ", networks in turns" if plan.in_turns else ", networks side by side" if len(plan.models) > 1 else ""
     return {name: getattr(plan.options, name) for name in names} | {
         "epochs": plan.epochs,
@@ -182,6 +197,7 @@ def _settings(
         "weight_decay": float(optimizer.weight_decay or 0.0),
         "patience": plan.patience,
         "callbacks": [type(callback).__name__ for callback in plan.options.callbacks],
+        "resume": None if plan.options.resume is None else f"{plan.options.resume}{resumed}",
         "xla": plan.xla,
         "folds": None if folds is None else int(folds.max()) + 1,
         "loop": f"compiled epoch{by_batch}{networks}",

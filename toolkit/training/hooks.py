@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.common.errors import DataError
+from toolkit.training.callbacks import counts_of
 from toolkit.training.epochs import Worker
 from toolkit.training.in_turns import Turns
 from toolkit.training.optimizers import make_optimizer
@@ -79,6 +80,20 @@ class Hooks:
         """Call the last hook, with the weights that are kept; a callback may replace them."""
         if self._plan.options.callbacks:
             self._list.on_train_end()
+
+    def state(self) -> dict[str, Any]:
+        """Return what must be known to go on after a kill."""
+        counts = [counts_of(callback) for callback in self._plan.options.callbacks]
+        rate = self._worker.override.numpy()
+        return {"rate": None if np.isnan(rate) else float(rate), "rate_from": self.rate_from, "counts": counts}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned; the worker has been restored."""
+        self.rate_from = state["rate_from"]
+        for callback, counts in zip(self._plan.options.callbacks, state["counts"], strict=True):
+            vars(callback).update(counts)
+        if state["rate"] is not None:
+            self._worker.override.assign(state["rate"])
 
     def _set_rate(self, value: Any) -> Any:
         self._rate_was_set = True

@@ -103,6 +103,16 @@ class Turns:
     def finish(self, model: keras.Sequential) -> None:
         """Do nothing: `Worker.finish` writes random states back, and the joined model has none of its own."""
 
+    def state(self) -> list[Any]:
+        """Return copies of everything that training changes, network after network."""
+        return [value for state in self._states for value in state]
+
+    def resume(self, state: Sequence[Any]) -> None:
+        """Continue from what `state` returned."""
+        size = len(state) // len(self._states)
+        self._states = [list(state[start : start + size]) for start in range(0, len(state), size)]
+        self._worker.resume(self._states[-1])
+
     def get_weights(self) -> list[NDArray[Any]]:
         """Return the networks' weights side by side."""
         # As `join` orders them: kernels (i, o) of k networks become (k, i, o), or (i, k, o) in the first layer.

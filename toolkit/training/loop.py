@@ -18,6 +18,7 @@ from toolkit.training.hooks import Hooks
 from toolkit.training.in_turns import Turns
 from toolkit.training.plan import Plan
 from toolkit.training.progress import Progress
+from toolkit.training.saved_state import SavedState
 from toolkit.training.stopping import Best, third_cycle
 
 __all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
@@ -26,13 +27,14 @@ __all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
 class Course(NamedTuple):
     """How a training went: the history, the epoch of the best weights, why it ended, and what set the learning rate.
 
-    For several networks the epoch is their mean.
+    For several networks the epoch is their mean. The last number is the epoch after which it was resumed, or 0.
     """
 
     history: pd.DataFrame
     best_epoch: int
     stopped: str
     schedule: str
+    resumed_after: int
 
 
 class Rows(NamedTuple):
@@ -69,7 +71,13 @@ def rows_on_device(
     return Rows(x, [*train[:2], train_weights], [*train[:2], validation_weights], y)
 
 
-def run_epochs(worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np.float64] | None) -> Course:
+def run_epochs(
+    worker: Worker | Turns,
+    plan: Plan,
+    rows: Rows,
+    scale: NDArray[np.float64] | None,
+    saved: SavedState | None = None,
+) -> Course:
     """Train epoch after epoch until a rule stops it, and leave the best weights in the plan's learner.
 
     Args:
@@ -77,92 +85,140 @@ def run_epochs(worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np
         plan: The plan.
         rows: Training and validation rows.
         scale: Standard deviations of regression targets, to show the error in the user's units.
+        saved: The state to go on from, and to save after epochs; None saves nothing.
+
+    Raises:
+        DataError: The saved state is damaged or that of another training.
+        Interrupted: Ctrl-C in the first epoch, when there is nothing to keep.
     """
-    options, learner, hooks = plan.options, plan.learner, Hooks(plan, worker)
-    history: list[dict[str, float]] = []
-    stopped = f"all {plan.epochs} epochs were run"
-    learner.stop_training = False  # a callback may set it
-    hooks("on_train_begin")
-    cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
-    best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle)
+    loop = _Loop(worker, plan, rows, scale)
+    before = loop.restore(saved)
     try:
-        with interrupts.graceful(), Progress(plan.epochs, options.progress) as progress:
-            for epoch in range(1, plan.epochs + 1):
+        with interrupts.graceful(), Progress(plan.epochs, plan.options.progress) as progress:
+            if before and saved is not None:
+                progress.resumed(before, saved.path)
+            while loop.stopped is None:
                 interrupts.check()  # the run is kept as it was after the last epoch
-                hooks("on_epoch_begin", epoch - 1)  # Keras counts epochs from 0
-                row, losses = _run_epoch(epoch, worker, plan, rows, scale, hooks)
-                history.append(row)
-                if not (math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))):
-                    stopped = f"the loss was no longer finite in epoch {epoch}"
-                    _warn(stopped, round(best.epochs.mean()), plan.learning_rate)
-                    break
-                # What is kept are the weights that were validated, and without validation those that callbacks leave.
-                reason = None
-                if losses is not None:
-                    reason = best.update(epoch, losses, worker.get_weights, by_schedule=hooks.rate_from is None)
-                    hooks("on_test_end", {"loss": row["val_loss"]})
-                hooks("on_epoch_end", epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
-                if losses is None:
-                    best.update(epoch, None, worker.get_weights)
-                progress.show(row)
-                if learner.stop_training:
-                    reason = f"a callback stopped it after epoch {epoch}"
-                elif options.min_gradient_norm is not None and row["gradient_norm"] < options.min_gradient_norm:
-                    norm = f"{row['gradient_norm']:.3g}"
-                    reason = f"the norm of the gradient, {norm}, fell below {options.min_gradient_norm:g}"
-                if reason is not None:
-                    stopped = reason
-                    break
+                loop.run_epoch()
+                progress.show(loop.history[-1])
+                if saved is not None:
+                    saved.save(*loop.state(), last=loop.stopped is not None)
     except interrupts.Interrupted:
-        stopped = f"{interrupts.BY_HAND} after epoch {len(history)} of {plan.epochs}"
-    worker.finish(learner)
-    learner.set_weights(best.weights)
-    hooks.finish()
-    if not history:  # interrupted in the first epoch: there is nothing to keep
-        raise interrupts.Interrupted
-    by_callback = "" if hooks.rate_from is None else f"; set by a callback from epoch {hooks.rate_from} on"
-    frame = pd.DataFrame(history).astype({"epoch": int})
-    return Course(frame, round(best.epochs.mean()), stopped, plan.schedule + by_callback)
+        loop.stopped = f"interrupted by hand after epoch {len(loop.history)} of {plan.epochs}"
+        if saved is not None:
+            saved.flush()
+    return loop.finish(before)
 
 
-def _run_epoch(
-    epoch: int,
-    worker: Worker | Turns,
-    plan: Plan,
-    rows: Rows,
-    scale: NDArray[np.float64] | None,
-    hooks: Hooks,
-) -> tuple[dict[str, float], NDArray[np.float64] | None]:
-    """Run one epoch; return its row of the history, and the networks' validation losses or None."""
-    start = time.perf_counter()
-    options, n = plan.options, len(rows.x)
-    # The order depends only on the seed and the epoch: the same whatever was trained before.
-    order = np.random.default_rng((plan.seed, epoch)).permutation(n) if options.shuffle else np.arange(n)
-    order = order.astype(np.int32)
-    if options.shift or options.flip:
-        random = np.random.default_rng((plan.seed, epoch, 1))
-        rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
-    row: dict[str, float] = {"epoch": epoch, "loss": 0.0}
-    pieces = worker.train_in_pieces(rows.train, order, by_batch=plan.by_batch)
-    for index in range(plan.steps if plan.by_batch else 1):
-        if plan.by_batch:
-            hooks("on_train_batch_begin", index)
-        row["loss"] = next(pieces)
-        interrupts.check()
-        if plan.by_batch:
-            hooks("on_train_batch_end", index, {"loss": row["loss"]})
-    seconds = time.perf_counter() - start  # without validation
-    losses = None
-    if rows.validation is not None:
-        hooks("on_test_begin")
-        losses, scores = worker.validate(rows.validation)
-        row["val_loss"] = float(losses.mean())
-        row[f"val_{plan.head.metric}"] = _measured(plan, rows.truth, scores, scale)
-    row["learning_rate"] = float(worker.optimizer.learning_rate)
-    row["seconds"] = seconds
-    if options.min_gradient_norm is not None:
-        row["gradient_norm"] = worker.gradient_norm(rows.train)
-    return row, losses
+class _Loop:
+    """The epochs of one training, and what is known of them: the history, the best weights, why they ended."""
+
+    def __init__(self, worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np.float64] | None) -> None:
+        options = plan.options
+        self._worker, self._plan, self._rows, self._scale = worker, plan, rows, scale
+        self._hooks = Hooks(plan, worker)
+        self.history: list[dict[str, float]] = []
+        self.stopped: str | None = None
+        plan.learner.stop_training = False  # a callback may set it
+        self._hooks("on_train_begin")
+        cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
+        self._best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle)
+
+    def restore(self, saved: SavedState | None) -> int:
+        """Go on from a saved state; return after which epoch, or 0 where there is none."""
+        content = None if saved is None else saved.read()
+        if content is None:
+            return 0
+        values, arrays = content
+        self.history, self.stopped = values["history"], values["stopped"]
+        self._worker.resume([arrays[f"state {number}"] for number in range(values["arrays"])])
+        self._best.restore(values["best"], arrays)
+        self._hooks.restore(values["callbacks"])
+        return len(self.history)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return all that `restore` needs: values of JSON, and arrays by name."""
+        best, arrays = self._best.state()
+        state = self._worker.state()
+        arrays |= {f"state {number}": value.numpy() for number, value in enumerate(state)}
+        values = {"history": list(self.history), "stopped": self.stopped, "arrays": len(state), "best": best}
+        return {**values, "callbacks": self._hooks.state()}, arrays
+
+    def run_epoch(self) -> None:
+        """Train, validate, follow the loss, call the callbacks; record why the training ends, if it does."""
+        plan, hooks, best, epoch = self._plan, self._hooks, self._best, len(self.history) + 1
+        hooks("on_epoch_begin", epoch - 1)  # Keras counts epochs from 0
+        row, losses = self._trained(epoch)
+        self.history.append(row)
+        if not _is_finite(row):
+            self.stopped = f"the loss was no longer finite in epoch {epoch}"
+            return
+        # What is kept are the weights that were validated, and without validation those that callbacks leave.
+        if losses is not None:
+            by_schedule = hooks.rate_from is None
+            self.stopped = best.update(epoch, losses, self._worker.get_weights, by_schedule=by_schedule)
+            hooks("on_test_end", {"loss": row["val_loss"]})
+        hooks("on_epoch_end", epoch - 1, {k: v for k, v in row.items() if k not in ("epoch", "seconds")})
+        if losses is None:
+            best.update(epoch, None, self._worker.get_weights)
+        shortest = plan.options.min_gradient_norm
+        if plan.learner.stop_training:
+            self.stopped = f"a callback stopped it after epoch {epoch}"
+        elif shortest is not None and row["gradient_norm"] < shortest:
+            self.stopped = f"the norm of the gradient, {row['gradient_norm']:.3g}, fell below {shortest:g}"
+        elif self.stopped is None and epoch == plan.epochs:
+            self.stopped = f"all {epoch} epochs were run"
+
+    def _trained(self, epoch: int) -> tuple[dict[str, float], NDArray[np.float64] | None]:
+        """Train for one epoch and validate; return its row of the history, and the networks' losses or None."""
+        start = time.perf_counter()
+        plan, worker, rows, hooks = self._plan, self._worker, self._rows, self._hooks
+        options, n = plan.options, len(rows.x)
+        # The order depends only on the seed and the epoch: the same whatever was trained before.
+        order = np.random.default_rng((plan.seed, epoch)).permutation(n) if options.shuffle else np.arange(n)
+        order = order.astype(np.int32)
+        if options.shift or options.flip:
+            random = np.random.default_rng((plan.seed, epoch, 1))
+            rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
+        row: dict[str, float] = {"epoch": epoch, "loss": 0.0}
+        pieces = worker.train_in_pieces(rows.train, order, by_batch=plan.by_batch)
+        for index in range(plan.steps if plan.by_batch else 1):
+            if plan.by_batch:
+                hooks("on_train_batch_begin", index)
+            row["loss"] = next(pieces)
+            interrupts.check()
+            if plan.by_batch:
+                hooks("on_train_batch_end", index, {"loss": row["loss"]})
+        seconds = time.perf_counter() - start  # without validation
+        losses = None
+        if rows.validation is not None:
+            hooks("on_test_begin")
+            losses, scores = worker.validate(rows.validation)
+            row["val_loss"] = float(losses.mean())
+            row[f"val_{plan.head.metric}"] = _measured(plan, rows.truth, scores, self._scale)
+        row["learning_rate"] = float(worker.optimizer.learning_rate)
+        row["seconds"] = seconds
+        if options.min_gradient_norm is not None:
+            row["gradient_norm"] = worker.gradient_norm(rows.train)
+        return row, losses
+
+    def finish(self, before: int) -> Course:
+        """Leave the best weights in the learner; return what is known of the epochs, the first of them from a file."""
+        plan, hooks, best_epoch = self._plan, self._hooks, round(self._best.epochs.mean())
+        self._worker.finish(plan.learner)
+        plan.learner.set_weights(self._best.weights)
+        hooks.finish()
+        if not self.history:
+            raise interrupts.Interrupted
+        if not _is_finite(self.history[-1]):
+            _warn(str(self.stopped), best_epoch, plan.learning_rate)
+        by_callback = "" if hooks.rate_from is None else f"; set by a callback from epoch {hooks.rate_from} on"
+        history = pd.DataFrame(self.history).astype({"epoch": int})
+        return Course(history, best_epoch, str(self.stopped), plan.schedule + by_callback, before)
+
+
+def _is_finite(row: dict[str, float]) -> bool:
+    return math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))
 
 
 def _measured(plan: Plan, y: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None) -> float:
@@ -177,7 +233,7 @@ def _warn(stopped: str, best_epoch: int, learning_rate: float) -> None:
         f"Training stopped: {stopped}. The model has the weights of epoch {best_epoch} (0: before training). "
         f"Try a lower learning_rate (it was {learning_rate:g}) or clip_norm=1.",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from toolkit.common.checks import check_bool, check_number, check_whole
 from toolkit.common.errors import DataError
+from toolkit.common.files import check_writable
 from toolkit.common.options import documented
-from toolkit.training.callbacks import checked
+from toolkit.training.callbacks import check_restorable, checked
+from toolkit.training.saved_state import state_path
 
 if TYPE_CHECKING:
     import keras
@@ -97,6 +100,11 @@ class Options:
         bool | None, "Train several networks in turns, not side by side; by default where they are large."
     ] = None
     shuffle: Annotated[bool, "Draw a new order of the rows in every epoch."] = True
+    resume: Annotated[
+        str | Path | None,
+        "Folder in which the state of the training is saved after epochs (so often that it takes a tenth of the time "
+        "at most). If the training is killed or interrupted, the same call goes on from there, to the same weights.",
+    ] = None
     progress: Annotated[bool, "Show the progress of the training."] = True
 
     def __post_init__(self) -> None:
@@ -122,6 +130,9 @@ class Options:
             raise DataError(f"layer_rates needs one of the optimizers {', '.join(_SCALE_FREE)}: leave it out.")
         # A single callback is accepted too; a frozen dataclass is assigned to in this way.
         object.__setattr__(self, "callbacks", checked(self.callbacks))
+        if self.resume is not None:
+            check_restorable(self.callbacks)
+            check_writable(state_path(self.resume))
 
 
 def default_batch_size(rows: int) -> int:

@@ -27,6 +27,7 @@ class Progress:
         self._rewrites = notebook or self._stream.isatty()
         self._columns = 100 if notebook else shutil.get_terminal_size().columns - 1
         self._start = time.perf_counter()
+        self._before = 0
 
     def __enter__(self) -> Progress:
         return self
@@ -35,12 +36,18 @@ class Progress:
         if self._visible and self._rewrites:
             print(file=self._stream, flush=True)
 
+    def resumed(self, epoch: int, path: object) -> None:
+        """Show after which epoch a training goes on, and from which file."""
+        self._before = epoch
+        if self._visible:
+            print(f"resumed after epoch {epoch}/{self._epochs} from {path}", file=self._stream, flush=True)
+
     def show(self, row: dict[str, float]) -> None:
         """Show one row of the history."""
         if not self._visible:
             return
         epoch = int(row["epoch"])
-        left = (time.perf_counter() - self._start) / epoch * (self._epochs - epoch)
+        left = (time.perf_counter() - self._start) / (epoch - self._before) * (self._epochs - epoch)
         numbers = "  ".join(
             f"{name} {value:.4g}" for name, value in row.items() if "loss" in name or name.startswith("val_")
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,18 @@ class Best:
         if epoch - self._lowest_epoch >= self._patience:
             return f"no lower validation loss for {self._patience} epochs"
         return None
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return copies of what is known so far: values of JSON, and arrays by name."""
+        arrays = {f"best {number}": weights.copy() for number, weights in enumerate(self.weights)}
+        arrays |= {"best epochs": self.epochs.copy(), "best losses": self._losses.copy()}
+        return {"lowest": self._lowest, "lowest_epoch": self._lowest_epoch}, arrays
+
+    def restore(self, values: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned."""
+        self.weights = [arrays[f"best {number}"].copy() for number in range(len(self.weights))]
+        self.epochs, self._losses = arrays["best epochs"].copy(), arrays["best losses"].copy()
+        self._lowest, self._lowest_epoch = values["lowest"], values["lowest_epoch"]
 
     def _keep(self, weights: list[NDArray[Any]], better: NDArray[np.bool_]) -> None:
         if self._axes is None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes import binary, regression
+from recipes import binary, multilabel, regression
 from recipes.workflow import settings
 from tests.helpers.ctrl_c import PressesCtrlC
 from toolkit.evaluation.metrics import evaluate
@@ -50,6 +50,20 @@ def test_baselines_can_be_left_out(frame):
     comparison = regression.compare(frame, target="y", baselines=False, **QUICK)
     assert comparison.baselines.empty
     assert len(comparison.verdict) == 1
+
+
+def test_each_training_of_a_comparison_resumes_from_a_folder_of_its_own(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, 2))
+    frame = pd.DataFrame({"x": x[:, 0], "z": x[:, 1], "a": x[:, 0] > 0, "b": x[:, 1] > 0}).astype({"a": int, "b": int})
+    options = QUICK | {"heads": ("logistic", "separate"), "baselines": False, "resume": tmp_path}
+    first, again = (multilabel.compare(frame, target=["a", "b"], **options) for _ in range(2))
+    assert first.table.equals(again.table)
+    assert sorted(str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("training.state")) == [
+        *("seed-0-head-0", "seed-0-head-1/label-0", "seed-0-head-1/label-1"),
+        *("seed-1-head-0", "seed-1-head-1/label-0", "seed-1-head-1/label-1"),
+    ]
+    assert "resumed after epoch 1" in again.settings["training"]["resume"]
 
 
 def test_a_list_of_seeds_stays_a_list_on_the_command_line():
