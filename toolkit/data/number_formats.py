@@ -199,7 +199,7 @@ def mixture(texts: Sequence[str], counts: np.ndarray) -> str:
             units[piece.unit] += count
             point, comma = _marks(piece.body.translate(_DIGITS))
             marks[text] += count * (point != comma and not piece.body.isdecimal())
-    if read < _MIXED * counts.sum():
+    if read == 0 or read < _MIXED * counts.sum():
         return ""
     often = [unit for unit, count in units.most_common(3) if unit and count >= _WAY * read]
     if len(often) > 1:
