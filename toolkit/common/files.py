@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError
@@ -28,6 +29,7 @@ except ImportError:  # Windows has no such locks: temporary folders of a killed 
 __all__ = [
     "check_writable",
     "is_stream",
+    "open_whole",
     "partial_path",
     "path_to_write",
     "scratch",
@@ -182,6 +184,49 @@ def write_together(contents: Mapping[Path, str | bytes]) -> None:
         raise DataError(f"{str(path)!r} could not be written: {error}.") from error
 
 
+@contextmanager
+def open_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file to be written piece by piece; it is moved to its path when all pieces are on the disk.
+
+    Where the block ends with an exception, an earlier file is unchanged.
+
+    Args:
+        path: As for `write_whole`. What is written to a device, a pipe or `/dev/stdout` can't be taken back.
+
+    Yields:
+        The open file, of bytes.
+
+    Raises:
+        DataError: As for `write_whole`.
+        BrokenPipeError: The reader of a pipe went away.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "b.txt"
+        >>> with open_whole(path) as file:
+        ...     _ = file.write(b"two "), file.write(b"pieces")
+        >>> path.read_text()
+        'two pieces'
+    """
+    path = user_path(path)
+    try:
+        if is_stream(path):
+            with _opened_stream(path) as file:
+                yield file
+            return
+        target, earlier = _target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(target.parent) as folder:
+            with open(folder / "0", "xb") as file:
+                yield file
+                _finish(file, earlier)
+            _move(folder / "0", target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        tail = "" if is_stream(path) else " Nothing was changed."
+        raise DataError(f"{path} could not be written: {error.strerror or error}.{tail}") from error
+
+
 def is_stream(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is a device, a pipe, a socket or an open descriptor, which is written to, not replaced.
 
@@ -291,12 +336,17 @@ def _write(path: Path, data: bytes, earlier: os.stat_result | None) -> None:
     """Write a new file to the disk, with the owner and the permissions of an earlier one."""
     with open(path, "xb") as file:
         file.write(data)
-        file.flush()
-        if earlier is not None and hasattr(os, "fchown"):
-            with suppress(PermissionError):  # only root gives files away
-                os.fchown(file.fileno(), earlier.st_uid, earlier.st_gid)
-            os.fchmod(file.fileno(), stat.S_IMODE(earlier.st_mode))
-        os.fsync(file.fileno())
+        _finish(file, earlier)
+
+
+def _finish(file: BinaryIO, earlier: os.stat_result | None) -> None:
+    """Bring what was written to the disk, with the owner and the permissions of an earlier file."""
+    file.flush()
+    if earlier is not None and hasattr(os, "fchown"):
+        with suppress(PermissionError):  # only root gives files away
+            os.fchown(file.fileno(), earlier.st_uid, earlier.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(earlier.st_mode))
+    os.fsync(file.fileno())
 
 
 def _move(temporary: Path, target: Path) -> None:
@@ -310,11 +360,15 @@ def _move(temporary: Path, target: Path) -> None:
 
 def _write_stream(path: Path, data: bytes) -> None:
     """Write to what a path leads to, from where it stands now."""
+    with _opened_stream(path) as stream:
+        stream.write(data)
+
+
+def _opened_stream(path: Path) -> BinaryIO:
     descriptor = _descriptor(path)
     if descriptor is None:
         opened = os.open(path, os.O_WRONLY)
     else:
         sys.stdout.flush()  # what was printed before comes before
         opened = os.dup(descriptor)
-    with os.fdopen(opened, "wb") as stream:
-        stream.write(data)
+    return os.fdopen(opened, "wb")

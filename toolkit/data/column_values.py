@@ -1,4 +1,4 @@
-"""The cells of a column whose kind is known, in canonical form; and new rows of a table that was trained on."""
+"""The cells of a column whose kind is known, in canonical form."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow
 
-from toolkit.common.errors import DataError, nearest
-from toolkit.common.formatting import counted, listing, rows_text
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import counted, rows_text
 from toolkit.data import date_formats, number_formats
 from toolkit.data.cells import (
     MISSING,
@@ -22,22 +22,29 @@ from toolkit.data.cells import (
     distinct_texts,
     is_missing,
     level,
-    most_odd,
     native,
     plain_dtype,
     text_array,
 )
 from toolkit.data.cells import spelled as spelled_level
-from toolkit.data.columns import CLOCK, Column, assemble
+from toolkit.data.columns import CLOCK, Column
 from toolkit.data.plain_numbers import read_column
 
-__all__ = ["Cells", "WrongType", "coerce", "read_distinct", "read_values", "refuse_infinite", "spread", "unread_notes"]
+__all__ = [
+    "Cells",
+    "UnreadCells",
+    "WrongType",
+    "expected_text",
+    "read_distinct",
+    "read_values",
+    "refuse_infinite",
+    "spread",
+    "unread_notes",
+]
 
 _EXPECTED = {"number": "a number", "boolean": "true or false", "category": "a category", "date": "a date"}
 _TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 _NAMED_CELLS = 5
-# The rows to learn from hold few odd cells; the test rows of the same table may hold more, and are read too.
-_ODD_SHARE_OF_NEW = 10
 
 
 class WrongType(Exception):
@@ -180,131 +187,71 @@ def unread_notes(column: Column, series: pd.Series, cells: Cells, rows: np.ndarr
         rows: The row number of each.
         name: The table, where it is not the data.
     """
-    where = f" of {name}" if name else ""
-    notes = []
-    odd = np.flatnonzero(cells.state == ODD)
-    if len(odd):
-        named = "; ".join(f"{_quoted(series.iloc[i])} in row {rows[i]:,}" for i in odd[:_NAMED_CELLS])
-        more = f", and {len(odd) - _NAMED_CELLS:,} more" if len(odd) > _NAMED_CELLS else ""
-        is_not = f"{'is' if len(odd) == 1 else 'are'} not {_expected(column)}"
-        counts = "counts" if len(odd) == 1 else "count"
-        notes.append(
-            f"{counted(len(odd), 'cell')} of '{column.name}'{where} {is_not} and {counts} as missing: {named}{more}."
-        )
-    endless = np.flatnonzero(cells.state == OPEN)
-    if len(endless):
-        means = "means" if len(endless) == 1 else "mean"
-        notes.append(
-            f"{counted(len(endless), 'cell')} of '{column.name}'{where}, such as {_quoted(series.iloc[endless[0]])} in "
-            f"row {rows[endless[0]]:,}, {means} that there is no end, and {'counts' if len(endless) == 1 else 'count'} "
-            "as missing."
-        )
-    return notes
+    unread = UnreadCells(column)
+    unread.add(series, cells, rows)
+    return unread.notes(name)
 
 
-def _expected(column: Column) -> str:
+class UnreadCells:
+    """The cells of a column that are no values of its kind, in a table that comes in one piece or in several.
+
+    Attributes:
+        column: The column.
+        counts: How many cells are odd, and how many are dates without end, by state.
+        first: The first of them, by state: row number and cell.
+        present: How many cells are not missing.
+    """
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self.counts = {ODD: 0, OPEN: 0}
+        self.first: dict[int, list[tuple[int, Any]]] = {ODD: [], OPEN: []}
+        self.present = 0
+
+    def add(self, series: pd.Series, cells: Cells, rows: np.ndarray) -> None:
+        """Count the cells of a piece.
+
+        Args:
+            series: The cells as they came.
+            cells: The same as they were read.
+            rows: The row number of each.
+        """
+        self.present += int((cells.state != MISSING).sum())
+        for state, first in self.first.items():
+            index = np.flatnonzero(cells.state == state)
+            self.counts[state] += len(index)
+            first += [(int(rows[i]), series.iloc[i]) for i in index[: _NAMED_CELLS - len(first)]]
+
+    def notes(self, name: str = "") -> list[str]:
+        """Return the sentences of `unread_notes`."""
+        column, where, notes = self.column, f" of {name}" if name else "", []
+        odd, endless = self.counts[ODD], self.counts[OPEN]
+        if odd:
+            named = "; ".join(f"{_quoted(cell)} in row {row:,}" for row, cell in self.first[ODD])
+            more = f", and {odd - _NAMED_CELLS:,} more" if odd > _NAMED_CELLS else ""
+            is_not = f"{'is' if odd == 1 else 'are'} not {expected_text(column)}"
+            counts = "counts" if odd == 1 else "count"
+            notes.append(
+                f"{counted(odd, 'cell')} of '{column.name}'{where} {is_not} and {counts} as missing: {named}{more}."
+            )
+        if endless:
+            row, cell = self.first[OPEN][0]
+            notes.append(
+                f"{counted(endless, 'cell')} of '{column.name}'{where}, such as {_quoted(cell)} in row {row:,}, "
+                f"{'means' if endless == 1 else 'mean'} that there is no end, and "
+                f"{'counts' if endless == 1 else 'count'} as missing."
+            )
+        return notes
+
+
+def expected_text(column: Column) -> str:
+    """Return in words what the cells of a column are."""
     return "a time of day or a duration" if column.format == CLOCK else _EXPECTED[column.kind]
 
 
 def _quoted(cell: object) -> str:
     text = str(cell)
     return f"'{text[:40]}...'" if len(text) > 43 else f"'{text}'"
-
-
-def coerce(
-    data: Any, columns: Sequence[Column], source_columns: Sequence[str], name: str, notes: list[str] | None = None
-) -> pd.DataFrame:
-    """Bring new rows into the canonical form of the training rows (see `Columns`).
-
-    Columns may come in any order, and further ones are ignored. A cell that is no value of its column's kind is
-    missing, up to 3 cells or 1 % of the rows.
-
-    Args:
-        data: A DataFrame, or an array of shape (rows, columns) whose columns are `source_columns` in their order, or
-            just the usable `columns` in theirs.
-        columns: The usable columns of the training table.
-        source_columns: All its feature columns, those set aside included.
-        name: What the data is called in messages.
-        notes: A list that gets a sentence on each column with such cells; None for none.
-
-    Returns:
-        A DataFrame with exactly `columns`, index 0 to n - 1.
-
-    Raises:
-        DataError: A column is missing, holds values of another type or an infinite one; an array has another width.
-
-    Example:
-        >>> columns = [Column("age", "number"), Column("sex", "category")]
-        >>> coerce(pd.DataFrame({"sex": ["f", None], "age": ["31", 40]}), columns, ["age", "sex"], "new.csv")
-            age   sex
-        0  31.0     f
-        1  40.0  None
-    """
-    frame = data if isinstance(data, pd.DataFrame) else _with_names(data, columns, source_columns, name)
-    positions: dict[str, int] = {}
-    for position, label in enumerate(frame.columns):
-        positions.setdefault(str(label), position)
-    absent = [column.name for column in columns if column.name not in positions]
-    if absent:
-        hint = nearest(absent[0], [label for label in positions if label not in source_columns])
-        more = f" (and {len(absent) - 1} more: {listing(absent[1:])})" if len(absent) > 1 else ""
-        raise DataError(
-            f"column '{absent[0]}'{more} is not in {name}, but the model was trained on it "
-            f"(columns found: {listing(positions)}).{hint}"
-        )
-    values: dict[str, np.ndarray] = {}
-    for column in columns:
-        cells = _checked(frame.iloc[:, positions[column.name]], column, name)
-        refuse_infinite(cells.values, column, name)
-        values[column.name] = cells.values
-        if notes is not None:
-            rows = np.arange(1, len(frame) + 1)
-            notes += unread_notes(column, frame.iloc[:, positions[column.name]], cells, rows, name)
-    return assemble(values, columns, len(frame))
-
-
-def _checked(series: pd.Series, column: Column, name: str) -> Cells:
-    """Return the cells of a column of new rows, of which few are odd."""
-    expected = _expected(column)
-    try:
-        cells = read_values(series, column)
-        odd = np.flatnonzero(cells.state == ODD)
-        present = int((cells.state != MISSING).sum())
-        if len(odd) == 0 or (
-            len(odd) <= max(most_odd(len(series)), len(series) // _ODD_SHARE_OF_NEW) and 2 * len(odd) < present
-        ):
-            return cells
-        position, value = int(odd[0]), series.iloc[odd[0]]
-    except WrongType as wrong:
-        position, value = wrong.position, wrong.value
-    except TypeError:
-        raise DataError(
-            f"column '{column.name}' of {name} holds cells that are lists or objects; expected {expected}, as in "
-            "training."
-        ) from None
-    written = f" written as {column.format}" if column.kind == "date" and column.format is not None else ""
-    raise DataError(
-        f"column '{column.name}' of {name}: row {position + 1} holds {value!r}; expected {expected}{written}, as in "
-        "training."
-    )
-
-
-def _with_names(data: Any, columns: Sequence[Column], source_columns: Sequence[str], name: str) -> pd.DataFrame:
-    """Return an array as a DataFrame with the names of its columns."""
-    array = np.asarray(data)
-    if array.ndim != 2:
-        raise DataError(f"{name} has shape {array.shape}; expected (rows, columns).")
-    # Objects stay what they are: pandas 2 would look for dates among them, and trip over numbers of 400 digits.
-    dtype = array.dtype if array.dtype == object else None
-    if array.shape[1] == len(source_columns):
-        return pd.DataFrame(array, columns=list(source_columns), dtype=dtype, copy=False)
-    if array.shape[1] == len(columns):
-        return pd.DataFrame(array, columns=[column.name for column in columns], dtype=dtype, copy=False)
-    used = f" (or the {len(columns)} that are used)" if len(columns) != len(source_columns) else ""
-    raise DataError(
-        f"{name} has {array.shape[1]} columns; the training data had {len(source_columns)}{used}: "
-        f"{listing(source_columns)}."
-    )
 
 
 def refuse_infinite(values: np.ndarray, column: Column, name: str, rows: np.ndarray | None = None) -> None:

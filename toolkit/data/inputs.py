@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError, DataWarning
-from toolkit.data.column_values import coerce
 from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
 from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
+from toolkit.data.new_rows import NewRows
 from toolkit.data.prepare import labeled
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import is_file, read
@@ -22,7 +22,7 @@ from toolkit.data.reading.frames import is_table, matrix_of
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 
-__all__ = ["batches", "encode", "encode_labeled", "table_of"]
+__all__ = ["RowEncoder", "batches", "encode", "encode_labeled", "table_of"]
 
 
 def batches(
@@ -114,29 +114,68 @@ def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: st
 
 def _in_form(preprocessing: Preprocessing, new: Any, name: str) -> pd.DataFrame:
     """Return new rows in the form of the training rows; cells and columns that count as missing are a warning."""
-    notes: list[str] = []
-    frame = coerce(new, preprocessing.columns, preprocessing.source_columns, name, notes)
-    for sentence in [*notes, *_empty_columns(preprocessing, frame, name)]:
+    encoder = RowEncoder(preprocessing, name)
+    frame = encoder.in_form(new)
+    for sentence in encoder.finish():
         warnings.warn(sentence, DataWarning, stacklevel=5)
     return frame
 
 
-def _empty_columns(preprocessing: Preprocessing, frame: pd.DataFrame, name: str) -> list[str]:
-    """Return a sentence on each column of several rows in which no cell says anything that was learned."""
-    if len(frame) < 2:
-        return []
-    missing = frame.isna()
-    sentences = [
-        f"column '{column}' of {name} is missing in all {len(frame):,} rows."
-        for column in frame.columns[missing.all(axis=0)]
-    ]
-    for column, levels in preprocessing.unseen(frame).items():
-        if frame[column].isin(levels)[~missing[column]].all():
+class RowEncoder:
+    """Encodes new rows that come in one piece or in several.
+
+    Args:
+        preprocessing: Fitted in training.
+        name: What to call the rows in messages.
+        most_rows: See `toolkit.data.new_rows.NewRows`.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, name: str, most_rows: int | None = None) -> None:
+        self._preprocessing = preprocessing
+        self._rows = NewRows(preprocessing.columns, preprocessing.source_columns, name, most_rows)
+        self._name = name
+        # The columns without a cell that says anything: "" where all are missing, otherwise a level never learned.
+        self._empty = {column.name: "" for column in preprocessing.columns}
+
+    def in_form(self, new: Any) -> pd.DataFrame:
+        """Return the next rows in the form of the training rows.
+
+        Raises:
+            DataError: As for `toolkit.data.new_rows.coerce`; the rows are numbered over all pieces.
+        """
+        frame = self._rows.add(new)
+        looked_at = frame[list(self._empty)]
+        unseen = self._preprocessing.unseen(looked_at)
+        for column, cells in looked_at.items():
+            present, levels = cells.notna(), unseen.get(str(column), [])
+            if cells.isin(levels)[present].all() if levels else not present.any():
+                self._empty[str(column)] = min([*filter(None, [self._empty[str(column)]]), *levels], default="")
+            else:
+                del self._empty[str(column)]
+        return frame
+
+    def encode(self, new: Any) -> NDArray[np.float32]:
+        """Return the inputs of the next rows, shape (rows, width)."""
+        return self._preprocessing.transform(self.in_form(new))
+
+    def finish(self) -> list[str]:
+        """Return sentences on cells that were not read and on columns that say nothing, when all rows have come.
+
+        Raises:
+            DataError: A column holds too many cells that are no values of its kind.
+        """
+        sentences, count = self._rows.finish(), self._rows.count
+        if count < 2:
+            return sentences
+        for column, level in sorted(self._empty.items(), key=lambda item: bool(item[1])):
+            what = f"column '{column}' of {self._name}"
             sentences.append(
-                f"column '{column}' of {name} holds only values that were never seen in training, or were too rare to "
-                f"learn (such as {levels[0]!r})."
+                f"{what} holds only values that were never seen in training, or were too rare to learn (such as "
+                f"{level!r})."
+                if level
+                else f"{what} is missing in all {count:,} rows."
             )
-    return sentences
+        return sentences
 
 
 def encode_labeled(

@@ -14,7 +14,6 @@ from toolkit.common.checks import check_choice, check_whole
 from toolkit.common.errors import DataError, DataWarning
 from toolkit.common.formatting import counted, listing
 from toolkit.common.options import documented, options_of, refuse_unknown
-from toolkit.data.column_values import coerce
 from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
 from toolkit.data.features import Features
@@ -22,6 +21,7 @@ from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images, ImageSet
 from toolkit.data.labels import labels_of
 from toolkit.data.named_columns import NamedColumns
+from toolkit.data.new_rows import coerce
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.row_equality import compared_columns, same_rows
 from toolkit.data.row_weights import read_weights

@@ -245,10 +245,10 @@ class Preprocessing:
         return ""
 
     def unseen(self, frame: pd.DataFrame) -> dict[str, list[str]]:
-        """Return for each category the levels in canonical rows that have no input, sorted."""
+        """Return for each category of canonical rows the levels that have no input, sorted."""
         unseen = {}
         for column, preprocessor in zip(self.columns, self.by_column, strict=True):
-            if isinstance(preprocessor, CategoryPreprocessing):
+            if isinstance(preprocessor, CategoryPreprocessing) and column.name in frame:
                 levels = sorted(set(pd.unique(frame[column.name].dropna())) - set(preprocessor.levels))
                 if levels:
                     unseen[column.name] = levels

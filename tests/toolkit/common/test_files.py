@@ -13,7 +13,7 @@ import pytest
 
 from toolkit import DataError
 from toolkit.common import files
-from toolkit.common.files import check_writable, is_stream, scratch, user_path, write_together, write_whole
+from toolkit.common.files import check_writable, is_stream, open_whole, scratch, user_path, write_together, write_whole
 
 
 def test_a_file_in_folders_that_are_missing_can_be_written_and_nothing_is_created_yet(tmp_path):
@@ -191,3 +191,35 @@ def test_only_names_of_files_are_paths(path):
     for function in (user_path, check_writable, lambda path: write_whole(path, "")):
         with pytest.raises(DataError, match="expected the name of a file, such as"):
             function(path)
+
+
+def test_a_file_written_in_pieces_is_moved_to_its_path_at_the_end_or_never(tmp_path):
+    path = tmp_path / "a" / "rows.csv"
+    with open_whole(path) as file:
+        file.write(b"old\n")
+        assert not path.exists()
+    path.chmod(0o640)
+
+    def fail(error):
+        with open_whole(path) as file:
+            file.write(b"new\n")
+            raise error
+
+    for error in (KeyboardInterrupt, DataError, OSError(28, "No space left on device")):
+        with pytest.raises((KeyboardInterrupt, DataError)):
+            fail(error)
+        assert (path.read_bytes(), [entry.name for entry in path.parent.iterdir()]) == (b"old\n", ["rows.csv"])
+    with open_whole(path) as file:
+        file.write(b"new\n")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new\n", 0o640)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_an_error_and_a_reader_that_went_away_is_none_of_ours():
+    with pytest.raises(DataError, match="No space left on device"), open_whole("/dev/full") as file:
+        file.write(b"x" * 100_000)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError), open_whole(f"/dev/fd/{writer}") as file:
+        file.write(b"x" * 100_000)
+    os.close(writer)

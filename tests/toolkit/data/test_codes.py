@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from toolkit.data.column_kinds import infer
-from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column
+from toolkit.data.new_rows import coerce
 from toolkit.data.prepare import prepare
 
 

@@ -15,8 +15,8 @@ from tests.helpers.people import people
 from tests.helpers.tables import kinds, repeated, typed
 from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import infer
-from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column
+from toolkit.data.new_rows import coerce
 from toolkit.data.prepare import prepare
 
 

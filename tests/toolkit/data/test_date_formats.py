@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from toolkit.data.column_kinds import infer
-from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column
+from toolkit.data.new_rows import coerce
 from toolkit.data.reading_options import ReadingOptions
 
 DAYS = pd.date_range("2019-11-03 03:07:09", periods=80, freq="137h")

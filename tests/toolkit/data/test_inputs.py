@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 
 from toolkit.common.errors import DataError, DataWarning
-from toolkit.data.inputs import batches
+from toolkit.data.inputs import RowEncoder, batches
 from toolkit.data.prepare import labeled, prepare
 from toolkit.data.target import Target
 
@@ -180,3 +180,33 @@ def test_an_encoding_that_was_found_out_is_taken_for_a_file_too_short_to_tell(tm
     row.to_csv(tmp_path / "row.csv", index=False, encoding="gb18030")
     (inputs,) = batches(data.preprocessing, tmp_path / "row.csv", reading=form.reading)
     np.testing.assert_array_equal(inputs, encoded(data.preprocessing, row))
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 200])
+def test_rows_in_pieces_are_encoded_as_all_at_once_and_what_is_said_counts_all_of_them(preprocessing, size):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"a": rng.integers(0, 9, 90).astype(str), "b": [None] * 90, "c": rng.choice(["z", "w"], 90)})
+    rows.loc[[5, 50, 77], "a"] = "soon"
+    with pytest.warns(DataWarning) as warned:
+        expected = encoded(preprocessing, rows)
+    encoder = RowEncoder(preprocessing, "DataFrame")
+    pieces = [encoder.encode(rows[start : start + size]) for start in range(0, 90, size)]
+    np.testing.assert_array_equal(np.concatenate(pieces), expected)
+    assert encoder.finish() == [str(warning.message) for warning in warned]
+    assert "3 cells of 'a' of DataFrame are not a number and count as missing: 'soon' in row 6" in encoder.finish()[0]
+
+
+def test_an_error_in_a_later_piece_names_the_row_of_the_table(preprocessing):
+    rows = pd.DataFrame({"a": ["1"] * 30, "b": 1.0, "c": "x"})
+    encoder = RowEncoder(preprocessing, "new.csv")
+    encoder.encode(rows)
+    with pytest.raises(DataError, match=r"'b' of new.csv holds infinite values \(row 33\)"):
+        encoder.encode(pd.DataFrame({"a": "1", "b": [1.0, 2.0, np.inf], "c": "x"}))
+    encoder = RowEncoder(preprocessing, "new.csv")
+    for cells in (["1"] * 9, ["soon"] * 9):
+        encoder.encode(pd.DataFrame({"a": cells, "b": 1.0, "c": "x"}))
+    with pytest.raises(DataError, match="row 10 holds 'soon'; expected a number"):
+        encoder.finish()
+    encoder = RowEncoder(preprocessing, "new.csv", most_rows=40)
+    with pytest.raises(DataError, match="row 1 holds 'soon'"):  # more than 4 of 40 rows: it need not wait
+        encoder.encode(pd.DataFrame({"a": ["soon"] * 5, "b": 1.0, "c": "x"}))

@@ -12,8 +12,8 @@ import pytest
 from tests.helpers.tables import kinds
 from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import infer
-from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column
+from toolkit.data.new_rows import coerce
 from toolkit.data.prepare import prepare
 
 NUMBERS = np.random.default_rng(0).normal(2_500, 1_500, 60).clip(3).round(2)

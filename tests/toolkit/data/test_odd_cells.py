@@ -9,8 +9,8 @@ import pytest
 from tests.helpers.tables import kinds
 from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import infer
-from toolkit.data.column_values import coerce
 from toolkit.data.dataset import SplitData
+from toolkit.data.new_rows import coerce
 from toolkit.data.prepare import prepare
 
 WORDS = """

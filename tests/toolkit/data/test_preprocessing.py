@@ -14,8 +14,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, RobustScaler, StandardScaler
 
 from toolkit.common.errors import DataError
-from toolkit.data.column_values import coerce
 from toolkit.data.columns import Column, Columns
+from toolkit.data.new_rows import coerce
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 
