@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import decimal
+import enum
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow
+
+from toolkit.data.surrogates import valid_text
 
 __all__ = [
     "MISSING",
@@ -104,7 +108,9 @@ def level(value: object) -> str:
     """
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    text = str(value).strip()
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = pd.Timestamp(value).tz_convert("UTC")  # equal instants are one level
+    text = valid_text(value).strip()
     if text.lower() in ("true", "false"):
         return text.capitalize()
     if not is_number(text):
@@ -144,6 +150,24 @@ def keeps_spelling(cells: Collection[Any]) -> bool:
     return not plain or len(set(numbers)) < len(set(texts))
 
 
+_EQUAL_TO_TRUTHS = (bool, int, float, complex, np.bool_, np.number, decimal.Decimal)
+
+
+class _Truth(enum.Enum):
+    """True and false, which equal no number."""
+
+    FALSE = False
+    TRUE = True
+
+
+def _factorized(cells: Any) -> tuple[np.ndarray, Any]:
+    try:
+        return pd.factorize(cells)
+    except ValueError as error:  # a duration of NumPy without a unit can't be hashed
+        raise TypeError(str(error)) from error
+
+
+@np.errstate(over="ignore")  # NumPy compares a float16 with a float as float16
 def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
     """Return for each row the index of its value among the distinct ones (-1 where missing), and those values.
 
@@ -160,13 +184,23 @@ def distinct(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
         # An array, since pandas 2 makes an index of a Series' values, and whole numbers of 400 digits don't fit there.
         cells = cells.to_numpy(dtype=object)
     try:
-        codes, values = pd.factorize(cells)
+        codes, values = _factorized(cells)
     except TypeError:
         # A signaling NaN can't be hashed.
         signaling = [isinstance(cell, decimal.Decimal) and cell.is_snan() for cell in cells]
         if not any(signaling):
             raise
-        codes, values = pd.factorize(pd.Series(cells, dtype=object).mask(signaling).to_numpy(dtype=object))
+        cells = pd.Series(cells, dtype=object).mask(signaling).to_numpy(dtype=object)
+        codes, values = _factorized(cells)
+    if isinstance(cells, np.ndarray) and any(
+        isinstance(value, _EQUAL_TO_TRUTHS) and value in (0, 1) for value in values
+    ):
+        # True equals 1, but is another level.
+        truths = np.array([isinstance(cell, (bool, np.bool_)) for cell in cells], dtype=bool)
+        marked = cells.copy()
+        marked[truths] = [_Truth(bool(cell)) for cell in cells[truths]]
+        codes, values = pd.factorize(marked)
+        values = [value.value if isinstance(value, _Truth) else value for value in values]
     decoded = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value for value in values]
     return np.asarray(codes), decoded
 

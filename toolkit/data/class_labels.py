@@ -145,6 +145,9 @@ def one_type(series: pd.Series, column: str, name: str, rows: np.ndarray) -> pd.
     if not _is_plain(series.dtype):
         kind = _check_types(list(series.astype(object)), column, name, rows)
         series = series if kind == "text" else series.infer_objects()
+    if series.dtype == np.longdouble:
+        with np.errstate(over="ignore"):
+            series = series.astype(np.float64)
     if pd.api.types.is_float_dtype(series.dtype):
         infinite = np.isinf(series.to_numpy(dtype=np.float64))
         if infinite.any():
@@ -170,6 +173,8 @@ def _check_types(values: Sequence[Any], column: str, name: str, rows: np.ndarray
         kind = _kind_of(value)
         first.setdefault(kind, index)
         if kind in _KINDS:
+            if kind == "text":
+                value.encode()  # refuses halves of surrogate pairs
             continue
         advice = next(text for types, text in _ADVICE if isinstance(value, types))
         shown = str(value) if len(str(value)) <= 40 else f"{str(value)[:37]}..."

@@ -157,7 +157,7 @@ def inspect(
 def _can_be_compared(cell: object) -> bool:
     try:
         hash(cell)
-    except TypeError:
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from toolkit.data.cells import (
     text_array,
 )
 from toolkit.data.cells import spelled as spelled_level
-from toolkit.data.columns import CLOCK, Column
+from toolkit.data.columns import CLOCK, DAYS, Column
 from toolkit.data.plain_numbers import read_column
 
 __all__ = [
@@ -128,6 +129,9 @@ def read_distinct(cells: Sequence[Any], column: Column) -> tuple[np.ndarray, np.
     if column.kind == "number":
         if column.format == CLOCK:
             return number_formats.read_clocks(cells, column.missing)
+        if column.format == DAYS and any(isinstance(cell, (datetime.timedelta, np.timedelta64)) for cell in cells):
+            values, state = number_formats.read_clocks(cells, column.missing)
+            return values / 86_400, state
         return number_formats.read_numbers(cells, column.decimal, column.unit, column.missing)
     if column.kind == "date":
         return date_formats.read_dates(cells, column.format, column.missing)
@@ -164,15 +168,20 @@ def _levels(cells: Sequence[Any], column: Column) -> tuple[np.ndarray, np.ndarra
 
 def _of_type(series: pd.Series, column: Column, kind: str, values: np.ndarray, state: np.ndarray) -> Cells:
     """Return typed values as the wanted kind: true/false passes for numbers, 0 and 1 pass for true/false."""
-    if kind == column.kind == "number" and series.dtype.kind == "m" and column.format != CLOCK:
-        values = values / 86_400  # files of version 0.1.0 hold durations in days
-    if kind == column.kind or (column.kind == "number" and kind == "boolean"):
+    is_duration = series.dtype.kind == "m"
+    if is_duration and column.format == DAYS:
+        return Cells(values / 86_400, state)
+    fits = kind == column.kind or (column.kind == "number" and kind == "boolean")
+    if fits and (column.kind != "number" or is_duration == (column.format == CLOCK)):
         return Cells(values, state)
     bad = state != MISSING
     if column.kind == "boolean" and kind == "number":
         bad &= (values != 0) & (values != 1)
     if not bad.any():
-        return Cells(np.full(len(series), np.datetime64("NaT", "ns")) if column.kind == "date" else values, state)
+        if column.kind == "date" or kind == "date":
+            missing = np.datetime64("NaT", "ns") if column.kind == "date" else np.nan
+            return Cells(np.full(len(series), missing), state)
+        return Cells(values, state)
     position = int(np.flatnonzero(bad)[0])
     raise WrongType(position, series.iloc[position])
 

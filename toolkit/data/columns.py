@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["CLOCK", "Column", "Columns", "assemble"]
+__all__ = ["CLOCK", "DAYS", "Column", "Columns", "assemble"]
 
 #: The format of numbers that are seconds: times of day and durations.
 CLOCK = "clock"
+#: The format of numbers in files of version 0.1.0, which are days where the column holds durations.
+DAYS = "days"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Column:
         unit: The currency or the unit that is written with the numbers, such as `"$"` or `"%"`.
         missing: Texts that count as missing beside the usual ones.
         spelling: Whether a category's levels are codes whose spelling matters: `"01"` is not `"1"`.
+        zoned: Whether the dates of the training had a time zone; None where it is not known.
 
     Example:
         >>> Column.from_dict(Column("born", "date", "%d.%m.%Y").to_dict()).format
@@ -41,6 +44,7 @@ class Column:
     unit: str = ""
     missing: tuple[str, ...] = ()
     spelling: bool = False
+    zoned: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the column as a dict that JSON can hold."""
@@ -49,14 +53,16 @@ class Column:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Column:
         """Return the column that `to_dict` described; files of earlier versions lack the later fields."""
+        earlier = content["kind"] == "number" and content.get("format") is None and "zoned" not in content
         return cls(
             content["name"],
             content["kind"],
-            content.get("format"),
+            DAYS if earlier else content.get("format"),
             content.get("decimal", "."),
             content.get("unit", ""),
             tuple(content.get("missing", ())),
             content.get("spelling", False),
+            content.get("zoned"),
         )
 
 

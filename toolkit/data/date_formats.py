@@ -13,7 +13,7 @@ import pandas as pd
 
 from toolkit.data.cells import MISSING, ODD, OPEN, READ, is_missing, sampled, within_range
 
-__all__ = ["COMPACT", "DateFormat", "learn", "mixture", "read_dates", "zone_of"]
+__all__ = ["COMPACT", "DateFormat", "are_zoned", "learn", "mixture", "read_dates", "zone_of"]
 
 ISO = "ISO8601"
 COMPACT = "%Y%m%d"  # written as the number 20240131
@@ -108,6 +108,23 @@ def mixture(texts: Sequence[str], counts: np.ndarray) -> list[str]:
         left = ~_reads(texts, format)
         texts, counts = [text for text, is_left in zip(texts, left, strict=True) if is_left], counts[left]
     return formats if len(formats) > 1 and counts.sum() <= _UNREAD * rows else []
+
+
+def are_zoned(series: pd.Series) -> bool | None:
+    """Return whether dates of any dtype have a time zone; None where all are missing.
+
+    Example:
+        >>> are_zoned(pd.Series(["2024-01-31T12:00Z"])), are_zoned(pd.Series([pd.Timestamp("2024-01-31")]))
+        (True, False)
+    """
+    cells = series.dropna()
+    if cells.empty:
+        return None
+    if pd.api.types.is_datetime64_any_dtype(cells.dtype):
+        return getattr(getattr(cells.dtype, "pyarrow_dtype", cells.dtype), "tz", None) is not None
+    clocks = (_CLOCK.search(cell) for cell in cells.head(_FIRST) if isinstance(cell, str))
+    dates = (cell for cell in cells.head(_FIRST) if isinstance(cell, datetime.datetime))
+    return any(clock and clock["zone"] for clock in clocks) or any(date.tzinfo for date in dates)
 
 
 def zone_of(texts: Sequence[str], format: str) -> str:
@@ -305,7 +322,9 @@ def _of_objects(cells: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return date objects in nanoseconds, and how each was read."""
     # The constructor refuses dates too far off one by one in pandas 2, and all together in pandas 3.
     cells = [cell.to_timestamp() if isinstance(cell, pd.Period) else cell for cell in cells]
-    years = np.array([int(str(np.datetime64(cell, "Y"))) for cell in cells])
+    years = np.array(
+        [cell.year if isinstance(cell, datetime.date) else int(str(cell.astype("M8[Y]"))) for cell in cells]
+    )
     state = np.where(years > 2261, OPEN, np.where(years < 1678, ODD, READ)).astype(np.int8)
     values = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[ns]")
     near = [cell for cell, how in zip(cells, state, strict=True) if how == READ]

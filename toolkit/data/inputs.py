@@ -20,6 +20,7 @@ from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import is_file, read
 from toolkit.data.reading.frames import is_table, matrix_of
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.surrogates import refuse_surrogates
 from toolkit.data.target import Target
 
 __all__ = ["RowEncoder", "batches", "encode", "encode_labeled", "table_of"]
@@ -56,6 +57,7 @@ def batches(
     yield from (preprocessing.transform(checked.iloc[start : start + rows]) for start in range(0, count, rows))
 
 
+@refuse_surrogates()
 def table_of(
     new: Any, preprocessing: Preprocessing, reading: ReadingOptions | None = None
 ) -> tuple[pd.DataFrame | NDArray[Any], str]:
@@ -73,7 +75,8 @@ def table_of(
         DataError: It can't be read, or it is no table.
     """
     if isinstance(new, pd.Series):
-        new = new.to_frame().T
+        # The row of a frame with sparse columns may be sparse, which pandas can't transpose with dates in it.
+        new = (new.astype(object) if isinstance(new.dtype, pd.SparseDtype) else new).to_frame().T
     if isinstance(new, tuple) and len(new) == 2 and (is_table(new[0]) or getattr(new[0], "ndim", 0) == 2):
         raise DataError("the rows to predict are a pair (X, y): give X alone.")
     if not is_table(new) and not is_file(new):

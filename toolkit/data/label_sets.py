@@ -46,7 +46,8 @@ def indicator_of(rows: Sequence[Any]) -> np.ndarray | None:
     lengths = np.array([len(row) for row in rows])
     marks = all(_word(cell) in _SET | _NOT_SET for row in rows for cell in row)
     if (lengths == lengths[0]).all():
-        return np.asarray(rows) if marks or all(not isinstance(cell, str) for row in rows for cell in row) else None
+        is_matrix = marks or not any(isinstance(cell, str) or is_list(cell) for row in rows for cell in row)
+        return np.asarray(rows) if is_matrix else None
     if not marks:
         return None
     other = int(np.flatnonzero(lengths != lengths[0])[0])
@@ -235,10 +236,10 @@ def label_column(
         dtype: int64, True, "Label 'car' is x or blank: blank is read as 0 (1 row).")
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
+        series = series.astype(object).infer_objects()
     try:
         codes, distinct = pd.factorize(series)
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
         kind = type(series.dropna().iloc[0]).__name__
         raise DataError(
             f"label '{column}' of {name} holds cells of type {kind}; multilabel needs 0 or 1 in every label, or lists "

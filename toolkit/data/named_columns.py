@@ -13,6 +13,7 @@ from toolkit.common.formatting import listing
 from toolkit.data.column_kinds import infer
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.source import Source, names_of
+from toolkit.data.surrogates import valid_text
 from toolkit.data.usable_columns import Wanted
 
 __all__ = ["NamedColumns"]
@@ -39,7 +40,7 @@ class NamedColumns:
         ordered_by = names_of(time)
         if len(ordered_by) > 1:
             raise DataError(f"time={time!r}: expected the name of one column.")
-        weights = sample_weight if isinstance(sample_weight, str) else None
+        weights = valid_text(sample_weight) if isinstance(sample_weight, str) else None
         names = names_of(keep), names_of(drop), names_of(categories), names_of(group)
         return cls(*names, next(iter(ordered_by), None), weights)
 
@@ -53,6 +54,11 @@ class NamedColumns:
             for name in names:
                 if name in targets:
                     raise DataError(f"{option}= names the target '{name}'; it can't be both.")
+                if labels.count(name) > 1 and option not in ("keep", "drop", "categories"):
+                    raise DataError(
+                        f"{option}= names '{name}', and {source.name} has {labels.count(name)} columns of that name: "
+                        "give each a name of its own."
+                    )
                 if name not in labels:
                     raise DataError(
                         f"{option}= names '{name}', which is not a column of {source.name} "

@@ -13,6 +13,8 @@ from toolkit.common.formatting import listing
 from toolkit.data.cells import ODD, most_odd
 from toolkit.data.column_values import Cells, UnreadCells, WrongType, expected_text, read_values, refuse_infinite
 from toolkit.data.columns import Column, assemble
+from toolkit.data.date_formats import are_zoned
+from toolkit.data.surrogates import refuse_surrogates, valid_text
 
 __all__ = ["NewRows", "coerce"]
 
@@ -77,7 +79,9 @@ class NewRows:
         self.most_rows = most_rows
         self.count = 0
         self._unread = [UnreadCells(column) for column in columns]
+        self._zoned: dict[str, bool] = {}  # dates that have a time zone where those of the training had none, or not
 
+    @refuse_surrogates()
     def add(self, data: Any) -> pd.DataFrame:
         """Return the next rows with exactly `columns`; the index starts at 0.
 
@@ -98,11 +102,14 @@ class NewRows:
                 raise self._wrong(column, *unread.first[ODD][0])
             refuse_infinite(cells.values, column, self.name, rows)
             values[column.name] = cells.values
+            zoned = None if column.zoned is None else are_zoned(series)
+            if zoned is not None and zoned != column.zoned:
+                self._zoned[column.name] = zoned
         self.count += len(frame)
         return assemble(values, self.columns, len(frame))
 
     def finish(self) -> list[str]:
-        """Return a sentence on each column with odd cells, when all rows have come.
+        """Return a sentence on each column with odd cells or another use of time zones, when all rows have come.
 
         Raises:
             DataError: A column has too many of them.
@@ -111,13 +118,18 @@ class NewRows:
             odd = unread.counts[ODD]
             if odd > _most_odd_of_new(self.count) or (odd and 2 * odd >= unread.present):
                 raise self._wrong(column, *unread.first[ODD][0])
-        return [note for unread in self._unread for note in unread.notes(self.name)]
+        zones = [
+            f"Column '{label}' of {self.name} has {'a' if zoned else 'no'} time zone, and had "
+            f"{'none' if zoned else 'one'} in training: it is read as UTC."
+            for label, zoned in self._zoned.items()
+        ]
+        return [*(note for unread in self._unread for note in unread.notes(self.name)), *zones]
 
     def _positions(self, frame: pd.DataFrame) -> dict[str, int]:
         """Return where the columns stand in a table, the first of those with the same name."""
         positions: dict[str, int] = {}
         for position, label in enumerate(frame.columns):
-            positions.setdefault(str(label), position)
+            positions.setdefault(valid_text(label), position)
         absent = [column.name for column in self.columns if column.name not in positions]
         if absent:
             hint = nearest(absent[0], [label for label in positions if label not in self.source_columns])

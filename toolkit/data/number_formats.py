@@ -378,9 +378,8 @@ def _number_of_text(text: str, decimal_mark: str, unit: str) -> float | None:
 
 
 def _number_of_object(cell: Any) -> float | None:
-    if isinstance(cell, (datetime.timedelta, np.timedelta64)):
-        # A column of numbers alone may hold durations only where it was trained on days.
-        return pd.Timedelta(cell) / pd.Timedelta(days=1)
+    if isinstance(cell, np.timedelta64):  # NumPy takes it for a whole number
+        return None
     if isinstance(cell, decimal.Decimal) and cell.is_nan():
         return np.nan
     if isinstance(cell, (bool, int, float, np.number, np.bool_, decimal.Decimal)):
@@ -398,8 +397,11 @@ def seconds(cell: Any) -> float | None:
         >>> seconds("1:45 PM"), seconds("0 days 00:05:00"), seconds(datetime.time(0, 1)), seconds("soon")
         (49500.0, 300.0, 60.0, None)
     """
-    if isinstance(cell, (datetime.timedelta, np.timedelta64)):
-        return pd.Timedelta(cell).total_seconds()
+    if isinstance(cell, datetime.timedelta):
+        return cell.total_seconds()
+    if isinstance(cell, np.timedelta64):
+        # Months, years and generic units are no fixed number of seconds.
+        return None if np.datetime_data(cell.dtype)[0] in ("Y", "M", "generic") else cell / np.timedelta64(1, "s")
     if isinstance(cell, datetime.time):
         return cell.hour * 3600.0 + cell.minute * 60 + cell.second + cell.microsecond / 1e6
     match = _CLOCK.fullmatch(cell.strip()) if isinstance(cell, str) else None

@@ -16,7 +16,7 @@ from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data import column_preprocessing
 from toolkit.data.cells import is_number
 from toolkit.data.column_preprocessing import CategoryPreprocessing, ColumnPreprocessing, NumberPreprocessing
-from toolkit.data.columns import Column
+from toolkit.data.columns import CLOCK, Column
 from toolkit.data.features import Features
 
 __all__ = ["SCALINGS", "Preprocessing"]
@@ -210,7 +210,8 @@ class Preprocessing:
     def _numbers(self) -> tuple[Any, ...] | None:
         """What was learned of the columns, as arrays over the columns; None if not all of them are numbers."""
         words = [word for column in self.columns for word in column.missing]
-        if any(column.kind != "number" for column in self.columns) or any(map(is_number, words)):
+        plain = all(column.kind == "number" and column.format != CLOCK for column in self.columns)
+        if not plain or any(map(is_number, words)):
             return None
         by_column = [preprocessor for preprocessor in self.by_column if isinstance(preprocessor, NumberPreprocessing)]
         flagged = np.array([preprocessor.missing for preprocessor in by_column])

@@ -14,12 +14,13 @@ from typing import Any
 import pandas as pd
 import pyarrow
 import pyarrow.feather
+import pyarrow.parquet
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted, listing, rows_text
 from toolkit.data.reading.encoding import REPLACEMENT, decode
 from toolkit.data.reading.files import EXPECTED_FILES, TABLE_ENDINGS, FileContent, contents, first_line_of
-from toolkit.data.reading.frames import frame_of, is_table
+from toolkit.data.reading.frames import frame_of, frame_of_arrow, is_table
 from toolkit.data.reading.header import find_header, holds_names
 from toolkit.data.reading.rows import TextRow
 from toolkit.data.reading.text_table import TextTable, read_text_table, trim
@@ -153,21 +154,21 @@ def _read_file(file: FileContent, options: ReadingOptions, expected_names: Colle
         return _read_excel(file, options, expected_names)
     if file.format in ("json", "jsonl"):
         return Table(_read_json(file, options), file.name)
-    read_binary = pd.read_parquet if file.format == "parquet" else _read_arrow
+    read_binary = pyarrow.parquet.read_table if file.format == "parquet" else _read_arrow
     try:
-        return Table(read_binary(io.BytesIO(file.raw)), file.name)
+        return Table(frame_of_arrow(read_binary(io.BytesIO(file.raw))), file.name)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         format = {"parquet": "Parquet", "arrow": "Arrow"}[file.format]
         raise DataError(f"{file.name} can't be read as {format}: {first_line_of(error)}.") from error
 
 
-def _read_arrow(file: io.BytesIO) -> pd.DataFrame:
+def _read_arrow(file: io.BytesIO) -> pyarrow.Table:
     """Return a table from an Arrow file (Feather) or an Arrow stream."""
     try:
-        return pyarrow.feather.read_table(file).to_pandas()
+        return pyarrow.feather.read_table(file)
     except pyarrow.ArrowInvalid:
         file.seek(0)
-        return pyarrow.ipc.open_stream(file).read_pandas()
+        return pyarrow.ipc.open_stream(file).read_all()
 
 
 def _fitting(options: ReadingOptions, file: FileContent, expected_names: Collection[str]) -> ReadingOptions:

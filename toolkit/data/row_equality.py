@@ -146,5 +146,6 @@ def _hash_numbers(numbers: np.ndarray) -> np.ndarray:
     if numbers.dtype.kind in "iu" and len(numbers) and (numbers.max() > _EXACT or numbers.min() < -_EXACT):
         return pd.util.hash_array(numbers)
     # Adding 0.0 turns -0.0 into 0.0.
-    floats = numbers.astype(np.float64) + 0.0
+    with np.errstate(over="ignore"):
+        floats = numbers.astype(np.float64) + 0.0
     return np.where(np.isnan(floats), _MISSING, pd.util.hash_array(floats))

@@ -16,6 +16,7 @@ from toolkit.common.options import documented
 from toolkit.data.column_kinds import infer
 from toolkit.data.labels import index_of
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.surrogates import valid_text
 from toolkit.data.target import Target
 
 __all__ = ["read_weights", "row_weights"]
@@ -43,21 +44,27 @@ def read_weights(
     if weights is None:
         return None
     if isinstance(weights, str):
-        column, values, _ = infer(features[weights], weights, reading=reading)
+        column, values, _ = infer(features[valid_text(weights)], weights, reading=reading)
         if column is None or column.kind != "number":
             raise DataError(f"sample_weight= names '{weights}', which does not hold numbers.")
     else:
         try:
+            if np.iscomplexobj(weights):
+                raise TypeError
             values = np.asarray(weights, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, ArithmeticError):
             raise DataError("sample_weight= holds values that are no numbers; expected one number per row.") from None
         if values.shape != present.shape:
             raise DataError(f"sample_weight has shape {values.shape}; {name} has {len(present)} rows.")
     bad = present & ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         raise DataError(f"weights must be finite and not negative ({rows_text(np.flatnonzero(bad) + 1)} of {name}).")
-    if values[present].sum() == 0:
+    with np.errstate(over="ignore"):
+        total = values[present].sum()
+    if total == 0:
         raise DataError(f"every weight of {name} is 0.")
+    if np.isinf(total):
+        raise DataError(f"the weights of {name} are too large to be added: divide them.")
     return values[present].astype(np.float64)
 
 

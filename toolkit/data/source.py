@@ -18,9 +18,10 @@ from toolkit.data.column_kinds import infer
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
 from toolkit.data.read import is_file, read
 from toolkit.data.reading.encoding import REPLACEMENT
-from toolkit.data.reading.frames import frame_of, is_table, matrix_of, plain_target
+from toolkit.data.reading.frames import as_frame, frame_of, is_table, matrix_of, plain_target
 from toolkit.data.reading.typed_text import typed
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.surrogates import refuse_surrogates, valid_text
 from toolkit.data.target_checks import target_of_pair
 
 __all__ = ["Source", "is_pair", "is_path", "load", "names_of"]
@@ -60,6 +61,7 @@ class Source:
     damage: Sequence[str] = ()
 
 
+@refuse_surrogates()
 def load(
     source: Any,
     targets: list[str],
@@ -171,7 +173,7 @@ def _numbered(array: np.ndarray, one_column: str) -> pd.DataFrame:
     if array.ndim != 2:
         hint = f": {one_column} is one column" if array.ndim == 1 and array.size and array.dtype != object else ""
         raise DataError(f"X has shape {array.shape}; expected (rows, columns){hint}.")
-    return pd.DataFrame(array, columns=[f"x{index + 1}" for index in range(array.shape[1])], copy=False)
+    return as_frame(array, columns=[f"x{index + 1}" for index in range(array.shape[1])], copy=False)
 
 
 def _aligned(x: pd.DataFrame, y: Any) -> tuple[Any, list[str]]:
@@ -193,12 +195,12 @@ def _index_text(index: pd.Index) -> str:
 
 
 def _with_text_labels(features: pd.DataFrame) -> pd.DataFrame:
-    return features.reset_index(drop=True).set_axis([str(label) for label in features.columns], axis=1)
+    return features.reset_index(drop=True).set_axis([valid_text(label) for label in features.columns], axis=1)
 
 
 def _divide(frame: pd.DataFrame, targets: list[str], name: str, role: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the feature columns and the target columns of a table."""
-    labels = [str(label) for label in frame.columns]
+    labels = [valid_text(label) for label in frame.columns]
     hint = ""
     if labels == [f"column {index + 1}" for index in range(len(labels))]:
         hint = " The first line looks like data; if it holds the names of the columns, add header=0."
@@ -267,10 +269,10 @@ def names_of(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, (str, Real)):
-        return (str(value),)
+        return (valid_text(value),)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, set, frozenset)):
         raise DataError(f"columns are named by {value!r}; expected a name, or a list of names.")
-    return tuple(str(name) for name in value)
+    return tuple(valid_text(name) for name in value)
 
 
 def is_pair(source: Any) -> bool:

@@ -256,7 +256,7 @@ def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, 
     """Return the shares of train, validation and test in the data's rows, and why."""
     default = fractions_for(rows)
     test_share = 0.0 if not is_drawn(test) else default[2] if test is None else _share(test, "test", rows)
-    why = [f"test={test} was asked for"] * (is_drawn(test) and test is not None)
+    why = [f"test={test} was asked for"] if is_drawn(test) and test is not None else []
     validation_share = 0.0
     if is_drawn(validation) and validation is not None:
         validation_share = _share(validation, "validation", rows)

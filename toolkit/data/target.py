@@ -123,13 +123,20 @@ class Target:
             Multiclass: int32 of shape (rows,). Multilabel: float32 of shape (rows, labels), 0 or 1.
 
         Raises:
-            DataError: A label is unknown (its row is named), or a value that has no logarithm.
+            DataError: A label is unknown (its row is named), or a value is too large or has no logarithm.
         """
         if target.shape[1] != len(self.columns):
             raise DataError(f"there are {target.shape[1]} target columns; expected {listing(self.columns)}.")
         if self.task == "regression":
             values = _numbers(target, self.columns, self.log_target, rows)
-            return ((values - self.center) / self.scale).astype(np.float32)
+            with np.errstate(over="ignore"):
+                scaled = ((values - self.center) / self.scale).astype(np.float32)
+            bad = np.flatnonzero(~np.isfinite(scaled).all(axis=1))
+            if len(bad):
+                raise DataError(
+                    f"the target's number is too large beside those of the training ({rows_text(_named(bad, rows))})."
+                )
+            return scaled
         if self.task == "multilabel":
             matrix = _matrix(target)
             bad = np.flatnonzero(~np.isin(matrix, (0.0, 1.0)).all(axis=1))

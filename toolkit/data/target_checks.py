@@ -20,7 +20,9 @@ from toolkit.data.class_labels import check_classes, missing_words, one_type, st
 from toolkit.data.column_kinds import infer
 from toolkit.data.label_sets import indicator_of, is_list, label_column, one_column_per_label
 from toolkit.data.labels import labels_of, positive_class
+from toolkit.data.reading.frames import as_frame
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.surrogates import refuse_surrogates, valid_text
 from toolkit.data.target_form import TargetForm
 
 __all__ = ["TASKS", "CheckedTarget", "check_target", "match_target", "target_of_pair"]
@@ -57,20 +59,20 @@ def target_of_pair(x: Any, y: Any, task: str) -> pd.DataFrame:
     if task == "multilabel":
         y = _without_lists(y)
     if isinstance(y, pd.DataFrame):
-        frame = y.reset_index(drop=True).set_axis([str(label) for label in y.columns], axis=1)
+        frame = y.reset_index(drop=True).set_axis([valid_text(label) for label in y.columns], axis=1)
         if frame.columns.has_duplicates:
             raise DataError(f"y has repeated column names ({listing(frame.columns)}).")
     elif isinstance(y, pd.Series):
-        frame = y.reset_index(drop=True).to_frame("target" if y.name is None else str(y.name))
+        frame = y.reset_index(drop=True).to_frame("target" if y.name is None else valid_text(y.name))
     else:
         array = _as_array(y)
         if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
             raise DataError(f"y has shape {array.shape}; expected (rows,) or (rows, targets).")
         if array.ndim == 1 or array.shape[1] == 1:
-            frame = pd.DataFrame({"target": array.ravel()})
+            frame = as_frame({"target": array.ravel()})
         else:
             word = {"multilabel": "label", "regression": "target"}.get(task, "class")
-            frame = pd.DataFrame(array, columns=[f"{word} {index + 1}" for index in range(array.shape[1])])
+            frame = as_frame(array, columns=[f"{word} {index + 1}" for index in range(array.shape[1])])
     if len(frame) != len(x):
         raise DataError(f"X has {len(x):,} rows and y has {len(frame):,}; they must be equal.")
     if frame.shape[1] == 1 or task in ("regression", "multilabel"):
@@ -97,7 +99,8 @@ def _as_array(y: Any) -> np.ndarray:
     try:
         array = np.asarray(y)
         # An array of text would turn the other values of a list into text as well, also missing ones.
-        return np.asarray(y, dtype=object) if array.dtype.kind == "U" and not isinstance(y, np.ndarray) else array
+        is_list_of_text = array.dtype.kind == "U" and not isinstance(y, np.ndarray)
+        return np.asarray(y, dtype=object) if is_list_of_text or array.dtype.kind == "V" else array
     except ValueError as error:
         raise DataError(
             "the rows of y have different lengths; expected one value per row, or the same number of values in each."
@@ -139,6 +142,7 @@ class CheckedTarget:
     positive: Any = None
 
 
+@refuse_surrogates()
 def check_target(
     target: pd.DataFrame,
     task: str,

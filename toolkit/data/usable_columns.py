@@ -13,6 +13,7 @@ from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import Inferred, inspect, undecided
 from toolkit.data.column_values import refuse_infinite
 from toolkit.data.columns import Column, Columns, assemble
+from toolkit.data.date_formats import are_zoned
 from toolkit.data.identifiers import are_integers, is_suspect, is_time_axis, numbers_rows, repeat_question
 from toolkit.data.reading_options import ReadingOptions
 
@@ -98,7 +99,8 @@ def usable_columns(
         if column is not None:
             refuse_infinite(kept[label].values, column, name, rows)
             values[label] = kept[label].values
-            columns.append(column)
+            zoned = are_zoned(frame.iloc[:, labels.index(label)][learn]) if column.kind == "date" else None
+            columns.append(replace(column, zoned=zoned))
     return Columns(assemble(values, columns, len(frame)), tuple(columns), tuple(labels)), set_aside, notes
 
 

@@ -109,8 +109,7 @@ def _check_model(result: Result) -> None:
 
 def _check_columns(preprocessing: Preprocessing) -> None:
     names = [column.name for column in preprocessing.columns]
-    source = preprocessing.source_columns
-    unique = len(set(names)) == len(names) and len(set(source)) == len(source) and set(names) <= set(source)
+    unique = len(set(names)) == len(names) and set(names) <= set(preprocessing.source_columns)
     _check(unique, "the columns of the preprocessing are not those of the table")
     _check(preprocessing.scaling in SCALINGS, f"the scaling {preprocessing.scaling!r:.80} is not known")
     for column, fitted in zip(preprocessing.columns, preprocessing.by_column, strict=True):

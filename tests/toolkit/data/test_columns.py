@@ -110,7 +110,7 @@ def test_one_word_among_numbers_is_a_missing_cell_and_is_named_with_its_row():
 )
 def test_dates_written_as_text_are_read_and_their_format_kept(text, format, stamp):
     table, values = typed([text, text, *[None] * 2, *[text.replace("2024", "2023")] * 8])
-    assert table.features.columns[0] == Column("x", "date", format)
+    assert table.features.columns[0] == Column("x", "date", format, zoned="+" in text)
     assert values[0] == np.datetime64(stamp)
     assert np.isnat(values[2:4]).all()
 

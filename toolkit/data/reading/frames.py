@@ -12,7 +12,7 @@ import pyarrow
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted
 
-__all__ = ["dense", "frame_of", "is_table", "matrix_of", "plain_target"]
+__all__ = ["as_frame", "dense", "frame_of", "frame_of_arrow", "is_table", "matrix_of", "plain_target"]
 
 _LARGEST_DENSE = 8 * 2**30  # bytes of a sparse matrix written out
 
@@ -55,21 +55,51 @@ def frame_of(data: Any, name: str = "data") -> pd.DataFrame:
     if isinstance(data, Mapping):
         return _from_columns(data, name)
     if isinstance(data, list):
-        return pd.DataFrame(data)
+        return as_frame(data)
     if isinstance(data, np.ndarray):
         return _from_structured(data, name)
     if _is_polars(data, "LazyFrame"):
         data = data.collect()
-    if hasattr(data, "to_pandas"):
+    if _is_polars(data, "DataFrame"):
+        # Polars panics at a null character in a name.
+        numbered = data.rename({label: str(number) for number, label in enumerate(data.columns)})
+        return numbered.to_pandas().set_axis(data.columns, axis=1)
+    if hasattr(data, "to_pandas") and not isinstance(data, pyarrow.Table | pyarrow.RecordBatch):
         return data.to_pandas()
-    return pyarrow.table(data).to_pandas()
+    return frame_of_arrow(pyarrow.table(data))
+
+
+def frame_of_arrow(table: Any) -> pd.DataFrame:
+    """Return an Arrow table as a DataFrame, with its index and the dtypes that it had in pandas where they are known.
+
+    Raises:
+        DataError: It holds cells that pandas can't.
+    """
+    try:
+        return table.to_pandas()
+    except (TypeError, ValueError, NotImplementedError, OverflowError):
+        pass  # pandas does not know the name of one of its own dtypes, for example
+    try:
+        return table.to_pandas(ignore_metadata=True)
+    except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
+        raise DataError(f"the Arrow table can't be made a DataFrame: {error}.") from error
+
+
+def as_frame(cells: Any, **options: Any) -> pd.DataFrame:
+    """Return cells as a DataFrame, as plain objects where pandas can't make a dtype of them."""
+    try:
+        return pd.DataFrame(cells, **options)
+    except (ValueError, TypeError, OverflowError):
+        return pd.DataFrame(cells, **options, dtype=object)
 
 
 def _from_columns(columns: Mapping[Any, Any], name: str) -> pd.DataFrame:
     if all(_is_scalar(cells) for cells in columns.values()):
-        return pd.DataFrame([dict(columns)])
+        return as_frame([dict(columns)])
     try:
-        return pd.DataFrame(dict(columns))
+        return as_frame(dict(columns))
+    except UnicodeEncodeError:
+        raise
     except (ValueError, TypeError) as error:
         lengths = {str(label): 1 if _is_scalar(cells) else len(cells) for label, cells in columns.items()}
         raise DataError(
@@ -89,7 +119,7 @@ def _from_structured(array: np.ndarray, name: str) -> pd.DataFrame:
     if array.ndim != 1 or nested:
         what = f"the field '{nested[0]}' of {name} is nested" if nested else f"{name} has shape {array.shape}"
         raise DataError(f"{what}; expected a structured array of shape (rows,) with one value per field.")
-    return pd.DataFrame({label: _filled(array[label]) for label in names})
+    return as_frame({label: _filled(array[label]) for label in names})
 
 
 def matrix_of(data: Any, name: str) -> np.ndarray:
