@@ -29,6 +29,7 @@ except ImportError:  # Windows has no such locks: temporary folders of a killed 
 __all__ = [
     "check_writable",
     "is_stream",
+    "locked",
     "open_whole",
     "partial_path",
     "path_to_write",
@@ -262,6 +263,16 @@ def scratch(folder: Path) -> Iterator[Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        _unlock(lock)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process or thread holds this lock of a folder, and hold it; where there are locks."""
+    lock = _lock(folder, wait=True)
+    try:
+        yield
+    finally:
         _unlock(lock)
 
 

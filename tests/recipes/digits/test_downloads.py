@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import gzip
 import hashlib
 import http.server
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +23,12 @@ CONTENT = {"a.gz": gzip.compress(b"pictures" * 5_000, mtime=0), "b.gz": gzip.com
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Holds the files, the requests so far, and after how many bytes the next answers break off."""
+    """Holds the files, the requests so far, after how many bytes the next answers break off, and an odd answer."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.requests, self.breaks, self.ranges = dict(CONTENT), [], [], True
+        self.odd = None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,6 +38,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server: Any = self.server
         requested = self.headers.get("Range")
         server.requests.append((self.path, requested))
+        if server.odd is not None:
+            status, headers, body = server.odd
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+            return
         content = server.files.get(self.path.strip("/"))
         if content is None:
             self.send_error(404)
@@ -213,3 +226,116 @@ def test_decompressed_files_in_the_working_directory_are_found_too(tmp_path, mon
         assert find("mnist") is None
         (folder / name.removesuffix(".gz")).write_bytes(b"")
     assert find("mnist") == Path("data/mnist")
+
+
+def test_two_at_once_download_each_file_once(server, tiny, tmp_path):
+    threads = [threading.Thread(target=fetch, args=(tiny, tmp_path)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.requests == [("/a.gz", None), ("/b.gz", None)]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == CONTENT
+
+
+@contextlib.contextmanager
+def slow_server(answer, pause):
+    """Yield the address of a server that sends one answer, a byte at a time."""
+
+    def send():
+        connection = listener.accept()[0]
+        with connection, contextlib.suppress(OSError):
+            connection.recv(1 << 16)
+            for byte in answer:
+                connection.sendall(bytes([byte]))
+                if done.wait(pause):
+                    break
+
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=send)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "pause", "message"),
+    [
+        (b"HTTP/1.1 200 OK\r\n" + b"X-Slow: y\r\n" * 99, 0.03, r"no complete answer within 0\.6 s"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(999), 0.005, "less than 1,000 bytes a second come"),
+    ],
+)
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tiny, tmp_path, monkeypatch, answer, pause, message):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    start = time.monotonic()
+    with (
+        slow_server(answer, pause) as url,
+        pytest.raises(DataError, match=f"can't be downloaded: {message}"),
+    ):
+        fetch(replace(tiny, url=url), tmp_path, timeout=0.3)
+    assert time.monotonic() - start < 5
+
+
+# urllib leaves the connection open where an address can't be parsed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "message"),
+    [
+        (302, {"Location": "file:///etc/passwd"}, b"", "Redirection to url 'file:///etc/passwd' is not allowed"),
+        (302, {"Location": "ftp://127.0.0.1/a"}, b"", "redirection to ftp://127.0.0.1/a is not allowed"),
+        (302, {"Location": "/a.gz"}, b"", "redirect error that would lead to an infinite loop"),
+        (302, {"Location": "http://[bad"}, b"", "Invalid IPv6 URL"),
+        (302, {}, b"", "HTTP Error 302"),
+        (407, {}, b"", "HTTP Error 407"),
+        (200, {"Content-Length": "-5"}, b"<html>", "its content has no gzip format"),
+        (200, {"Content-Length": "many"}, b"<html>", "its content has no gzip format"),
+        (200, {"Content-Encoding": "gzip"}, b"<html>", "its content has no gzip format"),
+        (200, {"Content-Length": "9"}, CONTENT["a.gz"], "its content has no gzip format"),
+        (200, {}, gzip.compress(CONTENT["a.gz"]), "its content has the SHA-256"),
+        (204, {}, b"", "its content has the SHA-256"),
+        (200, {"Transfer-Encoding": "chunked"}, b"zz\r\n", "IncompleteRead"),
+    ],
+)
+def test_odd_answers_are_one_clear_line(tiny, server, tmp_path, status, headers, body, message):
+    server.odd = (status, headers, body)
+    with pytest.raises(DataError, match=message) as error:
+        fetch(tiny, tmp_path)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "a.gz").exists()
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Length": "-5"}, {"Content-Length": "999999"}, {"Content-Encoding": "gzip"}]
+)
+def test_the_checksum_decides_where_headers_are_odd(tiny, server, tmp_path, headers):
+    server.odd = (200, headers, CONTENT["a.gz"])
+    fetch(replace(tiny, files={"a.gz": tiny.files["a.gz"]}), tmp_path)
+    assert (tmp_path / "a.gz").read_bytes() == CONTENT["a.gz"]
+
+
+def test_a_file_without_end_is_not_kept(tiny, server, tmp_path):
+    server.odd = (200, {}, bytes(2**27 + 2**20))
+    with pytest.raises(DataError, match="more than 134,217,728 bytes come, which is not the expected file"):
+        fetch(tiny, tmp_path)
+    assert (tmp_path / "a.gz.part").stat().st_size == 0
+
+
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
+    with pytest.raises(DataError, match=r"Check the connection, the proxy 127\.0\.0\.1:9 and try again") as error:
+        fetch(replace(tiny, url="http://sets.invalid"), tmp_path)
+    assert "secret" not in str(error.value)
+
+
+def test_the_cache_takes_the_place_of_a_folder_that_can_not_be_written(server, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGITKIT_DATA", "/proc/sets")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    lines = []
+    folder = fetch(tiny, say=lines.append)
+    assert folder == tmp_path / "logitkit" / "tiny" == find(tiny)
+    assert lines[0].startswith("/proc/sets/tiny/a.gz can't be written: ")
+    assert lines[0].endswith(f": {folder} is used.")
