@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -172,6 +173,8 @@ def _check_json(beside: Path, path: Path) -> None:
         DataError: It is another file, or can't be written.
     """
     check_writable(beside)
+    if is_stream(beside):  # reading or writing it could wait forever
+        raise DataError(f"{beside} is a device or a pipe, and {path.name} has its summary there: name it differently.")
     try:
         with open(beside, "rb") as file:
             start = file.read(200) if beside.is_file() else b""
@@ -203,7 +206,7 @@ def page_path(path: str | Path) -> Path:
     path = user_path(path, name="report")
     if is_stream(path):
         return path
-    if not path.name or path.is_dir():
+    if not path.name or os.path.isdir(path):  # unlike Path.is_dir, also for names that no disk can hold
         raise DataError(f"{path} is a folder; name the page in it, such as {(path / 'report.html').as_posix()}.")
     if not path.suffix:
         path = path.with_suffix(".html")

@@ -281,3 +281,19 @@ def test_a_pipe_gets_the_page_alone(contents, pages, tmp_path):
     reader.join()
     assert read == [pages["run", "binary"]]
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_summary_is_never_written_into_a_pipe_beside_a_page(contents, tmp_path):
+    os.mkfifo(tmp_path / "report.json")  # opened, it would wait forever for a reader
+    for refused in (check_page, lambda path: report.write(contents["run", "binary"], path)):
+        with pytest.raises(DataError, match=r"report\.json is a device or a pipe, and report\.html has its summary"):
+            refused(tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_name_that_no_disk_holds_is_refused(contents, tmp_path):
+    for refused in (check_page, lambda path: report.write(contents["run", "binary"], path)):
+        with pytest.raises(DataError, match=r"x\.(html|json) can't be written: File name too long"):
+            refused(tmp_path / f"{'x' * 251}.html")
+    report.write(contents["run", "binary"], tmp_path / f"{'x' * 250}.html")
+    assert len(list(tmp_path.iterdir())) == 2
