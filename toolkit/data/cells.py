@@ -56,7 +56,7 @@ READ, MISSING, ODD, OPEN = range(4)
 _SAMPLE = 10_000
 _FEWEST_ODD, _ODD_SHARE = 3, 100
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _EARLIEST, _LATEST = 1678, 2261  # the years that datetime64[ns] holds entirely
 
 

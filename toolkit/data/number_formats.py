@@ -50,10 +50,11 @@ _COMMON = str.maketrans(
     | dict.fromkeys("\u2212\u2013\u2010\u2011\ufe63\uff0d", "-")
     | dict.fromkeys("\u2019\u2018\u00b4\u0060", "'")
 )
+# Blanks are possessive: nothing behind them begins with one, and thousands of blanks cost no backtracking.
 _WRITTEN = re.compile(
-    rf"(?P<pre>{_CURRENCY})?\s*(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<inner>{_CURRENCY})?\s*(?P<sign2>-)?\s*"
+    rf"(?P<pre>{_CURRENCY})?\s*+(?P<open>\()?\s*+(?P<sign>[+-])?\s*+(?P<inner>{_CURRENCY})?\s*+(?P<sign2>-)?\s*+"
     rf"(?P<body>\d[\d.,' ]*\d|\d|[.,]\d+|\d+[.,])(?P<exponent>[eE][+-]?\d{{1,3}})?"
-    rf"\s*(?P<sign3>-)?\s*(?P<post>{_CURRENCY}|{_UNIT})?\s*(?P<sign4>-)?\s*(?P<close>\))?",
+    rf"\s*+(?P<sign3>-)?\s*+(?P<post>{_CURRENCY}|{_UNIT})?\s*+(?P<sign4>-)?\s*+(?P<close>\))?",
     re.IGNORECASE,
 )
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)

@@ -53,7 +53,7 @@ class TextRow:
 
 def tidy_blanks(text: str) -> str:
     """Return text in which blanks separate the cells with one blank between them, and none at the ends of a line."""
-    text = re.sub(r"^[ \t]+|[ \t]+$", "", text.replace("\t", " "), flags=re.MULTILINE)
+    text = "\n".join(line.strip(" ") for line in text.replace("\t", " ").split("\n"))
     return text if '"' in text else re.sub(r" {2,}", " ", text)
 
 

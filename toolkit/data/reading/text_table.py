@@ -131,7 +131,7 @@ def _line_feeds(text: str) -> str:
         return text
     if "\n" not in text:
         return text.replace("\r", "\n")
-    return re.sub("\r+\n", "\n", text).replace("\r", " ")
+    return re.sub("(?<!\r)\r+\n", "\n", text).replace("\r", " ")
 
 
 def _doubled_quotes(text: str) -> str:
