@@ -346,10 +346,9 @@ def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
         source.target, target.task, source.name, from_file=is_path(data), form=form, classes=target.classes
     )
     present = checked.present
-    if not present.all():
-        lost = int((~present).sum())
-        sentence = f"{counted(lost, 'row')} of {source.name} without a target {'is' if lost == 1 else 'are'} left out."
-        warnings.warn(sentence, DataWarning, stacklevel=4)
+    for sentence in checked.notes if not present.all() else []:
+        if " dropped (" in sentence:  # the other notes say how the target is read
+            warnings.warn(sentence, DataWarning, stacklevel=4)
     if source.images is not None:
         pixels = source.images.pixels
         return pixels if present.all() else pixels[present], checked.frame, source.name

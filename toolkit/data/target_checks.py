@@ -188,7 +188,7 @@ def check_target(
         target, form = _label_columns(marks, form, name, rows, notes, further)
     form = form or TargetForm(tuple(str(column) for column in target.columns))
     known_classes = list(classes) if further and classes else None
-    written = _Written(reading or ReadingOptions(), form.decimal or None)
+    written = _Written(reading or ReadingOptions(), form.decimal or None, further)
     present = _present(target, task, name, known_classes, notes, written, where=name if further else "")
     checked = target.loc[present].reset_index(drop=True)
     for column in checked.columns:
@@ -217,10 +217,14 @@ def check_target(
 
 @dataclass(frozen=True)
 class _Written:
-    """How numbers are written: what the user said, and the decimal mark where they can be read in two ways."""
+    """How numbers are written: what the user said, and the decimal mark where they can be read in two ways.
+
+    `further` says whether these are further rows of a target that is known.
+    """
 
     reading: ReadingOptions
     likely: str | None
+    further: bool
 
 
 def _label_columns(
@@ -322,10 +326,13 @@ def _absent(
 def _odd_cells(series: pd.Series, column: str, absent: np.ndarray, written: _Written) -> np.ndarray:
     """Return the positions of the few cells that are no numbers in a target of text that otherwise holds numbers."""
     kept = np.flatnonzero(~absent)
-    inferred, values, _ = infer(series.iloc[kept], column, reading=written.reading, likely=written.likely)
+    # Further rows have the training's target, which holds numbers: a few rows need not show that by themselves.
+    numbers = pd.Series(["0"] * 10 if written.further else [], dtype=object)
+    cells = pd.concat([series.iloc[kept].astype(object), numbers])
+    inferred, values, _ = infer(cells, column, reading=written.reading, likely=written.likely)
     if inferred is None or inferred.kind != "number":
         return kept[:0]
-    return kept[np.isnan(values)]
+    return kept[np.isnan(values[: len(kept)])]
 
 
 def _check_numbers(

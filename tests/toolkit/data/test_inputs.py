@@ -152,8 +152,18 @@ def test_words_for_a_missing_target_are_known_to_labeled_rows():
     frame = TRAINING.assign(y=np.where(np.arange(40) % 7 == 0, "unsure", np.where(TRAINING["y"], "yes", "no")))
     data = prepare(frame, "y", task="binary", na_values="unsure")
     known = Target.from_dict(data.preprocess(networks=1).target.to_dict())
-    with pytest.warns(DataWarning, match="1 row of the labeled DataFrame without a target is left out"):
+    with pytest.warns(DataWarning, match="1 row without a target was dropped .row 1 of the labeled DataFrame"):
         assert len(labeled(frame.head(3), known)[0]) == 2
+
+
+@pytest.mark.parametrize("rows", [2, 3, 12])
+def test_an_odd_cell_in_a_target_of_numbers_drops_its_row_however_few_there_are(rows):
+    frame = TRAINING.assign(y=[str(index / 8) for index in range(40)])
+    target = prepare(frame, "y", task="regression").preprocess(networks=1).target
+    further = frame.head(rows).copy()
+    further.loc[1, "y"] = "see note"
+    with pytest.warns(DataWarning, match="'see note', read as missing, was dropped .row 2 of the labeled"):
+        assert labeled(further, target)[1]["y"].tolist() == pytest.approx([i / 8 for i in range(rows) if i != 1])
 
 
 def test_the_separator_and_the_encoding_that_were_named_are_taken_for_further_files_where_they_fit(tmp_path):
