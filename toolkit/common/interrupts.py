@@ -6,11 +6,13 @@ stop. Elsewhere Ctrl-C raises KeyboardInterrupt, as always. Only the main thread
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -41,15 +43,21 @@ class _State:
     """What the handler has seen, and what the main thread is doing.
 
     Attributes:
-        signals: How often Ctrl-C was pressed.
+        handled: How often the handler was called; signals that come together call it once.
+        seen: How many signals the thread of `for_command` has read, each of them.
+        ends: Whether KeyboardInterrupt was raised to end everything: further signals must not disturb that.
         graceful: How many blocks of `graceful` are open.
         immediate: How many blocks of `immediate` are open.
         command: Whether a command runs: once it has something to lose, that is so until it ends.
     """
 
     def __init__(self) -> None:
-        self.signals = self.graceful = self.immediate = 0
-        self.command = False
+        self.handled = self.seen = self.graceful = self.immediate = 0
+        self.ends = self.command = False
+
+    def signals(self) -> int:
+        """Return how often Ctrl-C was pressed."""
+        return max(self.handled, self.seen)
 
     def waits(self) -> bool:
         """Return whether the first Ctrl-C waits for the computation to stop."""
@@ -60,9 +68,11 @@ _state = _State()
 
 
 def _handle(_signal: int, _frame: FrameType | None) -> None:
-    _state.signals += 1
-    if _state.signals > 1 or not _state.waits():
-        raise KeyboardInterrupt
+    _state.handled += 1
+    if _state.ends or (_state.waits() and not twice()):
+        return
+    _state.ends = twice() or not _state.graceful
+    raise KeyboardInterrupt
 
 
 def _in_main_thread() -> bool:
@@ -80,7 +90,8 @@ def _handler() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _state.signals = _state.graceful = 0
+        _state.handled = _state.seen = _state.graceful = 0
+        _state.ends = False
 
 
 @contextmanager
@@ -132,12 +143,12 @@ def dispensable() -> Iterator[None]:
 
 def requested() -> bool:
     """Return whether Ctrl-C was pressed since the outermost block of `graceful` began."""
-    return _state.signals > 0 and _state.waits() and _in_main_thread()
+    return _state.signals() > 0 and _state.waits() and _in_main_thread()
 
 
 def twice() -> bool:
     """Return whether Ctrl-C was pressed again: what was computed is given up."""
-    return _state.signals > 1
+    return _state.signals() > 1
 
 
 def check() -> None:
@@ -174,14 +185,17 @@ def for_command() -> Iterator[None]:
         signal.set_wakeup_fd(before)
         writer.send(b"\0")
         watcher.join()
+        _state.seen = 0
         reader.close()
         writer.close()
 
 
 def _watch(reader: socket.socket) -> None:
     """Read the number of each signal from a socket until a 0 comes."""
-    signals = 0
+    deadline: float | None = None
     while True:
+        if deadline is not None:
+            reader.settimeout(max(0.001, deadline - time.monotonic()))
         try:
             numbers = reader.recv(64)
         except TimeoutError:
@@ -189,11 +203,12 @@ def _watch(reader: socket.socket) -> None:
             os._exit(130)
         if 0 in numbers:
             return
-        signals += numbers.count(signal.SIGINT)
-        if signals == 1 and _state.waits():
+        _state.seen += numbers.count(signal.SIGINT)
+        if _state.seen == 1 and _state.waits():
             _say("Interrupted: stopping. Ctrl-C once more ends at once, and what was trained is lost.")
-        if signals > 1:
-            reader.settimeout(_GRACE)
+        if _state.seen > 1 and deadline is None:
+            deadline = time.monotonic() + _GRACE
+            _thread.interrupt_main()  # the handler may have been called for both signals together
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,8 @@ one batch at a time. Validation is compiled the same way.
 from __future__ import annotations
 
 import math
+import sys
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.common import interrupts
 from toolkit.training.recent import Recent
 from toolkit.training.scoring import WIDEST, gains_from_xla, piece_sizes, scores_by_row
 from toolkit.training.side_by_side import FEATURE_SCALE, member_axes
@@ -73,6 +76,7 @@ class Worker:
         clip_norm: Largest norm of the gradient of each of several members; for a single model the optimizer clips.
         xla: Compile with XLA; None where XLA is known to gain. Dropout then draws other random numbers than Keras's.
         widest: Largest number of values that a layer returns for the rows validated together.
+        longest_call: About how many seconds a call of a compiled program takes, in which no Ctrl-C is seen.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Worker:
         clip_norm: float | None = None,
         xla: bool | None = None,
         widest: int = WIDEST,
+        longest_call: float = 1.0,
     ) -> None:
         import keras
 
@@ -102,6 +107,7 @@ class Worker:
         self._is_chain = type(model) is keras.Sequential and not any(x.activity_regularizer for x in model.layers)
         self._pads = scores_by_row(model) and _is_mean_of_rows(loss)
         self._piece = piece_sizes(model, widest)[-1]
+        self._longest_call, self._batches_per_call = longest_call, sys.maxsize
         self._programs: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def start(self, model: keras.Sequential) -> None:
@@ -162,7 +168,8 @@ class Worker:
     ) -> Generator[float, None, None]:
         """Train as `train` does; yield the mean loss so far after each batch, or only after the last one.
 
-        The programs are the same either way, and so are the weights, to the last bit.
+        A long epoch goes in several calls, between which Ctrl-C is seen. The programs are the same however many batches
+        go in one call, and so are the weights, to the last bit.
         """
         import tensorflow as tf
 
@@ -181,15 +188,24 @@ class Worker:
             parts[2] = tf.constant(shares) if w is None else w * shares.reshape(-1, *[1] * (w.ndim - 1))
         total, steps = tf.constant(0.0), full + bool(rest)
         start = 0
-        for stop in range(1, steps + 1) if by_batch else [steps]:
+        while start < steps:
+            interrupts.check()
+            began = time.perf_counter()
+            stop = min(start + (1 if by_batch else self._batches_per_call), steps)
             if start < full:
                 bounds = tf.constant([start, min(stop, full)])
                 total = self._compiled(partial(self._loop, count), (*parts, bounds, total), "loop", count)
             if stop > full:
                 rows_left = [None if part is None else part[full * batch :] for part in parts]
                 total = total + self._compiled(self._step, rows_left, "rest", count) * rest
-            yield float(total) / min(stop * batch, count)
+            loss = float(total) / min(stop * batch, count)
+            batches, seconds = stop - start, time.perf_counter() - began
+            slow = seconds > self._longest_call
+            fitting = max(1, int(batches * self._longest_call / seconds)) if slow else 2 * batches
+            self._batches_per_call = fitting if slow else max(fitting, self._batches_per_call)
             start = stop
+            if by_batch or start == steps:
+                yield loss
 
     def validate(self, data: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return each member's mean loss (members,) and raw scores (members, n, units), without dropout.

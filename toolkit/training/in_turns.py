@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.common import interrupts
 from toolkit.training.epochs import Worker
 
 if TYPE_CHECKING:
@@ -144,7 +143,6 @@ class Turns:
         for _ in range(self._steps if by_batch else 1):
             losses = []
             for k, piece in enumerate(pieces):
-                interrupts.check()  # an epoch of many rows takes minutes
                 self._worker.resume(self._states[k])
                 losses.append(next(piece))
                 self._states[k] = self._worker.state()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.helpers.ctrl_c import PressesCtrlC
 from toolkit import training
@@ -734,3 +735,20 @@ def test_xla_compiles_only_trainings_of_many_steps_and_no_convolutions(two_class
     assert [compiled(linear(6, 1), x, epochs=1, xla=xla) for xla in (None, True)] == [False, True]
     images = np.zeros((400, 8, 8, 1), np.float32)
     assert [compiled(cnn((8, 8, 1), 3), images, epochs=5, xla=xla) for xla in (None, True)] == [False, True]
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_long_epoch_in_several_calls_gives_the_same_bits(two_classes, xla):
+    x, y = (part[:395] for part in two_classes)
+    order = np.arange(395, dtype=np.int32)[::-1].copy()
+    weights, losses, calls = [], [], []
+    for longest in (1e9, 1e-9):  # seconds: all batches in one call, and each in a call of its own
+        model = mlp(6, 1, hidden=(8,), dropout=0.2, seed=1)
+        worker = Worker(model, LOGISTIC.loss(), keras.optimizers.Adam(0.01), 32, xla=xla, longest_call=longest)
+        data = [tf.constant(x), tf.constant(y), None]
+        losses.append([worker.train(data, order) for _ in range(3)])
+        calls.append(worker._batches_per_call)
+        weights.append(model.get_weights())
+    assert calls[0] > calls[1] == 1
+    assert losses[0] == losses[1]
+    assert all(map(np.array_equal, *weights))
