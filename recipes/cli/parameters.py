@@ -9,10 +9,24 @@ import click
 
 from toolkit.common.options import Option
 
-__all__ = ["FOLDER", "PATH", "List", "click_option", "parameters"]
+__all__ = [
+    "FOLDER",
+    "PATH",
+    "List",
+    "click_option",
+    "json_option",
+    "open_option",
+    "parameters",
+    "quiet_option",
+]
 
 PATH = click.Path()
 FOLDER = click.Path(file_okay=False)
+
+# Options of several commands, as decorators.
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; NaN is null.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print no progress and no notes about the data.")
+open_option = click.option("--open", "in_browser", is_flag=True, help="Open the report in the browser.")
 
 
 class _Either(click.ParamType):

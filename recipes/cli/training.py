@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recipes.cli.output import naming_pages, show_comparison, show_run
-from recipes.cli.parameters import FOLDER, PATH, click_option, parameters
+from recipes.cli.output import (
+    facts_of,
+    naming_pages,
+    open_page,
+    print_json,
+    quietly,
+    show_comparison,
+    show_run,
+)
+from recipes.cli.parameters import (
+    FOLDER,
+    PATH,
+    click_option,
+    json_option,
+    open_option,
+    parameters,
+    quiet_option,
+)
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.files import check_writable, is_stream, partial_path, path_to_write, user_path
+from toolkit.common.files import check_writable, is_stream, partial_path, path_to_write
 from toolkit.common.options import Option, options_of
 
 __all__ = ["RECIPES", "RecipeGroup", "compare", "demo"]
@@ -107,43 +123,61 @@ def _recipe_command(name: str, function: str) -> click.Command:
     about = RECIPES[name] if function == "train" else f"Compare heads for {name}."
 
     def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:
+        as_json, quiet, in_browser = (values.pop(name) for name in ("as_json", "quiet", "in_browser"))
         if save is not None:
             if not save.endswith(".keras") and not is_stream(save):
                 raise DataError(f"--save {save}: the name of the file must end in .keras.")
             check_writable(save)
+        if in_browser and values["report"] is None:
+            raise DataError("--open opens the report: give --report PAGE too.")
         # Only what was typed is passed on: the recipe chooses the rest.
         source = click.get_current_context().get_parameter_source
         options = {key: value for key, value in values.items() if source(key) is not click.core.ParameterSource.DEFAULT}
         options = {key: list(value) if key in repeated else value for key, value in options.items()}
+        options |= {"progress": False} if quiet else {}
         start = time.time_ns()
         several = len(target) > 1 or values.get("task", name) == "multilabel"
-        result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **options)
-        (show_run if function == "train" else show_comparison)(result)
-        if save is not None:
-            saved = result.save(path_to_write(save))
-            click.echo(f"Saved: {saved}{_kept(save, saved)}")
-        if "report" in options:
-            _show_report(str(options["report"]), start)
+        with quietly(quiet):
+            result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **options)
+        if not as_json:
+            (show_run if function == "train" else show_comparison)(result, not quiet)
+        written: dict[str, Path | None] = {"saved": None, "report": None}
+        try:
+            if save is not None:
+                written["saved"] = result.save(path_to_write(save))
+            if values["report"] is not None:
+                written["report"] = _written_report(values["report"], start)
+        finally:  # what was trained is printed also where a file can't be written
+            if as_json:
+                print_json(facts_of(result) | written)
+            else:
+                _show_written(written, {"saved": save, "report": values["report"]})
+        if in_browser and written["report"] is not None:
+            open_page(written["report"])
 
     repeated = {param.name for param in params if isinstance(param, click.Option) and param.multiple}
-    return click.Command(name, params=params, callback=call, help=f"{about}\n\nFILE is {file}.")
+    command = click.Command(name, params=params, callback=call, help=f"{about}\n\nFILE is {file}.")
+    return json_option(quiet_option(open_option(command)))
 
 
-def _show_report(report: str, start: int) -> None:
-    """Print where a report is, or raise a DataError where it was not written since a time in nanoseconds."""
+def _written_report(report: str, start: int) -> Path:
+    """Return where a report is, or raise a DataError where it was not written since a time in nanoseconds."""
     from toolkit.report.page import page_path
 
     path = page_path(report)
     for page in (path, partial_path(path)):
         if is_stream(page) or (page.is_file() and page.stat().st_mtime_ns >= start):
-            click.echo(f"Report: {page}{_kept(path, page)}")
-            return
+            return page
     raise DataError(f"{path} was not written; the warning above says why.")
 
 
-def _kept(path: str | Path, written: Path) -> str:
-    """Return why an interrupted run was written to another path."""
-    return "" if user_path(path) == written else f" ({path} is kept as it was, since this run was interrupted)"
+def _show_written(written: Mapping[str, Path | None], wanted: Mapping[str, str | None]) -> None:
+    """Print where the files of a run are; after Ctrl-C, earlier ones are kept."""
+    for what, path in written.items():
+        if path is not None:
+            kept = path.stem.endswith(".partial") and path.name != Path(str(wanted[what])).name
+            why = f" ({wanted[what]} is kept as it was, since this run was interrupted)" if kept else ""
+            click.echo(f"{what.capitalize()}: {path}{why}")
 
 
 def _passed_on(name: str) -> Iterator[Option]:

@@ -167,8 +167,26 @@ class Run:
         Raises:
             DataError: The target or a column is missing, a label was never seen, or a value has another type.
         """
+        return metrics.evaluate(self._outcome_on(labeled))
+
+    def table_on(self, labeled: Any) -> pd.DataFrame:
+        """Return the metrics on other labeled rows with their intervals: value, low, high (95 %), as in `table`.
+
+        Rows with equal inputs are resampled together. Where rows depend on each other in another way, as those of one
+        patient do, the intervals are too narrow.
+
+        Args:
+            labeled: As for `evaluate`.
+        """
+        outcome = self._outcome_on(labeled)
+        table = titled(metrics.intervals(outcome), self.positive)
+        table.attrs["rows"] = len(outcome.y_true)
+        return table
+
+    def _outcome_on(self, labeled: Any) -> Outcome:
         x, y = encode_labeled(self.preprocessing, labeled, self.target)
-        return metrics.evaluate(self.result.outcome_of(self.result.raw_scores(x), y))
+        hashes = pd.util.hash_pandas_object(pd.DataFrame(x.reshape(len(x), -1)), index=False)
+        return self.result.outcome_of(self.result.raw_scores(x), y, units=pd.factorize(hashes)[0].astype(np.int64))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
         """Learn from new labeled rows in one pass, in their order, then forget them (online learning).

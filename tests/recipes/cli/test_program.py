@@ -168,6 +168,11 @@ def test_many_and_long_notes_are_cut_to_a_screen(capsys):
         (["multiclass", "nowhere.csv", "--target", "grower", "--report", "run.pdf"], "ends in .html"),
         (["multiclass", "nowhere.csv", "--target", "grower", "--save", "/proc/nope/r.keras"], "can't be written"),
         (["demo", "--reports", "/proc/nope"], "can't be written"),
+        (["multiclass", path("wine"), "--target", "grower", "--open"], "give --report PAGE too"),
+        (["evaluate", "no.keras", path("wine")], "no such file"),
+        (["report", "no.keras", "-o", "page.pdf"], "ends in .html"),
+        (["report", "no.keras"], "--output"),
+        (["info", path("wine")], "wine.csv"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, message):

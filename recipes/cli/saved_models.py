@@ -1,0 +1,112 @@
+"""The commands about a saved model: ``recipes evaluate``, ``recipes report`` and ``recipes info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recipes.cli.output import listed, open_page, print_json, quietly, show_metrics
+from recipes.cli.parameters import PATH, json_option, open_option, quiet_option
+from toolkit.common.errors import DataError
+from toolkit.common.files import user_path
+from toolkit.common.formatting import plain
+
+if TYPE_CHECKING:
+    from toolkit.runs.run import Run
+
+__all__ = ["evaluate", "info", "report"]
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@click.argument("data", type=PATH)
+@json_option
+@quiet_option
+def evaluate(model: str, data: str, as_json: bool, quiet: bool) -> None:
+    """Compute the metrics of a saved MODEL (.keras) with their 95 % intervals on the labeled rows of DATA.
+
+    DATA is a table that holds the target too; for a model of images it is labeled images, as for `recipes images`. Use
+    rows that the model has not learned from: on others the metrics are too good.
+    """
+    import toolkit
+
+    run = toolkit.load(model)
+    with quietly(quiet):
+        table = run.table_on(data)
+    rows = table.attrs["rows"]
+    if as_json:
+        names = {"model": model, "data": data, "task": run.task, "positive": run.positive, "rows": rows}
+        print_json(names | {"metrics": table.to_dict("index")})
+    else:
+        show_metrics(table, f"{rows:,} row{'s' * (rows != 1)}", run.positive)
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="Page to write (.html).")
+@open_option
+def report(model: str, output: str, in_browser: bool) -> None:
+    """Write the report of a saved MODEL (.keras), as it was after the training, without rows of the data."""
+    import toolkit
+    from toolkit.report.page import check_page, page_path
+
+    check_page(output)
+    if page_path(output).resolve() == user_path(model).resolve():
+        raise DataError(f"-o {output} names the model: the report would replace it.")
+    page = toolkit.load(model).report(output)
+    click.echo(f"Report: {page}")
+    if in_browser:
+        open_page(page)
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@json_option
+def info(model: str, as_json: bool) -> None:
+    """Describe a saved MODEL (.keras): its task, target, columns, size, versions and metrics."""
+    import toolkit
+
+    facts = _facts(toolkit.load(model), user_path(model))
+    if as_json:
+        print_json(facts)
+        return
+    shown = facts | {
+        "columns": listed(f"{name} ({kind})" for name, kind in facts["columns"].items()),
+        "metrics": listed(f"{name} {value:.4g}" for name, value in facts["metrics"].items()),
+        "versions": listed(f"{name} {version}" for name, version in facts["versions"].items()),
+        "parameters": f"{facts['parameters']:,}",
+        "bytes": f"{facts['bytes']:,}",
+    }
+    for name, value in shown.items():
+        if value not in (None, "", [], {}):
+            click.echo(f"  {name + ':':<12} {listed(value) if isinstance(value, list) else plain(value)}")
+
+
+def _facts(run: Run, path: Path) -> dict[str, Any]:
+    """Return what a saved run tells about itself, without any row of the data."""
+    preprocessing: Any = run.preprocessing
+    data = (run.result.summary or {}).get("data", {})
+    return {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "task": run.task,
+        "head": run.head.name,
+        "target": list(run.target.columns),
+        "classes": [] if run.task in ("regression", "multilabel") else run.class_names,
+        "positive": run.positive,
+        "threshold": run.threshold,
+        "input": "x".join(map(str, preprocessing.shape)) + " pixels"
+        if run.is_image
+        else f"{preprocessing.inputs} numbers",
+        "columns": {} if run.is_image else {column.name: column.kind for column in preprocessing.columns},
+        "rows": data.get("rows"),
+        "networks": run.settings.get("seeds"),
+        "parameters": run.model.count_params(),
+        "training": f"{run.stopped}; the weights are those of epoch {run.best_epoch}",
+        "metrics": run.metrics,
+        "versions": run.settings.get("versions", {}),
+        "created": run.settings.get("created"),
+        "command": run.settings.get("command"),
+    }
