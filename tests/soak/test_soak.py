@@ -9,6 +9,7 @@ import sys
 import keras
 import pytest
 
+from tests.helpers.browser import CHROMIUM, NO_CHROMIUM, browser
 from tests.soak.__main__ import PARTS
 
 # Part -> how many attacks, and what its counts say.
@@ -20,12 +21,10 @@ SMALL = {
 }
 
 
-@pytest.mark.skipif(
-    tuple(int(part) for part in keras.__version__.split(".")[:2]) < (3, 15),
-    reason="the files of 0.1.0 need Keras 3.15",
-)
 @pytest.mark.parametrize("part", PARTS)
 def test_attacks_do_no_harm(part, root):
+    if part in ("files", "kills") and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15):
+        pytest.skip("the files of 0.1.0 need Keras 3.15")
     count, counts = SMALL[part]
     done = subprocess.run(
         [sys.executable, "-m", f"tests.soak.{part}", "5", str(count)],
@@ -36,3 +35,23 @@ def test_attacks_do_no_harm(part, root):
     )
     assert done.returncode == 0, done.stdout + done.stderr[-2_000:]
     assert not [line for line in counts if line not in done.stdout], done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_the_browser_notices_whatever_a_page_does(tmp_path):
+    page = """<!doctype html>{}<body>shown<script>document.title = 1</script><img src=//evil.test onerror=alert(1)>
+        <iframe srcdoc="<script>parent.x = 1</script><img src=http://evil.test>"></iframe>
+        <a href="javascript:0"><svg onload="location.hash = 'here'">"""
+    policy = """<meta http-equiv="Content-Security-Policy" content="default-src 'none'">"""
+    (tmp_path / "open.html").write_text(page.format(""))
+    (tmp_path / "closed.html").write_text(page.format(policy))
+    with browser() as chromium:
+        visit = chromium.visit(tmp_path / "open.html")
+        closed = chromium.visit(tmp_path / "closed.html")
+    assert len(visit.scripts) == 4
+    assert sorted(visit.requests) == ["file://evil.test/", "http://evil.test/"]
+    assert (visit.dialogs, [url[-5:] for url in visit.navigations]) == (["1"], ["#here"])
+    assert "shown" in visit.text
+    assert "javascript:0" in visit.links
+    assert (closed.scripts, closed.dialogs, closed.navigations) == ([], [], [])
+    assert len(closed.violations) >= 5

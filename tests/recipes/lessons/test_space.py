@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 from recipes.lessons import space
 from recipes.lessons.tools.page import Lesson, write_index
 from recipes.lessons.tools.playground import Recording, forward, page
+from tests.helpers.browser import CHROMIUM, NO_CHROMIUM
 from toolkit.common.errors import DataError
 
 
@@ -170,13 +170,13 @@ def test_recorded_weights_keep_every_digit():
         assert (np.array(saved, np.float32) == weight).all()
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no browser")
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 def test_a_browser_shows_the_states_and_computes_the_same(lesson, tmp_path):
     path = lesson.report(tmp_path / "space.html").with_name("space-playground.html")
     for points, state in ((3, 12), (1, 26)):
         recording = recorded(lesson.extra_pages["playground"])[points]
         done = subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000",
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000",
              f"--user-data-dir={tmp_path}/c", "--dump-dom", f"{path.as_uri()}#{points}/{state}"],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
