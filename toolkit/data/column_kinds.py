@@ -248,7 +248,7 @@ def _number_note(column: Column, distinct_cells: DistinctCells, count: int, quot
             continue
         if not is_number(cell.strip()) or (column.decimal == "," and "." in cell):
             pattern = re.sub(r"[\d ]+", "", cell)
-            examples.setdefault(pattern, f"'{cell.strip()}' is {value:.15g}")
+            examples.setdefault(pattern, f"{cell.strip()!r} is {value:.15g}")
     shown = "; ".join([*examples.values(), *_without_unit(column, distinct_cells, values, state)])
     usual = all(word in MISSING_TEXT - {"?"} for word in re.findall(r"'([^']*)'", quoted))
     if text and usual and not shown:
@@ -262,7 +262,7 @@ def _without_unit(column: Column, distinct_cells: DistinctCells, values: np.ndar
     """Return an example of a cell that lacks the unit of the others: '0.26' among percentages may be 26 %."""
     for cell, value, how in zip(distinct_cells.values, values.tolist(), state.tolist(), strict=True):
         if column.unit and how == READ and value and isinstance(cell, str) and column.unit not in cell:
-            return [f"'{cell.strip()}' without '{column.unit}' is {value:.15g}"]
+            return [f"{cell.strip()!r} without '{column.unit}' is {value:.15g}"]
     return []
 
 
@@ -275,6 +275,6 @@ def _alike(column: Column, cells: Cells) -> list[str]:
     alike = [sorted(group) for group in by_folded.values() if len(group) > 1]
     if not alike:
         return []
-    first = " and ".join(f"'{label}'" for label in alike[0][:3])
+    first = " and ".join(repr(label) for label in alike[0][:3])
     more = f", and {counted(len(alike) - 1, 'more group')}" if len(alike) > 1 else ""
     return [f"Levels of '{column.name}' differ only in case or blanks ({first}{more}): they are read as different."]

@@ -227,7 +227,7 @@ class DistinctCells:
         if not len(known):
             return ""
         latest = known[np.argmax(dates[known])]
-        return f", where '{texts[latest]}' is in {dates[latest].astype('datetime64[Y]')}"
+        return f", where {texts[latest]!r} is in {dates[latest].astype('datetime64[Y]')}"
 
     def _hint(self, best: tuple[int, Guess] | None) -> str:
         """Return why a column is text although most of its values are of another kind."""

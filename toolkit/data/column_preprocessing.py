@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.common.rounding import blurred
+
 __all__ = [
     "CategoryPreprocessing",
     "ColumnPreprocessing",
@@ -46,6 +48,9 @@ def scale(values: np.ndarray, center: Any, spread: Any, fill: Any, bent: bool) -
 class NumberPreprocessing:
     """The inputs of a number: its scaled value, whether it is missing (if training rows were), and its pieces.
 
+    What is learned is kept in files. Numbers that may be the cell of a single row are rounded: see
+    `toolkit.common.rounding.blurred`.
+
     Attributes:
         center: What is subtracted.
         spread: What it is divided by.
@@ -63,29 +68,34 @@ class NumberPreprocessing:
     edges: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0) -> NumberPreprocessing:
-        """Learn from float64 values, NaN where missing."""
+    def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0, rare: int = 1) -> NumberPreprocessing:
+        """Learn from float64 values, NaN where missing; values in fewer than `rare` rows are not kept exactly."""
         present = values[~np.isnan(values)]
         missing = len(present) < len(values)
         if len(present) == 0:
             return cls(0.0, 1.0, 0.0, missing)
         low, high = float(present.min()), float(present.max())
-        quarter, median, three_quarters = (float(q) for q in np.quantile(present, (0.25, 0.5, 0.75)))
         if low == high:
-            return cls(low, 1.0, median, missing)
+            size = abs(low) / 10
+            middle = low if len(present) >= rare else blurred(low, size)
+            # Its scaled value stays small.
+            return cls(middle, 1.0 if middle == low else max(1.0, size), middle, missing)
         # Sums of squares overflow beyond 1e154, so large numbers are divided first.
         unit = max(abs(low), abs(high), 1.0)
         unit = unit if unit > 1e100 else 1.0
         mean, deviation = float((present / unit).mean() * unit), float((present / unit).std() * unit)
-        ends = _edges(present, pieces) if pieces else []
+        quarter, median, three_quarters = (float(q) for q in np.quantile(present, (0.25, 0.5, 0.75)))
+        # If half of the rows or more are equal, the standard deviation takes the place of the quartiles' distance.
+        between = three_quarters - quarter if three_quarters > quarter else deviation or 1.0
+        median = blurred(median, between)
+        ends = _edges(present, pieces, rare) if pieces else []
         edges = tuple(ends) if len(ends) >= _FEWEST_EDGES and ends[-1] - ends[0] < _LARGEST else ()
         if scaling == "mean":
             half = high / 2 - low / 2
-            return cls(mean, 2 * half if half < 8e307 else half, median, missing, False, edges)
+            spread = blurred(2 * half if half < 8e307 else half, half)
+            return cls(mean, spread, median, missing, False, edges)
         if scaling in ("robust", "smooth"):
-            # If half of the rows or more are equal, the standard deviation takes the place of the quartiles' distance.
-            spread = three_quarters - quarter if three_quarters > quarter else deviation or 1.0
-            return cls(median, spread, median, missing, scaling == "smooth", edges)
+            return cls(median, blurred(between, between), median, missing, scaling == "smooth", edges)
         return cls(mean, deviation or 1.0, median, missing, False, edges)
 
     @property
@@ -149,11 +159,22 @@ def _passed(pieces: int) -> np.ndarray:
     return np.tri(pieces + 1, pieces, -1, dtype=np.float32) - np.float32(0.5)
 
 
-def _edges(present: np.ndarray, pieces: int) -> list[float]:
-    """Return the ends of pieces with equally many training rows."""
+def _edges(present: np.ndarray, pieces: int, rare: int) -> list[float]:
+    """Return the ends of pieces with equally many training rows; those of rare values are rounded."""
     values, rows = np.unique(present, return_counts=True)
-    if len(values) <= pieces + 1:
-        return values.tolist()
+    chosen = np.arange(len(values)) if len(values) <= pieces + 1 else _ends(rows, pieces)
+    ends = values[chosen]
+    with np.errstate(over="ignore"):
+        gaps = np.diff(ends, prepend=-np.inf, append=np.inf)
+    nearest = np.minimum(gaps[:-1], gaps[1:])
+    return [
+        value if count >= rare else blurred(value, gap)
+        for value, count, gap in zip(ends.tolist(), rows[chosen].tolist(), nearest.tolist(), strict=True)
+    ]
+
+
+def _ends(rows: np.ndarray, pieces: int) -> np.ndarray:
+    """Return the positions of the ends of pieces among the distinct values, each of which stands in some rows."""
     # Rows of one value count for one piece at most: if nine in ten are 0, the pieces divide the other rows. Lowering
     # the weight of a frequent value makes a piece smaller, so the limit is applied until it settles.
     weight = rows.astype(np.float64)
@@ -161,7 +182,7 @@ def _edges(present: np.ndarray, pieces: int) -> list[float]:
         weight = np.minimum(weight, weight.sum() / pieces)
     middle = np.cumsum(weight) - weight / 2
     ends = np.linspace(middle[0], middle[-1], pieces + 1)
-    return values[np.unique(np.searchsorted(middle, ends))].tolist()
+    return np.unique(np.searchsorted(middle, ends))
 
 
 @dataclass(frozen=True)
@@ -229,10 +250,10 @@ class CategoryPreprocessing:
 
 @dataclass(frozen=True)
 class DatePreprocessing:
-    """The inputs of a date: those of its parts that vary in training, and the days since the first training date.
+    """The inputs of a date: those of its parts that vary in training, and the days since the first training month.
 
     Attributes:
-        origin: The first training date, in nanoseconds since 1970.
+        origin: The beginning of the first month in training, in nanoseconds since 1970.
         parts: The names of the parts.
         numbers: The scaling of each part; the first one says whether there is an input for missing dates.
         clock: Whether training dates have a time of day.
@@ -244,13 +265,15 @@ class DatePreprocessing:
     clock: bool
 
     @classmethod
-    def fit(cls, values: np.ndarray, scaling: str) -> DatePreprocessing:
-        """Learn from datetime64[ns], NaT where missing."""
+    def fit(cls, values: np.ndarray, scaling: str, rare: int = 1) -> DatePreprocessing:
+        """Learn from datetime64[ns], NaT where missing; see `NumberPreprocessing.fit`."""
         present = values[~np.isnat(values)]
-        origin = int((present.min() - _EPOCH).astype(np.int64)) if len(present) else 0
+        # The date itself may be a single person's. A month that begins before the first nanosecond of int64 is none.
+        first = present.min().astype("datetime64[M]") if len(present) else _EPOCH
+        origin = max(int(first.astype("datetime64[s]").astype(np.int64)), -9_223_372_036) * 10**9
         parts = _parts(values, origin)
         varying = [name for name in parts if name == "days" or len(np.unique(parts[name][~np.isnat(values)])) > 1]
-        numbers = tuple(NumberPreprocessing.fit(parts[name], scaling) for name in varying)
+        numbers = tuple(NumberPreprocessing.fit(parts[name], scaling, rare=rare) for name in varying)
         return cls(origin, tuple(varying), numbers, bool((present.astype("datetime64[D]") != present).any()))
 
     @property
@@ -308,8 +331,8 @@ def fit(
     if kind == "category":
         return CategoryPreprocessing.fit(values, rare, most_levels)
     if kind == "date":
-        return DatePreprocessing.fit(values.astype("datetime64[ns]"), scaling)
-    return NumberPreprocessing.fit(values.astype(np.float64, copy=False), scaling, pieces)
+        return DatePreprocessing.fit(values.astype("datetime64[ns]"), scaling, rare)
+    return NumberPreprocessing.fit(values.astype(np.float64, copy=False), scaling, pieces, rare)
 
 
 def from_dict(kind: str, content: dict[str, Any]) -> ColumnPreprocessing:

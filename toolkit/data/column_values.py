@@ -260,7 +260,7 @@ def expected_text(column: Column) -> str:
 
 def _quoted(cell: object) -> str:
     text = str(cell)
-    return f"'{text[:40]}...'" if len(text) > 43 else f"'{text}'"
+    return repr(f"{text[:40]}..." if len(text) > 43 else text)
 
 
 def refuse_infinite(values: np.ndarray, column: Column, name: str, rows: np.ndarray | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.common.rounding import blurred, rare_limit
 from toolkit.data.cells import level
 from toolkit.data.columns import Column
 from toolkit.data.labels import labels_of
@@ -16,6 +17,12 @@ __all__ = ["describe", "leaks_of", "predictive_power", "predictive_powers"]
 
 _LEAK = 0.97  # a column with at least this predictive power may give the target away
 _BINS = 20
+# The bins of dates: so many minutes, hours, days or months, of which each holds five rows or more on average.
+_PERIODS = (
+    *(("m", 1), ("m", 15), ("h", 1), ("h", 6), ("D", 1), ("D", 7)),
+    *(("M", months) for months in (1, 3, 6, 12, 24, 60, 120, 300, 1_200)),
+)
+_FEWEST_PERIODS, _MOST_PERIODS, _ROWS_PER_PERIOD = 4, 30, 5
 _COLUMN_LEVELS, _TARGET_LEVELS = 12, 100
 _POWER_ROWS, _POWER_COLUMNS = 5_000, 200
 
@@ -46,11 +53,12 @@ def describe(
         (sentences). A distribution has `name`, `kind` and a dict for `"all"` and for each part:
 
         - number: `count`, `missing`, `distinct`, `mean`, `std`, `min`, `q1`, `median`, `q3`, `max` (None if there is no
-          value) and `counts` between the distribution's `edges`;
+          value) and `counts` between the distribution's `edges`, of which the first and the last hold what lies beyond.
+          Extremes and quantiles that only a row or a few have are rounded: see `toolkit.common.rounding.blurred`;
         - category and boolean: `count`, `missing`, `distinct`, `counts` of the distribution's `levels` (the most
-          frequent first) and `other`, the rows of all further levels;
-        - date: `count`, `missing`, `distinct`, `min`, `median`, `max` (ISO 8601) and `counts` between `edges`
-          (ISO 8601).
+          frequent first, without rare ones) and `other`, the rows of all further levels;
+        - date: `count`, `missing`, `distinct`, `min`, `median`, `max` and `counts` between `edges` (ISO 8601). They are
+          the beginnings of minutes, hours, days or months, or of several of them.
 
         A column's distribution also has `alone` (its `predictive_power`, or None) and `leak`.
     """
@@ -80,7 +88,7 @@ def _target_distribution(name: str, series: pd.Series, task: str, rows: dict[str
         return _distribution(name, "number", series.to_numpy(dtype=np.float64), rows)
     codes, uniques = pd.factorize(series)
     texts = np.array([level(unique) for unique in uniques], dtype=object)
-    entry = _distribution(name, "category", texts[codes], rows, _TARGET_LEVELS)
+    entry = _distribution(name, "category", texts[codes], rows, _TARGET_LEVELS, fewest=1)
     if task in ("binary", "multiclass"):  # in the order of the classes, not by frequency
         order = [level(label) for label in labels_of(series)]
         if set(order) == set(entry["levels"]):
@@ -92,16 +100,25 @@ def _target_distribution(name: str, series: pd.Series, task: str, rows: dict[str
 
 
 def _distribution(
-    name: str, kind: str, values: np.ndarray, rows: dict[str, np.ndarray], max_levels: int = _COLUMN_LEVELS
+    name: str,
+    kind: str,
+    values: np.ndarray,
+    rows: dict[str, np.ndarray],
+    max_levels: int = _COLUMN_LEVELS,
+    fewest: int | None = None,
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name, "kind": kind}
+    fewest = fewest or rare_limit(len(values))
     if kind in ("category", "boolean"):
         if kind == "boolean":  # 0.0, 1.0 or NaN -> text
             texts = np.array(["False", "True", None], dtype=object)
             values = texts[np.where(np.isnan(values), 2, values).astype(np.int64)]
         codes, uniques = pd.factorize(values)  # -1 where missing
         totals = np.bincount(codes[codes >= 0], minlength=len(uniques))
-        top = sorted(range(len(uniques)), key=lambda code: (-totals[code], str(uniques[code])))[:max_levels]
+        fewest = 1 if kind == "boolean" else fewest
+        top = sorted(np.flatnonzero(totals >= fewest), key=lambda code: (-totals[code], str(uniques[code])))[
+            :max_levels
+        ]
         entry["levels"] = [str(uniques[code]) for code in top]
         for part, positions in rows.items():
             # (1 + levels,): the missing first, then each level by its code.
@@ -117,10 +134,10 @@ def _distribution(
         return entry
     numbers = values if kind == "number" else _days(values)
     present = {part: _sorted(numbers[positions]) for part, positions in rows.items()}
-    edges = _edges(present["all"])
-    entry["edges"] = edges.tolist() if kind == "number" else _iso(edges)
+    edges, period = (_edges(present["all"], fewest), None) if kind == "number" else _calendar(present["all"])
+    entry["edges"] = edges.tolist() if period is None else _iso(edges, *period)
     for part, positions in rows.items():
-        entry[part] = _summary(present[part], len(positions), edges, kind)
+        entry[part] = _summary(present[part], len(positions), edges, period, fewest)
     return entry
 
 
@@ -131,9 +148,29 @@ def _days(values: np.ndarray) -> np.ndarray:
     return days
 
 
-def _iso(days: Any) -> list[str]:
-    stamps = np.rint(np.atleast_1d(days) * 86_400).astype("datetime64[s]")
-    return [str(stamp).removesuffix("T00:00:00") for stamp in stamps]
+def _calendar(ordered: np.ndarray) -> tuple[np.ndarray, tuple[str, int]]:
+    """Return the edges of a histogram of dates, in days since 1970, and how dates are told: in periods of a unit."""
+    if len(ordered) == 0:
+        return np.empty(0), _PERIODS[0]
+    most = min(_MOST_PERIODS, max(_FEWEST_PERIODS, len(ordered) // _ROWS_PER_PERIOD))
+    low = high = 0
+    unit, width = _PERIODS[-1]
+    for unit, width in _PERIODS:
+        low, high = _period(ordered[[0, -1]], unit, width).tolist()
+        if high - low < most:
+            break
+    edges = (np.arange(low, high + 2) * width).astype(f"M8[{unit}]")
+    return edges.astype("M8[s]").astype(np.float64) / 86_400, (unit, width)
+
+
+def _period(days: Any, unit: str, width: int) -> np.ndarray:
+    """Return in which period since 1970 some days are, each of so many months, days, hours or minutes."""
+    return np.rint(np.asarray(days) * 86_400).astype("M8[s]").astype(f"M8[{unit}]").astype(np.int64) // width
+
+
+def _iso(days: Any, unit: str, width: int) -> list[str]:
+    """Return the beginnings of the periods in which some days are: the dates themselves may be single persons'."""
+    return [str(start) for start in (_period(np.atleast_1d(days), unit, width) * width).astype(f"M8[{unit}]")]
 
 
 def _sorted(values: np.ndarray) -> np.ndarray:
@@ -142,11 +179,11 @@ def _sorted(values: np.ndarray) -> np.ndarray:
     return ordered[: np.searchsorted(ordered, np.nan)]
 
 
-def _edges(ordered: np.ndarray) -> np.ndarray:
+def _edges(ordered: np.ndarray, fewest: int) -> np.ndarray:
     """Return the edges of a histogram's bins, shape (bins + 1,)."""
     if len(ordered) == 0:
         return np.empty(0)
-    low, high = float(ordered[0]), float(ordered[-1])
+    low, high = (_told(float(end), ordered, fewest) for end in (ordered[0], ordered[-1]))
     if low == high:
         return np.array([low - 0.5, high + 0.5])
     if high - low < _BINS and np.all(ordered == np.floor(ordered)):  # a bin for each integer
@@ -154,6 +191,16 @@ def _edges(ordered: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         edges = np.linspace(low, high, _BINS + 1)
     return edges if np.isfinite(edges).all() else np.array([low, high])
+
+
+def _told(value: float, ordered: np.ndarray, fewest: int) -> float:
+    """Return a figure of sorted values as it may be told: rounded, if fewer than `fewest` rows have this value."""
+    if np.searchsorted(ordered, value, side="right") - np.searchsorted(ordered, value) >= fewest:
+        return value
+    with np.errstate(over="ignore"):
+        spread = float(ordered[-1] - ordered[0])
+    # The mean of several rows is nobody's; that of a single one is.
+    return blurred(value, spread or abs(value))
 
 
 def _quantile(ordered: np.ndarray, share: float) -> float:
@@ -164,24 +211,31 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
     return float(ordered[below] + (ordered[above] - ordered[below]) * (position - below))
 
 
-def _summary(ordered: np.ndarray, rows: int, edges: np.ndarray, kind: str) -> dict[str, Any]:
-    """Return the counts, moments and quantiles of sorted values without the missing ones."""
+def _summary(
+    ordered: np.ndarray, rows: int, edges: np.ndarray, period: tuple[str, int] | None, fewest: int
+) -> dict[str, Any]:
+    """Return the counts, moments and quantiles of sorted values without the missing ones; dates have a period."""
     count = len(ordered)
     summary: dict[str, Any] = {"count": count, "missing": rows - count}
     if count == 0:
         summary |= {"distinct": 0, "min": None, "median": None, "max": None, "counts": [0] * max(0, len(edges) - 1)}
-        return summary | ({"mean": None, "std": None, "q1": None, "q3": None} if kind == "number" else {})
+        return summary | ({} if period else {"mean": None, "std": None, "q1": None, "q3": None})
     summary["distinct"] = int((ordered[1:] != ordered[:-1]).sum()) + 1
     quantiles = {
         name: _quantile(ordered, share)
         for name, share in (("min", 0.0), ("q1", 0.25), ("median", 0.5), ("q3", 0.75), ("max", 1.0))
     }
-    if kind == "date":
-        summary |= {name: _iso(quantiles[name])[0] for name in ("min", "median", "max")}
+    if period is not None:
+        summary |= {name: _iso(quantiles[name], *period)[0] for name in ("min", "median", "max")}
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # numbers above 1e154 have squares beyond float64
             moments = {"mean": float(ordered.mean()), "std": float(ordered.std())}
-        summary |= {name: value if np.isfinite(value) else None for name, value in (moments | quantiles).items()}
+        figures = moments | quantiles
+        told = {name for name in ("mean", "std") if count >= fewest}
+        summary |= {
+            name: None if not np.isfinite(value) else value if name in told else _told(value, ordered, fewest)
+            for name, value in figures.items()
+        }
     # Values below each inner edge, then differences: the values are sorted, so that no histogram is needed. The last
     # bin includes its upper edge, as in numpy's histogram.
     below = np.searchsorted(ordered, edges[1:-1], side="left")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from toolkit.common.formatting import counted, listing, plain
+from toolkit.data.cells import is_missing
 from toolkit.data.dataset import SplitData
+from toolkit.data.target import Target
 
-__all__ = ["notes_of", "sentences"]
+__all__ = ["names_in", "notes_of", "sentences", "without_cells"]
 
 _FEWEST_ALIKE = 6  # columns of which the same is true; fewer have a sentence each
 _MOST_NAMES = 100
+# A quoted text, as repr writes it, and the number that it was read as.
+_QUOTED = r"""(?<![\w=])(?<!column )('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_READ_AS = r"(?:(?: without '[^']*')? is -?[\d.]+(?:e[-+]?\d+)?)?"
 
 
 def notes_of(dataset: SplitData) -> list[str]:
@@ -61,6 +67,38 @@ when you predict, leave the column out (drop=) and train again."]
     ]
     known = frozenset(columns)
     return suspected + _together(unused) + _together([_about(note, known) for note in dict.fromkeys(notes)])
+
+
+def names_in(preprocessing: Any, target: Target) -> list[object]:
+    """Return what sentences about the data may name: columns, classes and labels."""
+    columns = () if preprocessing.is_image else preprocessing.source_columns
+    return [*columns, *target.columns, *target.classes, *target.form.columns, *target.form.labels]
+
+
+def without_cells(notes: Iterable[str], names: Iterable[object]) -> list[str]:
+    """Return sentences without the cells and the names of files that they quote, as saved files and sent reports do.
+
+    Args:
+        notes: The sentences.
+        names: What they may name: see `names_in`.
+
+    Example:
+        >>> without_cells(["'age' is text that holds numbers: read as numbers ('1.200,5' is 1200.5)."], ["age"])
+        ["'age' is text that holds numbers: read as numbers ('…')."]
+    """
+    known = [str(name) for name in names]
+    kept = {f"'{plain(name)}'" for name in known} | {repr(name) for name in known}
+    # A name with quotation marks stands between others as it is.
+    odd = sorted((name for name in known if set(name) & set("'\"\\")), key=len, reverse=True)
+    pattern = re.compile("|".join([*(re.escape(f"'{name}'") for name in odd), _QUOTED + _READ_AS]))
+
+    def bare(match: re.Match[str]) -> str:
+        quoted = match[1]
+        if quoted is None or quoted in kept or is_missing(quoted[1:-1], (), among_numbers=True):
+            return match[0]
+        return "'…'" if re.search(r"\w", quoted) else match[0]
+
+    return [re.sub(r"\bleft out: .*", "left out.", pattern.sub(bare, note), flags=re.DOTALL) for note in notes]
 
 
 def _about(note: str, columns: frozenset[str]) -> tuple[str, str, str]:

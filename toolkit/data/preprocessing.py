@@ -12,6 +12,7 @@ import pandas as pd
 from toolkit.common.checks import check_choice, check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import documented
+from toolkit.common.rounding import rare_limit
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data import column_preprocessing
 from toolkit.data.cells import is_number
@@ -36,7 +37,9 @@ class Preprocessing:
       cells, the last two only if training rows had them. A level never seen counts as rare. Where there is no such
       input, all inputs of the category are 0.
     - A date becomes year, month, day, weekday (Monday is 0) and hour, those that vary in training, and the days since
-      the first training date, each a number.
+      the first month in training, each a number.
+    - What a saved file would tell of a single person is not kept: medians and ends of pieces that few rows hold are
+      rounded, rare levels are pooled.
 
     Attributes:
         columns: The columns, in order.
@@ -89,7 +92,7 @@ class Preprocessing:
         rare: Annotated[
             int | None,
             "A category's level in fewer training rows than this is pooled with the other rare ones. By default 5 "
-            "from 1,000 rows on, and 2 below.",
+            "from 1,000 rows on, and 2 below. With 1, saved files name the levels of single rows.",
             "columns",
         ] = None,
         most_levels: Annotated[
@@ -112,7 +115,7 @@ class Preprocessing:
         if len(features) == 0:
             raise DataError("there are no training rows to learn the preprocessing from.")
         if rare is None:
-            rare = 5 if len(features) >= 1_000 else 2
+            rare = rare_limit(len(features))
         check_whole("rare", rare, least=1)
         options: dict[str, Any] = {"scaling": scaling, "pieces": pieces, "rare": rare, "most_levels": most_levels}
         by_column = [

@@ -134,7 +134,7 @@ def _typed_target(
         columns[label] = _typed_cells(target[label].where(readable), str(label), reading or ReadingOptions(), likely)
         lost = (columns[label].isna() & target[label].notna()).to_numpy(dtype=bool)
         if lost.any():
-            words = listing([f"'{word}'" for word in sorted({str(cell).strip() for cell in target[label][lost]})])
+            words = listing([repr(word) for word in sorted({str(cell).strip() for cell in target[label][lost]})])
             count = "counts" if lost.sum() == 1 else "count"
             notes.append(f"{counted(int(lost.sum()), 'cell')} of the target '{label}' ({words}) {count} as missing.")
     return pd.DataFrame(columns), notes

@@ -11,7 +11,30 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 
-__all__ = ["residual_quantile"]
+__all__ = ["absolute_errors", "residual_quantile"]
+
+_DIGITS = 3
+
+
+def absolute_errors(predicted: NDArray[Any], true: NDArray[Any]) -> NDArray[np.float64]:
+    """Return sorted absolute errors, rounded up: they tell of no single row, and intervals from them are no narrower.
+
+    Args:
+        predicted: Predicted numbers, shape (n, targets).
+        true: True numbers, shape (n, targets).
+
+    Returns:
+        Shape (n, targets), each column sorted by itself, with three significant digits.
+
+    Example:
+        >>> absolute_errors(np.array([[1.0], [2.0]]), np.array([[3.4567], [2.0]])).ravel()
+        array([0.  , 2.46])
+    """
+    errors = np.sort(np.abs(predicted - true), axis=0)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        step = 10.0 ** (np.floor(np.log10(errors)) + 1 - _DIGITS)
+        rounded = np.ceil(errors / step) * step
+    return np.where(np.isfinite(rounded) & (step > 0), rounded, errors)
 
 
 def residual_quantile(residuals: NDArray[Any], coverage: float) -> NDArray[np.float64]:

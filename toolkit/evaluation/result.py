@@ -24,6 +24,7 @@ from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
+from toolkit.evaluation.conformal import absolute_errors
 from toolkit.evaluation.curves import Losses
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.options import Options
@@ -77,8 +78,8 @@ class Result:
         threshold: For binary: the probability from which on a row is called positive; None where the sign of the
             score decides.
         score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
-        absolute_errors: For regression: those on the validation rows, in the target's units, shape (n, targets);
-            None where there are no validation rows.
+        absolute_errors: For regression: those on the validation rows, in the target's units, sorted and rounded up,
+            shape (n, targets); None where there are no validation rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
         verdict: Sentences that compare the network with the baselines.
@@ -317,8 +318,7 @@ def _calibrated(
     scores = unseen_scores(training, dataset)
     if task == "regression":
         true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
-        errors = np.abs(dataset.target.decode(scores).reshape(true.shape) - true)
-        return {"absolute_errors": np.sort(errors, axis=0)}
+        return {"absolute_errors": absolute_errors(dataset.target.decode(scores).reshape(true.shape), true)}
     y = dataset.y("validation").astype(np.int64)
     y = y[:, 0] if task == "binary" else y
     # Weights change what is learned. Probabilities and the threshold are those of the rows as they are.

@@ -18,7 +18,7 @@ from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.inputs import batches, encode_labeled
-from toolkit.data.notes import sentences
+from toolkit.data.notes import names_in, sentences, without_cells
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
@@ -239,7 +239,7 @@ class Run:
 
         Args:
             path: The file; its name ends in ``.html``.
-            rows: False leaves rows of the user's data out. A loaded run has none.
+            rows: False leaves rows of the user's data out, and the cells that notes quote. A loaded run has none.
 
         Returns:
             The path of the page.
@@ -266,7 +266,9 @@ class Run:
     def save(self, path: str | Path) -> Path:
         """Write one ``.keras`` file: a plain Keras model that needs no part of this project, and one JSON member.
 
-        The file holds no rows of the data; it holds the summaries that the report shows.
+        The file holds the summaries that the report shows, and no cell of a single row: rare levels of categories are
+        pooled, numbers that a single row may hold are rounded, and the notes quote no cells. The names of columns,
+        classes and labels are kept, however few rows have them.
 
         Args:
             path: The file; its name ends in ``.keras``.
@@ -297,7 +299,7 @@ class Run:
             "threshold": self.result.score_threshold,
             "residuals": None if self.absolute_errors is None else self.absolute_errors.tolist(),
             "verdict": self.verdict,
-            "notes": self.notes,
+            "notes": without_cells(self.notes, names_in(self.preprocessing, self.target)),
             "summary": self.summary(rows=False),
         }
         return archive.write(path, self.model, content)

@@ -31,7 +31,8 @@ def test_distributions_agree_with_pandas_over_all_rows_and_in_each_part():
             "q3": "75%",
             "max": "max",
         }.items():
-            assert age[part][ours] == pytest.approx(expected[theirs])
+            # Ages such as 31.18, which single rows have, are told to three digits.
+            assert age[part][ours] == pytest.approx(expected[theirs], rel=1e-6 if ours == "mean" else 5e-3)
         assert age[part]["std"] == pytest.approx(frame["age"].iloc[rows].std(ddof=0))
         assert age[part]["count"] + age[part]["missing"] == len(rows)
         assert age[part]["distinct"] == frame["age"].iloc[rows].nunique()
@@ -42,7 +43,7 @@ def test_distributions_agree_with_pandas_over_all_rows_and_in_each_part():
         counted = frame["sex"].iloc[rows].value_counts()
         assert sex[part]["counts"] == [counted[label] for label in sex["levels"]]
     joined = next(entry for entry in described["columns"] if entry["name"] == "joined")
-    assert joined["all"]["min"] == str(frame["joined"].min().date())
+    assert joined["all"]["min"] == str(frame["joined"].min().date())[:7]
     assert sum(joined["all"]["counts"]) == 300
     assert described["targets"][0]["levels"] == ["no", "yes"]
 

@@ -152,7 +152,7 @@ def _named(rows: Sequence[TextRow], index: int, name: str, notes: list[str]) -> 
     names = [cell or f"Unnamed: {position}" for position, cell in enumerate(cells)]
     end = row.end
     if _are_units(below[:1], below[1:_VOTING_ROWS]):
-        texts = listing([f"'{cell.strip()}'" for cell in below[0] if cell.strip()], most=5)
+        texts = listing([repr(cell.strip()) for cell in below[0] if cell.strip()], most=5)
         notes = [
             *notes,
             f"The line below the column names of {name} was skipped, as units or a second header ({texts}).",

@@ -330,7 +330,7 @@ def _without_footer(frame: pd.DataFrame, table: TextTable, name: str) -> pd.Data
     lost = len(frame) - end
     if end == 0 or lost == 0 or (labels and (labels > _FOOTERS or filled[:end].min() <= 1)):
         return frame
-    texts = [f"'{cell[:40]}'" if isinstance(cell, str) else "blank" for cell in frame.iloc[end:, 0]]
+    texts = [repr(cell[:40]) if isinstance(cell, str) else "blank" for cell in frame.iloc[end:, 0]]
     table.damage.append(
         f"The last {'line' if lost == 1 else f'{lost} lines'} of {name} {_were(lost)} skipped, as no row of the table "
         f"({listing(texts, most=3)})."

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.formatting import plain
+from toolkit.common.rounding import blurred
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome, evaluate
@@ -87,8 +88,8 @@ def _distribution(errors: NDArray[Any], edges: NDArray[Any], shares: NDArray[Any
         "counted": len(errors),
         **clipped_histogram(errors, edges),
         "mean": errors.mean(),
-        **{key: np.quantile(errors, q) for key, q in QUANTILES.items()},
-        **{key: np.quantile(sizes, q) for key, q in SIZES.items()},
+        **{key: short([np.quantile(errors, q)])[0] for key, q in QUANTILES.items()},
+        **{key: short([np.quantile(sizes, q)])[0] for key, q in SIZES.items()},
         "sizes": short(np.quantile(sizes, shares)),
     }
 
@@ -105,4 +106,8 @@ def _bands(predicted: NDArray[Any], true: NDArray[Any]) -> dict[str, Any]:
         quantiles = np.array([np.quantile(values[group], [0.05, 0.5, 0.95]) for group in groups])  # (groups, 3)
         for i, name in enumerate(("low", "middle", "high")):
             bands[f"{word}_{name}"] = short(quantiles[:, i])
+    # A quantile of few true values is the cell of one of them.
+    spread = float(np.ptp(true))
+    for name in ("true_low", "true_middle", "true_high"):
+        bands[name] = [blurred(value, spread) for value in bands[name]]
     return bands

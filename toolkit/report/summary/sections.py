@@ -13,6 +13,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import join_names, plain
 from toolkit.common.schema import SCHEMA
 from toolkit.data.dataset import SplitData
+from toolkit.data.notes import names_in, without_cells
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.numerics.model_audit import audit
@@ -56,13 +57,26 @@ def summarize(subject: Result | ComparisonResult, rows: bool = True) -> dict[str
 
     Args:
         subject: The result of a training, or a comparison. Contenders are listed in its order, the reference first.
-        rows: Whether single rows of the user's data may be part of it: see `without_rows`.
+        rows: Whether single rows of the user's data may be part of it: see `without_rows`. Without them, notes quote
+            no cells either.
 
     Raises:
         DataError: The result was loaded from a file, which holds no data.
     """
     summary = clean(_of_result(subject) if isinstance(subject, Result) else _of_comparison(subject))
-    return summary if rows else without_rows(summary)
+    return summary if rows else _without_cells(without_rows(summary), subject)
+
+
+def _without_cells(summary: dict[str, Any], subject: Result | ComparisonResult) -> dict[str, Any]:
+    """Return a summary of a result or a comparison whose notes quote no cells."""
+    if isinstance(subject, ComparisonResult):
+        names = names_in(subject.datasets[subject.seeds[0]].preprocessing, subject.target)
+        return {**summary, "terms": {**summary["terms"], "notes": without_cells(subject.notes, names)}}
+    about_data, names = summary["data"], names_in(subject.preprocessing, subject.target)
+    reasons = without_cells([entry["reason"] for entry in about_data["set_aside"]], names)
+    set_aside = [entry | {"reason": why} for entry, why in zip(about_data["set_aside"], reasons, strict=True)]
+    notes = without_cells(about_data["notes"], names)
+    return {**summary, "data": {**about_data, "set_aside": set_aside, "notes": notes}}
 
 
 def without_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
