@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from toolkit import training
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import counted, rows_text
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
@@ -85,7 +86,7 @@ class Run:
         """
         reading = self.target.form.reading
         scores = [self.result.raw_scores(x) for x in batches(self.preprocessing, new, reading=reading)]
-        return scores[0] if len(scores) == 1 else np.concatenate(scores)
+        return _finite(scores[0] if len(scores) == 1 else np.concatenate(scores))
 
     def predict(self, new: Any) -> Any:
         """Return predictions in the user's labels, numbers and dtype.
@@ -186,7 +187,8 @@ class Run:
     def _outcome_on(self, labeled: Any) -> Outcome:
         x, y = encode_labeled(self.preprocessing, labeled, self.target)
         hashes = pd.util.hash_pandas_object(pd.DataFrame(x.reshape(len(x), -1)), index=False)
-        return self.result.outcome_of(self.result.raw_scores(x), y, units=pd.factorize(hashes)[0].astype(np.int64))
+        scores = _finite(self.result.raw_scores(x), numbered=False)
+        return self.result.outcome_of(scores, y, units=pd.factorize(hashes)[0].astype(np.int64))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
         """Learn from new labeled rows in one pass, in their order, then forget them (online learning).
@@ -303,6 +305,22 @@ class Run:
             "summary": self.summary(rows=False),
         }
         return archive.write(path, self.model, content)
+
+
+def _finite(scores: NDArray[np.float32], *, numbered: bool = True) -> NDArray[np.float32]:
+    """Return raw scores, checked to be finite; `numbered` says whether they have the row numbers of the user's table.
+
+    Raises:
+        DataError: Some are not.
+    """
+    bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if len(bad):
+        where = rows_text(bad + 1) if numbered else counted(len(bad), "row")
+        raise DataError(
+            f"the scores are not finite in {where}: a number there is too large beside those of the training, or "
+            "the weights of the network are not finite."
+        )
+    return scores
 
 
 def load(path: str | Path, *, head: Head | None = None) -> Run:

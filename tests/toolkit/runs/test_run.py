@@ -267,6 +267,25 @@ def test_a_column_of_another_type_names_row_and_value(runs):
         runs["multiclass"].predict(rows)
 
 
+def test_numbers_so_large_that_the_scores_are_not_finite_are_refused():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"]).assign(
+        y=np.arange(60.0)
+    )
+    run = regression.train(frame, target="y", epochs=1, scaling="standard", baselines=False, progress=False)
+    rows = frame.head(3)
+    rows.loc[1, ["a", "b", "c"]] = [1e308, 1e308, 1.7e308]
+    for verb, which in ((run.predict, "row 2"), (run.evaluate, "1 row")):
+        with pytest.raises(DataError, match=f"scores are not finite in {which}: a number there is too large"):
+            verb(rows)
+
+
+def test_a_run_on_repeated_column_names_can_be_loaded(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "a", "y"])
+    run = regression.train(frame, target="y", epochs=1, build="linear", baselines=False, progress=False)
+    loaded = toolkit.load(run.save(tmp_path / "twice.keras"))
+    np.testing.assert_array_equal(loaded.predict(frame), run.predict(frame))
+
+
 def test_evaluating_without_the_target_says_so(runs):
     with pytest.raises(DataError, match="'grower'"):
         runs["multiclass"].evaluate(_test_rows(runs["multiclass"]).drop(columns="grower"))
