@@ -108,7 +108,8 @@ def _base(kind: str, task: str) -> frames.Case:
         "multilabel": [code, np.arange(_ROWS) % 2 == 1],
     }[task]
     named = tuple((f"y{index}", pd.Series(cells)) for index, cells in enumerate(targets))
-    return frames.Case(task, columns, named, pd.RangeIndex(_ROWS), "frame")
+    network = {"build": "mlp", "hidden": (4,)}
+    return frames.Case(task, columns, named, pd.RangeIndex(_ROWS), "frame", network)
 
 
 @dataclass(frozen=True)

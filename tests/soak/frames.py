@@ -186,12 +186,12 @@ def train(case: Case, folder: Path) -> Any:
         y = y if case.form == "pair" else y.to_numpy() if case.form == "arrays" else y.to_numpy().tolist()
         if test is not None:
             options["test"] = test.frame(target=False), replace(test, columns=()).frame()
-        return recipe.train((given(features, case.form, folder), y), **options, **QUICK)
+        return recipe.train((given(features, case.form, folder), y), **{**QUICK, **options})
     if test is not None:
         options["test"] = test.frame()
     names = [label(name) for name, _ in case.target]
     target = names[0] if len(names) == 1 else names
-    return recipe.train(given(case.frame(), case.form, folder), target=target, **options, **QUICK)
+    return recipe.train(given(case.frame(), case.form, folder), target=target, **{**QUICK, **options})
 
 
 # ---------------------------------------------------------------------------------------------------------- checks

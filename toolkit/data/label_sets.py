@@ -239,7 +239,7 @@ def label_column(
         series = series.astype(object).infer_objects()
     try:
         codes, distinct = pd.factorize(series)
-    except (TypeError, NotImplementedError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:
         kind = type(series.dropna().iloc[0]).__name__
         raise DataError(
             f"label '{column}' of {name} holds cells of type {kind}; multilabel needs 0 or 1 in every label, or lists "

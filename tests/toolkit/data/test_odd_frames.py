@@ -202,6 +202,12 @@ def test_weights_that_are_complex_or_too_large_to_be_added_are_refused():
         prepare(frame, "y", task="binary", sample_weight=np.full(ROWS, 1e308))
 
 
+def test_labels_that_can_not_be_compared_are_refused():
+    frame = pd.DataFrame({"x": RNG.normal(size=ROWS), "a": [np.timedelta64(4), 1] * 20, "b": [0, 1] * 20})
+    with pytest.raises(DataError, match="label 'a' of DataFrame holds cells of type"):
+        prepare(frame.astype({"a": object}), ["a", "b"], task="multilabel")
+
+
 def test_labels_of_any_width_become_labels_that_a_file_can_hold():
     x = RNG.normal(size=(ROWS, 1))
     trained = prepare((x, np.array([1, 2] * 20, dtype=np.longdouble)), task="binary").preprocess()
