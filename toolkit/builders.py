@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any
 
+from toolkit.backend import load_keras
 from toolkit.common.checks import check_bool, check_number, check_whole
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented
@@ -129,6 +130,7 @@ def mlp(
         >>> model.count_params()  # 3-4-2: (3 + 1) * 4 + (4 + 1) * 2
         26
     """
+    load_keras()
     import keras
 
     hidden = _widths(hidden)
@@ -205,6 +207,7 @@ def cnn(
         >>> [layer.output.shape[1:] for layer in model.layers if layer.name.startswith("convolution")]
         [(28, 28, 32), (14, 14, 64), (7, 7, 96), (3, 3, 128)]
     """
+    load_keras()
     import keras
 
     if isinstance(inputs, int):

@@ -38,8 +38,6 @@ for command in (predict, evaluate, report, info, demo, digits, compare, lessons)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
-    # TensorFlow's C++ start-up messages are about its build, not about the user's data.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Threads that spin while they wait slow each other down where cores are few.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)

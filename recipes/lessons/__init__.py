@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.lessons.tools.catalog import FORMER_NAMES, LESSONS, ON_YOUR_DATA
+from toolkit.backend import load_keras
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError, nearest
 
@@ -55,6 +56,7 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
     _check(name, arguments, options, parameters, positional)
     typed = dict(zip(positional, arguments, strict=False)) | options
     changed = {option: value for option, value in typed.items() if value is not parameters[option].default}
+    load_keras()
     return dataclasses.replace(run(*arguments, **options), again=again(name, changed))
 
 

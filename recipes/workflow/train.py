@@ -14,6 +14,7 @@ import numpy as np
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import route
 from toolkit import builders, training
+from toolkit.backend import check_process, load_keras
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import path_to_write
@@ -162,6 +163,7 @@ def read_options(
     Raises:
         DataError: An option or the effort is unknown.
     """
+    check_process()
     build = options.get("build") or (builders.cnn if images else builders.mlp)
     build = builders.BUILDERS.get(build, build) if isinstance(build, str) else build
     if not callable(build) or hasattr(build, "get_config"):
@@ -216,6 +218,7 @@ def train_and_evaluate(
         seconds_before: The time of the steps before.
         evaluation: Options of `toolkit.evaluation.options.Options` that replace those of the call.
     """
+    load_keras()
     evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
     check_threshold_for(dataset, head, evaluating.threshold)
     chosen, preprocessing = options.chosen(head, dataset), dataset.preprocessing

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.backend import check_process
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
@@ -158,6 +159,7 @@ class Result:
 
     def raw_scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores, shape (n, units), of encoded rows, shape (n, ...)."""
+        check_process()
         return self._scorer(x)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:

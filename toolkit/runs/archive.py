@@ -19,6 +19,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from toolkit.backend import load_keras
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import is_stream, scratch, user_path, write_whole
 from toolkit.runs.hdf5 import read_arrays
@@ -128,6 +129,7 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
     except ValueError as error:
         raise DataError(f"{path} is damaged: {error}.") from error
 
+    load_keras()
     import tensorflow as tf
 
     try:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.backend import load_keras
 from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
@@ -114,6 +115,7 @@ def fit(
         >>> list(training.history.columns)
         ['epoch', 'loss', 'learning_rate', 'seconds']
     """
+    load_keras()
     refuse_unknown(options, options_of(Options))
     check_whole("seed", seed, least=0, optional=False)
     models = list(model) if isinstance(model, Sequence) else [model]
