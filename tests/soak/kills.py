@@ -22,7 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-LONGEST_WAIT = 0.12  # seconds from the first file that is written to the kill
+#: What is killed, with the files that it writes and the longest time from its first file to the kill in seconds.
+ACTIONS = {
+    "save": ({"run.keras"}, 0.12),
+    "report": ({"page.html", "page.json"}, 0.12),
+    "predict": ({"out.csv"}, 0.12),
+    "train": ({"run.keras", "page.html", "page.json"}, 1.5),
+}
 
 
 @dataclass
@@ -44,11 +50,11 @@ class Counts:
 
 
 def run(saved: list[Path], table: Path, folder: Path, count: int, seed: int = 0) -> Counts:
-    """Kill processes that save, report or predict, in turns, and count what came of it.
+    """Kill processes that save, report, predict or train, in turns, and count what came of it.
 
     Args:
         saved: Two saved runs; they take turns at each path, so that a mixture of the two can be told.
-        table: Rows that the first of them can predict.
+        table: Rows that the first of them can predict, and that can be trained on.
         folder: A folder for the files.
         count: How many kills.
         seed: Seed of the moments.
@@ -60,7 +66,7 @@ def run(saved: list[Path], table: Path, folder: Path, count: int, seed: int = 0)
     before, tempfile.tempdir = tempfile.tempdir, str(temporary)
     try:
         for number in range(count):
-            action = ACTIONS[number % len(ACTIONS)]
+            action = (save, report, predict, train)[number % len(ACTIONS)]
             _kill(action, saved, table, folder / action.__name__, dice, counts)
     finally:
         tempfile.tempdir = before
@@ -73,16 +79,16 @@ def _kill(action: Any, saved: list[Path], table: Path, folder: Path, dice: rando
     child, ready = _fork(lambda: action(saved, table, folder), forever=True)
     if not ready.read(1):
         counts.failed.append(f"{name}: ended by itself")
-    time.sleep(dice.uniform(0, LONGEST_WAIT))
+    expected, longest_wait = ACTIONS[action.__name__]
+    time.sleep(dice.uniform(0, longest_wait))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     ready.close()
     counts.kills += 1
     files = [file for file in folder.iterdir() if file.is_file()]
-    expected = {"save": {"run.keras"}, "report": {"page.html", "page.json"}, "predict": {"out.csv"}}[action.__name__]
     counts.lost += [f"{name}: {lost}" for lost in sorted(expected - {file.name for file in files})]
     counts.half += [f"{name}: {file.name}" for file in files if not _is_complete(file)]
-    if action.__name__ == "report" and not counts.lost:
+    if "page.html" in expected and not counts.lost:
         digest = hashlib.sha256((folder / "page.json").read_bytes()).hexdigest()
         counts.apart += digest not in (folder / "page.html").read_text(encoding="utf-8")
     counts.during += any(next(where.glob(".logitkit-*"), None) for where in (folder, folder.parent / "tmp"))
@@ -91,7 +97,7 @@ def _kill(action: Any, saved: list[Path], table: Path, folder: Path, dice: rando
     if os.waitpid(child, 0)[1] != 0:
         counts.failed.append(f"{name}: the next write")
     rest = {file.name for file in folder.iterdir()} - expected
-    if action.__name__ == "save":  # TensorFlow leaves files of its own there
+    if "run.keras" in expected:  # TensorFlow leaves files of its own there
         rest |= {file.name for file in (folder.parent / "tmp").glob(".logitkit-*")}
     counts.leftovers += [f"{name}: {file}" for file in sorted(rest)]
 
@@ -105,7 +111,7 @@ def _fork(writes: Callable[[], Iterator[None]], *, forever: bool) -> tuple[int, 
         return child, os.fdopen(reading, "rb", 0)
     status = 1
     try:
-        signal.alarm(60)
+        signal.alarm(120)
         with contextlib.redirect_stdout(io.StringIO()):
             writing_again = writes()
             next(writing_again)
@@ -150,7 +156,16 @@ def predict(saved: list[Path], table: Path, folder: Path) -> Iterator[None]:
         yield
 
 
-ACTIONS = [save, report, predict]
+def train(saved: list[Path], table: Path, folder: Path) -> Iterator[None]:
+    """Train with the command line, with one seed after the other, into the same file and page."""
+    from recipes.cli.program import program
+
+    words = ["binary", str(table), "--target", "diagnosis", "--hidden", "8", "--epochs", "2", "--no-baselines"]
+    words += ["--no-progress", "--report", str(folder / "page.html"), "--save", str(folder / "run.keras")]
+    while True:
+        for seed in ("0", "1"):
+            program([*words, "--seed", seed], standalone_mode=False)
+            yield
 
 
 def _is_complete(file: Path) -> bool:
@@ -166,11 +181,11 @@ def _is_complete(file: Path) -> bool:
     return data.endswith(b"\n") and len({line.count(b",") for line in data.splitlines()}) == 1
 
 
-def main(seed: int = 0, count: int = 150) -> int:
+def main(seed: int = 0, count: int = 160) -> int:
     """Kill processes that write, print what came of it, and return 1 if a kill did harm."""
     import keras  # noqa: F401 - imported once, before the processes start
 
-    import recipes.cli.predict  # noqa: F401
+    import recipes.cli.program  # noqa: F401
     import toolkit.runs.run  # noqa: F401
     from recipes.samples import path
 
@@ -188,10 +203,10 @@ def main(seed: int = 0, count: int = 150) -> int:
             copy.with_suffix(".summary.json").write_text(json.dumps(content["summary"]), encoding="utf-8")
         counts = run(saved, Path(path("breast_cancer")), folder, count, seed)
     print(
-        f"{counts.kills} kills in save, report and predict -o in {time.perf_counter() - start:.0f} s: half-written "
-        f"{len(counts.half)}, lost {len(counts.lost)}, leftovers after the next write {len(counts.leftovers)}, failed "
-        f"{len(counts.failed)}; {counts.during} left a temporary folder, which the next write removed; {counts.apart} "
-        "left page and JSON of two runs, which the page tells"
+        f"{counts.kills} kills in save, report, predict -o and train in {time.perf_counter() - start:.0f} s: "
+        f"half-written {len(counts.half)}, lost {len(counts.lost)}, leftovers after the next write "
+        f"{len(counts.leftovers)}, failed {len(counts.failed)}; {counts.during} left a temporary folder, which the "
+        f"next write removed; {counts.apart} left page and JSON of two runs, which the page tells"
     )
     for line in counts.bad:
         print("BAD", line)

@@ -15,7 +15,8 @@ from tests.soak.__main__ import PARTS
 # Part -> how many attacks, and what its counts say.
 SMALL = {
     "files": (20, ["20 damaged or hostile files", "code run 0, not a DataError 0, file not named 0", "over 1 GiB 0"]),
-    "kills": (3, ["3 kills", "half-written 0, lost 0, leftovers after the next write 0, failed 0"]),
+    "kills": (4, ["4 kills", "half-written 0, lost 0, leftovers after the next write 0, failed 0"]),
+    "resume": (1, ["1 of 1 resumed trainings", "half 0, lost 0, leftovers 0, failed 0"]),
     "frames": (10, ["10 frames to train on", "10 changed frames to predict", "answers", "errors, 0 crashes"]),
     "pictures": (40, ["40 damaged or hostile pictures", "harm 0"]),
 }

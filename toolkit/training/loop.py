@@ -136,13 +136,13 @@ class _Loop:
         self._hooks.restore(values["callbacks"])
         return len(self.history)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return all that `restore` needs: values of JSON, and arrays by name."""
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return all that `restore` needs: values of JSON, and arrays or tensors by name."""
         best, arrays = self._best.state()
         state = self._worker.state()
-        arrays |= {f"state {number}": value.numpy() for number, value in enumerate(state)}
+        tensors = {f"state {number}": value for number, value in enumerate(state)}
         values = {"history": list(self.history), "stopped": self.stopped, "arrays": len(state), "best": best}
-        return {**values, "callbacks": self._hooks.state()}, arrays
+        return {**values, "callbacks": self._hooks.state()}, arrays | tensors
 
     def run_epoch(self) -> None:
         """Train, validate, follow the loss, call the callbacks; record why the training ends, if it does."""

@@ -24,7 +24,7 @@ _MAGIC = b"LKSTATE1"
 _DIGEST = 32
 _TIMES_RARER = 10  # writing takes at most a tenth of the time of a training
 
-#: Content of a state: values of JSON, and arrays by name.
+#: Content of a state: values of JSON, and arrays of numbers by name.
 Content = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
@@ -44,7 +44,7 @@ class SavedState:
     def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
         self.path = state_path(folder)
         self._identity = identity
-        self._waiting: Content | None = None
+        self._waiting: tuple[dict[str, Any], Mapping[str, Any]] | None = None
         self._written, self._seconds = -math.inf, 0.0
         self._failed = False
 
@@ -71,14 +71,14 @@ class SavedState:
             )
         return values, arrays
 
-    def save(self, values: dict[str, Any], arrays: dict[str, NDArray[Any]], *, last: bool) -> None:
+    def save(self, values: dict[str, Any], arrays: Mapping[str, Any], *, last: bool) -> None:
         """Save the state after an epoch: at once if it is the last one, otherwise unless that would take too long.
 
         An epoch that is not saved is trained again after a kill, with the same outcome.
 
         Args:
             values: Values of JSON.
-            arrays: Arrays of numbers, which later epochs don't change.
+            arrays: Arrays or tensors of numbers, which later epochs don't change.
             last: Whether the training ends with this epoch.
         """
         self._waiting = (values, arrays)
@@ -113,8 +113,8 @@ def _difference(name: str, earlier: Any, now: Any) -> str | None:
     return f"{name} differ" if hashed else f"{name} was {earlier!r:.60} and is {now!r:.60}"
 
 
-def packed(values: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return values of JSON and arrays of numbers as bytes.
+def packed(values: dict[str, Any], arrays: Mapping[str, Any]) -> bytes:
+    """Return values of JSON and arrays or tensors of numbers as bytes.
 
     Example:
         >>> values, arrays = unpacked(packed({"epoch": 3}, {"weights": np.eye(2)}))
@@ -122,9 +122,10 @@ def packed(values: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
         (3, [[1.0, 0.0], [0.0, 1.0]])
     """
     # The magic, the SHA-256 of all that follows, the length of the header, the header, and the arrays one by one.
-    shapes = {name: [array.dtype.str, array.shape] for name, array in arrays.items()}
+    numbers = {name: np.asarray(array) for name, array in arrays.items()}
+    shapes = {name: [array.dtype.str, array.shape] for name, array in numbers.items()}
     header = json.dumps({"values": values, "arrays": shapes}).encode()
-    body = [len(header).to_bytes(8, "little"), header, *(np.ascontiguousarray(a).tobytes() for a in arrays.values())]
+    body = [len(header).to_bytes(8, "little"), header, *(array.tobytes() for array in numbers.values())]
     content = b"".join(body)
     return _MAGIC + hashlib.sha256(content).digest() + content
 

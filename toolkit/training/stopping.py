@@ -87,14 +87,14 @@ class Best:
         return None
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return copies of what is known so far: values of JSON, and arrays by name."""
-        arrays = {f"best {number}": weights.copy() for number, weights in enumerate(self.weights)}
+        """Return what is known so far, which later epochs don't change: values of JSON, and arrays by name."""
+        arrays = {f"best {number}": weights for number, weights in enumerate(self.weights)}
         arrays |= {"best epochs": self.epochs.copy(), "best losses": self._losses.copy()}
         return {"lowest": self._lowest, "lowest_epoch": self._lowest_epoch}, arrays
 
     def restore(self, values: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `state` returned."""
-        self.weights = [arrays[f"best {number}"].copy() for number in range(len(self.weights))]
+        self.weights = [arrays[f"best {number}"] for number in range(len(self.weights))]
         self.epochs, self._losses = arrays["best epochs"].copy(), arrays["best losses"].copy()
         self._lowest, self._lowest_epoch = values["lowest"], values["lowest_epoch"]
 
@@ -104,5 +104,6 @@ class Best:
             return
         # Only the slices of the better networks are replaced: a kernel is (networks, inputs, units) once the networks'
         # axis comes first.
+        self.weights = [best.copy() for best in self.weights]
         for best, current, axis in zip(self.weights, weights, self._axes, strict=True):
             np.moveaxis(best, axis, 0)[better] = np.moveaxis(current, axis, 0)[better]

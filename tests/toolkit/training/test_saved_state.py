@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+import warnings
 
 import keras
 import numpy as np
@@ -37,18 +39,22 @@ class _Dies(Head):
 
     def measure(self, y_true, scores, scale=None):
         object.__setattr__(self, "measured", getattr(self, "measured", 0) + 1)
-        if self.measured > self.lives:  # type: ignore[attr-defined]
-            raise _Killed
+        if self.measured == self.lives + 1:  # type: ignore[attr-defined]
+            self.dies()  # type: ignore[attr-defined]
         return super().measure(y_true, scores, scale)
 
 
-def _dying(head, lives):
+def _dying(head, lives, dies):
     dying = _Dies(**vars(head))
-    object.__setattr__(dying, "lives", lives)
+    vars(dying).update(lives=lives, dies=dies)
     return dying
 
 
-def _fit(data, kind="one", lives=None, **options):
+def _die():
+    raise _Killed
+
+
+def _fit(data, kind="one", lives=None, dies=_die, **options):
     """Train networks of one kind; return the training, its weights and its history without the seconds."""
     x, y = data["images" if kind == "images" else "columns"]
     networks = [mlp(6, 1, hidden=(8,), dropout=0.2, seed=k, batch_norm=kind == "batch norm") for k in range(3)]
@@ -65,7 +71,7 @@ def _fit(data, kind="one", lives=None, **options):
     defaults = {"epochs": 6, "batch_size": 32, "progress": False, "xla": kind == "one"}
     head = SOFTMAX if kind == "images" else LOGISTIC
     if lives is not None:
-        head = _dying(head, lives * (3 if several else 1))
+        head = _dying(head, lives * (3 if several else 1), dies)
     trained = training.fit(networks if several else networks[0], head, x, y, **defaults | options)
     return trained, trained.model.get_weights(), trained.history.drop(columns="seconds")
 
@@ -100,6 +106,19 @@ def test_a_training_that_dies_twice_goes_on_to_the_same_weights_and_history(data
     again = _fit(data, kind, resume=tmp_path / "state", lives=0)
     assert _same(alone, again)
     assert [file.name for file in (tmp_path / "state").iterdir()] == ["training.state"]
+
+
+@pytest.mark.parametrize("kind", ["one", "in turns"])
+def test_after_ctrl_c_the_same_call_goes_on_from_the_last_epoch(data, kind, tmp_path, capsys):
+    alone = _fit(data, kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stopped = _fit(data, kind, lives=3, dies=lambda: signal.raise_signal(signal.SIGINT), resume=tmp_path)
+    done = len(stopped[2])
+    assert stopped[0].stopped == f"interrupted by hand after epoch {done} of 6"
+    resumed = _fit(data, kind, resume=tmp_path, progress=True)
+    assert f"resumed after epoch {done}/6 from {tmp_path}" in capsys.readouterr().err
+    assert _same(alone, resumed)
 
 
 def test_further_training_after_a_resumed_one_draws_the_same_random_numbers(data, tmp_path):
