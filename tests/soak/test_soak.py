@@ -18,6 +18,7 @@ SMALL = {
     "kills": (4, ["4 kills", "half-written 0, lost 0, leftovers after the next write 0, failed 0"]),
     "resume": (1, ["1 of 1 resumed trainings", "half 0, lost 0, leftovers 0, failed 0"]),
     "frames": (10, ["10 frames to train on", "10 changed frames to predict", "answers", "errors, 0 crashes"]),
+    "pages": (3, ["3 pages with hostile names", "harm 0, wider than a telephone 0"]),
     "pictures": (40, ["40 damaged or hostile pictures", "harm 0"]),
 }
 
@@ -26,6 +27,8 @@ SMALL = {
 def test_attacks_do_no_harm(part, root):
     if part in ("files", "kills") and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15):
         pytest.skip("the files of 0.1.0 need Keras 3.15")
+    if part == "pages" and CHROMIUM is None:
+        pytest.skip(NO_CHROMIUM)
     count, counts = SMALL[part]
     done = subprocess.run(
         [sys.executable, "-m", f"tests.soak.{part}", "5", str(count)],
