@@ -222,12 +222,6 @@ def test_the_options_that_an_error_lists_are_those_of_images(shapes):
     assert not {"hidden", "seeds", "scaling", "feature_scale", "group", "drop"} & set(listed)
 
 
-def test_a_table_can_not_be_several_files(runs, capsys, tmp_path):
-    saved = runs["regression"].save(tmp_path / "diabetes.keras")
-    code, _, err = run_command(capsys, "predict", saved, "a.csv", "b.csv")
-    assert (code, err) == (2, "recipes: 2 files were given; expected one table of rows to predict.\n")
-
-
 def test_the_labels_of_a_test_table_are_matched_by_name(table):
     frame = pd.read_csv(table)[["picture", "straight", "round"]]
     known, other = table.parent / "known.csv", table.parent / "other.csv"

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,10 +23,11 @@ from toolkit.data.reading.files import EXPECTED_FILES, TABLE_ENDINGS, FileConten
 from toolkit.data.reading.frames import frame_of, frame_of_arrow, is_table
 from toolkit.data.reading.header import find_header, holds_names
 from toolkit.data.reading.rows import TextRow
-from toolkit.data.reading.text_table import TextTable, read_text_table, trim
+from toolkit.data.reading.text_table import read_text_table
+from toolkit.data.reading.trimming import TextTable, trim
 from toolkit.data.reading_options import ReadingOptions
 
-__all__ = ["TABLE_ENDINGS", "Table", "is_file", "read"]
+__all__ = ["TABLE_ENDINGS", "Table", "check_columns", "check_is_table", "fitting_separator", "is_file", "read"]
 
 _FILES_NAMED = 5
 _HEAD, _HEADER_LINES = 1 << 16, 20  # characters and lines in which the names of the columns are looked for
@@ -121,13 +122,7 @@ def _joined(tables: list[Table], name: str) -> Table:
     labels = list(first.frame.columns)
     frames = [first.frame]
     for table in tables[1:]:
-        if sorted(map(str, table.frame.columns)) != sorted(map(str, labels)) or len(set(labels)) < len(labels):
-            lacking = [str(label) for label in labels if label not in set(table.frame.columns)]
-            further = [str(label) for label in table.frame.columns if label not in set(labels)]
-            what = f"lacks {listing(lacking)}" if lacking else f"also has {listing(further)}"
-            raise DataError(
-                f"{table.name} has other columns than {first.name}: it {what}. Give files with the same columns."
-            )
+        check_columns(table.name, table.frame.columns, first.name, labels)
         frames.append(table.frame[labels])
     names = listing([table.name for table in tables], most=_FILES_NAMED)
     notes = [f"{len(tables)} files of {name} were read as one table, in the order of their names ({names})."]
@@ -140,6 +135,19 @@ def _joined(tables: list[Table], name: str) -> Table:
         first.separator,
         first.encoding,
     )
+
+
+def check_columns(name: str, labels: Collection[Any], first_name: str, expected: Sequence[Any]) -> None:
+    """Check that a file has the columns of the first of several files.
+
+    Raises:
+        DataError: It has others, or columns with the same name.
+    """
+    if sorted(map(str, labels)) != sorted(map(str, expected)) or len(set(expected)) < len(expected):
+        lacking = [str(label) for label in expected if label not in set(labels)]
+        further = [str(label) for label in labels if label not in set(expected)]
+        what = f"lacks {listing(lacking)}" if lacking else f"also has {listing(further)}"
+        raise DataError(f"{name} has other columns than {first_name}: it {what}. Give files with the same columns.")
 
 
 # ------------------------------------------------------------------------------------------------------ by format
@@ -180,9 +188,14 @@ def _fitting(options: ReadingOptions, file: FileContent, expected_names: Collect
         encoding = None if is_unicode or not _can_be_decoded(text, encoding) else encoding
     if isinstance(text, bytes):
         text = text[:_HEAD].decode(encoding or "utf-8", errors="replace")
-    rows = (line.split(options.sep) for line in text[:_HEAD].split("\n")[:_HEADER_LINES])
+    return replace(options, encoding=encoding, sep=fitting_separator(options.sep, text, expected_names))
+
+
+def fitting_separator(separator: str | None, text: str, expected_names: Collection[str]) -> str | None:
+    """Return the separator of the training if a line of a text then holds the expected names; otherwise None."""
+    rows = (line.split(separator) for line in text[:_HEAD].split("\n")[:_HEADER_LINES])
     fits = any(holds_names([cell.strip(' "\r') for cell in row], expected_names) for row in rows)
-    return replace(options, encoding=encoding, sep=options.sep if fits else None)
+    return separator if fits else None
 
 
 def _can_be_decoded(content: bytes, encoding: str) -> bool:
@@ -201,18 +214,23 @@ def _read_text(file: FileContent, options: ReadingOptions, expected_names: Colle
     else:
         decoded = decode(file.content, file.name, options.encoding)
         text, notes, damaged, guess = decoded.text, decoded.notes, decoded.damaged, decoded.guess
-    start = text[:_HEAD].lstrip().lower()
-    if start.startswith(("<!doctype", "<html", "<?xml")):
-        raise DataError(
-            f"{file.name} is a web page or XML, not a table: download the file itself, or export it as CSV."
-        )
-    if start.startswith(('{"', '[{"')):
-        raise DataError(
-            f"{file.name} holds JSON: give it a name that ends in .json, or in .jsonl for one record per line."
-        )
+    check_is_table(text, file.name)
     table = read_text_table(text, file.name, options, expected_names=expected_names, tabs=file.tabs)
     damage = table.damage + (_damaged_cells(table.frame, file.name) if damaged else [])
     return Table(table.frame, file.name, True, notes + table.notes, damage, table.separator, guess)
+
+
+def check_is_table(text: str, name: str) -> None:
+    """Check that text is neither a web page nor JSON.
+
+    Raises:
+        DataError: It is.
+    """
+    start = text[:_HEAD].lstrip().lower()
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        raise DataError(f"{name} is a web page or XML, not a table: download the file itself, or export it as CSV.")
+    if start.startswith(('{"', '[{"')):
+        raise DataError(f"{name} holds JSON: give it a name that ends in .json, or in .jsonl for one record per line.")
 
 
 def _damaged_cells(frame: pd.DataFrame, name: str) -> list[str]:

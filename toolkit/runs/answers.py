@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["in_form_of"]
+from toolkit.common.errors import DataError
+from toolkit.evaluation.conformal import residual_quantile
+from toolkit.evaluation.result import Result
+
+__all__ = ["answer_columns", "check_intervals", "in_form_of", "interval_ends"]
 
 
 def in_form_of(new: Any, values: NDArray[Any], columns: Sequence[Any]) -> Any:
@@ -40,3 +45,70 @@ def in_form_of(new: Any, values: NDArray[Any], columns: Sequence[Any]) -> Any:
         names = pd.MultiIndex.from_product([list(columns), ["low", "high"]])
         return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=names)
     return pd.DataFrame(values, index=index, columns=pd.Index(list(columns)))
+
+
+def check_intervals(result: Result) -> None:
+    """Check that a run can give intervals around its predictions.
+
+    Raises:
+        DataError: The task is none of numbers, or there were no validation rows.
+    """
+    if result.absolute_errors is None and result.task != "regression":
+        raise DataError(f"a {result.task} run has no intervals around numbers: use predict_proba.")
+    if result.absolute_errors is None:
+        raise DataError(
+            "this run has no intervals: they are fitted on validation rows, and there were none (validation=0)."
+        )
+
+
+def interval_ends(result: Result, middle: NDArray[Any], coverage: float) -> NDArray[np.float64]:
+    """Return the ends of the intervals around predicted numbers.
+
+    Args:
+        result: A regression, for which `check_intervals` passes.
+        middle: The numbers, shape (n,) or (n, targets).
+        coverage: The share of new rows that the intervals hold, between 0 and 1.
+
+    Returns:
+        Shape (n, 2) or (n, targets, 2).
+
+    Raises:
+        DataError: The coverage is too high for so few validation rows.
+    """
+    check_intervals(result)
+    reach = residual_quantile(np.asarray(result.absolute_errors), coverage)
+    reach = reach[0] if middle.ndim == 1 else reach
+    return np.stack([middle - reach, middle + reach], axis=-1)
+
+
+def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None = None) -> dict[str, NDArray[Any]]:
+    """Return all that a run predicts, as columns: name -> one value per row.
+
+    Args:
+        result: What predicts.
+        scores: Raw scores of the rows, shape (n, units).
+        coverage: For regression: the share of new rows that intervals hold; None for no intervals.
+
+    Returns:
+        The predictions, under the names of the target; then the probability of each class or label, or the columns
+        low and high (for several targets with their names).
+
+    Raises:
+        DataError: There are no intervals.
+    """
+    names = result.target.columns
+    decided = np.asarray(result.target.decode(result.decide(scores)))
+    columns = dict(zip(names, decided.reshape(len(scores), len(names)).T, strict=True))
+    if result.has_probabilities:
+        probabilities = result.probabilities(scores)
+        if result.task == "binary":
+            probabilities = np.stack([1 - probabilities, probabilities], axis=1)
+        columns |= {
+            f"probability_{name}": column for name, column in zip(result.class_names, probabilities.T, strict=True)
+        }
+    if coverage is not None:
+        ends = interval_ends(result, decided, coverage).reshape(len(scores), len(names), 2)
+        for index, name in enumerate(names):
+            before = f"{name}_" if len(names) > 1 else ""
+            columns |= {f"{before}low": ends[:, index, 0], f"{before}high": ends[:, index, 1]}
+    return columns

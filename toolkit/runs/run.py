@@ -24,14 +24,13 @@ from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
 from toolkit.evaluation.calibration import Calibration
-from toolkit.evaluation.conformal import residual_quantile
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result, titled
 from toolkit.heads import Head, get_head
 from toolkit.report import page
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
-from toolkit.runs.answers import in_form_of
+from toolkit.runs.answers import check_intervals, in_form_of, interval_ends
 from toolkit.runs.consistency import check_result, frame_of
 from toolkit.runs.fields import from_result
 
@@ -146,16 +145,9 @@ class Run:
         Raises:
             DataError: The task has no intervals, or the coverage is too high for so few validation rows.
         """
-        if self.absolute_errors is None and self.task != "regression":
-            raise DataError(f"a {self.task} run has no intervals around numbers: use predict_proba.")
-        if self.absolute_errors is None:
-            raise DataError(
-                "this run has no intervals: they are fitted on validation rows, and there were none (validation=0)."
-            )
+        check_intervals(self.result)
         middle = self.target.decode(self.decision_function(new))
-        reach = residual_quantile(self.absolute_errors, coverage)
-        reach = reach[0] if middle.ndim == 1 else reach
-        ends = np.stack([middle - reach, middle + reach], axis=-1)
+        ends = interval_ends(self.result, middle, coverage)
         return in_form_of(new, ends, ["low", "high"] if middle.ndim == 1 else self.target.columns)
 
     def evaluate(self, labeled: Any) -> dict[str, float]:

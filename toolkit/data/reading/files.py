@@ -15,12 +15,24 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import listing
 
-__all__ = ["EXPECTED_FILES", "STANDARD_INPUT", "TABLE_ENDINGS", "FileContent", "contents", "first_line_of"]
+__all__ = [
+    "EXPECTED_FILES",
+    "STANDARD_INPUT",
+    "TABLE_ENDINGS",
+    "UNPACKING_ERRORS",
+    "FileContent",
+    "are_tabs",
+    "contents",
+    "first_line_of",
+    "is_text_file",
+    "open_text",
+    "paths_of",
+]
 
 TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 _FORMATS = dict.fromkeys(TEXT_ENDINGS, "text") | {
@@ -39,6 +51,7 @@ EXPECTED_FILES = (
     "a .csv, .tsv, .txt, .data, .parquet, .feather, .json, .jsonl or .xlsx file, which may be packed as .gz or .zip"
 )
 STANDARD_INPUT = "-"
+UNPACKING_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 
 # Functions that read other files into what can be given in their place.
 _READERS = {
@@ -96,14 +109,27 @@ def contents(source: Any) -> tuple[list[FileContent], str]:
     """
     if hasattr(source, "read"):
         return _opened(source)
+    if source == STANDARD_INPUT:
+        return _opened(sys.stdin.buffer, "standard input")
+    paths, name = paths_of(source)
+    return [_unpacked(path.name, _bytes_of(path)) for path in paths], name
+
+
+def paths_of(source: Any) -> tuple[list[Path], str]:
+    """Return the files that a path, a folder, a pattern or a list of paths means, and the name to call them by.
+
+    Raises:
+        DataError: There is no such file, or they are of several formats.
+    """
+    if isinstance(source, list | tuple):
+        files = [paths_of(path)[0] for path in source]
+        return _several([path for paths in files for path in paths], "the list"), f"{len(source)} files"
     text = os.fspath(source)
     if isinstance(text, bytes):
         raise DataError(f"the path is of type bytes ({text[:40]!r}); expected text.")
     if not text.strip():
         raise DataError(f"the path is {text!r}; expected the name of a file, such as 'data.csv'.")
-    if text == STANDARD_INPUT:
-        return _opened(sys.stdin.buffer, "standard input")
-    if "\n" in text:
+    if "\n" in text and not os.path.exists(text):
         raise DataError(
             f"data is text of {text.count(chr(10)):,} lines, where the path of a file is expected. If it is the table "
             "itself, give io.StringIO(text)."
@@ -120,7 +146,7 @@ def contents(source: Any) -> tuple[list[FileContent], str]:
             raise _missing(path)
     except OSError as error:
         raise DataError(f"no such file: {text[:200]} ({error.strerror}).") from error
-    return [_unpacked(path.name, _bytes_of(path))], path.name
+    return [path], path.name
 
 
 def _missing(path: Path) -> DataError:
@@ -131,7 +157,7 @@ def _missing(path: Path) -> DataError:
     return DataError(f"no such file: {path} (looked in {folder.resolve()}).{hint}")
 
 
-def _several(paths: Sequence[Path], name: str) -> list[FileContent]:
+def _several(paths: Sequence[Path], name: str) -> list[Path]:
     files = [path for path in paths if path.is_file() and not path.name.startswith((".", "_"))]
     tables = [path for path in files if path.name.lower().endswith((*TABLE_ENDINGS, ".zip"))]
     if not tables:
@@ -143,7 +169,24 @@ def _several(paths: Sequence[Path], name: str) -> list[FileContent]:
             f"{name} has files of several formats ({listing(endings)}); expected one: give a pattern, such as "
             f"'*{endings[0]}*'."
         )
-    return [_unpacked(path.name, _bytes_of(path)) for path in tables]
+    return tables
+
+
+def is_text_file(path: Path) -> bool:
+    """Return whether a file is text by its name, and can be unpacked as it is read."""
+    ending, packed = _ending(path.name)
+    return _FORMATS.get(ending) == "text" and packed != ".zip"
+
+
+def open_text(path: Path) -> BinaryIO:
+    """Open a text file for which `is_text_file` is true, unpacked as it is read."""
+    opened: Any = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}[_ending(path.name)[1]]
+    return opened(path, "rb")
+
+
+def are_tabs(path: Path) -> bool:
+    """Return whether the name of a file says that tabs separate its cells."""
+    return _ending(path.name)[0] in (".tsv", ".tab")
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -179,7 +222,7 @@ def _unpack(name: str, content: bytes, packed: str) -> bytes:
     unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[packed]
     try:
         return unpack(content)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+    except UNPACKING_ERRORS as error:
         raise DataError(f"{name} can't be unpacked: {first_line_of(error)}.") from error
 
 

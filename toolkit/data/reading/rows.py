@@ -51,13 +51,20 @@ class TextRow:
     end: int
 
 
-def tidy_blanks(text: str) -> str:
-    """Return text in which blanks separate the cells with one blank between them, and none at the ends of a line."""
+def tidy_blanks(text: str, quoted: bool | None = None) -> str:
+    """Return text in which blanks separate the cells with one blank between them, and none at the ends of a line.
+
+    Args:
+        text: The text, or a piece of whole lines.
+        quoted: Whether the file holds a quotation mark, so that blanks stay; None if the text is all of it.
+    """
     text = "\n".join(line.strip(" ") for line in text.replace("\t", " ").split("\n"))
-    return text if '"' in text else re.sub(r" {2,}", " ", text)
+    return text if ('"' in text if quoted is None else quoted) else re.sub(r" {2,}", " ", text)
 
 
-def split_rows(text: str, separator: str, name: str = "the text", before: int = 0) -> Iterator[TextRow]:
+def split_rows(
+    text: str, separator: str, name: str = "the text", before: int = 0, *, goes_on: bool = False
+) -> Iterator[TextRow]:
     r"""Yield the rows of a text that are not blank lines.
 
     Args:
@@ -65,6 +72,7 @@ def split_rows(text: str, separator: str, name: str = "the text", before: int = 
         separator: One character.
         name: The name of the file in messages.
         before: How many lines of the file are above the text.
+        goes_on: Whether further lines follow: a last row whose quotation mark is still open is not yielded.
 
     Raises:
         DataError: A cell begins with a quotation mark that is not closed, so that further rows would be lost in it.
@@ -79,6 +87,8 @@ def split_rows(text: str, separator: str, name: str = "the text", before: int = 
     try:
         for cells in reader:
             if reader.line_num - start > 1:
+                if goes_on and reader.line_num == len(lines):
+                    return
                 _check_quotes(lines[start : reader.line_num], separator, f"{name}: line {before + start + 1}")
             if len(cells) > 1 or any(cells):
                 yield TextRow(cells, start, reader.line_num)

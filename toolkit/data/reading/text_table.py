@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from itertools import islice, zip_longest
 
-import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.compute
 import pyarrow.csv
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import counted, listing, rows_text
+from toolkit.common.formatting import counted, rows_text
 from toolkit.data.cells import is_number
 from toolkit.data.reading.header import Header, find_header
 from toolkit.data.reading.rows import (
@@ -28,34 +27,16 @@ from toolkit.data.reading.rows import (
     split_rows,
     tidy_blanks,
 )
+from toolkit.data.reading.trimming import FOOTERS, TOTAL, TextTable, have, too_long, trim, were
 from toolkit.data.reading_options import ReadingOptions
 
-__all__ = ["TextTable", "read_text_table", "trim"]
+__all__ = ["Body", "Layout", "find_layout", "line_feeds", "offset", "read_text_table"]
 
 _SAMPLE = 1 << 17  # characters from which the separator and the header are found out
 _SAMPLE_ROWS = 300
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line of files that spreadsheets write
 _NULLS = ("", r"\N")  # databases export a missing cell as \N
 _RULER = re.compile(r"([-=+]{2,}|:-+:?|-+:)?")
-_TOTAL = re.compile(r"(grand |sub)?totale?s?|sum|summe|gesamt|average|mean", re.IGNORECASE)
-_FOOTERS = 3  # at most so many lines below the table
-
-
-@dataclass
-class TextTable:
-    """A table of text cells.
-
-    Attributes:
-        frame: The cells; a missing one is NaN or None.
-        notes: One sentence on each thing that was found out: the separator, the lines above the names.
-        damage: One sentence on each thing that was lost or filled: cells that lack or are too many, lines skipped.
-        separator: What separates the cells of a row.
-    """
-
-    frame: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
-    damage: list[str] = field(default_factory=list)
-    separator: str = ""
 
 
 def read_text_table(
@@ -78,23 +59,79 @@ def read_text_table(
         >>> table.frame["a"].tolist(), table.damage
         (['1', '2'], ['1 row of t.csv has fewer cells than the header: its last cells are missing (row 2).'])
     """
-    text = _doubled_quotes(_line_feeds(text.lstrip("\ufeff").rstrip("\x1a")))
-    text, separator, notes = _separator(text, name, options.sep, tabs)
-    if separator == BLANKS:
-        text = tidy_blanks(text)
-    rows = _first_rows(text, separator, name)
-    if not rows:
-        raise DataError(f"{name} is empty.")
-    header = find_header(rows, name, options.header, expected_names)
-    body = text[_offset(text, header.line) :]
-    table = TextTable(pd.DataFrame(), notes + header.notes, separator=separator)
-    frame = _read_regular(body, separator, header.width)
-    if frame is None:
-        frame = _read_rows(body, separator, header, table, name)
+    text = line_feeds(text.lstrip("\ufeff").rstrip("\x1a"))
+    layout, header = find_layout(text, name, options, expected_names, tabs=tabs)
+    text = layout.tidy(text)
+    table = TextTable(pd.DataFrame(), layout.notes + header.notes, separator=layout.separator)
+    frame = Body(layout.separator, header, table, name).read(text[offset(text, header.line) :], last=True)
     trim(frame, header, table, name)
     if options.na_values:
         table.frame = table.frame.mask(table.frame.isin(list(options.na_values)))
     return table
+
+
+@dataclass(frozen=True)
+class Layout:
+    r"""How the lines of a text file are taken apart.
+
+    Attributes:
+        separator: What separates the cells.
+        notes: A sentence on it, where it is not a comma.
+        doubled: Whether \" in cells stands for "".
+        marked: Whether the first line is one such as sep=;
+    """
+
+    separator: str
+    notes: list[str]
+    doubled: bool
+    marked: bool
+
+    def tidy(self, text: str, quoted: bool | None = None, *, begins: bool = True) -> str:
+        """Return the text of a file, or a piece of its lines, as `split_rows` takes it.
+
+        Args:
+            text: Whole lines.
+            quoted: As for `tidy_blanks`.
+            begins: Whether it is the beginning of the file.
+        """
+        text = text.replace('\\"', '""') if self.doubled else text
+        text = text.partition("\n")[2] if self.marked and begins else text
+        return tidy_blanks(text, quoted) if self.separator == BLANKS else text
+
+
+def find_layout(
+    text: str,
+    name: str,
+    options: ReadingOptions,
+    expected_names: Collection[str],
+    *,
+    tabs: bool,
+    goes_on: bool = False,
+    quoted: bool | None = None,
+) -> tuple[Layout, Header]:
+    """Return how the lines of a file are taken apart, and its column names.
+
+    Args:
+        text: The text, or its first lines.
+        name: As for `read_text_table`; so are the next three.
+        options: What is not to be found out.
+        expected_names: Names that columns are known by.
+        tabs: Whether the name of the file says that tabs separate its cells.
+        goes_on: Whether further lines follow.
+        quoted: As for `tidy_blanks`.
+
+    Raises:
+        DataError: It has no rows.
+    """
+    doubled = _has_doubled_quotes(text)
+    text = text.replace('\\"', '""') if doubled else text
+    body, separator, notes = _separator(text, name, options.sep, tabs)
+    layout = Layout(separator, notes, doubled, len(body) < len(text))
+    body = tidy_blanks(body, quoted) if separator == BLANKS else body
+    rows = _first_rows(body, separator, name, goes_on)
+    if not rows:
+        raise DataError(f"{name} is empty.")
+    return layout, find_header(rows, name, options.header, expected_names)
 
 
 def _separator(text: str, name: str, sep: str | None, tabs: bool) -> tuple[str, str, list[str]]:
@@ -113,34 +150,37 @@ def _separator(text: str, name: str, sep: str | None, tabs: bool) -> tuple[str, 
     return text, separator, [f"The cells of {name} are separated by {SEPARATORS[separator]}; sep= names another."]
 
 
-def _first_rows(text: str, separator: str, name: str) -> list[TextRow]:
+def _first_rows(text: str, separator: str, name: str, goes_on: bool) -> list[TextRow]:
     """Return the rows from which the header is found out."""
     head, rows = _head(text), []
     try:
         for row in islice(split_rows(head, separator, name), _SAMPLE_ROWS):
             rows.append(row)
     except DataError:
-        if len(head) == len(text) or not rows:
+        if (len(head) == len(text) and not goes_on) or not rows:
             raise  # otherwise the last row is cut within a quoted cell
     return rows
 
 
-def _line_feeds(text: str) -> str:
-    """Return text whose lines end with a line feed, as those of Windows and of the first Macs do not."""
+def line_feeds(text: str, feeds: bool | None = None) -> str:
+    """Return text whose lines end with a line feed, as those of Windows and of the first Macs do not.
+
+    Args:
+        text: The text, or a piece of its lines.
+        feeds: Whether the file holds a line feed; None if the text is all of it.
+    """
     if "\r" not in text:
         return text
-    if "\n" not in text:
+    if not ("\n" in text if feeds is None else feeds):
         return text.replace("\r", "\n")
     return re.sub("(?<!\r)\r+\n", "\n", text).replace("\r", " ")
 
 
-def _doubled_quotes(text: str) -> str:
-    r"""Return text with "" for quotation marks that databases write as \" inside cells."""
-    if '\\"' not in text:
-        return text
-    doubled = text.replace('\\"', '""')
+def _has_doubled_quotes(text: str) -> bool:
+    r"""Return whether databases wrote quotation marks inside the cells of a text as \", which "" stands for then."""
+    head = _head(text)
     # A cell may end with a backslash: C:\dir\
-    return doubled if is_well_quoted(_head(doubled)) and not is_well_quoted(_head(text)) else text
+    return '\\"' in head and is_well_quoted(head.replace('\\"', '""')) and not is_well_quoted(head)
 
 
 def _head(text: str) -> str:
@@ -149,7 +189,7 @@ def _head(text: str) -> str:
     return text if end < 0 else text[: end + 1]
 
 
-def _offset(text: str, line: int) -> int:
+def offset(text: str, line: int) -> int:
     """Return the position at which a line begins."""
     position = 0
     for _ in range(line):
@@ -203,51 +243,95 @@ def _frame(columns: Iterable[pyarrow.Array | pyarrow.ChunkedArray]) -> pd.DataFr
     return pyarrow.table(columns, names=[str(index) for index in range(len(columns))]).to_pandas()
 
 
-def _read_rows(text: str, separator: str, header: Header, table: TextTable, name: str) -> pd.DataFrame:
-    """Return the cells of lines of any length; what was filled or skipped is added to the damage of the table."""
-    width, rows, comments, short, long = header.width, [], 0, [], []
-    for row in split_rows(text, separator, name, header.line):
-        cells = row.cells
-        if not rows and _is_ruler(cells):
-            continue
-        if len(cells) != width:
-            if cells[0].startswith(COMMENTS):
-                comments += 1
+class Body:
+    """Reads the lines below the header, all at once or piece by piece.
+
+    Args:
+        separator: What separates the cells.
+        header: The column names.
+        table: The table whose damage is added to.
+        name: The name of the file in messages.
+    """
+
+    def __init__(self, separator: str, header: Header, table: TextTable, name: str) -> None:
+        self._separator, self._header, self._table, self._name = separator, header, table, name
+        self._rows, self._line, self._comments = 0, header.line, 0
+        self._short: list[int] = []
+        self._rest = ""  # the beginning of a row whose end is in the next piece
+
+    def read(self, text: str, *, last: bool) -> pd.DataFrame:
+        """Return the cells of the next lines; with the last ones, what was filled or skipped is said.
+
+        Raises:
+            DataError: A row has cells to the right of the last column, or a quotation mark is not closed.
+        """
+        text, self._rest = self._rest + text, ""
+        frame = None
+        if last or not self._is_open(text):
+            frame = _read_regular(text, self._separator, self._header.width)
+        frame = self._read_rows(text, last) if frame is None else frame
+        self._rows += len(frame)
+        self._line += text.count("\n") - self._rest.count("\n")
+        if last and self._comments:
+            self._table.damage.append(
+                f"{counted(self._comments, 'comment line')} within {self._name} {were(self._comments)} skipped."
+            )
+        if last and self._short:
+            short = self._short
+            self._table.damage.append(
+                f"{counted(len(short), 'row')} of {self._name} {have(short)} fewer cells than the header: "
+                f"{'its' if len(short) == 1 else 'their'} last cells are missing ({rows_text(short)})."
+            )
+        return frame
+
+    def _is_open(self, text: str) -> bool:
+        """Return whether the last line of a text opens a quotation mark that it does not close."""
+        line = text[text.rfind("\n", 0, -1) + 1 :]
+        return '"' in line and not list(split_rows(line, self._separator, goes_on=True))
+
+    def _read_rows(self, text: str, last: bool) -> pd.DataFrame:
+        """Return the cells of lines of any length."""
+        width, rows, end, long = self._header.width, [], 0, []
+        for row in split_rows(text, self._separator, self._name, self._line, goes_on=not last):
+            cells, end = row.cells, row.end
+            number = self._rows + len(rows) + 1
+            if number == 1 and _is_ruler(cells):
                 continue
-            if len(cells) < width:
-                short.append(len(rows) + 1)
-            elif any(cell.strip() for cell in cells[width:]):
-                long.append(len(rows) + 1)
-        rows.append(cells)
-    if long:
-        raise _too_long(long, header, name)
-    if comments:
-        table.damage.append(f"{counted(comments, 'comment line')} within {name} {_were(comments)} skipped.")
-    if short and short[-1] == len(rows) and not text.endswith("\n") and not _is_footer(rows[-1]):
-        table.damage.append(f"The last line of {name} is cut off and was skipped (row {short.pop()}).")
-        rows.pop()
-    # Lines below the table are no short rows: see `_without_footer`.
-    footers = 0
-    while (
-        short
-        and width > 2
-        and footers < _FOOTERS
-        and short[-1] == len(rows) - footers
-        and _is_footer(rows[-1 - footers])
-    ):
-        short.pop()
-        footers += 1
-    if short:
-        table.damage.append(
-            f"{counted(len(short), 'row')} of {name} {_have(short)} fewer cells than the header: "
-            f"{'its' if len(short) == 1 else 'their'} last cells are missing ({rows_text(short)})."
-        )
-    columns = [
-        [None if cell is None or cell.strip(" ") == "" or cell in _NULLS else cell for cell in column]
-        for column in islice(zip_longest(*rows), width)
-    ]
-    columns += [[None] * len(rows)] * (width - len(columns))
-    return _frame(pyarrow.array(column, pyarrow.string()) for column in columns)
+            if len(cells) != width:
+                if cells[0].startswith(COMMENTS):
+                    self._comments += 1
+                    continue
+                if len(cells) < width:
+                    self._short.append(number)
+                elif any(cell.strip() for cell in cells[width:]):
+                    long.append(number)
+            rows.append(cells)
+        if long:
+            raise too_long(long, self._header, self._name)
+        if last:
+            self._leave_out_ends(text, rows)
+        else:
+            self._rest = text[offset(text, end) :]
+        columns = [
+            [None if cell is None or cell.strip(" ") == "" or cell in _NULLS else cell for cell in column]
+            for column in islice(zip_longest(*rows), width)
+        ]
+        columns += [[None] * len(rows)] * (width - len(columns))
+        return _frame(pyarrow.array(column, pyarrow.string()) for column in columns)
+
+    def _leave_out_ends(self, text: str, rows: list[list[str]]) -> None:
+        """Take a last line that is cut off from the rows, and lines below the table from the short ones."""
+        short, count = self._short, self._rows + len(rows)
+        if short and short[-1] == count and rows and not text.endswith("\n") and not _is_footer(rows[-1]):
+            self._table.damage.append(f"The last line of {self._name} is cut off and was skipped (row {short.pop()}).")
+            rows.pop()
+            count -= 1
+        # Lines below the table are no short rows: see `trimming`.
+        for cells in rows[: -FOOTERS - 1 : -1]:
+            if not short or self._header.width <= 2 or short[-1] != count or not _is_footer(cells):
+                break
+            short.pop()
+            count -= 1
 
 
 def _is_ruler(cells: list[str]) -> bool:
@@ -258,89 +342,4 @@ def _is_ruler(cells: list[str]) -> bool:
 def _is_footer(cells: list[str]) -> bool:
     """Return whether a short line is a total, or holds a single cell, which is no number."""
     first = cells[0].strip()
-    return bool(_TOTAL.fullmatch(first)) or (len(cells) == 1 and not is_number(first))
-
-
-def _too_long(rows: Sequence[int], header: Header, name: str) -> DataError:
-    return DataError(
-        f"{name} can't be read as a table: {rows_text(rows)} {_have(rows)} more cells than the header, which has "
-        f"{len(header.names)} ({listing(header.names, most=5)}). Put cells that hold the separator between quotation "
-        "marks, or name the separator with sep=."
-    )
-
-
-# ------------------------------------------------------------------------------------------------ columns and names
-
-
-def trim(frame: pd.DataFrame, header: Header, table: TextTable, name: str) -> None:
-    """Name the columns of cells and put them into the table, without nameless empty columns and repeated headers.
-
-    Args:
-        frame: The cells below the header.
-        header: The column names.
-        table: The table, whose notes and damage are added to.
-        name: The name of the file in messages.
-
-    Raises:
-        DataError: There are cells to the right of the last name.
-    """
-    names = header.names
-    empty = 0
-    for index in reversed(range(1, frame.shape[1])):
-        if (index < len(names) and names[index] != f"Unnamed: {index}") or frame.iloc[:, index].notna().any():
-            break
-        empty += 1
-    if empty:
-        table.notes.append(
-            f"{name} has separators after its last column: {counted(empty, 'empty column')} {_were(empty)} left out."
-        )
-        frame = frame.iloc[:, :-empty]
-    if frame.shape[1] > len(names):
-        rows = (np.flatnonzero(frame.iloc[:, len(names) :].notna().any(axis=1)) + 1).tolist()
-        raise _too_long(rows, header, name)
-    frame.columns = pd.Index(names[: frame.shape[1]], dtype=object)
-    repeated = np.ones(len(frame), dtype=bool)
-    for index, label in enumerate(frame.columns):
-        if repeated.any():
-            repeated &= (frame.iloc[:, index] == label).to_numpy(dtype=bool, na_value=False)
-    count = int(repeated.sum())
-    if count:
-        verb = "repeats" if count == 1 else "repeat"
-        table.damage.append(
-            f"{counted(count, 'line')} of {name} that {verb} the column names {_were(count)} skipped "
-            f"({rows_text(np.flatnonzero(repeated) + 1)})."
-        )
-        frame = frame.loc[~repeated].reset_index(drop=True)
-    table.frame = _without_footer(frame, table, name)
-
-
-def _without_footer(frame: pd.DataFrame, table: TextTable, name: str) -> pd.DataFrame:
-    """Return a table without its last lines that are empty, are a total, or hold a first cell only as no other does."""
-    filled = frame.notna().to_numpy().sum(axis=1)
-    end = int(np.flatnonzero(filled)[-1]) + 1 if filled.any() else 0
-    labels = 0
-    for row in range(end - 1, max(0, end - 1 - 2 * _FOOTERS), -1):
-        first = frame.iloc[row, 0]
-        is_total = isinstance(first, str) and _TOTAL.fullmatch(first.strip()) and (frame.iloc[:, 0] == first).sum() == 1
-        is_label = filled[row] == 1 < frame.shape[1] - 1 and isinstance(first, str) and not is_number(first.strip())
-        if not (is_total or is_label or filled[row] == 0):
-            break
-        labels += bool(is_label and not is_total)
-        end = row
-    lost = len(frame) - end
-    if end == 0 or lost == 0 or (labels and (labels > _FOOTERS or filled[:end].min() <= 1)):
-        return frame
-    texts = [repr(cell[:40]) if isinstance(cell, str) else "blank" for cell in frame.iloc[end:, 0]]
-    table.damage.append(
-        f"The last {'line' if lost == 1 else f'{lost} lines'} of {name} {_were(lost)} skipped, as no row of the table "
-        f"({listing(texts, most=3)})."
-    )
-    return frame.iloc[:end]
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
-def _have(rows: Sequence[int]) -> str:
-    return "has" if len(rows) == 1 else "have"
+    return bool(TOTAL.fullmatch(first)) or (len(cells) == 1 and not is_number(first))
