@@ -245,3 +245,9 @@ def test_something_else_than_a_table_is_refused():
 def test_a_damaged_zip_archive_that_is_open_is_refused():
     with pytest.raises(DataError, match="the open file can't be unpacked: File is not a zip file"):
         read(io.BytesIO(b"PK\x03\x04 and no directory"))
+
+
+def test_a_file_whose_name_holds_a_line_feed_is_read(tmp_path):
+    path = tmp_path / "two\nlines.csv"
+    path.write_text("a,b\n1,2\n")
+    assert read(str(path)).frame.shape == (1, 2)

@@ -69,7 +69,7 @@ def summarize(subject: Result | ComparisonResult, rows: bool = True) -> dict[str
 
 def _without_cells(summary: dict[str, Any], subject: Result | ComparisonResult) -> dict[str, Any]:
     """Return a summary of a result or a comparison whose notes quote no cells."""
-    if isinstance(subject, ComparisonResult):
+    if not isinstance(subject, Result):
         names = names_in(subject.datasets[subject.seeds[0]].preprocessing, subject.target)
         return {**summary, "terms": {**summary["terms"], "notes": without_cells(subject.notes, names)}}
     about_data, names = summary["data"], names_in(subject.preprocessing, subject.target)
