@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any
 
 from toolkit.common.errors import DataError
 
-__all__ = ["check_process", "load_keras"]
+__all__ = ["check_process", "keep_random_state", "load_keras"]
 
 # What TensorFlow writes while it is imported: about its build, not about the user's data. Other lines are kept.
 _CHATTER = re.compile(
@@ -82,6 +83,16 @@ def load_keras() -> None:
                 f"Keras is set to {actual!r}, and logitkit needs {expected!r}: call "
                 f"keras.config.{setting}({expected!r}) first."
             )
+
+
+@contextmanager
+def keep_random_state() -> Iterator[None]:
+    """Restore the state of Python's `random` afterwards, from which Keras draws the seeds of layers without one."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 _UNSET = "Set the environment variable KERAS_BACKEND to tensorflow, then start Python again."

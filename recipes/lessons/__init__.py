@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipes.lessons.tools.catalog import FORMER_NAMES, LESSONS, ON_YOUR_DATA
-from toolkit.backend import load_keras
+from toolkit.backend import keep_random_state, load_keras
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError, nearest
 
@@ -26,6 +26,7 @@ _SEED_LIMIT = 2**32  # scikit-learn accepts smaller seeds only
 _COMMAND_LINE_OPTIONS = ("data", "target", "task", "columns", "seed")
 
 
+@keep_random_state()
 @interrupts.immediate()  # a lesson on a part of its trainings would mislead
 def show(name: str, *arguments: Any, **options: Any) -> Lesson:
     """Run one lesson.

@@ -14,7 +14,7 @@ import numpy as np
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import route
 from toolkit import builders, training
-from toolkit.backend import check_process, load_keras
+from toolkit.backend import check_process, keep_random_state, load_keras
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import path_to_write
@@ -200,6 +200,7 @@ def prepare(
     return dataset, seconds
 
 
+@keep_random_state()
 def train_and_evaluate(
     dataset: Dataset,
     head: Head,

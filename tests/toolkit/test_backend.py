@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
 
+from recipes import binary
 from toolkit.backend import load_keras
 from toolkit.common.errors import DataError
 
@@ -99,3 +102,31 @@ def test_another_setting_of_keras_is_a_clear_error(name, value, usual):
             load_keras()
     finally:
         change(usual)
+
+
+def test_training_and_predicting_leave_random_states_alone(runs):
+    import tensorflow as tf
+
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 - what users have
+    tf.random.set_seed(1)
+
+    def states():
+        generator = tf.random.get_global_generator()
+        legacy = np.random.get_state()[1].tolist()  # noqa: NPY002
+        return random.getstate(), legacy, generator.state.numpy().tolist()
+
+    def drawn():
+        random.seed(1)
+        tf.random.set_seed(1)
+        return float(tf.random.uniform(()))
+
+    expected, before = drawn(), states()
+    tf.random.set_seed(1)
+    x = np.arange(120.0).reshape(60, 2)
+    run = binary.train((x, x[:, 0] > 50), hidden=(4,), epochs=2, dropout=0.1, progress=False)
+    run.predict(x)
+    run.summary()
+    binary.compare((x, x[:, 0] > 50), heads=("logistic", "hinge"), seeds=1, hidden=(4,), epochs=2, progress=False)
+    assert float(tf.random.uniform(())) == expected
+    assert states() == before

@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from toolkit.backend import load_keras
+from toolkit.backend import keep_random_state, load_keras
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import is_stream, scratch, user_path, write_whole
 from toolkit.runs.hdf5 import read_arrays
@@ -58,6 +58,7 @@ _DEEPEST = 40
 _MOST_DIGITS = 20
 
 
+@keep_random_state()
 def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) -> Path:
     """Write a model and its JSON member, whole or not at all; return the path.
 
@@ -105,6 +106,7 @@ def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) ->
     return write_whole(path, data)
 
 
+@keep_random_state()
 def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
     """Return the model, not compiled, and the JSON content of a file that `write` made, once they are checked.
 

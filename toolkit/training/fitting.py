@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.backend import load_keras
+from toolkit.backend import keep_random_state, load_keras
 from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
@@ -60,6 +60,7 @@ class Training:
     resumed_after: int = 0
 
 
+@keep_random_state()
 def fit(
     model: keras.Sequential | Sequence[keras.Sequential],
     head: Head,
