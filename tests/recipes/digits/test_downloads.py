@@ -143,7 +143,7 @@ def test_a_complete_part_is_only_checked(server, tiny, tmp_path):
 
 
 def test_a_file_with_a_wrong_checksum_is_refused_and_deleted(server, tiny, tmp_path):
-    server.files["a.gz"] = gzip.compress(b"something else")
+    server.files["a.gz"] = gzip.compress(b"something else", mtime=0)
     with pytest.raises(
         DataError, match=f"not the expected file: .* {hashlib.sha256(b'something else').hexdigest()[:16]}"
     ):
@@ -161,7 +161,7 @@ def test_a_damaged_file_is_downloaded_again(server, tiny, tmp_path):
 
 
 def test_the_checksum_is_that_of_the_decompressed_content(server, tiny, tmp_path):
-    (tmp_path / "a.gz").write_bytes(gzip.compress(gzip.decompress(CONTENT["a.gz"]), compresslevel=1))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(gzip.decompress(CONTENT["a.gz"]), compresslevel=1, mtime=0))
     fetch(tiny, tmp_path)
     assert [path for path, _ in server.requests] == ["/b.gz"]
 
@@ -293,7 +293,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tiny, tmp_path, mon
         (200, {"Content-Length": "many"}, b"<html>", "its content has no gzip format"),
         (200, {"Content-Encoding": "gzip"}, b"<html>", "its content has no gzip format"),
         (200, {"Content-Length": "9"}, CONTENT["a.gz"], "its content has no gzip format"),
-        (200, {}, gzip.compress(CONTENT["a.gz"]), "its content has the SHA-256"),
+        (200, {}, gzip.compress(CONTENT["a.gz"], mtime=0), "its content has the SHA-256"),
         (204, {}, b"", "its content has the SHA-256"),
         (200, {"Transfer-Encoding": "chunked"}, b"zz\r\n", "IncompleteRead"),
     ],
