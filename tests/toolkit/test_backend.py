@@ -44,13 +44,11 @@ def run_python(root, *arguments, **environment):
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=root, env=env, timeout=200)
 
 
-def test_the_command_line_shows_no_line_of_tensorflow(root, tmp_path):
-    model = str(tmp_path / "model.keras")
-    options = ["--target", "diagnosis", "--hidden", "4", "--epochs", "1", "--effort", "quick", "--save", model]
-    for arguments in (["binary", TABLE, *options], ["predict", model, TABLE, "-o", str(tmp_path / "out.csv")]):
-        done = run_python(root, "-m", "recipes", *arguments)
-        assert done.returncode == 0, done.stderr
-        assert not [line for line in done.stderr.splitlines() if ".cc:" in line or "absl" in line or "0000 " in line]
+def test_the_command_line_shows_no_line_of_tensorflow(root):
+    model = str(root / "tests/saved_by_0_1_0/binary.keras")
+    done = run_python(root, "-m", "recipes", "info", model)
+    assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if ".cc:" in line or "absl" in line or "0000 " in line]
 
 
 def test_a_script_shows_no_line_of_tensorflow_unless_asked_to(root):
