@@ -99,7 +99,7 @@ def _refuse_replacing(output: Path, model: Path, data: Sequence[Path]) -> None:
     if not output.is_file():
         return
     for path in (model, *data):
-        path = path.expanduser()
+        path = Path("/dev/stdin" if str(path) == "-" else os.path.expanduser(path))
         files = path.iterdir() if path.is_dir() else [path] if path.exists() else map(Path, glob.glob(str(path)))
         for file in files:
             if file.exists() and os.path.samefile(output, file):

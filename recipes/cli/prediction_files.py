@@ -19,8 +19,9 @@ __all__ = ["Guard", "csv_pieces", "file_format", "write"]
 _INFINITE = (float("inf"), float("-inf"))
 _FORMATS = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
 # As OWASP and ASVS list them: spreadsheets run text as a formula that begins so, some of them also after blanks.
-_FORMULA = "^[\\s\u00a0]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n\\x00]"
-_NUMBER = "^[\\s\u00a0]*[+-]?[\\d.,' \u00a0\u202f]*([eE][+-]?\\d+)?[\\s\u00a0]*%?\\s*$"
+_FORMULA = "^[\\s\\v\\pZ\ufeff\u200b]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n\\x00]"
+# An exponent needs digits before it: -E5 is a cell.
+_NUMBER = "^[\\s\\pZ]*[+-]?[\\d.,'\\pZ]*(\\d[eE][+-]?\\d+)?[\\s\\pZ]*%?\\s*$"
 
 
 def file_format(path: Path, *, is_stream: bool) -> str:

@@ -91,7 +91,7 @@ def data_folder() -> Path:
         '/tmp/sets'
     """
     folder = os.environ.get("LOGITKIT_DATA")
-    return Path(folder).expanduser() if folder else _cache_folder()
+    return Path(os.path.expanduser(folder)) if folder else _cache_folder()
 
 
 def _cache_folder() -> Path:
@@ -143,7 +143,7 @@ def fetch(
     """
     remote = _known(dataset)
     announce = say or (lambda _: None)
-    folder = _writable_folder(remote, announce) if folder is None else Path(folder).expanduser()
+    folder = _writable_folder(remote, announce) if folder is None else Path(os.path.expanduser(folder))
     path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -235,7 +235,7 @@ class _ParquetPieces:
 
 
 def _is_pipe(source: Any) -> bool:
-    path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
+    path = Path(os.path.expanduser(source)) if isinstance(source, str | os.PathLike) else None
     return path is not None and path.exists() and not path.is_file() and not path.is_dir()
 
 

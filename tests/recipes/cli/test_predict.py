@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -97,6 +99,18 @@ def test_what_can_not_be_done_is_said_and_files_that_are_read_stay(saved, capsys
     assert sorted(file.name for file in tmp_path.iterdir()) == ["link.csv", "rows.csv", "same.csv"]
 
 
+def test_a_file_that_comes_by_standard_input_is_not_replaced(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(Path(path("wine")).read_bytes())
+    before = rows.read_bytes()
+    command = [sys.executable, "-m", "recipes", "predict", "wine.keras", "-", "-o", rows]
+    with rows.open("rb") as file:
+        ended = subprocess.run(command, stdin=file, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "names a file that is read" in ended.stderr
+    assert rows.read_bytes() == before
+
+
 def test_several_files_are_one_table(saved, capsys):
     _, once, _ = run_command(capsys, "predict", saved["multiclass"], path("wine"))
     code, twice, _ = run_command(capsys, "predict", saved["multiclass"], path("wine"), path("wine"))
@@ -143,8 +157,9 @@ def test_text_that_a_spreadsheet_would_run_is_guarded_in_csv_alone(saved, capsys
 def test_the_guard_knows_blanks_tabs_and_wide_signs():
     import pyarrow
 
-    cells = [" =1+1", "\t=1", "\rx", "\uff1d1+1", "\u00a0@x", "\nx", "+49 170 1234", "-", "5%", "-5 %", "a\n=1"]
+    formulas = [" =1+1", "\t=1", "\rx", "\uff1d1+1", "\u00a0@x", "\nx", "-e5", "\v=1", "\u2003=1", "\ufeff=1"]
+    plain = ["+49 170 1234", "-", "5%", "-5 %", "a\n=1", "-1e5"]
     guard = Guard()
-    guarded = guard(pyarrow.table({"c": cells}))["c"].to_pylist()
-    assert [cell[0] == "'" for cell in guarded] == [True] * 6 + [False] * 5
-    assert guard.count == 6
+    guarded = guard(pyarrow.table({"c": [*formulas, *plain]}))["c"].to_pylist()
+    assert guarded == [f"'{cell}" for cell in formulas] + plain
+    assert guard.count == len(formulas)

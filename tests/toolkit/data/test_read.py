@@ -168,6 +168,11 @@ def test_an_open_file_with_escaped_bytes_is_read_with_damaged_cells(tmp_path):
     assert "1 cell of 'b' in t.csv has bytes that are not UTF-8 (row 1" in table.damage[0]
 
 
+def test_the_home_folder_of_an_unknown_user_is_no_file():
+    with pytest.raises(DataError, match=r"no such file: ~nobody-of-that-name/wine\.csv"):
+        read("~nobody-of-that-name/wine.csv")
+
+
 def test_text_and_addresses_in_place_of_a_path_are_refused_with_what_to_do():
     with pytest.raises(DataError, match=r"text of 2 lines, where the path of a file is expected.*io.StringIO"):
         read("a,b\n1,2\n")

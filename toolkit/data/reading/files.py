@@ -136,7 +136,7 @@ def paths_of(source: Any) -> tuple[list[Path], str]:
         )
     if _URL.match(text):
         raise DataError(f"{text} is an address on the internet: download the file and give its path.")
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     try:
         if path.is_dir():
             return _several(sorted(path.iterdir()), f"the folder {path}"), path.name or str(path)
