@@ -73,7 +73,9 @@ def _run(arguments: list[str] | None) -> None:
 def _unknown_option(error: click.NoSuchOption) -> str:
     """Return a message in our words, with a hint as in Python."""
     params = [] if error.ctx is None else error.ctx.command.params
-    known = [param.name for param in params if isinstance(param, click.Option) and param.name]
+    # Options as they are typed: that of --json is called as_json in Python.
+    typed = [max(param.opts, key=len) for param in params if isinstance(param, click.Option)]
+    known = [option.strip("-").replace("-", "_") for option in typed]
     # A letter says too little.
     is_word = error.option_name.startswith("--")
     hint = suggestion(error.option_name, known, lambda name: f"--{name.replace('_', '-')}") if is_word else ""

@@ -145,6 +145,8 @@ def test_many_and_long_notes_are_cut_to_a_screen(capsys):
         (["multiclass", path("wine"), "--target", "grower", "--hiden", "4"], "--hiden"),
         (["multiclass", path("wine"), "--target", "grower", "--hidden", "many"], "64,32"),
         (["multiclass", path("wine"), "--target", "grower", "--optimizer", "adm"], "Did you mean 'adam'"),
+        (["info", "wine.keras", "--jsn"], "Did you mean '--json'?"),
+        (["report", "wine.keras", "--opn"], "Did you mean '--open'?"),
         (["multiclass", path("wine")], "--target"),
         (["binary", path("wine"), "--target", "grower"], "multiclass"),
         (["regression", path("wine"), "--target", "grower"], "grower"),
