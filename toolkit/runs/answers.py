@@ -91,7 +91,8 @@ def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None 
 
     Returns:
         The predictions, under the names of the target; then the probability of each class or label, or the columns
-        low and high (for several targets with their names).
+        low and high (with the name of the target before them where there are several, or it is one of the two). A name
+        that a target has already gets an underscore.
 
     Raises:
         DataError: There are no intervals.
@@ -99,16 +100,21 @@ def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None 
     names = result.target.columns
     decided = np.asarray(result.target.decode(result.decide(scores)))
     columns = dict(zip(names, decided.reshape(len(scores), len(names)).T, strict=True))
+    more: dict[str, NDArray[Any]] = {}
     if result.has_probabilities:
         probabilities = result.probabilities(scores)
         if result.task == "binary":
             probabilities = np.stack([1 - probabilities, probabilities], axis=1)
-        columns |= {
+        more |= {
             f"probability_{name}": column for name, column in zip(result.class_names, probabilities.T, strict=True)
         }
     if coverage is not None:
         ends = interval_ends(result, decided, coverage).reshape(len(scores), len(names), 2)
         for index, name in enumerate(names):
-            before = f"{name}_" if len(names) > 1 else ""
-            columns |= {f"{before}low": ends[:, index, 0], f"{before}high": ends[:, index, 1]}
+            before = f"{name}_" if len(names) > 1 or name in ("low", "high") else ""
+            more |= {f"{before}low": ends[:, index, 0], f"{before}high": ends[:, index, 1]}
+    for name, values in more.items():
+        while name in columns:
+            name += "_"
+        columns[name] = values
     return columns

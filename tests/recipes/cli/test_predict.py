@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from recipes.cli.prediction_files import Guard
 from recipes.samples import path
 from tests.helpers.cli import run_command
 from toolkit.data.table_pieces import open_table
+from toolkit.runs.answers import answer_columns
 from toolkit.runs.predictions import predict_pieces, with_threshold
 
 
@@ -97,6 +99,22 @@ def test_what_can_not_be_done_is_said_and_files_that_are_read_stay(saved, capsys
         assert message in err
     assert rows.read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["link.csv", "rows.csv", "same.csv"]
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "expected"),
+    [
+        ("regression", ["low"], ["low", "low_low", "low_high"]),
+        ("binary", ["probability_benign"], ["probability_benign", "probability_benign_", "probability_malignant"]),
+    ],
+)
+def test_predictions_keep_their_column_where_the_target_is_named_like_another(runs, task, names, expected):
+    result = runs[task].result
+    renamed = replace(result, target=replace(result.target, columns=names))
+    scores = np.linspace(-3, 3, 5, dtype=np.float32).reshape(-1, 1)
+    columns = answer_columns(renamed, scores, 0.8 if task == "regression" else None)
+    assert list(columns) == expected
+    np.testing.assert_array_equal(columns[names[0]], np.ravel(result.target.decode(result.decide(scores))))
 
 
 def test_a_file_that_comes_by_standard_input_is_not_replaced(tmp_path):
