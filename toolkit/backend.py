@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from toolkit.common.error_output import redirected
 from toolkit.common.errors import DataError
 
 __all__ = ["check_process", "keep_random_state", "load_keras"]
@@ -108,20 +109,11 @@ def _without_chatter() -> Iterator[None]:
     if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (AttributeError, OSError, ValueError):  # no standard error, as under pythonw
-        yield
-        return
     with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
         try:
-            yield
+            with redirected(file):
+                yield
         finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
             file.seek(0)
-            lines = [line for line in file if not _CHATTER.match(line)]
-            os.write(2, b"".join(lines))
+            if lines := [line for line in file if not _CHATTER.match(line)]:
+                os.write(2, b"".join(lines))

@@ -6,8 +6,6 @@ import logging
 import os
 import stat
 import struct
-import sys
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from toolkit.common.error_output import redirected
 
 __all__ = ["ENDINGS", "Header", "libtiff_silenced", "read_header", "read_into", "scaled"]
 
@@ -36,7 +36,6 @@ _TOO_LARGE = f"too large: more than {_FILE_PIXELS // 1_000_000} million pixels"
 # What Pillow raises when a file is damaged: anything.
 _FLAWS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError)
 _FLAWS += (AssertionError, MemoryError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
-_QUIET = threading.Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # without a handler, Python prints what Pillow logs
 
 
@@ -77,20 +76,9 @@ def _formats() -> list[str]:
 
 @contextmanager
 def libtiff_silenced() -> Iterator[None]:
-    """Drop what is written to the error output: libtiff writes there what it thinks of a file, past Python."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # the process has no error output
+    """Drop what libtiff writes to the error output about a file."""
+    with open(os.devnull, "wb") as nothing, redirected(nothing):
         yield
-        return
-    with _QUIET, open(os.devnull, "wb") as nothing:
-        sys.stderr.flush()
-        os.dup2(nothing.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 @contextmanager
