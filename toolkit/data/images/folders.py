@@ -155,7 +155,7 @@ def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | No
     labels = [name.split("/")[0].encode("utf-8", "backslashreplace").decode() for name in names]
     files = sorted(path for path in folder.iterdir() if not path.is_dir() and not is_hidden(path.name))
     outside = [path for path in files if path.suffix.lower() in ENDINGS and path.is_file()]
-    unusable = [path for path in files if path not in outside] + unusable
+    unusable = sorted({*files} - {*outside}) + unusable
     _check_classes(folder, labels, outside, unusable, complete=form is None)
     images = decode(paths, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form)
     readable = images.target["class"].tolist()
