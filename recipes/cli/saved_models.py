@@ -72,14 +72,14 @@ def info(model: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    shown = facts | {
+    texts = facts | {
         "columns": listed(f"{name} ({kind})" for name, kind in facts["columns"].items()),
         "metrics": listed(f"{name} {value:.4g}" for name, value in facts["metrics"].items()),
         "versions": listed(f"{name} {version}" for name, version in facts["versions"].items()),
         "parameters": f"{facts['parameters']:,}",
         "bytes": f"{facts['bytes']:,}",
     }
-    for name, value in shown.items():
+    for name, value in texts.items():
         if value not in (None, "", [], {}):
             click.echo(f"  {name + ':':<12} {listed(value) if isinstance(value, list) else plain(value)}")
 

@@ -127,7 +127,7 @@ def fetch(
 ) -> Path:
     """Download the files of a data set that are missing or damaged, and return their folder.
 
-    Of several processes that do this at once, one downloads and the others wait for it.
+    If several processes do this at once, one downloads and the others wait for it.
 
     Args:
         dataset: "mnist", "fashion-mnist", or another data set.

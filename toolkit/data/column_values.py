@@ -104,8 +104,8 @@ def _numbers_of_text(texts: pyarrow.Array, column: Column) -> Cells:
     state = np.full(len(values), READ, dtype=np.int8)
     rest = np.flatnonzero(np.isnan(values))
     if len(rest):
-        codes, further = distinct_texts(texts.take(rest))
-        cells = spread(codes, *read_distinct(further, column))
+        codes, cells_left = distinct_texts(texts.take(rest))
+        cells = spread(codes, *read_distinct(cells_left, column))
         values[rest], state[rest] = cells.values, cells.state
     absent = number_formats.are_words(values, column.missing)
     values[absent], state[absent] = np.nan, MISSING

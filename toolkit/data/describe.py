@@ -152,12 +152,12 @@ def _calendar(ordered: np.ndarray) -> tuple[np.ndarray, tuple[str, int]]:
     """Return the edges of a histogram of dates, in days since 1970, and how dates are told: in periods of a unit."""
     if len(ordered) == 0:
         return np.empty(0), _PERIODS[0]
-    most = min(_MOST_PERIODS, max(_FEWEST_PERIODS, len(ordered) // _ROWS_PER_PERIOD))
+    limit = min(_MOST_PERIODS, max(_FEWEST_PERIODS, len(ordered) // _ROWS_PER_PERIOD))
     low = high = 0
     unit, width = _PERIODS[-1]
     for unit, width in _PERIODS:
         low, high = _period(ordered[[0, -1]], unit, width).tolist()
-        if high - low < most:
+        if high - low < limit:
             break
     edges = (np.arange(low, high + 2) * width).astype(f"M8[{unit}]")
     return edges.astype("M8[s]").astype(np.float64) / 86_400, (unit, width)
@@ -231,9 +231,9 @@ def _summary(
         with np.errstate(over="ignore", invalid="ignore"):  # numbers above 1e154 have squares beyond float64
             moments = {"mean": float(ordered.mean()), "std": float(ordered.std())}
         figures = moments | quantiles
-        told = {name for name in ("mean", "std") if count >= fewest}
+        exact = {"mean", "std"} if count >= fewest else set()
         summary |= {
-            name: None if not np.isfinite(value) else value if name in told else _told(value, ordered, fewest)
+            name: None if not np.isfinite(value) else value if name in exact else _told(value, ordered, fewest)
             for name, value in figures.items()
         }
     # Values below each inner edge, then differences: the values are sorted, so that no histogram is needed. The last

@@ -86,15 +86,15 @@ def without_cells(notes: Iterable[str], names: Iterable[object]) -> list[str]:
         >>> without_cells(["'age' is text that holds numbers: read as numbers ('1.200,5' is 1200.5)."], ["age"])
         ["'age' is text that holds numbers: read as numbers ('…')."]
     """
-    known = [str(name) for name in names]
-    kept = {f"'{plain(name)}'" for name in known} | {repr(name) for name in known}
+    texts = [str(name) for name in names]
+    allowed = {f"'{plain(text)}'" for text in texts} | {repr(text) for text in texts}
     # A name with quotation marks stands between others as it is.
-    odd = sorted((name for name in known if set(name) & set("'\"\\")), key=len, reverse=True)
+    odd = sorted((text for text in texts if set(text) & set("'\"\\")), key=len, reverse=True)
     pattern = re.compile("|".join([*(re.escape(f"'{name}'") for name in odd), _QUOTED + _READ_AS]))
 
     def bare(match: re.Match[str]) -> str:
         quoted = match[1]
-        if quoted is None or quoted in kept or is_missing(quoted[1:-1], (), among_numbers=True):
+        if quoted is None or quoted in allowed or is_missing(quoted[1:-1], (), among_numbers=True):
             return match[0]
         return "'…'" if re.search(r"\w", quoted) else match[0]
 
