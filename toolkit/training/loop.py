@@ -189,6 +189,7 @@ class _Loop:
             interrupts.check()
             if plan.by_batch:
                 hooks("on_train_batch_end", index, {"loss": row["loss"]})
+        pieces.close()  # to free its copy of the rows
         seconds = time.perf_counter() - start  # without validation
         losses = None
         if rows.validation is not None:
