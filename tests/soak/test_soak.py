@@ -14,6 +14,7 @@ from tests.soak.__main__ import PARTS
 
 # Part -> how many attacks, and what its counts say.
 SMALL = {
+    "canaries": (3, ["3 canaries", "changed more than test figures 0, changed no test figure 0"]),
     "files": (20, ["20 damaged or hostile files", "code run 0, not a DataError 0, file not named 0", "over 1 GiB 0"]),
     "kills": (4, ["4 kills", "half-written 0, lost 0, leftovers after the next write 0, failed 0"]),
     "resume": (1, ["1 of 1 resumed trainings", "half 0, lost 0, leftovers 0, failed 0"]),
