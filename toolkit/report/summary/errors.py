@@ -44,7 +44,7 @@ def for_result(result: Result) -> list[dict[str, Any]]:
             counts, edges = np.histogram(errors, bins=min(BARS, max(5, int(len(errors) ** 0.5))))
             rows = sample(random, len(true), POINTS // min(len(names), TARGETS))
             entry["bands"] = _bands(predicted, true)
-            entry["histogram"] = {"edges": short(edges), "counts": counts}
+            entry["histogram"] = {"edges": _told(edges, edges[1] - edges[0]), "counts": counts}
             entry["points"] = {"true": short(true[rows]), "predicted": short(predicted[rows]), "of": len(true)}
         entries.append(entry)
     return entries
@@ -83,15 +83,20 @@ def interval(result: Result) -> dict[str, Any] | None:
 
 
 def _distribution(errors: NDArray[Any], edges: NDArray[Any], shares: NDArray[Any]) -> dict[str, Any]:
-    sizes = np.abs(errors)
+    sizes, between = np.abs(errors), np.ptp(errors)
     return {
         "counted": len(errors),
         **clipped_histogram(errors, edges),
         "mean": errors.mean(),
-        **{key: short([np.quantile(errors, q)])[0] for key, q in QUANTILES.items()},
-        **{key: short([np.quantile(sizes, q)])[0] for key, q in SIZES.items()},
-        "sizes": short(np.quantile(sizes, shares)),
+        **{key: _told([np.quantile(errors, q)], between)[0] for key, q in QUANTILES.items()},
+        **{key: _told([np.quantile(sizes, q)], between)[0] for key, q in SIZES.items()},
+        "sizes": _told(np.quantile(sizes, shares), between),
     }
+
+
+def _told(values: Any, between: float) -> list[float]:
+    """Return quantiles or ends that may be the cell or the error of a single row, rounded as learned numbers are."""
+    return [blurred(value, float(between) or abs(value)) for value in short(values)]
 
 
 def _bands(predicted: NDArray[Any], true: NDArray[Any]) -> dict[str, Any]:
@@ -105,9 +110,5 @@ def _bands(predicted: NDArray[Any], true: NDArray[Any]) -> dict[str, Any]:
     for word, values in (("true", true), ("error", true - predicted)):
         quantiles = np.array([np.quantile(values[group], [0.05, 0.5, 0.95]) for group in groups])  # (groups, 3)
         for i, name in enumerate(("low", "middle", "high")):
-            bands[f"{word}_{name}"] = short(quantiles[:, i])
-    # A quantile of few true values is the cell of one of them.
-    spread = float(np.ptp(true))
-    for name in ("true_low", "true_middle", "true_high"):
-        bands[name] = [blurred(value, spread) for value in bands[name]]
+            bands[f"{word}_{name}"] = _told(quantiles[:, i], np.ptp(values))
     return bands
