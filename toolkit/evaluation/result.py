@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -280,21 +280,14 @@ def evaluate(
         x, y = dataset.x("test"), dataset.target_frame.iloc[dataset.parts["test"]]
         units = dataset.units[dataset.parts["test"]]
         outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0), units, dataset.unit)
-        members = pd.DataFrame()
-        if training.members is not None:
-            # (rows, networks, units) -> one (rows, units) per network
-            by_network = np.moveaxis(Scorer(training.members)(x), 1, 0)
-            members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
+        members = _member_metrics(training, result, x, y)
     result = replace(result, outcome=outcome, metrics=metrics.evaluate(outcome), members=members)
     notes: list[str] = []
     if options.baselines:
         with timed(times, "baselines"):
             fits = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
             result, notes = replace(result, baselines=fits), notes_on_images(dataset)
-            missing = [name for name in BASELINES if name not in fits]
-            if missing and interrupts.requested():
-                sentence = f"Interrupted by hand: these baselines were not fitted: {', '.join(missing)}."
-                result.notes.insert(len(_about_interruption(training)), sentence)
+            result.notes[: len(_about_interruption(training))] = _about_interruption(training, fits)
     if not options.intervals:
         return result
     with timed(times, "intervals"):
@@ -304,6 +297,15 @@ def evaluate(
         return replace(
             result, table=titled(_table(outcome, result.baselines, seed), result.positive), verdict=verdict + notes
         )
+
+
+def _member_metrics(training: Training, result: Result, x: NDArray[Any], y: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics of each of several networks by itself; a single network has none."""
+    if training.members is None:
+        return pd.DataFrame()
+    # (rows, networks, units) -> one (rows, units) per network
+    by_network = np.moveaxis(Scorer(training.members)(x), 1, 0)
+    return pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
 
 
 def _calibrated(
@@ -378,10 +380,17 @@ def _about_weights(dataset: Dataset, result: Result) -> list[str]:
     ]
 
 
-def _about_interruption(training: Training) -> list[str]:
-    if not training.stopped.startswith(interrupts.BY_HAND):
-        return []
-    return [f"Training was {training.stopped}: the network has the weights of epoch {training.best_epoch}."]
+def _about_interruption(training: Training, fits: Collection[str] = BASELINES) -> list[str]:
+    """Return what Ctrl-C ended early: the training, or the fits of the baselines."""
+    sentences = []
+    if training.stopped.startswith(interrupts.BY_HAND):
+        sentences.append(
+            f"Training was {training.stopped}: the network has the weights of epoch {training.best_epoch}."
+        )
+    missing = [name for name in BASELINES if name not in fits]
+    if missing and interrupts.requested():
+        sentences.append(f"Interrupted by hand: these baselines were not fitted: {', '.join(missing)}.")
+    return sentences
 
 
 def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:
