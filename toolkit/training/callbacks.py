@@ -10,7 +10,7 @@ from toolkit.common.errors import DataError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["check_restorable", "checked", "counts_of", "moves_rate", "wants_batches"]
+__all__ = ["check_restorable", "checked", "counts_of", "moves_rate", "settings_of", "wants_batches"]
 
 #: The callbacks that can go on after a kill, and what they count.
 _COUNTS = {
@@ -67,6 +67,13 @@ def counts_of(callback: keras.callbacks.Callback) -> dict[str, float | None]:
     """Return what a callback that `check_restorable` takes counts."""
     counts = {name: getattr(callback, name) for name in _COUNTS[type(callback).__name__]}
     return {name: count if isinstance(count, int | None) else float(count) for name, count in counts.items()}
+
+
+def settings_of(callback: keras.callbacks.Callback) -> dict[str, Any]:
+    """Return the kind of a callback that `check_restorable` takes, and its settings; functions are left out."""
+    kind = type(callback).__name__
+    settings = {name: value for name, value in vars(callback).items() if isinstance(value, bool | int | float | str)}
+    return {"kind": kind} | {name: settings[name] for name in sorted(settings.keys() - {*_COUNTS[kind]})}
 
 
 def moves_rate(callback: keras.callbacks.Callback) -> bool:

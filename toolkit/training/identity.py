@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.training.callbacks import settings_of
 from toolkit.training.plan import Plan
 from toolkit.training.scoring import is_plain, structure
 
@@ -38,8 +39,8 @@ def identity(plan: Plan, arrays: Mapping[str, NDArray[Any] | None]) -> dict[str,
         options["optimizer"] = {name: value for name, value in optimizer.get_config().items() if name != "name"}
     networks = structure(plan.models[0]) if is_plain(plan.models[0]) else _summary(plan.models[0])
     initial = [variable.numpy() for model in plan.models for variable in model.variables]
-    known: dict[str, Any] = {name: _digest([] if array is None else [array]) for name, array in arrays.items()}
-    known |= {
+    facts: dict[str, Any] = {name: _digest([] if array is None else [array]) for name, array in arrays.items()}
+    facts |= {
         "the networks": hashlib.sha256(networks.encode()).hexdigest(),
         "the initial weights or random states": _digest(initial),
         "the number of networks": len(plan.models),
@@ -48,11 +49,11 @@ def identity(plan: Plan, arrays: Mapping[str, NDArray[Any] | None]) -> dict[str,
         **options,
         "schedule": plan.schedule,
         "in_turns": plan.in_turns,
-        "callbacks": [type(callback).__name__ for callback in plan.options.callbacks],
+        "callbacks": [settings_of(callback) for callback in plan.options.callbacks],
         "the version of logitkit": vars(sys.modules["toolkit"])["__version__"],
         **{f"the version of {name}": version(name) for name in ("tensorflow", "keras", "numpy")},
     }
-    return json.loads(json.dumps(known, default=str))
+    return json.loads(json.dumps(facts, default=str))
 
 
 def _summary(model: keras.Model) -> str:

@@ -146,6 +146,18 @@ def test_early_stopping_and_the_rate_of_a_callback_go_on_where_they_were(data, t
     assert _same(alone, _fit(data, epochs=20, callbacks=callbacks(), resume=tmp_path))
 
 
+def test_another_setting_of_a_callback_is_another_training(data, tmp_path):
+    def stopping(patience):
+        return keras.callbacks.EarlyStopping("val_loss", patience=patience)
+
+    _killed(data, "one", 2, callbacks=stopping(4), resume=tmp_path)
+    with pytest.raises(DataError, match=r"callbacks was .*'patience': 4.* and is .*'patience': 5"):
+        _fit(data, callbacks=stopping(5), resume=tmp_path)
+    used = stopping(4)
+    _fit(data, callbacks=used, epochs=2)
+    _fit(data, callbacks=used, resume=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
