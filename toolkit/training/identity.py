@@ -49,7 +49,11 @@ def identity(plan: Plan, arrays: Mapping[str, NDArray[Any] | None]) -> dict[str,
         **options,
         "schedule": plan.schedule,
         "in_turns": plan.in_turns,
-        "callbacks": [settings_of(callback) for callback in plan.options.callbacks],
+        **{
+            f"{name} of callback {number}": value
+            for number, callback in enumerate(plan.options.callbacks, start=1)
+            for name, value in settings_of(callback).items()
+        },
         "the version of logitkit": vars(sys.modules["toolkit"])["__version__"],
         **{f"the version of {name}": version(name) for name in ("tensorflow", "keras", "numpy")},
     }
