@@ -532,7 +532,7 @@ def test_a_value_of_most_rows_takes_one_piece_and_leaves_the_others_theirs():
 def test_pieces_are_the_clipped_share_of_each_piece_to_the_bit():
     values = np.random.default_rng(0).normal(size=300)
     preprocessing, _ = encoder_of("x", "number", values.tolist(), pieces=8)
-    edges = np.asarray(preprocessing.by_column[0].edges)
+    edges = np.asarray(preprocessing.by_column[0].to_dict()["edges"])
     near = [np.nextafter(edges, end) for end in (-np.inf, np.inf)]
     values = np.concatenate([values, edges, *near, [0.0, -0.0, 1e300, -1e300]])
     shares = np.clip((values[:, None] - edges[:-1]) / np.diff(edges), 0, 1) - 0.5
