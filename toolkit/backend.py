@@ -52,6 +52,17 @@ def check_process() -> None:
         )
 
 
+@contextmanager
+def keep_random_state() -> Iterator[None]:
+    """Restore the state of Python's `random` afterwards, from which Keras draws the seeds of layers without one."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@keep_random_state()
 def load_keras() -> None:
     """Import Keras and TensorFlow without TensorFlow's start-up messages, and check how they are set up.
 
@@ -84,16 +95,6 @@ def load_keras() -> None:
                 f"Keras is set to {actual!r}, and logitkit needs {expected!r}: call "
                 f"keras.config.{setting}({expected!r}) first."
             )
-
-
-@contextmanager
-def keep_random_state() -> Iterator[None]:
-    """Restore the state of Python's `random` afterwards, from which Keras draws the seeds of layers without one."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 _UNSET = "Set the environment variable KERAS_BACKEND to tensorflow, then start Python again."

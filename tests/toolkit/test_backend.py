@@ -51,8 +51,9 @@ def test_the_command_line_shows_no_line_of_tensorflow(root):
     assert not [line for line in done.stderr.splitlines() if ".cc:" in line or "absl" in line or "0000 " in line]
 
 
-def test_a_script_shows_no_line_of_tensorflow_unless_asked_to(root):
-    done = run_python(root, "-c", TRAIN)
+def test_a_script_shows_no_line_of_tensorflow_unless_asked_to_and_leaves_random_alone(root):
+    check = "assert random.getstate() == before, 'the state of random has changed'"
+    done = run_python(root, "-c", f"import random, sklearn.preprocessing; before = random.getstate()\n{TRAIN}\n{check}")
     assert (done.returncode, done.stderr) == (0, "")
     load = "from toolkit.backend import load_keras; load_keras()"
     assert ".cc:" in run_python(root, "-c", load, TF_CPP_MIN_LOG_LEVEL="0").stderr
