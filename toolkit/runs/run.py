@@ -260,9 +260,9 @@ class Run:
     def save(self, path: str | Path) -> Path:
         """Write one ``.keras`` file: a plain Keras model that needs no part of this project, and one JSON member.
 
-        The file holds the summaries that the report shows, and no cell of a single row: rare levels of categories are
-        pooled, numbers that a single row may hold are rounded, and the notes quote no cells. The names of columns,
-        classes and labels are kept, however few rows have them.
+        The file holds the summaries that the report shows, and no text or date of a single row: rare levels of
+        categories are pooled, the notes quote no cells, and numbers that a single row may hold are rounded, except
+        whole numbers below 10,000. The names of columns, classes and labels are kept, however few rows have them.
 
         Args:
             path: The file; its name ends in ``.keras``.
