@@ -84,8 +84,9 @@ class Hooks:
     def state(self) -> dict[str, Any]:
         """Return what must be known to go on after a kill."""
         counts = [counts_of(callback) for callback in self._plan.options.callbacks]
-        rate = self._worker.override.numpy()
-        return {"rate": None if np.isnan(rate) else float(rate), "rate_from": self.rate_from, "counts": counts}
+        override = self._worker.override
+        rate = None if override is None or np.isnan(override.numpy()) else float(override.numpy())
+        return {"rate": rate, "rate_from": self.rate_from, "counts": counts}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned; the worker has been restored."""
