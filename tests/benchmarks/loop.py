@@ -19,6 +19,8 @@ OURS, PEERS = "tests.benchmarks.ours", "tests.benchmarks.peers"
 # Each competitor: its module, its job in that module, and the options of the job.
 LOOPS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ours": (OURS, "ours", {}),
+    "ours as a recipe trains": (OURS, "ours", {"recipe": True}),
+    "eight networks as a recipe trains": (OURS, "ours", {"recipe": True, "members": 8}),
     "model.fit": (OURS, "keras", {}),
     "tuned model.fit": (OURS, "keras", {"tuned": True}),
     "PyTorch": (PEERS, "torch", {}),
@@ -45,11 +47,18 @@ SHAPES: dict[str, tuple[Shape, list[tuple[str, str]]]] = {
             ("scikit-learn", "ours"),
             ("ours", "matrix products alone"),
             ("ten seeds together", "ours"),
+            ("ours as a recipe trains", "ours"),
+            ("eight networks as a recipe trains", "ours as a recipe trains"),
         ],
     ),
     "3 x 256 on 16384 x 64, batch 32": (
         WIDE,
-        [("model.fit", "ours"), ("tuned model.fit", "ours"), ("ours", "matrix products alone")],
+        [
+            ("model.fit", "ours"),
+            ("tuned model.fit", "ours"),
+            ("ours", "matrix products alone"),
+            ("ours as a recipe trains", "ours"),
+        ],
     ),
     "3 x 256 on 16384 x 64, batch 256": (
         WIDE._replace(batch=256),
@@ -57,6 +66,8 @@ SHAPES: dict[str, tuple[Shape, list[tuple[str, str]]]] = {
             ("model.fit", "ours"),
             ("tuned model.fit", "ours"),
             ("ours", "matrix products alone"),
+            ("ours as a recipe trains", "ours"),
+            ("eight networks as a recipe trains", "ours as a recipe trains"),
             ("four networks", "ours"),
             ("four networks side by side", "four networks"),
         ],

@@ -22,8 +22,17 @@ from tests.benchmarks.measuring import Shape
 # ------------------------------------------------------------------------------------------------- seconds per epoch
 
 
+# The options with which a recipe trains a table.
+_RECIPE = {"feature_scale": True, "layer_rates": True, "schedule": "cycles", "label_smoothing": 0.1}
+
+
 def ours(
-    shape: dict[str, Any], epochs: int, members: int = 1, side_by_side: bool = False, xla: bool = False
+    shape: dict[str, Any],
+    epochs: int,
+    members: int = 1,
+    side_by_side: bool = False,
+    xla: bool = False,
+    recipe: bool = False,
 ) -> dict[str, float]:
     """Train with our loop; the first epoch, which may compile, is returned separately.
 
@@ -33,6 +42,7 @@ def ours(
         members: Number of networks.
         side_by_side: Whether to train them side by side although the loop would train them in turns.
         xla: Whether XLA compiles convolutions too, which the loop would not do.
+        recipe: Whether to train with the options of a recipe.
     """
     from toolkit import training
     from toolkit.heads import get_head
@@ -43,8 +53,9 @@ def ours(
     models = [_network(loop) for _ in range(members)]
     model = models if members > 1 else models[0]
     head = get_head("multiclass", "softmax")
-    ways = {"xla": xla or gains_from_xla(models[0])}  # as in a training of the usual length
+    ways: dict[str, Any] = {"xla": xla or gains_from_xla(models[0])}  # as in a training of the usual length
     ways |= {"in_turns": False} if side_by_side else {}
+    ways |= _RECIPE if recipe else {}
     trained = training.fit(model, head, x, y, epochs=epochs, batch_size=loop.batch, progress=False, **ways)
     first, *later = trained.history["seconds"]
     return {"seconds": median(later), "first": first}

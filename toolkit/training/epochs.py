@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from toolkit.common import interrupts
 from toolkit.training.recent import Recent
 from toolkit.training.scoring import WIDEST, gains_from_xla, piece_sizes, scores_by_row
-from toolkit.training.side_by_side import FEATURE_SCALE, member_axes
+from toolkit.training.side_by_side import has_scale, member_axes, scaled_dense
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +57,7 @@ def layer_rates(model: keras.Model) -> list[float]:
         for variable in layer.trainable_variables:
             if not dense:
                 rates.append(1.0)
-            elif layer.name == FEATURE_SCALE:
+            elif layer is model.layers[0] and has_scale(model):
                 rates.append(_SCALE)
             else:
                 rates.append(_BIAS if variable.name == "bias" else math.sqrt(_UNIT / layer.input.shape[-1]))
@@ -303,7 +303,7 @@ class Worker:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            value = self._mean_loss(y, self._scores(x), w)
+            value = self._mean_loss(y, self._scores(x, training=True), w)
             total = self.optimizer.scale_loss(self._objective(value))  # for types of 16 bits
         gradients = tape.gradient(total, self._variables)
         if self._clip_norm is not None and self._members > 1:
@@ -311,18 +311,23 @@ class Worker:
         self.optimizer.apply(gradients, self._variables)
         return value
 
-    def _scores(self, x: Any) -> Any:
-        """Return raw scores in training."""
+    def _scores(self, x: Any, *, training: bool) -> Any:
+        """Return raw scores, in training with dropout."""
         import tensorflow as tf
 
         inputs = self.model.inputs[0]
-        if not (self._xla and self._is_chain and x.ndim == inputs.ndim):
-            return self.model(x, training=True)
-        # Layer by layer, to replace Keras's dropout, which is slow under XLA.
+        layers = self.model.layers
+        scaled = has_scale(self.model)
+        if not ((self._xla or scaled) and self._is_chain and x.ndim == inputs.ndim):
+            return self.model(x, training=training)
         scores = tf.cast(x, inputs.dtype)
-        for layer in self.model.layers:
+        if scaled:
+            scores, layers = scaled_dense(layers[0], layers[1], scores), layers[2:]
+        # Layer by layer, to replace Keras's dropout, which is slow under XLA.
+        for layer in layers:
             drops = type(layer).__name__ == "Dropout" and layer.noise_shape is None and 0 < layer.rate < 1
-            scores = _dropout(layer, scores) if drops else layer(scores, training=True)
+            replaced = training and self._xla and drops
+            scores = _dropout(layer, scores) if replaced else layer(scores, training=training)
         return scores
 
     def _mean_loss(self, y: Any, scores: Any, w: Any) -> Any:
@@ -347,7 +352,7 @@ class Worker:
     def _validation(self, x: Any, y: Any, w: Any) -> Any:
         import tensorflow as tf
 
-        scores = self.model(x, training=False)
+        scores = self._scores(x, training=False)
         # scores (n, m, units) -> m times (n, units); w (n, m) -> m times (n,). Losses (m,), scores (m, n, units).
         members = tf.unstack(scores, axis=1) if self._members > 1 else [scores]
         weights = [w] * len(members) if w is None or w.ndim == 1 else tf.unstack(w, axis=1)

@@ -17,10 +17,11 @@ from toolkit.common.errors import DataError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["FEATURE_SCALE", "can_join", "can_scale", "fold", "join", "member_axes"]
+__all__ = ["can_join", "can_scale", "fold", "has_scale", "join", "member_axes", "scaled_dense"]
 
-#: Name of the layer that scales the columns.
-FEATURE_SCALE = "feature_scale"
+# Name and equations of the layer that scales the columns, of one network and of several.
+_FEATURE_SCALE = "feature_scale"
+_SCALES = ("ai,i->ai", "ai,mi->ami")
 
 # Layers that act on each number separately, so that members side by side don't mix in them.
 _ELEMENTWISE = {"Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "GaussianNoise", "GaussianDropout"}
@@ -84,21 +85,21 @@ def join(models: Sequence[keras.Sequential], *, feature_scale: bool = False) -> 
     layers: list[Any] = [keras.Input(first.input_shape[1:], name="inputs")]
     weights: list[NDArray[Any]] = []
     # The subscript of the members' axis. Between layers numbers are (n, units), or (n, members, units) once they have
-    # passed a layer of several members:  (n, i) -> feature_scale (n, m, i) -> dense (n, m, o).
+    # passed a layer of several members:  (n, i) -> feature_scale (n, m, i) -> dense (n, m, o). Kernels (i, o) become
+    # (m, i, o), but (i, m, o) in the first layer, which can then multiply all members' kernels with the same rows.
     m = "m" if members > 1 else ""
     if feature_scale:
         inputs = int(first.input_shape[-1])
         shape = (members, inputs) if m else (inputs,)
-        layers.append(keras.layers.EinsumDense(f"ai,{m}i->a{m}i", shape, kernel_initializer="ones", name=FEATURE_SCALE))
+        layers.append(keras.layers.EinsumDense(_SCALES[bool(m)], shape, kernel_initializer="ones", name=_FEATURE_SCALE))
         weights.append(np.ones(shape, np.float32))
     has_members = bool(m) and feature_scale
     for index, layer in enumerate(first.layers):
         member_weights = [model.layers[index].get_weights() for model in models]
         if m and _is_dense(layer):
-            layers.append(_dense_of_members(layer, members, has_members))
-            # Kernels (i, o) of the members become (m, i, o), or (i, m, o) where the layer's input has no members yet.
+            layers.append(_dense_of_members(layer, members, has_members, is_first=index == 0))
             kernels, *biases = (np.stack(arrays) for arrays in zip(*member_weights, strict=True))
-            weights += [kernels if has_members else np.moveaxis(kernels, 0, 1), *biases]
+            weights += [kernels if index else np.moveaxis(kernels, 0, 1), *biases]
             has_members = True
         else:
             layers.append(type(layer).from_config(layer.get_config()))
@@ -110,9 +111,29 @@ def join(models: Sequence[keras.Sequential], *, feature_scale: bool = False) -> 
 
 def member_axes(joined: keras.Sequential) -> list[int]:
     """Return the members' axis of each weight of a model that `join` made of several networks."""
-    # A first layer that takes the columns as they are has a kernel of shape (inputs, members, units).
-    first = 0 if joined.layers[0].name == FEATURE_SCALE else 1
-    return [first, *[0] * (len(joined.weights) - 1)]
+    # The kernel of the first dense layer is (inputs, members, units).
+    kernel = 1 if has_scale(joined) else 0
+    return [int(index == kernel) for index in range(len(joined.weights))]
+
+
+def has_scale(model: keras.Model) -> bool:
+    """Return whether a model begins with the scale of the columns that `join` puts there."""
+    first = model.layers[0]
+    return first.name == _FEATURE_SCALE and getattr(first, "equation", "") in _SCALES
+
+
+def scaled_dense(scale: keras.layers.Layer, dense: keras.layers.Layer, x: Any) -> Any:
+    """Return what the scale of the columns and the first dense layer of a joined model make of rows x (n, inputs).
+
+    The scale multiplies the kernel, not the rows, so that one matrix product gives the gradients of both.
+    """
+    import tensorflow as tf
+
+    dtype = dense.compute_dtype
+    # (i, 1) * (i, o), or for several members (i, m, 1) * (i, m, o); then (n, i) -> (n, o) or (n, m, o).
+    kernel = tf.cast(tf.expand_dims(tf.transpose(scale.kernel.value), -1) * dense.kernel.value, dtype)
+    sums = tf.tensordot(tf.cast(x, dtype), kernel, 1)
+    return dense.activation(sums if dense.bias is None else sums + tf.cast(dense.bias.value, dtype))
 
 
 def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.Sequential:
@@ -140,7 +161,7 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
     first, members = models[0], len(models)
     trained = list(joined.layers)
     scale = np.ones((), np.float32)
-    if trained[0].name == FEATURE_SCALE:
+    if has_scale(joined):
         scale = trained.pop(0).get_weights()[0]
     weights = [layer.get_weights() for layer in trained]
     if members == 1:
@@ -152,7 +173,7 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
     # Each kernel as (m, i, o), the scale (m, i) of the columns multiplied into the first.
     dense = [index for index, layer in enumerate(first.layers) if _is_dense(layer)]
     kernels = {index: weights[index][0] for index in dense}
-    kernels[0] = scale[:, :, None] * kernels[0] if scale.ndim else np.moveaxis(kernels[0], 1, 0)
+    kernels[0] = scale[..., None] * np.moveaxis(kernels[0], 1, 0)
     layers: list[Any] = [keras.Input(first.input_shape[1:], name="inputs")]
     values: list[NDArray[Any]] = []
     for index, layer in enumerate(first.layers):
@@ -170,7 +191,7 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
             if len(dense) > 2:  # -> (n, m, o)
                 layers.append(keras.layers.Reshape((members, layer.units), name="members"))
         elif index in dense:  # (n, m, i) -> (n, m, o)
-            layers.append(_dense_of_members(layer, members, has_members=True, penalties=False))
+            layers.append(_dense_of_members(layer, members, has_members=True, is_first=False, penalties=False))
             values += weights[index]
         else:
             layers.append(type(layer).from_config(layer.get_config()))
@@ -198,7 +219,7 @@ def _is_dense(layer: Any) -> bool:
 
 
 def _dense_of_members(
-    layer: Any, members: int, has_members: bool, *, penalties: bool = True
+    layer: Any, members: int, has_members: bool, *, is_first: bool, penalties: bool = True
 ) -> keras.layers.EinsumDense:
     """Return one layer for all members' dense layers.
 
@@ -206,6 +227,7 @@ def _dense_of_members(
         layer: The dense layer of one member.
         members: Number of members.
         has_members: Whether the layer's input is (n, members, inputs) and not (n, inputs).
+        is_first: Whether it is the first dense layer, with a kernel (inputs, members, units).
         penalties: Whether to keep penalty and constraint.
     """
     import keras
@@ -213,12 +235,12 @@ def _dense_of_members(
     options: dict[str, Any] = {}
     if penalties:
         constraint = layer.kernel_constraint
-        if constraint is not None and has_members and "axis" in constraint.get_config():
+        if constraint is not None and not is_first and "axis" in constraint.get_config():
             # The inputs' axis of a kernel (m, i, o) is 1, where a dense layer's own (i, o) has it at 0.
             constraint = type(constraint).from_config(constraint.get_config() | {"axis": 1})
         options = {"kernel_regularizer": layer.kernel_regularizer, "kernel_constraint": constraint}
     return keras.layers.EinsumDense(
-        "ami,mio->amo" if has_members else "ai,imo->amo",
+        f"{'ami' if has_members else 'ai'},{'imo' if is_first else 'mio'}->amo",
         (members, layer.units),
         activation=layer.activation,
         bias_axes="mo" if layer.use_bias else None,

@@ -22,6 +22,7 @@ from toolkit.training.epochs import WORKERS, Worker
 from toolkit.training.options import OPTIMIZERS, Options
 from toolkit.training.plan import Plan
 from toolkit.training.scoring import Scorer, gains_from_xla, piece_sizes
+from toolkit.training.side_by_side import fold, join
 
 LOGISTIC = get_head("binary", "logistic")
 SQUARED = get_head("regression", "squared")
@@ -494,6 +495,18 @@ def test_a_learned_scale_of_the_columns_ends_in_the_first_layers_weights(two_cla
     # The first column alone decides: its scale grows over that of the others.
     size = np.abs(model.get_weights()[0]).mean(axis=1)
     assert size[0] > 1.2 * size[1:].max()
+
+
+@pytest.mark.parametrize("xla", [True, False], ids=["xla", "graph"])
+def test_a_learned_scale_of_the_columns_gives_the_weights_of_model_fit(two_classes, xla):
+    x, y = two_classes[0][:395], two_classes[1][:395]  # 25 steps an epoch, the last one of 11 rows
+    ours, theirs = (mlp(6, 1, hidden=(8, 8), activation="tanh", seed=1) for _ in range(2))
+    options = {"feature_scale": True, "schedule": "constant", "shuffle": False, "xla": xla}
+    _fit(ours, (x, y), epochs=2, batch_size=16, **options)
+    scaled = join([theirs], feature_scale=True)
+    scaled.compile(optimizer=keras.optimizers.Adam(1e-3), loss=LOGISTIC.loss())
+    scaled.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    assert _largest_relative_difference(ours, fold(scaled, [theirs])) < 1e-5
 
 
 def test_a_rate_of_its_own_for_each_layer_is_the_same_as_a_division_in_the_network(two_classes):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from toolkit.builders import mlp
 from toolkit.common.errors import DataError
-from toolkit.training.side_by_side import can_join, fold, join
+from toolkit.training.side_by_side import can_join, fold, join, scaled_dense
 
 X = np.random.default_rng(0).normal(size=(9, 5)).astype("float32")
 
@@ -35,6 +36,22 @@ def test_scores_before_and_after_folding_agree(hidden, count, scaled):
     scores = np.asarray(joined(X))
     folded = fold(joined, models)
     np.testing.assert_allclose(folded(X), scores if count == 1 else scores.mean(axis=1), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_scale_and_first_layer_in_one_product_have_the_scores_and_gradients_of_the_two_layers(count):
+    build = [keras.Input((5,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(2)]
+    joined = join([keras.Sequential(build) for _ in range(count)], feature_scale=True)
+    rng = np.random.default_rng(1)
+    joined.set_weights([rng.normal(size=value.shape) for value in joined.get_weights()])
+    scale, dense, last = joined.layers
+    variables = [variable.value for variable in joined.trainable_variables]
+    with tf.GradientTape(persistent=True) as tape:
+        ours, keras_scores = last(scaled_dense(scale, dense, X)), joined(X)
+        losses = [tf.reduce_sum(scores**2) for scores in (ours, keras_scores)]
+    np.testing.assert_allclose(ours, keras_scores, atol=1e-5)
+    for gradient, expected in zip(*(tape.gradient(loss, variables) for loss in losses), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_folded_model_is_a_sequential_of_keras_layers_that_ends_in_a_linear_dense_one(tmp_path):
