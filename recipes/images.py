@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from recipes.workflow import defaults, settings
-from recipes.workflow.options import Effort, Report, Seed, Seeds
+from recipes.workflow.options import Effort, Report, Seed, Seeds, current_names
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented, options_of
 from toolkit.data.images.files import Form, read_images
@@ -85,6 +85,7 @@ def train(
     from toolkit.report.page import check_page
 
     check_page(report)  # before the pictures, which may take minutes
+    options = current_names(options, stacklevel=2)
     workflow.read_options(effort, options, images=True, arguments=options_of(train))
     seconds = time.perf_counter()
     images, test_images, validation = _read(source, task, target, test, files, size, options)

@@ -74,7 +74,7 @@ def _unknown_option(error: click.NoSuchOption) -> str:
     """Return a message in our words, with a hint as in Python."""
     params = [] if error.ctx is None else error.ctx.command.params
     # Options as they are typed: that of --json is called as_json in Python.
-    typed = [max(param.opts, key=len) for param in params if isinstance(param, click.Option)]
+    typed = [max(param.opts, key=len) for param in params if isinstance(param, click.Option) and not param.hidden]
     known = [option.strip("-").replace("-", "_") for option in typed]
     # A letter says too little.
     is_word = error.option_name.startswith("--")

@@ -102,7 +102,7 @@ def _facts(run: Run, path: Path) -> dict[str, Any]:
         else f"{preprocessing.inputs} numbers",
         "columns": {} if run.is_image else {column.name: column.kind for column in preprocessing.columns},
         "rows": data.get("rows"),
-        "networks": run.settings.get("seeds"),
+        "networks": run.settings.get("members"),
         "parameters": run.model.count_params(),
         "training": f"{run.stopped}; the weights are those of epoch {run.best_epoch}",
         "metrics": run.metrics,

@@ -113,6 +113,7 @@ def _recipe_command(name: str, function: str) -> click.Command:
     params = [click.Argument(["file"], type=PATH), target, *parameters(declared.values())]
     if function == "train":
         params.append(click.Option(["--save"], type=PATH, help="File to save the run in (.keras)."))
+        params.append(click.Option(["--seeds"], type=click.INT, hidden=True))  # the former name of --members
     params += parameters([option for option in _passed_on(name) if option.name not in declared], CHOSEN)
     file = "a folder, a table of file names, a folder of idx files such as MNIST's, or an npz file"
     file = (

@@ -165,11 +165,11 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
         >>> networks("default", nothing), networks("default", nothing | {"model": {"hidden": (25, 15)}})
         (4, 1)
     """
-    seeds = options["ensemble"].get("seeds")
-    if seeds is not None:
-        count = int(seeds) if isinstance(seeds, Integral) and not isinstance(seeds, bool) else 0
+    members = options["ensemble"].get("members")
+    if members is not None:
+        count = int(members) if isinstance(members, Integral) and not isinstance(members, bool) else 0
         if not 1 <= count <= 1_000:
-            raise DataError(f"seeds={seeds!r}: expected a whole number of networks, from 1 to 1,000.")
+            raise DataError(f"members={members!r}: expected a whole number of networks, from 1 to 1,000.")
         return count
     # A Keras optimizer is for one network; only a name makes one for each.
     single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from toolkit.builders import cnn, mlp
 from toolkit.common.errors import DataError
 from toolkit.common.options import Option, documented, options_of, refuse_unknown
 
-__all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "route"]
+__all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "current_names", "route"]
 
 
 Test = Annotated[
@@ -44,7 +45,7 @@ class Networks:
         "The network: mlp, linear or cnn; in Python also a function of (inputs, units) that returns a keras.Sequential "
         "with a linear output. By default mlp, and for images cnn.",
     ] = None
-    seeds: Annotated[
+    members: Annotated[
         int | None,
         "How many networks, which differ in their initial weights, answer with the mean of their scores. By "
         "default the effort decides for the default network; others are trained once.",
@@ -70,9 +71,32 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
         "model": options_of(build, leave_out=("seed", "pixels")),
         "training": options_of(Options, leave_out=("shuffle", "in_turns")),
         # Convolutions are not trained side by side.
-        "ensemble": options_of(Networks, leave_out=("seeds",) if build is cnn else ()),
+        "ensemble": options_of(Networks, leave_out=("members",) if build is cnn else ()),
         "evaluation": options_of(EvaluationOptions, leave_out=("intervals",)),
     }
+
+
+def current_names(options: Mapping[str, Any], *, stacklevel: int) -> dict[str, Any]:
+    """Return the options of a training with ``seeds``, the former name of ``members``, replaced.
+
+    Args:
+        options: Options by name.
+        stacklevel: How many calls above this function the user's own code is, for the warning.
+
+    Raises:
+        DataError: Both names are given.
+    """
+    if "seeds" not in options:
+        return dict(options)
+    if "members" in options:
+        raise DataError("seeds is the former name of members: give members alone.")
+    warnings.warn(
+        "seeds, the number of networks, is now called members. The former name still works, but a later version will "
+        "refuse it.",
+        FutureWarning,
+        stacklevel=stacklevel + 1,
+    )
+    return {"members" if name == "seeds" else name: value for name, value in options.items()}
 
 
 def route(
@@ -92,8 +116,8 @@ def route(
     by_place = all_options(build)
     declared = {name: option for group in by_place.values() for name, option in group.items()}
     dense = options_of(mlp, leave_out=("seed", "pixels"))
-    if build is cnn and "seeds" in options:
-        raise DataError("seeds: networks of cnn can't be trained side by side: leave it out.")
+    if build is cnn and "members" in options:
+        raise DataError("members: networks of cnn can't be trained side by side: leave it out.")
     for name in options:
         if images and name in declared and "columns" in declared[name].only:
             raise DataError(f"option '{name}' is for columns, and these are images: leave it out.")

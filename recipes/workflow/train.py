@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recipes.workflow import defaults, settings
-from recipes.workflow.options import route
+from recipes.workflow.options import current_names, route
 from toolkit import builders, training
 from toolkit.backend import check_process, keep_random_state, load_keras
 from toolkit.common import interrupts
@@ -124,6 +124,7 @@ def train(
     The recipe for images gives its own ``call``, and the time that it took to read the files.
     """
     check_page(report)
+    options = current_names(options, stacklevel=3)
     call_options = read_options(effort, options, images=holds_images(data))
     task_head = get_head(task, head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
@@ -250,7 +251,7 @@ def train_and_evaluate(
             **chosen["training"],
         )
     seconds["train"] += float(trained.history["seconds"][: trained.resumed_after].sum())
-    used = {"head": head.name, "seed": seed, "seeds": len(models)} | _settings(options, dataset, chosen["model"])
+    used = {"head": head.name, "seed": seed, "members": len(models)} | _settings(options, dataset, chosen["model"])
     return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
 
 

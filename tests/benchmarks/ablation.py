@@ -26,7 +26,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "without smoothed labels": {"label_smoothing": 0.0},
     "without pieces": {"pieces": 0},
     "with standard scaling": {"scaling": "standard"},
-    "four networks": {"seeds": 4},
+    "four networks": {"members": 4},
 }
 #: Options of the network itself. The recipes leave all defaults out once one of these is given, so they are given too.
 NETWORK: dict[str, dict[str, Any]] = {

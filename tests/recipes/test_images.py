@@ -190,7 +190,7 @@ def test_a_folder_and_single_pictures_are_predicted_with_their_names(image_run, 
         (["images", "{shapes}", "--save", "run.h5"], "must end in .keras"),
         (["compare", "images", "{shapes}", "--heads", "softmax"], "two different heads"),
         (["images", "{shapes}", "--group", "patient"], "option '--group' is not known"),
-        (["images", "{shapes}", "--seeds", "2", "--epochs", "1"], "networks of cnn can't be trained side by side"),
+        (["images", "{shapes}", "--members", "2", "--epochs", "1"], "networks of cnn can't be trained side by side"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(shapes, capsys, arguments, message):
@@ -205,7 +205,7 @@ def test_help_offers_what_images_have_and_says_of_which_network_it_is(capsys):
     code, out, _ = run_command(capsys, "images", "--help")
     offered = re.findall(r"^  --([\w-]+)", out, re.MULTILINE)
     assert (code, len(offered)) == (0, len(set(offered)))
-    assert {"validation", "shift", "filters", "hidden", "seeds"} <= set(offered)
+    assert {"validation", "shift", "filters", "hidden", "members"} <= set(offered)
     assert not {"feature-scale", "group", "time", "drop", "scaling", "sample-weight"} & set(offered)
     words = " ".join(out.split())
     assert "With --build linear or mlp: How many networks" in words
@@ -219,7 +219,7 @@ def test_the_options_that_an_error_lists_are_those_of_images(shapes):
         images.train(shapes, xyzzy=4, **QUICK)
     listed = str(caught.value).split("Known: ")[1].rstrip(".").split(", ")
     assert {"filters", "shift", "validation", "sample_weight", "class_weight"} <= set(listed)
-    assert not {"hidden", "seeds", "scaling", "feature_scale", "group", "drop"} & set(listed)
+    assert not {"hidden", "members", "scaling", "feature_scale", "group", "drop"} & set(listed)
 
 
 def test_the_labels_of_a_test_table_are_matched_by_name(table):

@@ -196,7 +196,7 @@ OPTIONS = {
     "progress": ["yes", None, 1],
     "label_smoothing": [1.0, np.nan, "a", None],
     "xla": ["yes", 1],
-    "seeds": [0, np.nan, [1, 2], 10**6],
+    "members": [0, np.nan, [1, 2], 10**6],
     "baselines": ["yes", None],
     "threshold": ["f2", np.nan, 2, [0.5], True],
     "scaling": [3, ["standard"], None, np.array(["mean"])],

@@ -194,7 +194,7 @@ def test_baselines_of_many_or_large_images_say_what_they_did_not_see():
         ({"scaling": "mean"}, "'scaling' is for columns, and these are images"),
         ({"hidden": (25, 15)}, "'hidden' is an option of mlp, and images are for cnn: add build='mlp'"),
         ({"build": "cn"}, "Did you mean 'cnn'"),
-        ({"seeds": 2}, "can't be trained side by side"),
+        ({"members": 2}, "can't be trained side by side"),
         ({"feature_scale": True}, "'feature_scale' is for columns, and these are images"),
         ({"group": "patient"}, "'group' is for columns, and these are images"),
         ({"shift": 9}, "out of sight"),

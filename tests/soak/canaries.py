@@ -145,7 +145,9 @@ def _decided(canary: Canary, rows: pd.DataFrame, targets: list[str], seed: int, 
         data, test = rows, 0.25
         options["time"] = "day"
     elif kind == "head":
-        options |= {"head": HINGES[canary.task], "seeds": 2} | ({"threshold": "f1"} if canary.task == "binary" else {})
+        options |= {"head": HINGES[canary.task], "members": 2} | (
+            {"threshold": "f1"} if canary.task == "binary" else {}
+        )
     elif kind == "validation":
         data, options["validation"] = data.iloc[:110], data.iloc[110:]
     elif kind == "file":

@@ -50,12 +50,14 @@ def trainings() -> dict[str, Callable[..., Any]]:
 
         return train
 
-    large = {"hidden": (256, 256), "batch_size": 256, "seeds": 2, "dropout": 0.2}
+    large = {"hidden": (256, 256), "batch_size": 256, "members": 2, "dropout": 0.2}
     return {
         "regression": one("regression", effort="quick", epochs=40),
         "binary": one("binary", effort="quick", epochs=40),
         "multiclass, side by side": one("multiclass", epochs=40),
-        "multilabel, side by side": one("multilabel", hidden=(16,), seeds=3, dropout=0.1, epochs=60, layer_rates=True),
+        "multilabel, side by side": one(
+            "multilabel", hidden=(16,), members=3, dropout=0.1, epochs=60, layer_rates=True
+        ),
         "regression, in turns": one("regression", **large, epochs=25, clip_norm=1.0),
         "binary, in turns": one("binary", **large, epochs=25),
         "multilabel, batch norm": one("multilabel", hidden=(16,), batch_norm=True, epochs=60, schedule="step"),

@@ -13,7 +13,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "regression": {"pieces": 6, "log_target": True, "dropout": 0.1},
     "binary": {"head": "hinge", "threshold": "f1", "batch_norm": True},
     "multiclass": {"class_weight": "balanced", "activation": "maxout"},
-    "multilabel": {"head": "squared_hinge", "seeds": 3, "scaling": "robust"},
+    "multilabel": {"head": "squared_hinge", "members": 3, "scaling": "robust"},
 }
 
 

@@ -18,6 +18,8 @@ FOREIGN_NAMES = {
     "val_fraction val_data valid valid_size valid_data eval_set eval_size dev dev_size dev_set x_val tuning_data",
     "seed": "random_state random_seed rand_seed rng rng_seed random global_seed seed_value",
     "seeds": "n_seeds num_seeds repeats n_repeats runs seed",
+    "members": "networks n_networks num_networks n_members num_members n_models num_models ensemble "
+    "ensemble_size bagging",
     "head": "heads loss loss_function loss_fn criterion objective",
     "heads": "head losses loss loss_function criterion objective",
     "effort": "preset presets quality time_limit time_budget budget max_time max_runtime_secs timeout speed mode",

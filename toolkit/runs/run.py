@@ -357,7 +357,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             metrics={name: float("nan") if value is None else value for name, value in content["metrics"].items()},
             members=frame_of(content["members"]),
             table=titled(frame_of(content["table"]).rename_axis("metric"), positive),
-            settings=content["settings"],
+            settings=_with_current_names(content["settings"]),
             seconds=content["seconds"],
             calibration=calibration,
             threshold=threshold,
@@ -378,6 +378,11 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
         ) from error
     model.compile(loss=head.loss(), metrics=head.keras_metrics())
     return Run(result)
+
+
+def _with_current_names(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file with ``members``, which version 0.1.0 called ``seeds``."""
+    return {"members" if name == "seeds" else name: value for name, value in settings.items()}
 
 
 def _with_notes(content: dict[str, Any]) -> dict[str, Any]:

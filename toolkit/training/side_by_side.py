@@ -206,7 +206,7 @@ def _check(model: keras.Sequential, members: int, feature_scale: bool) -> None:
         kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in model.layers))
         raise DataError(
             f"networks of {kinds} can't be trained side by side, which needs dense layers with plain activations: "
-            "leave seeds out, or train one run per seed."
+            "leave members out, or train one run per seed."
         )
     if feature_scale and not can_scale(model):
         raise DataError(

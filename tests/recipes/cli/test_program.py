@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import time
@@ -103,6 +104,19 @@ def test_what_was_dropped_set_aside_and_suspected_is_printed_after_the_training(
     assert notes[0].startswith("Suspected leak: 'copy'")
     assert notes[1].startswith("'note' is not used: a key")
     assert any("30 rows" in note for note in notes)
+
+
+def test_the_former_option_seeds_sets_the_members_and_says_so(capsys):
+    words = "binary", path("breast_cancer"), "--target", "diagnosis", "--json", *QUICK
+    code, out, err = run_command(capsys, *words, "--seeds", 2)
+    assert code == 0
+    assert json.loads(out)["task"] == "binary"
+    assert err.startswith("Warning: seeds, the number of networks, is now called members.")
+    code, _, err = run_command(capsys, *words, "--seeds", 2, "--members", 2)
+    assert (code, err) == (2, "recipes: seeds is the former name of members: give members alone.\n")
+    _, out, _ = run_command(capsys, "binary", "--help")
+    assert "--members" in out
+    assert "--seeds" not in out
 
 
 def test_the_heading_names_the_positive_class(capsys):

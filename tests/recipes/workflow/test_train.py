@@ -203,7 +203,7 @@ NOTHING = {"model": {}, "training": {}, "ensemble": {}}
 def test_efforts_differ_in_the_number_of_networks_unless_the_user_names_it():
     numbers = [defaults.networks(effort, NOTHING) for effort in ("quick", "default", "best")]
     assert 1 == numbers[0] < numbers[1] < numbers[2]
-    assert defaults.networks("best", NOTHING | {"ensemble": {"seeds": 2}}) == 2
+    assert defaults.networks("best", NOTHING | {"ensemble": {"members": 2}}) == 2
     with pytest.raises(DataError, match="Did you mean 'quick'"):
         defaults.check_effort("quik")
 
@@ -240,15 +240,15 @@ def test_an_optimizer_that_the_user_names_runs_at_its_own_rate():
 def test_a_keras_optimizer_trains_one_network(frame):
     own = {"optimizer": keras.optimizers.Adam(0.01), "epochs": 2, "progress": False, "baselines": False}
     run = binary.train(frame[["a", "b", "two"]], target="two", **own)
-    assert run.settings["seeds"] == 1
+    assert run.settings["members"] == 1
     assert run.members.empty
 
 
 def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):
     data = frame[["a", "b", "three"]]
     options = QUICK | {"target": "three", "hidden": (8, 4)}
-    run, alone = multiclass.train(data, seeds=3, **options), multiclass.train(data, **options)
-    assert run.settings["seeds"] == 3
+    run, alone = multiclass.train(data, members=3, **options), multiclass.train(data, **options)
+    assert run.settings["members"] == 3
     assert len(run.members) == 3
     assert run.members.loc[0, "accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.02)
     assert set(run.members.columns) == set(run.metrics)
@@ -263,7 +263,7 @@ def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame,
 
 def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from_all_but_the_test_rows(frame, tmp_path):
     data, options = frame[["a", "b", "number"]], QUICK | {"target": "number", "scaling": "standard"}
-    run = regression.train(data, seeds=3, **options)
+    run = regression.train(data, members=3, **options)
     folds, tested = run.dataset.folds, run.dataset.parts["test"]
     assert folds is not None
     assert run.absolute_errors is not None
@@ -280,7 +280,7 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
 
 
 def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(frame):
-    asked = workflow.read_options("quick", {"seeds": 6}, images=False)
+    asked = workflow.read_options("quick", {"members": 6}, images=False)
     dataset, _ = workflow.prepare("regression", frame[["a", "b", "number"]], "number", None, 0, asked)
     assert dataset.folds is not None
     # Network k says k of every row; the fifth and the sixth leave out what the first and the second do.
@@ -296,15 +296,37 @@ def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(fram
 
 def test_the_same_seeds_give_the_same_networks(frame):
     data = frame[["a", "b", "two"]]
-    first, second = (binary.train(data, target="two", seeds=2, **(QUICK | {"hidden": (8, 4)})) for _ in range(2))
+    first, second = (binary.train(data, target="two", members=2, **(QUICK | {"hidden": (8, 4)})) for _ in range(2))
     for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("seeds", [0, -1, 2.5, True, "four"])
-def test_a_senseless_number_of_networks_is_refused(frame, seeds):
+@pytest.mark.parametrize("members", [0, -1, 2.5, True, "four"])
+def test_a_senseless_number_of_networks_is_refused(frame, members):
     with pytest.raises(DataError, match="whole number of networks"):
-        binary.train(frame[["a", "b", "two"]], target="two", seeds=seeds, **QUICK)
+        binary.train(frame[["a", "b", "two"]], target="two", members=members, **QUICK)
+
+
+def test_the_former_name_of_members_still_works_with_a_warning_at_the_users_line(frame):
+    options = QUICK | {"target": "two", "epochs": 1}
+    with pytest.warns(FutureWarning, match="now called members") as warned:
+        run = binary.train(frame[["a", "b", "two"]], seeds=2, **options)
+    assert warned[0].filename == __file__
+    assert run.settings["members"] == 2
+    assert "members=2" in run.settings["call"]
+    images = np.random.default_rng(0).random((60, 4, 4)), np.arange(60) % 2
+    with pytest.warns(FutureWarning, match="now called members") as warned:
+        recipes.images.train(images, build="mlp", hidden=(4,), seeds=1, epochs=1, baselines=False, progress=False)
+    assert warned[0].filename == __file__
+    with pytest.raises(DataError, match="give members alone"):
+        binary.train("no/such.csv", seeds=2, members=2)
+
+
+def test_several_networks_can_be_compared(frame):
+    options = QUICK | {"epochs": 1, "target": "two", "seeds": [3], "members": 2}
+    compared = binary.compare(frame[["a", "b", "two"]], heads=("logistic", "hinge"), **options)
+    assert compared.seeds == [3]
+    assert compared.settings["members"] == 2
 
 
 def test_every_option_is_declared_once_and_documented():

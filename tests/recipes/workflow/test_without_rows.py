@@ -26,7 +26,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def run_on_everything(frame):
-    return binary.train(frame, target="y", test=0, validation=0, seeds=2, **QUICK)
+    return binary.train(frame, target="y", test=0, validation=0, members=2, **QUICK)
 
 
 def test_a_run_on_everything_learns_from_all_rows_in_all_epochs_and_claims_nothing(run_on_everything, frame):

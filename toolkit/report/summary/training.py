@@ -67,7 +67,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
 
 def _members(result: Result) -> dict[str, Any] | None:
     """Return what each of several networks reaches alone, beside what their mean score reaches."""
-    networks = result.settings.get("seeds", 1) if result.outcome is None else len(result.members)
+    networks = result.settings.get("members", 1) if result.outcome is None else len(result.members)
     if networks < 2:
         return None
     figures = {
