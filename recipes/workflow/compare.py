@@ -61,6 +61,7 @@ def compare(
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
     heads = tuple(heads) if isinstance(heads, Iterable) and not isinstance(heads, str | Set) else (heads,)
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
+    call_options.check_metric(*contenders.values())
     if is_none(test):
         raise DataError("test=0 leaves no rows to compare on: leave test= out, or give a fraction or a number of rows.")
     datasets, seconds = {}, {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.heads import Head
+from toolkit.metrics.score_metric import SMOOTHING_HARMS
 from toolkit.training import default_epochs
 from toolkit.training.callbacks import moves_rate
 
@@ -137,9 +138,14 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
         if not designed:
             # Fewer passes than a plain network needs, because the rates are higher.
             training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows)}
-            if head.can_be_smoothed:
-                training["label_smoothing"] = _SMOOTHING
+            training |= _smoothing(head, options)
     return {"model": {} if designed else dict(_NETWORK), "training": training}
+
+
+def _smoothing(head: Head, options: ByPlace) -> dict[str, float]:
+    """Return the label smoothing, for heads that can be smoothed; none where it would harm the metric of the user."""
+    harms = options["training"].get("metric") in SMOOTHING_HARMS
+    return {"label_smoothing": _SMOOTHING} if head.can_be_smoothed and not harms else {}
 
 
 def _batch_size(rows: int) -> int:
@@ -203,9 +209,7 @@ def choose_for_images(
         "shift": min(shape[:2]) // 14,
     }
     if "optimizer" not in options["training"]:
-        training["learning_rate"] = _IMAGE_RATE
-        if head.can_be_smoothed:
-            training["label_smoothing"] = _SMOOTHING
+        training |= {"learning_rate": _IMAGE_RATE} | _smoothing(head, options)
     return {"model": {"filters": filters}, "training": training}
 
 

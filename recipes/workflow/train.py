@@ -27,6 +27,7 @@ from toolkit.data.target import Target
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
+from toolkit.metrics.score_metric import score_metric
 from toolkit.report.page import check_page, page_path
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
@@ -66,6 +67,13 @@ class CallOptions:
             return self
         folder = Path(in_training["resume"]) / name
         return replace(self, by_place=self.by_place | {"training": in_training | {"resume": folder}})
+
+    def check_metric(self, *heads: Head) -> None:
+        """Check that what chooses the epoch suits the heads, before any data is read."""
+        metric = self.by_place["training"].get("metric")
+        if metric is not None:
+            for head in heads:
+                score_metric(metric, head)
 
     def networks(self) -> int:
         """Return how many networks are trained."""
@@ -127,6 +135,7 @@ def train(
     options = current_names(options, stacklevel=3)
     call_options = read_options(effort, options, images=holds_images(data))
     task_head = get_head(task, head)
+    call_options.check_metric(task_head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
     before = {**(seconds_before or {}), **seconds}
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}

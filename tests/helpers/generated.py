@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
 
 MODELS = ("linear", "trees", "network")
 

@@ -8,7 +8,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "toolkit" / "README.md"
 # From the top floor down, as in the contract of pyproject.toml.
-FLOORS = ("runs", "report", "numerics", "evaluation", "training", "builders", "heads", "data", "losses", "common")
+FLOORS = (
+    "runs",
+    "report",
+    "numerics",
+    "evaluation",
+    "training",
+    "metrics",
+    "builders",
+    "heads",
+    "data",
+    "losses",
+    "common",
+)
 
 
 def first_line(file: Path) -> str:

@@ -196,6 +196,7 @@ OPTIONS = {
     "progress": ["yes", None, 1],
     "label_smoothing": [1.0, np.nan, "a", None],
     "xla": ["yes", 1],
+    "metric": ["auc", 3, "rmse", ["roc_auc"]],
     "members": [0, np.nan, [1, 2], 10**6],
     "baselines": ["yes", None],
     "threshold": ["f2", np.nan, 2, [0.5], True],

@@ -36,6 +36,7 @@ FOREIGN_NAMES = {
     "l1": "l1_reg l1_regularization l1_penalty reg_alpha lambda_l1 l1_ratio lasso",
     "max_norm": "maxnorm weight_constraint kernel_constraint",
     "clip_norm": "clip clipnorm clip_value grad_clip gradient_clip gradient_clipping gradient_clip_val max_grad_norm",
+    "metric": "eval_metric scoring scorer monitor selection_metric",
     "patience": "early_stopping early_stopping_rounds early_stop es_patience n_iter_no_change stopping_rounds tol",
     "hidden": "hidden_layer_sizes hidden_layers hidden_layer hidden_units hidden_size hidden_sizes hidden_dim "
     "hidden_dims n_hidden num_hidden layers layer_sizes n_layers num_layers neurons n_neurons units nodes width widths "
@@ -85,7 +86,7 @@ ADVICE = {
     "All processors are used by themselves: leave it out.": "n_jobs num_workers n_workers workers nthread num_threads "
     "thread_count device gpu gpus use_gpu tree_method",
     "Missing cells are filled by the preprocessing: leave it out.": "impute imputer imputation fillna missing",
-    "All metrics are computed, see run.metrics: leave it out.": "metric metrics eval_metric scoring scorer",
+    "All metrics are computed, see run.metrics: leave it out.": "metrics",
     "compare(..., seeds=5) trains on several splits.": "cv n_splits k_fold kfold k_folds n_folds cross_validation",
     "Each task is a module: binary, multiclass, multilabel or regression.": "task problem_type mode_type",
     "Save the run afterwards: run.save('run.keras').": "save save_path save_to model_path model_file",

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from toolkit.common.errors import DataError
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
+from toolkit.metrics.weighted_metrics import BLOCK
 
-__all__ = ["BLOCK", "draw_weights", "percentile_interval"]
+__all__ = ["draw_weights", "percentile_interval"]
 
-# Entries of one block of weights (resamples x rows): 2 MB, which fit into a second-level cache.
-BLOCK = 250_000
 # Rows x outputs x resamples that take about three seconds; above it there are fewer resamples than 1,000.
 _WORK = 200_000_000
 

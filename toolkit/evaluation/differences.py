@@ -21,8 +21,8 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation import metric_names, metrics
 from toolkit.evaluation.bootstrap import draw_weights
 from toolkit.evaluation.metrics import LOWER_IS_BETTER
-from toolkit.evaluation.outcome import Outcome
-from toolkit.evaluation.weighted_metrics import apply, measures_of, select
+from toolkit.metrics.outcome import Outcome
+from toolkit.metrics.weighted_metrics import apply, measures_of, select
 
 __all__ = ["FEWEST_SPLITS", "Difference", "corrected_t", "over_splits", "pooled_bootstrap", "verdict"]
 

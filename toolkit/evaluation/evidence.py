@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.common.formatting import join_names, number
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
 
 __all__ = ["DECIDED", "FEWEST", "Limit", "differing_rows", "group_sizes", "harmonic_size", "limits", "recalls"]
 

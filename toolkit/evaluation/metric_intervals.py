@@ -20,7 +20,7 @@ from scipy import stats
 
 from toolkit.common.errors import DataError
 from toolkit.evaluation.evidence import group_sizes, harmonic_size, recalls
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
 
 __all__ = ["metric_interval"]
 

@@ -14,9 +14,9 @@ from toolkit.common.errors import DataError
 from toolkit.evaluation.bootstrap import draw_weights, percentile_interval
 from toolkit.evaluation.evidence import DECIDED, FEWEST, differing_rows, group_sizes, harmonic_size
 from toolkit.evaluation.metric_intervals import metric_interval
-from toolkit.evaluation.outcome import Outcome
 from toolkit.evaluation.reliability import expected_calibration_error, reliability
-from toolkit.evaluation.weighted_metrics import apply, measures_of, select
+from toolkit.metrics.outcome import Outcome
+from toolkit.metrics.weighted_metrics import LOWER_IS_BETTER, apply, measures_of, select
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -39,27 +39,6 @@ PRIMARY: dict[str, str] = {
     "multilabel": "hamming_loss",
 }
 """The metric by which models of a task are compared."""
-
-LOWER_IS_BETTER: dict[str, bool] = {
-    "rmse": True,
-    "mae": True,
-    "r2": False,
-    "median_absolute_error": True,
-    "accuracy": False,
-    "balanced_accuracy": False,
-    "f1": False,
-    "f1_macro": False,
-    "f1_micro": False,
-    "precision": False,
-    "recall": False,
-    "roc_auc": False,
-    "average_precision": False,
-    "log_loss": True,
-    "brier_score": True,
-    "hamming_loss": True,
-    "subset_accuracy": False,
-}
-"""Whether a smaller value of a metric is better."""
 
 
 def evaluate(outcome: Outcome, *, classes: Sequence[Any] | None = None) -> dict[str, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from toolkit.evaluation.evidence import FEWEST, Limit, differing_rows, limits
 from toolkit.evaluation.metric_names import margin_of
 from toolkit.evaluation.metrics import LOWER_IS_BETTER, PRIMARY, difference, evaluate
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
 
 __all__ = ["KINDS", "Standing", "Standings", "kind_of", "single_decision", "standings_of"]
 

@@ -38,7 +38,7 @@ def read_baselines(
 
     Example:
         >>> import numpy as np
-        >>> from toolkit.evaluation.outcome import Outcome
+        >>> from toolkit.metrics.outcome import Outcome
         >>> from toolkit.evaluation.standings import standings_of
         >>> truth = np.tile([0, 1], 200)
         >>> network, dummy = Outcome("multiclass", truth, truth), Outcome("multiclass", truth, 0 * truth)

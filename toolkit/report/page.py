@@ -267,6 +267,7 @@ def _templates() -> jinja2.Environment:
         setting=cells.setting,
         words=lambda key: str(key).replace("_", " "),
         label=lambda name: metric_names.METRICS[name].label if name in metric_names.METRICS else name.replace("_", " "),
+        in_sentence=metric_names.in_sentence,
         metric=lambda value, name: metric_names.metric_value(name, value),
         span=lambda entry, name: metric_names.interval(name, entry["low"], entry["high"]),
     )

@@ -41,9 +41,9 @@ class Training:
         model: The trained model, compiled: the one that was given, or the one that several were folded into.
         members: For several networks: a model from inputs (n, ...) to each one's raw scores, (n, members, units).
         history: One row per epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (the head's loss, smoothed as asked,
-            without weight penalties), ``val_<metric>``, ``learning_rate`` (at the end of the epoch), ``seconds``
-            (without validation; the first epoch includes the compilation), and ``gradient_norm`` where it was asked
-            for. For several networks, their means.
+            without weight penalties), ``val_<metric>`` of the head and of the option ``metric``, ``learning_rate`` (at
+            the end of the epoch), ``seconds`` (without validation; the first epoch includes the compilation), and
+            ``gradient_norm`` where it was asked for. For several networks, their means.
         best_epoch: The epoch whose weights the model has, for several networks the mean; 0 where even the first epoch
             failed.
         stopped: Why training ended, as a clause.
@@ -98,8 +98,8 @@ def fit(
         options: See `toolkit.training.Options`.
 
     Returns:
-        The training. Its model has the weights of the lowest validation loss, or without validation rows of the last
-        epoch.
+        The training. Its model has the weights of the best epoch by the validation loss or by ``metric``, or without
+        validation rows of the last.
 
     Raises:
         DataError: An option is out of its range, the arrays don't fit each other, or the networks can't be joined.
@@ -198,6 +198,7 @@ def _settings(
         "learning_rate": plan.learning_rate,
         "schedule": course.schedule,
         "weight_decay": float(optimizer.weight_decay or 0.0),
+        "metric": plan.options.metric or "loss",
         "patience": plan.patience,
         "callbacks": [type(callback).__name__ for callback in plan.options.callbacks],
         "resume": None if plan.options.resume is None else f"{plan.options.resume}{resumed}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common import interrupts
+from toolkit.common.errors import DataError
+from toolkit.metrics.score_metric import ScoreMetric, score_metric
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import Worker
 from toolkit.training.hooks import Hooks
@@ -116,13 +120,17 @@ class _Loop:
     def __init__(self, worker: Worker | Turns, plan: Plan, rows: Rows, scale: NDArray[np.float64] | None) -> None:
         options = plan.options
         self._worker, self._plan, self._rows, self._scale = worker, plan, rows, scale
+        self._metric = None if options.metric is None else score_metric(options.metric, plan.head, scale)
+        if self._metric is not None:
+            _check_metric(self._metric, plan, rows)
         self._hooks = Hooks(plan, worker)
         self.history: list[dict[str, float]] = []
         self.stopped: str | None = None
         plan.learner.stop_training = False  # a callback may set it
         self._hooks("on_train_begin")
         cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
-        self._best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle)
+        wanted = "lower validation loss" if self._metric is None else f"better validation {self._metric.name}"
+        self._best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle, wanted)
 
     def restore(self, saved: SavedState | None) -> int:
         """Go on from a saved state; return after which epoch, or 0 where there is none."""
@@ -145,7 +153,7 @@ class _Loop:
         return {**values, "callbacks": self._hooks.state()}, arrays | tensors
 
     def run_epoch(self) -> None:
-        """Train, validate, follow the loss, call the callbacks; record why the training ends, if it does."""
+        """Train, validate, follow the best epoch, call the callbacks; record why the training ends, if it does."""
         plan, hooks, best, epoch = self._plan, self._hooks, self._best, len(self.history) + 1
         hooks("on_epoch_begin", epoch - 1)  # Keras counts epochs from 0
         row, losses = self._trained(epoch)
@@ -196,7 +204,12 @@ class _Loop:
             hooks("on_test_begin")
             losses, scores = worker.validate(rows.validation)
             row["val_loss"] = float(losses.mean())
-            row[f"val_{plan.head.metric}"] = _measured(plan, rows.truth, scores, self._scale)
+            measure = partial(plan.head.measure, scale=self._scale)
+            row[f"val_{plan.head.metric}"] = float(_measured(plan, rows.truth, scores, measure).mean())
+            if self._metric is not None:
+                values = _measured(plan, rows.truth, scores, self._metric)
+                row[f"val_{self._metric.name}"] = float(values.mean())
+                losses = values if self._metric.lower_is_better else -values
         row["learning_rate"] = float(worker.optimizer.learning_rate)
         row["seconds"] = seconds
         if options.min_gradient_norm is not None:
@@ -222,11 +235,28 @@ def _is_finite(row: dict[str, float]) -> bool:
     return math.isfinite(row["loss"]) and math.isfinite(row.get("val_loss", 0.0))
 
 
-def _measured(plan: Plan, y: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None) -> float:
-    """Return the networks' mean metric, each on the rows that it leaves out; scores are (networks, n, units)."""
+def _measured(
+    plan: Plan, y: NDArray[Any], scores: NDArray[Any], measure: Callable[[NDArray[Any], NDArray[Any]], float]
+) -> NDArray[np.float64]:
+    """Return each network's metric on the rows that it leaves out, (networks,); scores are (networks, n, units)."""
     masks = [slice(None)] * len(scores) if plan.left_out is None else plan.left_out.T
-    pairs = zip(masks, scores, strict=True)
-    return float(np.mean([plan.head.measure(y[mask], network[mask], scale) for mask, network in pairs]))
+    return np.array([measure(y[mask], network[mask]) for mask, network in zip(masks, scores, strict=True)])
+
+
+def _check_metric(metric: ScoreMetric, plan: Plan, rows: Rows) -> None:
+    """Check that a metric is defined on the rows that each network is validated on."""
+    if rows.validation is None:
+        raise DataError(
+            f"metric='{metric.name}' chooses among epochs on validation rows, and there are none: leave it out."
+        )
+    # Whether it is defined depends on the truth alone, and so any scores will do.
+    scores = np.zeros((len(plan.models), len(rows.truth), plan.models[0].output_shape[-1]), np.float32)
+    if np.isnan(_measured(plan, rows.truth, scores, metric)).any():
+        where = "validation rows" if plan.left_out is None else "rows that each network leaves out"
+        raise DataError(
+            f"metric='{metric.name}' is not defined on the {where}: they are of one class, or their target does not "
+            "vary. Leave it out, or take more rows to validate on."
+        )
 
 
 def _warn(stopped: str, best_epoch: int, learning_rate: float) -> None:

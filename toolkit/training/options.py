@@ -78,10 +78,18 @@ class Options:
         int, "Move each image by up to this many pixels up or down and left or right, anew in each epoch.", "images"
     ] = 0
     flip: Annotated[bool, "Mirror each image, left to right, in about half of the epochs.", "images"] = False
+    metric: Annotated[
+        str | None,
+        "What chooses the best epoch on the validation rows, each of which counts once; by default the loss. For "
+        "regression rmse, mae, r2, median_absolute_error; for binary log_loss, roc_auc, average_precision, "
+        "brier_score, accuracy, balanced_accuracy, f1; for multiclass log_loss, roc_auc, accuracy, balanced_accuracy, "
+        "f1_macro; for multilabel log_loss, roc_auc, hamming_loss, subset_accuracy, f1_micro, f1_macro. The recipes "
+        "smooth no labels by themselves for log_loss, brier_score, roc_auc and average_precision.",
+    ] = None
     patience: Annotated[
         int | None,
-        "Epochs without a lower validation loss before training stops. By default a quarter of the epochs, at least "
-        "16; 'cycles' skips the fourth cycle if the third brought no lower loss (from 32 epochs).",
+        "Epochs without a lower validation loss, or a better metric=, before training stops. By default a quarter of "
+        "the epochs, at least 16; 'cycles' skips the fourth cycle if the third brought none (from 32 epochs).",
     ] = None
     min_gradient_norm: Annotated[
         float | None, "Stop when the norm of the gradient over all training rows is below this; by default never."

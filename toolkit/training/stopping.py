@@ -27,7 +27,9 @@ def third_cycle(epochs: int) -> tuple[int, int] | None:
 
 
 class Best:
-    """The weights of the lowest validation loss of each network; without validation rows those of the last epoch.
+    """The weights of the best epoch of each network by its validation loss; without validation rows those of the last.
+
+    Losses may be other numbers of which the lowest is best.
 
     Args:
         weights: The weights before training; those of several networks side by side.
@@ -35,6 +37,7 @@ class Best:
         networks: Number of networks.
         patience: Epochs without a lower mean loss after which training stops.
         cycle: What `third_cycle` returns, to stop after a third cycle that brought no lower loss; None doesn't look.
+        wanted: What must appear for training to go on, for the reason to stop.
 
     Attributes:
         weights: The best weights.
@@ -48,10 +51,11 @@ class Best:
         networks: int,
         patience: int,
         cycle: tuple[int, int] | None,
+        wanted: str = "lower validation loss",
     ) -> None:
         self.weights, self.epochs = weights, np.zeros(networks, int)
         self._axes, self._losses = axes, np.full(networks, math.inf)
-        self._patience, self._cycle = patience, cycle
+        self._patience, self._cycle, self._wanted = patience, cycle, wanted
         self._lowest, self._lowest_epoch = math.inf, 0
 
     def update(
@@ -83,7 +87,7 @@ class Best:
         if by_schedule and self._cycle is not None and epoch == self._cycle[1] and self._lowest_epoch <= self._cycle[0]:
             return "no improvement in the third learning-rate cycle"
         if epoch - self._lowest_epoch >= self._patience:
-            return f"no lower validation loss for {self._patience} epochs"
+            return f"no {self._wanted} for {self._patience} epochs"
         return None
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -322,6 +322,23 @@ def test_the_former_name_of_members_still_works_with_a_warning_at_the_users_line
         binary.train("no/such.csv", seeds=2, members=2)
 
 
+def test_the_metric_that_chooses_the_epoch_is_shown_and_turns_off_smoothed_labels(frame, tmp_path):
+    chosen = [
+        defaults.choose(LOGISTIC, "quick", NOTHING | {"training": training}, 300)["training"].get("label_smoothing")
+        for training in ({}, {"metric": "roc_auc"}, {"metric": "log_loss"}, {"metric": "accuracy"})
+    ]
+    assert chosen == [0.1, None, None, 0.1]
+    run = binary.train(frame[["a", "b", "two"]], target="two", members=2, metric="roc_auc", **QUICK)
+    assert run.settings["training"]["metric"] == "roc_auc"
+    assert "val_roc_auc" in run.history
+    assert "chosen by ROC AUC on the validation rows" in run.report(tmp_path / "auc.html").read_text()
+    heads = ("logistic", "hinge")
+    with pytest.raises(DataError, match="needs probabilities"):
+        binary.compare("no/such.csv", target="two", heads=heads, metric="log_loss")
+    with pytest.raises(DataError, match="expected one of log_loss, roc_auc"):
+        binary.train("no/such.csv", target="two", metric="acc")
+
+
 def test_several_networks_can_be_compared(frame):
     options = QUICK | {"epochs": 1, "target": "two", "seeds": [3], "members": 2}
     compared = binary.compare(frame[["a", "b", "two"]], heads=("logistic", "hinge"), **options)

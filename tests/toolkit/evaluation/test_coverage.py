@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.generated import outcomes
 from toolkit.evaluation.metrics import PRIMARY, evaluate, intervals
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
 
 
 @pytest.mark.parametrize("task", PRIMARY)

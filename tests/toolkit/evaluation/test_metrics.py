@@ -17,7 +17,6 @@ from scipy.stats import binomtest, t
 from sklearn.calibration import calibration_curve
 
 from toolkit.common.errors import DataError
-from toolkit.evaluation import weighted_metrics
 from toolkit.evaluation.bootstrap import draw_weights
 from toolkit.evaluation.metrics import (
     LOWER_IS_BETTER,
@@ -29,6 +28,7 @@ from toolkit.evaluation.metrics import (
     intervals,
     reliability,
 )
+from toolkit.metrics import weighted_metrics
 
 
 def weighted(outcome: Outcome, weights: np.ndarray) -> dict[str, float]:

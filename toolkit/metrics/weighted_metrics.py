@@ -13,10 +13,11 @@ from functools import cache
 import numpy as np
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.evaluation.bootstrap import BLOCK
-from toolkit.evaluation.outcome import Outcome
+from toolkit.metrics.outcome import Outcome
 
 __all__ = [
+    "BLOCK",
+    "LOWER_IS_BETTER",
     "Measure",
     "apply",
     "areas_by_pairs",
@@ -26,6 +27,30 @@ __all__ = [
     "select",
     "stack_areas",
 ]
+
+#: Entries of one block of weights (resamples x rows): 2 MB, which fit into a second-level cache.
+BLOCK = 250_000
+
+#: Whether a smaller value of a metric is better.
+LOWER_IS_BETTER: dict[str, bool] = {
+    "rmse": True,
+    "mae": True,
+    "r2": False,
+    "median_absolute_error": True,
+    "accuracy": False,
+    "balanced_accuracy": False,
+    "f1": False,
+    "f1_macro": False,
+    "f1_micro": False,
+    "precision": False,
+    "recall": False,
+    "roc_auc": False,
+    "average_precision": False,
+    "log_loss": True,
+    "brier_score": True,
+    "hamming_loss": True,
+    "subset_accuracy": False,
+}
 
 # Pairs of rows that are compared at a time: 8 MB.
 _PAIRS = 1_000_000
