@@ -106,6 +106,7 @@ def test_what_was_dropped_set_aside_and_suspected_is_printed_after_the_training(
     assert any("30 rows" in note for note in notes)
 
 
+@pytest.mark.filterwarnings("default::FutureWarning")
 def test_the_former_option_seeds_sets_the_members_and_says_so(capsys):
     words = "binary", path("breast_cancer"), "--target", "diagnosis", "--json", *QUICK
     code, out, err = run_command(capsys, *words, "--seeds", 2)
