@@ -24,6 +24,11 @@ __all__ = ["SCALINGS", "Preprocessing"]
 
 SCALINGS = ("standard", "smooth", "mean", "robust")
 
+_FEW_LEVELS = 100
+_MANY_ROWS = 1_000
+_MOST_INPUTS = 1_000  # of all categories, where they have more levels than few
+_MOST_CELLS = 50_000_000  # of the matrix of these inputs: 200 MB
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -96,10 +101,12 @@ class Preprocessing:
             "columns",
         ] = None,
         most_levels: Annotated[
-            int,
-            "Largest number of levels of a column with an input each; the less frequent ones are pooled.",
+            int | None,
+            "Largest number of levels of a column with an input each; the less frequent ones are pooled. By default "
+            "100, and from 1,000 rows on the largest of 1,000, 500 and 200 with which all categories together have at "
+            "most 1,000 such levels, from 50,000 rows on fewer.",
             "columns",
-        ] = 100,
+        ] = None,
     ) -> Preprocessing:
         """Learn the preprocessing from training rows.
 
@@ -111,12 +118,14 @@ class Preprocessing:
         """
         check_choice("scaling", scaling, SCALINGS)
         check_whole("pieces", pieces, least=0, optional=False)
-        check_whole("most_levels", most_levels, least=1, optional=False)
+        check_whole("most_levels", most_levels, least=1)
         if len(features) == 0:
             raise DataError("there are no training rows to learn the preprocessing from.")
         if rare is None:
             rare = rare_limit(len(features))
         check_whole("rare", rare, least=1)
+        if most_levels is None:
+            most_levels = _most_levels(features, rare)
         options: dict[str, Any] = {"scaling": scaling, "pieces": pieces, "rare": rare, "most_levels": most_levels}
         by_column = [
             column_preprocessing.fit(column.kind, features.frame[column.name].to_numpy(), **options)
@@ -124,8 +133,8 @@ class Preprocessing:
         ]
         return cls(features.columns, features.source_columns, scaling, tuple(by_column))
 
-    def pooled(self, features: Features, most_levels: int = 100) -> list[str]:
-        """Return a sentence for each category that has more levels than get an input each.
+    def pooled(self, features: Features, most_levels: int | None = None) -> list[str]:
+        """Return a sentence for each category that has many levels, not all of which have an input of their own.
 
         Args:
             features: The training rows.
@@ -133,14 +142,15 @@ class Preprocessing:
         """
         sentences = []
         for column, fitted in zip(self.columns, self.by_column, strict=True):
-            if not isinstance(fitted, CategoryPreprocessing) or not fitted.other or len(fitted.levels) < most_levels:
+            few = len(getattr(fitted, "levels", ())) < min(most_levels or _FEW_LEVELS, _FEW_LEVELS)
+            if not isinstance(fitted, CategoryPreprocessing) or not fitted.other or few:
                 continue
             values = features.frame[column.name].dropna().astype(str)
             share = 1 - float(values.isin(fitted.levels).mean())
             sentences.append(
                 f"'{column.name}' has {values.nunique():,} different values in training: the {len(fitted.levels):,} "
                 f"most frequent have an input each, and the others ({100 * share:.2g} % of these rows) share one; "
-                "most_levels= sets another number."
+                "most_levels= and rare= set other numbers."
             )
         return sentences
 
@@ -284,3 +294,14 @@ class Preprocessing:
             return cls(columns, tuple(content["source_columns"]), content["scaling"], by_column)
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"the preprocessing is damaged: {type(error).__name__} {error}.") from error
+
+
+def _most_levels(features: Features, rare: int) -> int:
+    """Return the default of the largest number of levels of a column: more than few where all columns have room."""
+    if len(features) < _MANY_ROWS:
+        return _FEW_LEVELS
+    names = [column.name for column in features.columns if column.kind == "category"]
+    counts = [int((features.frame[name].value_counts() >= rare).sum()) for name in names]
+    room = min(_MOST_INPUTS, _MOST_CELLS // len(features))
+    fits = (most for most in (1_000, 500, 200) if sum(min(count, most) for count in counts) <= room)
+    return next(fits, _FEW_LEVELS)

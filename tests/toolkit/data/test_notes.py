@@ -52,11 +52,12 @@ def test_rows_left_out_for_the_users_own_rows_and_rows_without_a_group_are_named
 
 def test_a_category_of_more_values_than_have_an_input_each_is_named():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"town": [f"t{index % 130}" for index in range(2_600)], "y": rng.normal(size=2_600)})
-    frame["x"] = rng.normal(size=2_600)
+    frame = pd.DataFrame({"town": [f"t{index % 130}" for index in range(1_300)], "y": rng.normal(size=1_300)})
+    frame["x"] = rng.normal(size=1_300)
     data = prepare(frame, "y", task="regression")
     sentences_ = [note for note in notes_of(data.preprocess()) if note.startswith("'town' has 130 different values")]
     assert len(sentences_) == 1
     assert "the 100 most frequent have an input each" in sentences_[0]
-    wider = data.preprocess(preprocessing={"most_levels": 200})
+    assert "most_levels= and rare= set other numbers" in sentences_[0]
+    wider = data.preprocess(preprocessing={"most_levels": 200, "rare": 1})
     assert not any("different values in training" in note for note in notes_of(wider))

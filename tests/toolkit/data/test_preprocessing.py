@@ -194,6 +194,30 @@ def test_only_the_most_frequent_levels_get_a_slot():
     assert encoder_of("x", "category", values, most_levels=3)[0].width == 4
 
 
+@pytest.mark.parametrize(
+    ("levels", "repeats", "inputs"),
+    [
+        ((400, 550), 5, (400, 550)),
+        ((400, 700), 5, (400, 501)),  # with 1,000 levels each there would be 1,100 of both
+        ((400, 900, 300), 5, (201, 201, 201)),
+        ((150,) * 7, 10, (101,) * 7),
+        ((150,), 6, (101,)),  # 900 rows
+        ((2_000,), 5, (1_001,)),
+        ((300,), 700, (201,)),  # 210,000 rows, which have room for 238
+    ],
+)
+def test_from_1000_rows_on_more_levels_get_a_slot_where_all_columns_have_room(levels, repeats, inputs):
+    rows = repeats * max(levels)
+    names = [f"c{number}" for number in range(len(levels))]
+    frame = pd.DataFrame(
+        {name: [f"{row % count}" for row in range(rows)] for name, count in zip(names, levels, strict=True)},
+        dtype=object,
+    )
+    columns = tuple(Column(name, "category") for name in names)
+    preprocessing = Preprocessing.fit(Columns(frame, columns, tuple(names)))
+    assert tuple(fitted.width for fitted in preprocessing.by_column) == inputs
+
+
 # -------------------------------------------------------------------------------------------------------------- dates
 
 
