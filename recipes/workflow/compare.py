@@ -59,6 +59,7 @@ def compare(
     # Margins can't be trained on smoothed labels: for equal terms, no head is.
     options_for_all = {"label_smoothing": 0.0} | dict(options)
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
+    call_options = dataclasses.replace(call_options, one_setting=True)  # heads are compared, not settings
     heads = tuple(heads) if isinstance(heads, Iterable) and not isinstance(heads, str | Set) else (heads,)
     contenders, seed_list = _contenders(task, heads), _seeds(seeds)
     call_options.check_metric(*contenders.values())

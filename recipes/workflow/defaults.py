@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.heads import Head
@@ -19,17 +19,44 @@ __all__ = [
     "HELP",
     "IMAGE_EFFORTS",
     "NETWORKS",
+    "SETTINGS",
     "check_effort",
     "choose",
     "choose_for_images",
     "image_epochs",
     "networks",
     "preprocessing",
+    "settings",
 ]
 
-#: Number of networks by effort. They answer with the mean of their scores, and each leaves out another fold of the
-#: rows to choose its epoch on. For images one: convolutions are not trained side by side.
-NETWORKS = {"quick": 1, "default": 4, "best": 16}
+#: Networks of a setting by effort. Each leaves out another fold of the rows to choose its epoch on. For images one:
+#: convolutions are not trained side by side.
+NETWORKS = {"quick": 1, "default": 4, "best": 8}
+
+
+class Setting(NamedTuple):
+    """One of the settings of the default network, of which validation chooses.
+
+    Attributes:
+        name: What the report calls it.
+        model: Options of the builder that differ from those of the first setting.
+        training: Options of the training that differ from those of the first setting.
+    """
+
+    name: str
+    model: Mapping[str, Any] = {}
+    training: Mapping[str, Any] = {}
+
+
+#: The settings of the default network. No single one suits all tables: networks of each are trained, and those answer
+#: that do best on rows that they have not learned from (`toolkit.training.pack`).
+SETTINGS = (
+    Setting("dropout 0.15"),
+    Setting("dropout 0.45", {"dropout": 0.45}),
+    Setting("no dropout", {"dropout": 0.0}),
+    Setting("dropout 0.3", {"dropout": 0.3}),
+)
+_SETTINGS = {"quick": 1, "default": 3, "best": 4}
 
 #: For images by effort: filters of the first convolution, and passes as a share of `image_epochs`.
 IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
@@ -45,7 +72,7 @@ COMPARED: dict[str, tuple[str, ...]] = {
 #: The options that are chosen here where the user leaves them out.
 CHOSEN = (
     *("scaling", "pieces", "bias_spread", "dropout", "filters", "epochs", "batch_size", "learning_rate", "schedule"),
-    *("label_smoothing", "feature_scale", "layer_rates", "shift"),
+    *("label_smoothing", "feature_scale", "layer_rates", "shift", "activation", "beta_2"),
 )
 
 #: What is chosen for columns and for images, for options whose help text says what `toolkit.training.fit` chooses.
@@ -69,7 +96,8 @@ HELP = {
 }
 
 # RealMLP's defaults (Holzmueller et al. 2024). RealMLP writes the rates 16 times larger, for a layer with one input.
-_NETWORK = {"bias_spread": 1.0, "dropout": 0.15}
+_NETWORK = {"activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
+_BETA_2 = 0.95
 _SMOOTHING = 0.1
 _IMAGE_RATE = 0.005
 _RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
@@ -123,7 +151,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
         >>> from toolkit.heads import get_head
         >>> nothing = {"model": {}, "training": {}}
         >>> choose(get_head("binary", "logistic"), "default", nothing, 300)["model"]
-        {'bias_spread': 1.0, 'dropout': 0.15}
+        {'activation': 'mish', 'bias_spread': 1.0, 'dropout': 0.15}
         >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}}, 300)["model"]
         {}
     """
@@ -137,7 +165,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
             training["schedule"] = "cycles"
         if not designed:
             # Fewer passes than a plain network needs, because the rates are higher.
-            training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows)}
+            training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows), "beta_2": _BETA_2}
             training |= _smoothing(head, options)
     return {"model": {} if designed else dict(_NETWORK), "training": training}
 
@@ -159,7 +187,7 @@ def _batch_size(rows: int) -> int:
 
 
 def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
-    """Return how many networks are trained: the user's number, or several default networks, or one other network.
+    """Return how many networks of a setting are trained: the user's number, several default networks, or another one.
 
     A custom builder is any other than `mlp`; images count as one.
 
@@ -177,9 +205,26 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
         if not 1 <= count <= 1_000:
             raise DataError(f"members={members!r}: expected a whole number of networks, from 1 to 1,000.")
         return count
-    # A Keras optimizer is for one network; only a name makes one for each.
-    single = custom or options["model"] or not isinstance(options["training"].get("optimizer", ""), str)
-    return 1 if single else NETWORKS[effort]
+    return NETWORKS[effort] if _is_default(options, custom=custom) else 1
+
+
+def settings(effort: str, options: ByPlace, *, custom: bool = False) -> tuple[Setting, ...]:
+    """Return the settings of which networks are trained: several for the default network, unless the user counts them.
+
+    Example:
+        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
+        >>> [setting.name for setting in settings("default", nothing)]
+        ['dropout 0.15', 'dropout 0.45', 'no dropout']
+        >>> len(settings("default", nothing | {"ensemble": {"members": 8}}))
+        1
+    """
+    several = _is_default(options, custom=custom) and options["ensemble"].get("members") is None
+    return SETTINGS[: _SETTINGS[effort] if several else 1]
+
+
+def _is_default(options: ByPlace, *, custom: bool) -> bool:
+    """Return whether the default network is trained; a Keras optimizer is for one network, a name makes several."""
+    return not (custom or options["model"]) and isinstance(options["training"].get("optimizer", ""), str)
 
 
 def choose_for_images(

@@ -22,8 +22,9 @@ Test = Annotated[
 ]
 Effort = Annotated[
     str,
-    "Time to spend. For the default network 'quick' trains one, 'default' four and 'best' sixteen, which answer with "
-    "the mean of their scores; for images more effort makes the network wider and trains it longer.",
+    "Time to spend. 'quick' trains one default network, 'default' twelve of three settings and 'best' thirty-two of "
+    "four, which answer with the mean of their scores, weighted by how each setting did on rows left out; for images "
+    "more effort makes the network wider and trains it longer.",
 ]
 Seed = Annotated[
     int, "Seed of the split, the initial weights and the order of the rows: the same seed gives the same run."

@@ -49,11 +49,13 @@ class CallOptions:
         build: The builder.
         effort: The effort.
         by_place: The options that the user gave, by the places of `recipes.workflow.options.all_options`.
+        one_setting: Train only networks of the default network's first setting, as a comparison of heads does.
     """
 
     build: Callable[..., Any]
     effort: str
     by_place: dict[str, dict[str, Any]]
+    one_setting: bool = False
 
     @property
     def custom(self) -> bool:
@@ -76,8 +78,12 @@ class CallOptions:
                 score_metric(metric, head)
 
     def networks(self) -> int:
-        """Return how many networks are trained."""
+        """Return how many networks of each setting are trained."""
         return defaults.networks(self.effort, self.by_place, custom=self.custom)
+
+    def settings(self) -> tuple[defaults.Setting, ...]:
+        """Return the settings of which networks are trained."""
+        return defaults.settings(self.effort, self.by_place, custom=self.custom)[: 1 if self.one_setting else None]
 
     def preprocessing(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the preprocessing."""
@@ -232,13 +238,8 @@ def train_and_evaluate(
     load_keras()
     evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
     check_threshold_for(dataset, head, evaluating.threshold)
-    chosen, preprocessing = options.chosen(head, dataset), dataset.preprocessing
-    declared = options_of(options.build)
-    chosen["model"] |= {name: value for name, value in preprocessing.builder_options.items() if name in declared}
-    models = []
-    for network in range(options.networks()):
-        own_seed = {"seed": seed + network} if "seed" in declared else {}
-        models.append(_build(options.build, preprocessing.inputs, dataset.target.units, chosen["model"] | own_seed))
+    chosen = options.chosen(head, dataset)
+    pack = _pack(options, dataset, chosen, seed)
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
         x = dataset.x("train")
@@ -248,20 +249,32 @@ def train_and_evaluate(
             rows = dataset.x("validation"), dataset.y("validation"), dataset.weights("validation")
             validation = {"validation": rows}
     with timed(seconds, "train"):
-        trained = training.fit(
-            models if len(models) > 1 else models[0],
-            head,
-            x,
-            dataset.y("train"),
-            **validation,
-            sample_weight=dataset.weights("train"),
-            scale=dataset.target.scale,
-            seed=seed,
-            **chosen["training"],
-        )
+        known = {"sample_weight": dataset.weights("train"), "scale": dataset.target.scale, "seed": seed, **validation}
+        trained = training.fit_pack(pack, head, x, dataset.y("train"), **known)
     seconds["train"] += float(trained.history["seconds"][: trained.resumed_after].sum())
-    used = {"head": head.name, "seed": seed, "members": len(models)} | _settings(options, dataset, chosen["model"])
+    count = 1 if trained.shares is None else len(trained.shares)
+    used = {"head": head.name, "seed": seed, "members": count} | _settings(options, dataset, chosen["model"])
     return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
+
+
+def _pack(
+    options: CallOptions, dataset: Dataset, chosen: Mapping[str, dict[str, Any]], seed: int
+) -> list[training.Setting]:
+    """Build the networks of each setting; their seeds count on from ``seed``."""
+    preprocessing, declared = dataset.preprocessing, options_of(options.build)
+    fixed = {name: value for name, value in preprocessing.builder_options.items() if name in declared}
+    settings_used, count, pack = options.settings(), options.networks(), []
+    for number, setting in enumerate(settings_used):
+        model_options = chosen["model"] | dict(setting.model) | options.by_place["model"] | fixed
+        train_options = chosen["training"] | dict(setting.training) | options.by_place["training"]
+        if train_options.get("resume") is not None and len(settings_used) > 1:
+            train_options["resume"] = Path(train_options["resume"]) / f"setting-{number}"
+        models = []
+        for network in range(number * count, (number + 1) * count):
+            own_seed = {"seed": seed + network} if "seed" in declared else {}
+            models.append(_build(options.build, preprocessing.inputs, dataset.target.units, model_options | own_seed))
+        pack.append(training.Setting(setting.name, models, train_options))
+    return pack
 
 
 def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from toolkit.evaluation.standings import Standings, standings_of
 from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
 from toolkit.heads import Head
-from toolkit.training.fitting import Training, held_out
+from toolkit.training.fitting import Training, unseen
 from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _NO_TEST_ROWS = (
     "rows that were not trained on to run.evaluate."
 )
 
-__all__ = ["Result", "check_threshold_for", "class_names", "evaluate", "timed", "titled", "unseen_scores"]
+__all__ = ["Result", "check_threshold_for", "class_names", "evaluate", "timed", "titled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,10 @@ class Result:
         seconds: Time of each stage.
         metrics: The metrics on the test part, by scikit-learn's names; empty where there are no test rows.
         members: For an ensemble: one row per network with its metrics, its probabilities by the calibration of the
-            mean score; empty for a single network.
+            mean score; and for networks of several settings the setting, its loss on rows that it has not learned
+            from, and the network's weight in the mean. Empty for a single network.
+        pack: For networks of several settings: one row per setting with its loss on rows that its networks have not
+            learned from, and its weight; None for others.
         table: One row per metric: value, low, high (95 %), and the same for the dummy, linear and tree baselines.
         settings: Every option, as given and as resolved.
         dataset: The rows it was trained on; None after `toolkit.load`.
@@ -100,6 +103,7 @@ class Result:
     seconds: dict[str, float]
     metrics: dict[str, float] = field(default_factory=dict)
     members: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pack: pd.DataFrame | None = None
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: dict[str, Any] = field(default_factory=dict)
     dataset: Dataset | None = None
@@ -269,6 +273,7 @@ def evaluate(
         settings={**(settings or {}), "training": training.settings},
         dataset=dataset,
         losses=losses,
+        pack=training.pack,
         **calibrated,
     )
     if options.intervals:
@@ -305,7 +310,13 @@ def _member_metrics(training: Training, result: Result, x: NDArray[Any], y: pd.D
         return pd.DataFrame()
     # (rows, networks, units) -> one (rows, units) per network
     by_network = np.moveaxis(Scorer(training.members)(x), 1, 0)
-    return pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
+    members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
+    if training.pack is None:
+        return members
+    used = training.pack[training.pack["weight"] > 0]
+    of_network = used.loc[used.index.repeat(used["networks"])].reset_index(drop=True)
+    of_network["weight"] /= of_network["networks"]
+    return members.join(of_network[["setting", "unseen_loss", "weight"]])
 
 
 def _calibrated(
@@ -319,7 +330,7 @@ def _calibrated(
             "calibration": calibration.without_rows(task, head.link, _class_weights(dataset)),
             "threshold": None if threshold is None else float(threshold),
         }
-    scores = unseen_scores(training, dataset)
+    scores = unseen(training, dataset.x("validation"), dataset.folds_of("validation"))
     if task == "regression":
         true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
         return {"absolute_errors": absolute_errors(dataset.target.decode(scores).reshape(true.shape), true)}
@@ -391,19 +402,6 @@ def _about_interruption(training: Training, fits: Collection[str] = BASELINES) -
     if missing and interrupts.requested():
         sentences.append(f"Interrupted by hand: these baselines were not fitted: {', '.join(missing)}.")
     return sentences
-
-
-def unseen_scores(training: Training, dataset: Dataset) -> NDArray[np.float32]:
-    """Return raw scores of the validation rows, by networks that have not learned from them."""
-    x = dataset.x("validation")
-    folds = dataset.folds_of("validation")
-    if folds is None or training.members is None:
-        return Scorer(training.model)(x)
-    scores = Scorer(training.members)(x)  # (rows, networks, units)
-    # True where a network was not trained on a row, since the row's fold was left out.
-    out = held_out(folds, scores.shape[1])  # (rows, networks)
-    # The mean over the networks that left the row out.
-    return np.einsum("nmu,nm->nu", scores, out / out.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _table(outcome: Outcome, baselines: Mapping[str, Outcome], seed: int) -> pd.DataFrame:

@@ -22,12 +22,13 @@ from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
 from toolkit.training.plan import Plan, programs
 from toolkit.training.saved_state import SavedState
+from toolkit.training.scoring import Scorer
 from toolkit.training.side_by_side import fold
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Training", "fit", "held_out"]
+__all__ = ["Training", "fit", "held_out", "unseen"]
 
 
 _VALIDATION = ("the validation rows", "the validation targets", "the validation weights")
@@ -49,6 +50,8 @@ class Training:
         stopped: Why training ended, as a clause.
         settings: Every option with the value that was used.
         resumed_after: The epoch after which it went on from a saved state; 0 where it began anew.
+        shares: For several networks: what each one's scores are multiplied by before they are added, shape (networks,).
+        pack: For networks of several settings (`toolkit.training.pack`): one row per setting.
     """
 
     model: keras.Sequential
@@ -58,6 +61,8 @@ class Training:
     stopped: str
     settings: dict[str, Any]
     resumed_after: int = 0
+    shares: NDArray[np.float64] | None = None
+    pack: pd.DataFrame | None = None
 
 
 @keep_random_state()
@@ -143,9 +148,17 @@ def fit(
     with programs(plan, rows.train) as worker:
         course = run_epochs(worker, plan, rows, scale, saved)
     trained, optimizer = _finished(plan)
-    members = plan.learner if len(models) > 1 else None
-    settings = _settings(plan, course, optimizer, folds)
-    return Training(trained, members, course.history, course.best_epoch, course.stopped, settings, course.resumed_after)
+    several = len(models) > 1
+    return Training(
+        trained,
+        plan.learner if several else None,
+        course.history,
+        course.best_epoch,
+        course.stopped,
+        _settings(plan, course, optimizer, folds),
+        course.resumed_after,
+        np.full(len(models), 1 / len(models)) if several else None,
+    )
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
@@ -156,6 +169,23 @@ def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:
         [[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]]
     """
     return folds[:, None] == np.arange(members) % (folds.max() + 1)
+
+
+def unseen(training: Training, x: NDArray[Any], folds: NDArray[Any] | None) -> NDArray[np.float32]:
+    """Return the score of each row by the networks that have not learned from it, shape (n, units).
+
+    Args:
+        training: What `fit` returned.
+        x: Inputs of rows that the training left out, shape (n, ...).
+        folds: The fold of each row, shape (n,), where each network left out a fold; None where all left out the rows.
+    """
+    if folds is None or training.members is None or training.shares is None:
+        return Scorer(training.model)(x)
+    scores, shares = Scorer(training.members)(x), training.shares  # (n, networks, units), (networks,)
+    # The weighted mean over the networks that left a row out, times the sum of all shares.
+    used = held_out(folds, len(shares)) * shares
+    used *= shares.sum() / used.sum(axis=1, keepdims=True)
+    return np.einsum("nmu,nm->nu", scores, used).astype(np.float32)
 
 
 def _left_out(folds: NDArray[Any], members: int, sample_weight: NDArray[Any] | None) -> NDArray[np.bool_]:

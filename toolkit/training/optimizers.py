@@ -59,6 +59,8 @@ def make_optimizer(
     keywords: dict[str, Any] = {"global_clipnorm": clip_norm}
     if options.weight_decay is not None:
         keywords["weight_decay"] = float(options.weight_decay)
+    if options.beta_2 is not None:
+        keywords["beta_2"] = float(options.beta_2)
     if optimizer == "momentum":
         keywords["momentum"] = 0.9
     kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}

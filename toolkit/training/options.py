@@ -54,6 +54,11 @@ class Options:
         "three quarters). By default cosine, or constant where a callback sets the rate. A callback of your own that "
         "sets the rate ends the schedule.",
     ] = None
+    beta_2: Annotated[
+        float | None,
+        "With adam or adamw: how slowly the running mean of squared gradients forgets, 0 to below 1; by default 0.999. "
+        "A lower number adapts each weight's step faster.",
+    ] = None
     weight_decay: Annotated[
         float | None, "Share of each weight, times the rate, subtracted at every step; by default the optimizer's."
     ] = None
@@ -134,6 +139,12 @@ class Options:
             check_bool(name, getattr(self, name))
         if not (self.xla is None or isinstance(self.xla, bool)):
             raise DataError(f"xla={self.xla!r}: expected True, False or None.")
+        if self.beta_2 is not None:
+            check_number("beta_2", self.beta_2, zero=True)
+            if self.beta_2 >= 1:
+                raise DataError(f"beta_2={self.beta_2!r}: expected a number below 1.")
+            if self.optimizer not in ("adam", "adamw"):
+                raise DataError("beta_2 is for the optimizers adam and adamw by name: leave it out.")
         if self.layer_rates and not (isinstance(self.optimizer, str) and self.optimizer in _SCALE_FREE):
             raise DataError(f"layer_rates needs one of the optimizers {', '.join(_SCALE_FREE)}: leave it out.")
         # A single callback is accepted too; a frozen dataclass is assigned to in this way.

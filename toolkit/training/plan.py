@@ -116,9 +116,9 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     # A program is compiled for a structure, a loss, an optimizer and the shapes of the data: networks that differ only
     # in their weights use it one after another.
     shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
-    rates = (options.optimizer, options.learning_rate, plan.schedule, options.weight_decay, plan.epochs * plan.steps)
+    rates = (options.optimizer, options.learning_rate, plan.schedule, options.weight_decay, options.beta_2)
     loss_key = (structure(networks[0]), head, options.label_smoothing)
-    key = (*loss_key, *rates, plan.override is None, plan.step, *settings.values(), *shapes)
+    key = (*loss_key, *rates, plan.epochs * plan.steps, plan.override is None, plan.step, *settings.values(), *shapes)
     worker = WORKERS.take(key)
     if worker is None:
         worker = Worker(keras.models.clone_model(networks[0]), loss, **fresh, **settings)

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TextIO
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "announce"]
 
 
 class Progress:
@@ -21,9 +21,8 @@ class Progress:
 
     def __init__(self, epochs: int, visible: bool = True, stream: TextIO | None = None) -> None:
         self._epochs, self._visible = epochs, visible
-        shell = sys.modules.get("IPython")
-        notebook = shell is not None and type(shell.get_ipython()).__name__ in ("ZMQInteractiveShell", "Shell")
-        self._stream = stream or (sys.stdout if notebook else sys.stderr)  # notebooks show standard error in red
+        notebook = _in_notebook()
+        self._stream = stream or _default_stream()
         self._rewrites = notebook or self._stream.isatty()
         self._columns = 100 if notebook else shutil.get_terminal_size().columns - 1
         self._start = time.perf_counter()
@@ -56,6 +55,20 @@ class Progress:
             print(f"\r{line[: self._columns]:<{self._columns}}", end="", file=self._stream, flush=True)
         else:
             print(line, file=self._stream, flush=True)
+
+
+def announce(text: str) -> None:
+    """Show a line before the epochs that it is about."""
+    print(text, file=_default_stream(), flush=True)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    return shell is not None and type(shell.get_ipython()).__name__ in ("ZMQInteractiveShell", "Shell")
+
+
+def _default_stream() -> TextIO:
+    return sys.stdout if _in_notebook() else sys.stderr  # notebooks show standard error in red
 
 
 def _duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from toolkit.common.errors import DataError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["can_join", "can_scale", "fold", "has_scale", "join", "member_axes", "scaled_dense"]
+__all__ = ["can_join", "can_scale", "fold", "has_scale", "join", "member_axes", "scaled_dense", "separate"]
 
 # Name and equations of the layer that scales the columns, of one network and of several.
 _FEATURE_SCALE = "feature_scale"
@@ -25,6 +25,7 @@ _SCALES = ("ai,i->ai", "ai,mi->ami")
 
 # Layers that act on each number separately, so that members side by side don't mix in them.
 _ELEMENTWISE = {"Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "GaussianNoise", "GaussianDropout"}
+_ONLY_IN_TRAINING = {"Dropout", "GaussianNoise", "GaussianDropout"}
 _NOT_ELEMENTWISE = {"softmax", "log_softmax", "sparsemax", "glu"}
 _PENALTIES = {"NoneType", "L1", "L2", "L1L2"}
 _CONSTRAINTS = {"NoneType", "MaxNorm", "NonNeg"}
@@ -136,17 +137,21 @@ def scaled_dense(scale: keras.layers.Layer, dense: keras.layers.Layer, x: Any) -
     return dense.activation(sums if dense.bias is None else sums + tf.cast(dense.bias.value, dtype))
 
 
-def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.Sequential:
+def fold(
+    joined: keras.Sequential, models: Sequence[keras.Sequential], shares: NDArray[np.float64] | None = None
+) -> keras.Sequential:
     """Write the weights of a trained joined model into plain layers.
 
     Args:
         joined: The trained model that `join` returned.
         models: The models that it was made of; a single one takes the weights and is returned.
+        shares: What each member's scores are multiplied by before they are added, shape (members,); by default one over
+            the number of members, so that they answer with their mean.
 
     Returns:
-        A model from (n, inputs) to raw scores (n, units), the mean of the members' scores: dense layers, with an
-        ``EinsumDense`` for each layer between the first and the last. Penalties and constraints of several models are
-        not kept.
+        A model from (n, inputs) to raw scores (n, units), the weighted sum of the members' scores: dense layers, with
+        an ``EinsumDense`` for each layer between the first and the last. Penalties and constraints of several models
+        are not kept.
 
     Example:
         >>> from toolkit.builders import mlp
@@ -170,6 +175,7 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
         first.set_weights([array for arrays in weights for array in arrays])
         return first
 
+    shares = np.full(members, 1 / members) if shares is None else shares
     # Each kernel as (m, i, o), the scale (m, i) of the columns multiplied into the first.
     dense = [index for index, layer in enumerate(first.layers) if _is_dense(layer)]
     kernels = {index: weights[index][0] for index in dense}
@@ -178,12 +184,13 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
     values: list[NDArray[Any]] = []
     for index, layer in enumerate(first.layers):
         biases = weights[index][1:]
-        if index == dense[-1]:  # (n, m, i) or (n, m * i) -> (n, o): the mean over members is part of the kernel
+        if index == dense[-1]:  # (n, m, i) or (n, m * i) -> (n, o): the sum over members is part of the kernel
             if len(dense) > 2:
                 layers.append(keras.layers.Flatten(name="side_by_side"))
-            kernel = kernels[index].mean(axis=0) if index == 0 else np.concatenate(kernels[index]) / members
+            weighted = shares[:, None, None] * kernels[index]
+            kernel = weighted.sum(axis=0) if index == 0 else np.concatenate(weighted)
             layers.append(keras.layers.Dense(layer.units, use_bias=layer.use_bias, name=layer.name))
-            values += [kernel, *(bias.mean(axis=0) for bias in biases)]
+            values += [kernel, *(shares @ bias for bias in biases)]
         elif index == 0:  # (n, i) -> (n, m * o): all members' neurons in one dense layer
             units = members * layer.units
             layers.append(keras.layers.Dense(units, layer.activation, layer.use_bias, name=layer.name))
@@ -199,6 +206,49 @@ def fold(joined: keras.Sequential, models: Sequence[keras.Sequential]) -> keras.
     folded = keras.Sequential(layers, name=first.name)
     folded.set_weights(values)
     return folded
+
+
+def separate(
+    joined: keras.Sequential, models: Sequence[keras.Sequential], inputs: NDArray[np.bool_] | None = None
+) -> list[keras.Sequential]:
+    """Return each network of a trained joined model by itself, its scale of the columns multiplied into its weights.
+
+    Dropout and noise, which act only in training and may differ from network to network, are left out.
+
+    Args:
+        joined: The trained model that `join` returned.
+        models: The models that it was made of.
+        inputs: Where the networks see only some of the inputs: which ones, shape (all inputs,). The networks that are
+            returned take all of them, and have weights of 0 for the others.
+
+    Example:
+        >>> from toolkit.builders import mlp
+        >>> models = [mlp(2, 1, hidden=(4,), seed=seed) for seed in range(3)]
+        >>> first, *_ = separate(join(models), models, np.array([True, False, True]))
+        >>> first(np.array([[1.0, 9.0, 2.0]])).numpy() == models[0](np.array([[1.0, 2.0]])).numpy()
+        array([[ True]])
+    """
+    import keras
+
+    axes, arrays = member_axes(joined), joined.get_weights()
+    networks = []
+    for member, model in enumerate(models):
+        weights = arrays
+        if len(models) > 1:
+            weights = [np.take(array, member, axis) for array, axis in zip(arrays, axes, strict=True)]
+        if has_scale(joined):  # (i, 1) * (i, o)
+            scale, kernel, *rest = weights
+            weights = [scale[:, None] * kernel, *rest]
+        width = model.input_shape[-1]
+        if inputs is not None:
+            width, kernel = len(inputs), np.zeros((len(inputs), weights[0].shape[1]), np.float32)
+            kernel[inputs] = weights[0]
+            weights = [kernel, *weights[1:]]
+        kept = [layer for layer in model.layers if type(layer).__name__ not in _ONLY_IN_TRAINING]
+        network = keras.Sequential([keras.Input((width,)), *(type(x).from_config(x.get_config()) for x in kept)])
+        network.set_weights(weights)
+        networks.append(network)
+    return networks
 
 
 def _check(model: keras.Sequential, members: int, feature_scale: bool) -> None:

@@ -29,8 +29,8 @@ from toolkit.common.errors import DataError
 from toolkit.common.option_names import FOREIGN_NAMES
 from toolkit.common.options import options_of
 from toolkit.data.stratify import FOLDS
-from toolkit.evaluation.result import unseen_scores
 from toolkit.heads import get_head
+from toolkit.training.fitting import unseen
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
 
@@ -76,7 +76,7 @@ def test_two_trainings_with_the_same_inputs_give_the_same_weights_metrics_and_re
 
 def test_a_callback_that_only_looks_leaves_every_default_and_weight_as_it_is(frame):
     """It may come from a generator, which can be read only once."""
-    options = {"target": "two", "epochs": 3, "progress": False, "baselines": False}
+    options = {"target": "two", "epochs": 3, "members": 4, "progress": False, "baselines": False}
     alone = binary.train(frame[["a", "b", "two"]], **options)
     looks = (keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(1)) for _ in range(2))
     seen: list[int] = []
@@ -289,8 +289,8 @@ def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(fram
     says.bias.assign(np.arange(6.0))
     folds = dataset.folds_of("validation")
     assert set(folds) == {0, 1, 2, 3}
-    trained = training.Training(members, members, pd.DataFrame(), 1, "", {})
-    scores = unseen_scores(trained, dataset)
+    trained = training.Training(members, members, pd.DataFrame(), 1, "", {}, shares=np.full(6, 1 / 6))
+    scores = unseen(trained, dataset.x("validation"), folds)
     np.testing.assert_allclose(scores[:, 0], np.array([(0 + 4) / 2, (1 + 5) / 2, 2, 3])[folds])
 
 

@@ -35,6 +35,7 @@ def for_result(result: Result) -> dict[str, Any]:
         "stopped": result.stopped,
         "metric": result.head.metric,
         "members": _members(result),
+        "pack": None if result.pack is None else result.pack.to_dict("records"),
         "losses": None if result.losses is None else asdict(result.losses),
         "reading": {"kind": reading.kind, "sentence": reading.sentence},
     }
@@ -73,5 +74,6 @@ def _members(result: Result) -> dict[str, Any] | None:
     figures = {
         name: {"value": result.metrics[name], "mean": values.mean(), "lowest": values.min(), "highest": values.max()}
         for name, values in result.members.items()
+        if name in result.metrics
     }
     return {"count": networks, "folds": result.settings["training"].get("folds"), "metrics": figures}

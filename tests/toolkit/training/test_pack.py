@@ -1,0 +1,176 @@
+"""Networks of several settings, weighed by what they answer on rows that they have not learned from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from toolkit import training
+from toolkit.builders import mlp
+from toolkit.common import interrupts
+from toolkit.heads import get_head
+from toolkit.training import pack, weighing
+from toolkit.training.fitting import unseen
+from toolkit.training.scoring import Scorer
+from toolkit.training.side_by_side import join, separate
+
+ROWS = 400
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(ROWS, 6)).astype("float32")
+FOLDS = np.arange(ROWS) % 4
+NUMBER = np.abs(X[:, :1]) - X[:, 1:2] * X[:, 2:3]
+CLASS = (NUMBER[:, 0] > 0.3).astype("float32") + (NUMBER[:, 0] > 1)
+SQUARED, SOFTMAX = get_head("regression", "squared"), get_head("multiclass", "softmax")
+
+
+@pytest.fixture
+def equal_weights(monkeypatch):
+    monkeypatch.setattr(pack, "greedy_weights", lambda answers, _: np.full(len(answers), 1 / len(answers)))
+
+
+def _setting(name, first_seed, inputs=None, *, units=1, epochs=6, **options):
+    width = 6 if inputs is None else int(inputs.sum())
+    models = [mlp(width, units, hidden=(16, 8), seed=first_seed + k, **options) for k in range(4)]
+    return training.Setting(name, models, {"epochs": epochs, "learning_rate": 0.01}, inputs)
+
+
+def _fit(settings, head=SQUARED, y=NUMBER, **options) -> Any:
+    return training.fit_pack(settings, head, X, y, **({"folds": FOLDS} | options), progress=False)
+
+
+@pytest.mark.parametrize("activation", ["mish", "relu"])
+@pytest.mark.parametrize("feature_scale", [False, True])
+def test_one_sequential_answers_with_the_weighted_mean_of_the_networks(activation, feature_scale):
+    settings = [_setting(f"{rate}", k, activation=activation, dropout=rate) for k, rate in ((0, 0.0), (4, 0.3))]
+    trained = _fit(settings, feature_scale=feature_scale)
+    assert type(trained.model) is keras.Sequential
+    assert all(type(layer).__module__.startswith("keras.") for layer in trained.model.layers)
+    scores = Scorer(trained.members)(X)
+    assert scores.shape == (ROWS, len(trained.shares), 1)
+    np.testing.assert_allclose(np.einsum("nmu,m->nu", scores, trained.shares), trained.model(X), atol=1e-5)
+    assert trained.shares.sum() == pytest.approx(1)
+    assert trained.pack["weight"].sum() == pytest.approx(1)
+
+
+def test_networks_of_two_settings_answer_as_each_setting_alone():
+    rates = (0.0, 0.1)
+    alone = []
+    for number, rate in enumerate(rates):
+        setting = _setting("alone", 4 * number, dropout=rate)
+        options = {**setting.options, "folds": FOLDS, "progress": False}
+        alone.append(training.fit(setting.models, SQUARED, X, NUMBER, **options))
+    trained = _fit([_setting(f"{rate}", 4 * number, dropout=rate) for number, rate in enumerate(rates)])
+    expected = sum(w * np.asarray(one.model(X)) for w, one in zip(trained.pack["weight"], alone, strict=True))
+    np.testing.assert_allclose(trained.model(X), expected, atol=1e-5)
+
+
+def test_a_setting_that_does_worse_on_unseen_rows_is_left_out():
+    trained = _fit([_setting("long", 0, epochs=30), _setting("one epoch", 4, epochs=1)])
+    long, one = trained.pack.itertuples(index=False)
+    assert long.unseen_loss < one.unseen_loss / 2
+    assert (long.weight, one.weight) == (1, 0)
+    assert trained.members.output_shape == (None, 4, 1)
+    assert len(trained.history) == 30
+
+
+@pytest.mark.usefixtures("equal_weights")
+def test_the_losses_are_those_of_rows_that_the_networks_left_out():
+    trained = _fit([_setting("a", 0, epochs=8), _setting("b", 4, epochs=8)])
+    scores = Scorer(trained.members)(X)
+    for number, row in trained.pack.iterrows():
+        own = scores[:, 4 * number : 4 * number + 4]
+        error = own[np.arange(ROWS), FOLDS] - NUMBER
+        assert row["unseen_loss"] == pytest.approx(np.mean(error**2), rel=1e-4)
+    expected = 4 * np.einsum("nmu,nm->nu", scores, training.held_out(FOLDS, 8) * trained.shares)
+    np.testing.assert_allclose(unseen(trained, X, FOLDS), expected, atol=1e-5)
+
+
+@pytest.mark.usefixtures("equal_weights")
+def test_scores_that_smoothed_labels_keep_small_are_scaled_before_they_are_weighed():
+    plain = _setting("plain", 0, units=3, epochs=20)
+    smoothed = _setting("smoothed", 0, units=3, epochs=20)
+    smoothed = training.Setting("smoothed", smoothed.models, {**smoothed.options, "label_smoothing": 0.4})
+    trained = _fit([plain, smoothed], SOFTMAX, CLASS)
+    one, other = trained.pack["unseen_loss"]
+    assert other == pytest.approx(one, rel=0.2)
+    shares = trained.shares.reshape(2, 4).sum(axis=1) / trained.pack["weight"]
+    assert shares[1] > 1.5 * shares[0]
+
+
+@pytest.mark.usefixtures("equal_weights")
+def test_networks_may_take_some_of_the_inputs():
+    some = np.array([True, True, True, False, False, False])
+    trained = _fit([_setting("all", 0), _setting("three", 4, some)])
+    kernel = trained.model.layers[0].get_weights()[0]
+    assert kernel.shape == (6, 8 * 16)
+    assert not kernel[3:, 4 * 16 :].any()
+    assert kernel[3:, : 4 * 16].all()
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("mae", lambda e: np.abs(e).mean()), ("r2", lambda e: np.mean(e**2) / NUMBER.var() - 1)]
+)
+def test_a_metric_chooses_the_weights(monkeypatch, metric, expected):
+    def greedy(answers, judge):
+        for answer in answers:
+            assert judge(answer) == pytest.approx(expected(answer - NUMBER), rel=1e-4)
+        return np.array([1.0, 0.0])
+
+    monkeypatch.setattr(pack, "greedy_weights", greedy)
+    trained = _fit([_setting("a", 0), _setting("b", 4)], metric=metric)
+    assert list(trained.pack["weight"]) == [1, 0]
+
+
+def test_rows_that_all_networks_leave_out_weigh_the_settings():
+    validation = X[300:], NUMBER[300:], np.ones(100)
+    settings = [_setting("a", 0), _setting("b", 4)]
+    trained: Any = training.fit_pack(settings, SQUARED, X[:300], NUMBER[:300], validation=validation, progress=False)
+    scores = np.asarray(trained.model(X[300:]))
+    heaviest = trained.pack["unseen_loss"].min()
+    assert np.mean((scores - NUMBER[300:]) ** 2) <= 1.05 * heaviest
+
+
+def test_one_setting_is_trained_as_by_fit():
+    alone = training.fit(_setting("a", 0).models, SQUARED, X, NUMBER, folds=FOLDS, epochs=3, progress=False)
+    packed = training.fit_pack(
+        [training.Setting("a", _setting("a", 0).models, {"epochs": 3})], SQUARED, X, NUMBER, folds=FOLDS, progress=False
+    )
+    assert packed.pack is None
+    for one, other in zip(alone.model.get_weights(), packed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_settings_not_begun_before_an_interruption_are_left_out(monkeypatch):
+    fits = []
+
+    def fit(*arguments, **options):
+        fits.append(options)
+        if len(fits) == 2:
+            raise interrupts.Interrupted
+        return training.fit(*arguments, **options)
+
+    monkeypatch.setattr(pack, "fit", fit)
+    trained = _fit([_setting("a", 0), _setting("b", 4), _setting("c", 8)])
+    assert len(fits) == 2
+    assert list(trained.pack["setting"]) == ["a"]
+
+
+def test_the_number_of_shares_is_bounded_and_equal_answers_share():
+    y = RNG.normal(size=(50, 1))
+    answers = [y + RNG.normal(size=y.shape) for _ in range(3)]
+    weights = weighing.greedy_weights(answers, lambda scores: float(np.mean((scores - y) ** 2)))
+    assert weights.sum() == pytest.approx(1)
+    assert (weights > 0.2).all()
+
+
+@pytest.mark.parametrize("feature_scale", [False, True])
+def test_separated_networks_have_the_scores_of_the_joined_ones(feature_scale):
+    models = _setting("a", 0).models
+    joined = join(models, feature_scale=feature_scale)
+    joined.set_weights([RNG.normal(size=value.shape) for value in joined.get_weights()])
+    scores = np.asarray(joined(X))
+    alone = [np.asarray(network(X)) for network in separate(joined, models)]
+    np.testing.assert_allclose(np.stack(alone, axis=1), scores, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,174 @@
+"""Train networks of several settings, and let those answer that did best on rows that they have not learned from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from toolkit.common import interrupts
+from toolkit.heads import Head
+from toolkit.metrics.score_metric import ScoreMetric, score_metric
+from toolkit.training.fitting import Training, fit, unseen
+from toolkit.training.progress import announce
+from toolkit.training.side_by_side import fold, join, separate
+from toolkit.training.weighing import best_scale, greedy_weights
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Setting", "fit_pack"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Networks that are trained alike.
+
+    Attributes:
+        name: What the setting is called.
+        models: Its networks, which differ only in their weights. Those of all settings have the same hidden layers,
+            and may differ in dropout.
+        options: Options of `toolkit.training.Options`.
+        inputs: Which of the inputs its networks take, shape (inputs,); None takes all.
+    """
+
+    name: str
+    models: Sequence[keras.Sequential]
+    options: Mapping[str, Any]
+    inputs: NDArray[np.bool_] | None = None
+
+    def columns(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of its networks, shape (n, inputs taken)."""
+        return x if self.inputs is None else np.ascontiguousarray(x[:, self.inputs])
+
+
+def fit_pack(
+    settings: Sequence[Setting],
+    head: Head,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    folds: NDArray[Any] | None = None,
+    validation: tuple[Any, ...] | None = None,
+    sample_weight: NDArray[Any] | None = None,
+    **options: Any,
+) -> Training:
+    """Train the networks of each setting, as `toolkit.training.fit` does, and join those that are worth it.
+
+    Each setting is weighed by the loss of its networks' mean score on the rows that they have not learned from: with
+    folds, that of the networks that left a row out. Cross-entropy is judged after the scores of a setting were
+    multiplied by the number that suits them best, as calibration would do. With the option ``metric`` the weights are
+    chosen by that metric. A setting without weight is left out.
+
+    Args:
+        settings: The settings. Their networks leave out one fold each.
+        head: What the scores mean.
+        x: Inputs, shape (n, inputs).
+        y: Encoded targets of the head, first axis n.
+        folds: As for `toolkit.training.fit`.
+        validation: As for `toolkit.training.fit`, in place of folds.
+        sample_weight: Weight of each training row, shape (n,).
+        options: Further arguments of `toolkit.training.fit`, for each setting.
+
+    Returns:
+        The training: one model whose score is the weighted mean of the networks' scores. History, epoch and settings
+        are those of the setting with the largest weight; ``pack`` says what each setting reached.
+
+    Raises:
+        DataError: As `toolkit.training.fit`.
+        Interrupted: Ctrl-C before a network was trained for one epoch.
+
+    Example:
+        >>> from toolkit.builders import mlp
+        >>> from toolkit.heads import get_head
+        >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype("float32")
+        >>> networks = [[mlp(2, 1, hidden=(4,), seed=4 * k + fold) for fold in range(4)] for k in range(2)]
+        >>> settings = [Setting("slow", networks[0], {"epochs": 2}), Setting("fast", networks[1], {"epochs": 4})]
+        >>> training = fit_pack(
+        ...     settings, get_head("regression", "squared"), x, x[:, :1], folds=np.arange(200) % 4, progress=False
+        ... )
+        >>> training.pack[["setting", "networks"]].values.tolist()
+        [['slow', 4], ['fast', 4]]
+    """
+    if len(settings) == 1 and settings[0].inputs is None:
+        models, arguments = settings[0].models, options | dict(settings[0].options)
+        return fit(models, head, x, y, folds=folds, validation=validation, sample_weight=sample_weight, **arguments)
+    trainings, answers, losses = [], [], []
+    truth, weights = (y, sample_weight) if validation is None else (validation[1], [*validation, None][2])
+
+    def loss(scores: NDArray[Any]) -> float:
+        return float(head.loss()(truth, scores, sample_weight=weights))
+
+    judged_by = {**options, **settings[0].options}.get("metric")
+    judge = loss if judged_by is None else _judge(score_metric(judged_by, head, options.get("scale")), truth, weights)
+
+    for number, setting in enumerate(settings, start=1):
+        if {**options, **setting.options}.get("progress", True):
+            announce(f"setting {number} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
+        rows = setting.columns(x)
+        unseen_rows = rows
+        arguments: dict[str, Any] = {"folds": folds, "sample_weight": sample_weight, **options, **setting.options}
+        if validation is not None:
+            unseen_rows = setting.columns(validation[0])
+            arguments["validation"] = (unseen_rows, *validation[1:])
+        try:
+            trained = fit(setting.models, head, rows, y, **arguments)
+        except interrupts.Interrupted:
+            if not trainings:
+                raise
+            break
+        scores = unseen(trained, unseen_rows, folds)
+        scale = 1.0 if head.link is None else best_scale(scores, loss)
+        trainings.append(trained)
+        answers.append((scale * scores).astype(np.float32))
+        losses.append((scale, loss(answers[-1])))
+        if interrupts.requested():
+            break
+    chosen = greedy_weights(answers, judge)
+    return _joined(settings[: len(trainings)], trainings, head, chosen, losses)
+
+
+def _judge(metric: ScoreMetric, truth: NDArray[Any], weights: NDArray[Any] | None) -> Callable[[NDArray[Any]], float]:
+    """Return a function of scores that is low where a metric is good."""
+    sign = 1 if metric.lower_is_better else -1
+    return lambda scores: sign * metric(truth, scores, weights)
+
+
+def _joined(
+    settings: Sequence[Setting],
+    trainings: Sequence[Training],
+    head: Head,
+    weights: NDArray[np.float64],
+    losses: Sequence[tuple[float, float]],
+) -> Training:
+    """Join the networks of the settings that have a weight."""
+    networks, shares = [], []
+    for setting, trained, weight, (scale, _) in zip(settings, trainings, weights, losses, strict=True):
+        if weight:
+            alone = separate(trained.members or trained.model, setting.models, setting.inputs)
+            networks += alone
+            shares += [scale * weight / len(alone)] * len(alone)
+    heaviest = trainings[int(np.argmax(weights))]
+    members = join(networks)
+    model = fold(members, networks, np.array(shares))
+    compiled = heaviest.model
+    model.compile(
+        optimizer=type(compiled.optimizer).from_config(compiled.optimizer.get_config()),
+        loss=head.loss(),
+        metrics=head.keras_metrics(),
+    )
+    pack = pd.DataFrame(
+        {
+            "setting": [setting.name for setting in settings],
+            "networks": [len(setting.models) for setting in settings],
+            "epochs": [trained.best_epoch for trained in trainings],
+            "unseen_loss": [loss for _, loss in losses],
+            "weight": weights,
+        }
+    )
+    return dataclasses.replace(heaviest, model=model, members=members, shares=np.array(shares), pack=pack)
