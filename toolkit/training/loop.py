@@ -28,6 +28,9 @@ from toolkit.training.stopping import Best, third_cycle
 __all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
 
 
+_TIME_LIMIT = "the time limit"
+
+
 class Course(NamedTuple):
     """How a training went: the history, the epoch of the best weights, why it ended, and what set the learning rate.
 
@@ -98,7 +101,8 @@ def run_epochs(
     loop = _Loop(worker, plan, rows, scale)
     before = loop.restore(saved)
     try:
-        with interrupts.graceful(), Progress(plan.epochs, plan.options.progress) as progress:
+        shown = Progress(plan.epochs, plan.options.progress, time_limit=plan.options.time_limit)
+        with interrupts.graceful(), shown as progress:
             if before and saved is not None:
                 progress.resumed(before, saved.path)
             while loop.stopped is None:
@@ -126,6 +130,7 @@ class _Loop:
         self._hooks = Hooks(plan, worker)
         self.history: list[dict[str, float]] = []
         self.stopped: str | None = None
+        self._started = time.perf_counter()
         plan.learner.stop_training = False  # a callback may set it
         self._hooks("on_train_begin")
         cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
@@ -139,6 +144,8 @@ class _Loop:
             return 0
         values, arrays = content
         self.history, self.stopped = values["history"], values["stopped"]
+        if str(self.stopped).startswith(_TIME_LIMIT):
+            self.stopped = None  # the call that goes on has time of its own
         self._worker.resume([arrays[f"state {number}"] for number in range(values["arrays"])])
         self._best.restore(values["best"], arrays)
         self._hooks.restore(values["callbacks"])
@@ -176,6 +183,14 @@ class _Loop:
             self.stopped = f"the norm of the gradient, {row['gradient_norm']:.3g}, fell below {shortest:g}"
         elif self.stopped is None and epoch == plan.epochs:
             self.stopped = f"all {epoch} epochs were run"
+        elif self.stopped is None and self._is_late():
+            self.stopped = f"{_TIME_LIMIT} of {plan.options.time_limit:.3g} s after epoch {epoch} of {plan.epochs}"
+
+    def _is_late(self) -> bool:
+        """Return whether another epoch would go beyond the time limit."""
+        limit, passed = self._plan.options.time_limit, time.perf_counter() - self._started
+        epoch = min((row["seconds"] for row in self.history[1:]), default=0.0)  # the first one compiled, too
+        return limit is not None and passed + epoch > limit
 
     def _trained(self, epoch: int) -> tuple[dict[str, float], NDArray[np.float64] | None]:
         """Train for one epoch and validate; return its row of the history, and the networks' losses or None."""

@@ -96,6 +96,12 @@ class Options:
         "Epochs without a lower validation loss, or a better metric=, before training stops. By default a quarter of "
         "the epochs, at least 16; 'cycles' skips the fourth cycle if the third brought none (from 32 epochs).",
     ] = None
+    time_limit: Annotated[
+        float | None,
+        "Seconds after which training ends, compilation included; at least one epoch is run. The best epoch by then "
+        "answers, and settings that the default network had no time for are left out. By default no limit. With a "
+        "limit the same call need not give the same weights.",
+    ] = None
     min_gradient_norm: Annotated[
         float | None, "Stop when the norm of the gradient over all training rows is below this; by default never."
     ] = None
@@ -126,7 +132,7 @@ class Options:
         Raises:
             DataError: An option is out of its range, or two of them contradict each other.
         """
-        for name in ("learning_rate", "clip_norm", "min_gradient_norm"):
+        for name in ("learning_rate", "clip_norm", "min_gradient_norm", "time_limit"):
             check_number(name, getattr(self, name))
         check_number("weight_decay", self.weight_decay, zero=True)
         for name in ("epochs", "patience"):

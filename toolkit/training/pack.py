@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -107,12 +108,19 @@ def fit_pack(
     judged_by = {**options, **settings[0].options}.get("metric")
     judge = loss if judged_by is None else _judge(score_metric(judged_by, head, options.get("scale")), truth, weights)
 
+    started, limit = time.perf_counter(), {**options, **settings[0].options}.get("time_limit")
     for number, setting in enumerate(settings, start=1):
+        passed = time.perf_counter() - started
+        # A setting that gets less than half of the time of those before it would be cut short where it learns most.
+        if limit is not None and number > 1 and limit - passed < passed / (number - 1) / 2:
+            break
         if {**options, **setting.options}.get("progress", True):
             announce(f"setting {number} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
         rows = setting.columns(x)
         unseen_rows = rows
         arguments: dict[str, Any] = {"folds": folds, "sample_weight": sample_weight, **options, **setting.options}
+        if limit is not None:
+            arguments["time_limit"] = max(limit - passed, 1e-3)
         if validation is not None:
             unseen_rows = setting.columns(validation[0])
             arguments["validation"] = (unseen_rows, *validation[1:])
@@ -130,7 +138,11 @@ def fit_pack(
         if interrupts.requested():
             break
     chosen = greedy_weights(answers, judge)
-    return _joined(settings[: len(trainings)], trainings, head, chosen, losses)
+    joined = _joined(settings[: len(trainings)], trainings, head, chosen, losses)
+    early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
+    stopped = early[0] if early else interrupts.BY_HAND if interrupts.requested() else joined.stopped
+    missing = ", ".join(setting.name for setting in settings[len(trainings) :])
+    return dataclasses.replace(joined, stopped=stopped + (f"; not trained: {missing}" if missing else ""))
 
 
 def _judge(metric: ScoreMetric, truth: NDArray[Any], weights: NDArray[Any] | None) -> Callable[[NDArray[Any]], float]:

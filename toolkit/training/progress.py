@@ -17,10 +17,13 @@ class Progress:
         epochs: Number of planned epochs.
         visible: False shows nothing.
         stream: Where to write; None is standard error, and in a notebook standard output.
+        time_limit: Seconds after which the training ends; None is no limit.
     """
 
-    def __init__(self, epochs: int, visible: bool = True, stream: TextIO | None = None) -> None:
-        self._epochs, self._visible = epochs, visible
+    def __init__(
+        self, epochs: int, visible: bool = True, stream: TextIO | None = None, time_limit: float | None = None
+    ) -> None:
+        self._epochs, self._visible, self._time_limit = epochs, visible, time_limit
         notebook = _in_notebook()
         self._stream = stream or _default_stream()
         self._rewrites = notebook or self._stream.isatty()
@@ -46,7 +49,10 @@ class Progress:
         if not self._visible:
             return
         epoch = int(row["epoch"])
-        left = (time.perf_counter() - self._start) / (epoch - self._before) * (self._epochs - epoch)
+        passed = time.perf_counter() - self._start
+        left = passed / (epoch - self._before) * (self._epochs - epoch)
+        if self._time_limit is not None:
+            left = min(left, max(0.0, self._time_limit - passed))
         numbers = "  ".join(
             f"{name} {value:.4g}" for name, value in row.items() if "loss" in name or name.startswith("val_")
         )

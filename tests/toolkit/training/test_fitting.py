@@ -765,3 +765,23 @@ def test_a_long_epoch_in_several_calls_gives_the_same_bits(two_classes, xla, cou
     assert calls[0] > calls[1] == 1
     assert losses[0] == losses[1]
     assert all(map(np.array_equal, *weights))
+
+
+def test_a_time_limit_ends_the_training_after_an_epoch_and_says_so(two_classes):
+    trained = _fit(mlp(6, 1, hidden=(8,)), two_classes, epochs=100_000, time_limit=8, validation=two_classes)
+    assert trained.stopped.startswith("the time limit of 8 s after epoch ")
+    assert 1 < len(trained.history) < 100_000
+    assert trained.settings["time_limit"] == 8
+    short = _fit(mlp(6, 1, hidden=(8,)), two_classes, time_limit=1e-6)
+    assert len(short.history) == 1
+
+
+def test_a_training_that_ran_out_of_time_goes_on_with_more(two_classes, tmp_path):
+    def fit(**options):
+        return _fit(mlp(6, 1, hidden=(8,)), two_classes, epochs=4, resume=tmp_path, **options)
+
+    assert len(fit(time_limit=1e-6).history) == 1
+    resumed = fit()
+    assert (resumed.resumed_after, len(resumed.history)) == (1, 4)
+    alone = _fit(mlp(6, 1, hidden=(8,)), two_classes, epochs=4)
+    assert _largest_relative_difference(alone.model, resumed.model) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -174,3 +175,22 @@ def test_separated_networks_have_the_scores_of_the_joined_ones(feature_scale):
     scores = np.asarray(joined(X))
     alone = [np.asarray(network(X)) for network in separate(joined, models)]
     np.testing.assert_allclose(np.stack(alone, axis=1), scores, rtol=1e-4, atol=1e-4)
+
+
+def test_a_time_limit_leaves_out_the_settings_that_it_has_no_time_for():
+    trained = _fit([_setting("a", 0, epochs=2_000), _setting("b", 4, epochs=2_000)], time_limit=12)
+    assert trained.stopped.startswith("the time limit of 12 s after epoch ")
+    assert trained.stopped.endswith("; not trained: b")
+    assert list(trained.pack["setting"]) == ["a"]
+    assert 1 < len(trained.history) < 2_000
+
+
+def test_an_interruption_in_a_later_setting_is_told(monkeypatch):
+    def fit(*arguments, **options):
+        trained = training.fit(*arguments, **options)
+        monkeypatch.setattr(interrupts, "requested", lambda: True)
+        return dataclasses.replace(trained, stopped="interrupted by hand after epoch 6 of 9")
+
+    monkeypatch.setattr(pack, "fit", fit)
+    trained = _fit([_setting("a", 0), _setting("b", 4)])
+    assert trained.stopped == "interrupted by hand after epoch 6 of 9; not trained: b"
