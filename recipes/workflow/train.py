@@ -248,6 +248,8 @@ def train_and_evaluate(
         if dataset.folds is None and len(dataset.fit_parts["validation"]):
             rows = dataset.x("validation"), dataset.y("validation"), dataset.weights("validation")
             validation = {"validation": rows}
+    if dataset.folds is None and "validation" not in validation:
+        pack = pack[:1]  # nothing to weigh the settings on
     with timed(seconds, "train"):
         known = {"sample_weight": dataset.weights("train"), "scale": dataset.target.scale, "seed": seed, **validation}
         trained = training.fit_pack(pack, head, x, dataset.y("train"), **known)

@@ -22,7 +22,8 @@ FOREIGN_NAMES = {
     "ensemble_size bagging",
     "head": "heads loss loss_function loss_fn criterion objective",
     "heads": "head losses loss loss_function criterion objective",
-    "effort": "preset presets quality time_limit time_budget budget max_time max_runtime_secs timeout speed mode",
+    "effort": "preset presets quality speed mode",
+    "time_limit": "time_budget budget max_time max_runtime_secs timeout",
     "report": "report_path report_file html html_file output_html output",
     "epochs": "epoch num_epochs n_epochs nb_epoch nb_epochs max_epochs max_iter max_iters iterations n_iter num_iter "
     "num_iterations num_boost_round n_steps max_steps train_epochs passes n_estimators",

@@ -310,13 +310,16 @@ def _member_metrics(training: Training, result: Result, x: NDArray[Any], y: pd.D
         return pd.DataFrame()
     # (rows, networks, units) -> one (rows, units) per network
     by_network = np.moveaxis(Scorer(training.members)(x), 1, 0)
-    members = pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network])
-    if training.pack is None:
-        return members
-    used = training.pack[training.pack["weight"] > 0]
-    of_network = used.loc[used.index.repeat(used["networks"])].reset_index(drop=True)
-    of_network["weight"] /= of_network["networks"]
-    return members.join(of_network[["setting", "unseen_loss", "weight"]])
+    of_network = pd.DataFrame()
+    if training.pack is not None and training.shares is not None:
+        used = training.pack[training.pack["weight"] > 0]
+        of_network = used.loc[used.index.repeat(used["networks"])].reset_index(drop=True)
+        of_network["weight"] /= of_network["networks"]
+        # The calibration is that of the mean of scaled scores: a share is a weight times the scale.
+        scales = training.shares / of_network["weight"].to_numpy()
+        by_network = by_network * scales.astype(np.float32)[:, None, None]
+        of_network = of_network[["setting", "unseen_loss", "weight"]]
+    return pd.DataFrame([metrics.evaluate(result.outcome_of(scores, y)) for scores in by_network]).join(of_network)
 
 
 def _calibrated(

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common import interrupts
+from toolkit.common.errors import DataError
 from toolkit.heads import Head
 from toolkit.metrics.score_metric import ScoreMetric, score_metric
 from toolkit.training.fitting import Training, fit, unseen
@@ -48,6 +49,7 @@ class Setting:
         return x if self.inputs is None else np.ascontiguousarray(x[:, self.inputs])
 
 
+@interrupts.graceful()  # Ctrl-C in one setting's training ends them all
 def fit_pack(
     settings: Sequence[Setting],
     head: Head,
@@ -64,14 +66,14 @@ def fit_pack(
     Each setting is weighed by the loss of its networks' mean score on the rows that they have not learned from: with
     folds, that of the networks that left a row out. Cross-entropy is judged after the scores of a setting were
     multiplied by the number that suits them best, as calibration would do. With the option ``metric`` the weights are
-    chosen by that metric. A setting without weight is left out.
+    chosen by that metric, for which each row counts once. A setting without weight is left out.
 
     Args:
-        settings: The settings. Their networks leave out one fold each.
+        settings: The settings. Their networks leave out one fold each, and each fold equally often.
         head: What the scores mean.
         x: Inputs, shape (n, inputs).
         y: Encoded targets of the head, first axis n.
-        folds: As for `toolkit.training.fit`.
+        folds: As for `toolkit.training.fit`. Several settings need folds or validation rows.
         validation: As for `toolkit.training.fit`, in place of folds.
         sample_weight: Weight of each training row, shape (n,).
         options: Further arguments of `toolkit.training.fit`, for each setting.
@@ -99,6 +101,7 @@ def fit_pack(
     if len(settings) == 1 and settings[0].inputs is None:
         models, arguments = settings[0].models, options | dict(settings[0].options)
         return fit(models, head, x, y, folds=folds, validation=validation, sample_weight=sample_weight, **arguments)
+    _check_unseen(settings, folds, validation)
     trainings, answers, losses = [], [], []
     truth, weights = (y, sample_weight) if validation is None else (validation[1], [*validation, None][2])
 
@@ -106,7 +109,7 @@ def fit_pack(
         return float(head.loss()(truth, scores, sample_weight=weights))
 
     judged_by = {**options, **settings[0].options}.get("metric")
-    judge = loss if judged_by is None else _judge(score_metric(judged_by, head, options.get("scale")), truth, weights)
+    judge = loss if judged_by is None else _judge(score_metric(judged_by, head, options.get("scale")), truth)
 
     started, limit = time.perf_counter(), {**options, **settings[0].options}.get("time_limit")
     for number, setting in enumerate(settings, start=1):
@@ -140,15 +143,29 @@ def fit_pack(
     chosen = greedy_weights(answers, judge)
     joined = _joined(settings[: len(trainings)], trainings, head, chosen, losses)
     early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
-    stopped = early[0] if early else interrupts.BY_HAND if interrupts.requested() else joined.stopped
     missing = ", ".join(setting.name for setting in settings[len(trainings) :])
-    return dataclasses.replace(joined, stopped=stopped + (f"; not trained: {missing}" if missing else ""))
+    stopped = early[0] if early else interrupts.BY_HAND if missing and interrupts.requested() else joined.stopped
+    stopped += f"; not trained: {missing}" if missing else ""
+    return dataclasses.replace(joined, stopped=stopped, settings=joined.settings | {"time_limit": limit})
 
 
-def _judge(metric: ScoreMetric, truth: NDArray[Any], weights: NDArray[Any] | None) -> Callable[[NDArray[Any]], float]:
+def _check_unseen(settings: Sequence[Setting], folds: NDArray[Any] | None, validation: tuple[Any, ...] | None) -> None:
+    """Check that each setting can be weighed on rows that its networks don't learn from."""
+    if folds is None and validation is None:
+        raise DataError("settings are weighed on rows left out: give folds or validation.")
+    number = 1 if folds is None else int(np.max(folds)) + 1
+    for setting in settings:
+        count = len(setting.models)
+        if count < 2 or count % number:
+            raise DataError(
+                f"setting '{setting.name}' has {count} networks: expected several, and as many for each of the folds."
+            )
+
+
+def _judge(metric: ScoreMetric, truth: NDArray[Any]) -> Callable[[NDArray[Any]], float]:
     """Return a function of scores that is low where a metric is good."""
     sign = 1 if metric.lower_is_better else -1
-    return lambda scores: sign * metric(truth, scores, weights)
+    return lambda scores: sign * metric(truth, scores)
 
 
 def _joined(

@@ -244,6 +244,13 @@ def test_a_keras_optimizer_trains_one_network(frame):
     assert run.members.empty
 
 
+def test_without_validation_rows_one_setting_is_trained(frame):
+    options = {"epochs": 1, "progress": False, "baselines": False, "validation": 0}
+    run = binary.train(frame[["a", "b", "two"]], target="two", **options)
+    assert run.result.pack is None
+    assert run.settings["members"] == defaults.NETWORKS["default"]
+
+
 def test_several_networks_are_one_model_that_says_what_each_reaches_alone(frame, tmp_path):
     data = frame[["a", "b", "three"]]
     options = QUICK | {"target": "three", "hidden": (8, 4)}
@@ -397,9 +404,10 @@ def test_a_mistake_says_what_and_where(frame, call, message):
         ("max_iter", "epochs"), ("early_stopping", "patience"), ("y", "target"), ("label", "target"),
         ("verbose", "progress"), ("optimiser", "optimizer"), ("activation_function", "activation"),
         ("num_epochs", "epochs"), ("n_epochs", "epochs"), ("dropout_rate", "dropout"), ("alpha", "l2"),
-        ("hidden_units", "hidden"), ("layers", "hidden"), ("neurons", "hidden"), ("time_limit", "effort"),
+        ("hidden_units", "hidden"), ("layers", "hidden"), ("neurons", "hidden"), ("time_budget", "time_limit"),
         ("batchSize", "batch_size"), ("weights", "class_weight' or 'sample_weight"), ("loss", "head"),
         ("heads", "head"), ("Epochs", "epochs"), ("delimiter", "sep"), ("pos_label", "positive"),
+        ("preset", "effort"),
     ],
 )  # fmt: skip
 def test_words_of_other_libraries_lead_to_ours(word, ours):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import pytest
 from toolkit import training
 from toolkit.builders import mlp
 from toolkit.common import interrupts
+from toolkit.common.errors import DataError
 from toolkit.heads import get_head
 from toolkit.training import pack, weighing
 from toolkit.training.fitting import unseen
@@ -194,3 +196,35 @@ def test_an_interruption_in_a_later_setting_is_told(monkeypatch):
     monkeypatch.setattr(pack, "fit", fit)
     trained = _fit([_setting("a", 0), _setting("b", 4)])
     assert trained.stopped == "interrupted by hand after epoch 6 of 9; not trained: b"
+
+
+def test_an_interrupted_setting_ends_the_training(monkeypatch):
+    fits = []
+
+    def fit(*arguments, **options):
+        fits.append(options)
+        signal.raise_signal(signal.SIGINT)
+        return training.fit(*arguments, **options)
+
+    monkeypatch.setattr(pack, "fit", fit)
+    with pytest.raises(interrupts.Interrupted):
+        _fit([_setting("a", 0), _setting("b", 4)])
+    assert len(fits) == 1
+
+
+@pytest.mark.parametrize(
+    ("networks", "options"), [(4, {"folds": None}), (3, {}), (1, {"folds": None, "validation": (X, NUMBER)})]
+)
+def test_settings_need_rows_and_networks_to_be_weighed(networks, options):
+    settings = [training.Setting(name, _setting(name, 0).models[:networks], {"epochs": 1}) for name in "ab"]
+    with pytest.raises(DataError, match=r"settings are weighed on|expected several"):
+        _fit(settings, **options)
+
+
+def test_rows_count_once_for_a_metric_that_chooses_the_weights(monkeypatch):
+    def greedy(answers, judge):
+        assert judge(answers[0]) == pytest.approx(np.abs(answers[0] - NUMBER).mean(), rel=1e-4)
+        return np.array([1.0, 0.0])
+
+    monkeypatch.setattr(pack, "greedy_weights", greedy)
+    _fit([_setting("a", 0), _setting("b", 4)], metric="mae", sample_weight=np.arange(ROWS) % 3)
