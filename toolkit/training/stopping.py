@@ -93,7 +93,7 @@ class Best:
             if self._lowest_epoch <= self._cycle[0]:
                 return "no improvement in the third learning-rate cycle"
             if losses.mean() > _RISE * self._lowest > 0:  # a metric that should be high comes with a minus
-                return "the validation loss rose in the third learning-rate cycle"
+                return "validation became clearly worse in the third learning-rate cycle"
         if epoch - self._lowest_epoch >= self._patience:
             return f"no {self._wanted} for {self._patience} epochs"
         return None
