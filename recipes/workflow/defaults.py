@@ -20,6 +20,7 @@ __all__ = [
     "IMAGE_EFFORTS",
     "NETWORKS",
     "SETTINGS",
+    "by_setting",
     "check_effort",
     "choose",
     "choose_for_images",
@@ -220,6 +221,35 @@ def settings(effort: str, options: ByPlace, *, custom: bool = False) -> tuple[Se
     """
     several = _is_default(options, custom=custom) and options["ensemble"].get("members") is None
     return SETTINGS[: _SETTINGS[effort] if several else 1]
+
+
+def by_setting(settings: Sequence[Setting], chosen: ByPlace, options: ByPlace) -> dict[str, dict[str, Any]]:
+    """Return the options of the builder and of the training in which the settings of a run's networks differ.
+
+    Args:
+        settings: The settings whose networks are in the model.
+        chosen: The options of the first of `SETTINGS`, as `choose` returns them, by place.
+        options: The options that the user gave, by place, which all settings share.
+
+    Returns:
+        The options by place; each has its value by the setting's name, and for one setting just its value.
+
+    Example:
+        >>> nothing = {"model": {}, "training": {}}
+        >>> chosen = {"model": {"dropout": 0.15}, "training": {}}
+        >>> by_setting([SETTINGS[0], SETTINGS[2]], chosen, nothing)["model"]
+        {'dropout': {'dropout 0.15': 0.15, 'no dropout': 0.0}}
+        >>> by_setting([SETTINGS[1]], chosen, nothing)["model"], by_setting([SETTINGS[0]], chosen, nothing)["model"]
+        ({'dropout': 0.45}, {})
+    """
+    differing: dict[str, dict[str, Any]] = {"model": {}, "training": {}}
+    for place, values in differing.items():
+        changes = {setting.name: getattr(setting, place) for setting in settings}
+        for name in dict.fromkeys(name for changed in changes.values() for name in changed):
+            if name not in options[place]:
+                by_name = {key: changed.get(name, chosen[place].get(name)) for key, changed in changes.items()}
+                values[name] = by_name if len(settings) > 1 else by_name[settings[0].name]
+    return differing
 
 
 def _is_default(options: ByPlace, *, custom: bool) -> bool:

@@ -255,7 +255,12 @@ def train_and_evaluate(
         trained = training.fit_pack(pack, head, x, dataset.y("train"), **known)
     seconds["train"] += float(trained.history["seconds"][: trained.resumed_after].sum())
     count = 1 if trained.shares is None else len(trained.shares)
-    used = {"head": head.name, "seed": seed, "members": count} | _settings(options, dataset, chosen["model"])
+    weights = {} if trained.pack is None else dict(zip(trained.pack["setting"], trained.pack["weight"], strict=True))
+    answering = [setting for setting in options.settings() if weights.get(setting.name)] or options.settings()[:1]
+    differing = defaults.by_setting(answering, chosen, options.by_place)
+    used = {"head": head.name, "seed": seed, "members": count}
+    used |= _settings(options, dataset, chosen["model"] | differing["model"])
+    trained = replace(trained, settings=trained.settings | settings.shown(differing["training"]))
     return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
 
 

@@ -50,6 +50,9 @@ FIGURES = {
     ),
     "predicted": lambda: plots.against_predicted(PREDICTED, PREDICTED + ERRORS, BANDS),
     "residuals": residuals,
+    "settings": lambda: plots.losses_and_weights(
+        ["dropout 0.15", "dropout 0.45", "no dropout"], [0.52, 0.595, 0.513], [5 / 11, 0.0, 6 / 11]
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from toolkit.common.formatting import percent
 from toolkit.report.style import (
     COLORS,
     SERIES,
@@ -24,13 +25,23 @@ from toolkit.report.style import (
     Numbers,
     as_numbers,
     canvas,
+    few_ticks,
     finish,
     log_scale,
     look,
     stroke,
 )
 
-__all__ = ["Line", "against_predicted", "decision_regions", "histogram", "line_chart", "ranking", "reliability"]
+__all__ = [
+    "Line",
+    "against_predicted",
+    "decision_regions",
+    "histogram",
+    "line_chart",
+    "losses_and_weights",
+    "ranking",
+    "reliability",
+]
 
 NICE_STEPS = [1, 2, 2.5, 5, 10]  # distances between the numbers of an axis, times a power of ten
 CLASSES = ("linear", "second", "network", "tree", "dummy")  # colors of the first, second, ... class; they start over
@@ -151,6 +162,38 @@ def histogram(
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
         axes.grid(visible=False, axis="x")
         return finish(figure, axes, name, along)
+
+
+def losses_and_weights(names: Sequence[str], losses: Numbers, weights: Sequence[float]) -> Figure:
+    r"""Draw, in one row for each setting of the networks, its loss as a dot and its weight as a bar.
+
+    Args:
+        names: The names of the settings, from top to bottom.
+        losses: The loss of each setting; a missing one has no dot.
+        weights: The weight of each setting, from 0 to 1. A setting without weight has a hollow dot.
+
+    Example:
+        >>> figure = losses_and_weights(["dropout 0.15", "no dropout"], [0.3, 0.2], [0.0, 1.0])
+        >>> [text.get_text() for text in figure.axes[1].texts]
+        ['0\u202f%', '100\u202f%']
+    """
+    with look():
+        figure = Figure(figsize=(3.6, 0.85 + 0.24 * len(names)), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.12})
+        few_ticks(left)
+        color, rows = COLORS["network"][0], range(len(names))
+        for row, loss, weight in zip(rows, as_numbers(losses), weights, strict=True):
+            fill = color if weight else COLORS["paper"][0]
+            left.plot([loss], [row], "o", markersize=5, color=color, markerfacecolor=fill, label=f"_{names[row]}")
+            right.text(weight + 0.04, row, percent(weight, 0), va="center")
+        right.barh(rows, weights, height=0.55, color=color, alpha=0.6)
+        right.set(xlim=(0, 1.3), xticks=[0, 0.5, 1], xticklabels=["0 %", "50 %", "100 %"], xlabel="weight")
+        left.set(ylim=(len(names) - 0.5, -0.5), yticks=rows, yticklabels=names)  # the first one on top
+        left.margins(x=0.15)  # no dot is cut off
+        left.xaxis.set_major_locator(MaxNLocator(2, steps=NICE_STEPS))
+        left.grid(visible=True, axis="both")
+        right.grid(visible=False)
+        return finish(figure, left, "setting", "loss on unseen rows")
 
 
 def ranking(

@@ -286,6 +286,18 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     assert "best epoch is chosen on the validation part" in alone.report(tmp_path / "alone.html").read_text()
 
 
+def test_the_options_of_several_settings_are_told_by_their_names(frame):
+    data = frame[["a", "b", "two"]]
+    run = binary.train(data, target="two", epochs=1, baselines=False, progress=False)
+    pack = run.result.pack
+    assert pack is not None
+    used = [setting for setting, weight in zip(pack["setting"], pack["weight"], strict=True) if weight]
+    values = {"dropout 0.15": 0.15, "dropout 0.45": 0.45, "no dropout": 0.0}
+    told = run.settings["model"]["dropout"]
+    assert told == ({name: values[name] for name in used} if len(used) > 1 else values[used[0]])
+    assert run.settings["members"] == len(run.members) == 4 * len(used)
+
+
 def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(frame):
     asked = workflow.read_options("quick", {"members": 6}, images=False)
     dataset, _ = workflow.prepare("regression", frame[["a", "b", "number"]], "number", None, 0, asked)

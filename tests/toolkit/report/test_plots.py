@@ -79,6 +79,30 @@ def test_regression_pictures_hold_points_bands_and_histogram():
     assert sum(bar.get_width() for bar in bars) == 1_000
 
 
+def test_the_settings_have_their_losses_as_dots_and_their_weights_as_bars_from_the_top():
+    figure = FIGURES["settings"]()
+    left, right = figure.axes
+    assert lines(figure) == {
+        "_dropout 0.15": ([0.52], [0]),
+        "_dropout 0.45": ([0.595], [1]),
+        "_no dropout": ([0.513], [2]),
+    }
+    hollow = [line.get_markerfacecolor() == style.COLORS["paper"][0] for line in left.lines]
+    assert hollow == [False, True, False], "no weight"
+    assert [text.get_text() for text in left.get_yticklabels()] == ["dropout 0.15", "dropout 0.45", "no dropout"]
+    assert left.yaxis_inverted()
+    bars = [patch.get_width() for patch in right.patches if isinstance(patch, Rectangle)]
+    assert bars == pytest.approx([5 / 11, 0, 6 / 11])
+    assert [text.get_text().replace("\u202f", " ") for text in right.texts] == ["45 %", "0 %", "55 %"]
+    assert (left.get_xlabel(), right.get_xlabel()) == ("loss on unseen rows", "weight")
+
+
+def test_a_setting_whose_loss_is_not_finite_has_no_dot():
+    drawn = lines(plots.losses_and_weights(["a", "b"], [None, 0.2], [0.0, 1.0]))
+    assert np.isnan(drawn["_a"][0]).all()
+    assert drawn["_b"][0] == [0.2]
+
+
 def test_without_points_the_bands_are_drawn_alone():
     drawn = lines(plots.against_predicted([], [], BANDS))
     assert "rows" not in drawn

@@ -73,6 +73,51 @@ def test_a_metric_of_a_contender_that_is_not_defined_is_said_so(contents):
     assert "No interval" in section
 
 
+PACK = [
+    {"setting": "dropout 0.15", "networks": 4, "epochs": 10, "unseen_loss": 0.52, "weight": 5 / 11},
+    {"setting": "dropout 0.45", "networks": 4, "epochs": 12, "unseen_loss": 0.595, "weight": 0.0},
+    {"setting": "no dropout", "networks": 4, "epochs": 8, "unseen_loss": 0.513, "weight": 6 / 11},
+]
+
+
+def _with_pack(content, pack):
+    members = {"count": 8, "folds": 4, "metrics": {}}
+    return content | {"training": content["training"] | {"members": members, "pack": pack}}
+
+
+def test_settings_of_the_networks_are_told_with_their_losses_and_weights(contents):
+    page = Page(render(_with_pack(contents["run", "multiclass"], PACK)))
+    section = page.section("training")
+    assert "12 networks of 3 settings were trained" in section
+    assert "Without weight, and so not in the model: dropout 0.45." in section
+    assert "weighted mean of the scores of the other 8 networks" in section
+    assert "the setting with the largest weight, “no dropout”. Its training ran for" in section
+    assert "(dropout 0.15: 45 %, dropout 0.45: 0 %, no dropout: 55 %)" in section
+    table = words(next(table["text"] for table in page.all("table") if "The settings of" in table["text"]))
+    assert "dropout 0.454120.5950 %" in table  # setting, networks, epoch, loss, weight
+    assert "weighted mean of their scores" in page.section("model")
+    assert "How much each setting of the networks counts" in page.section("split")
+
+
+def test_where_every_setting_has_weight_none_is_left_out(contents):
+    section = Page(render(_with_pack(contents["run", "binary"], [PACK[0], PACK[2]]))).section("training")
+    assert "Without weight" not in section
+    assert "hollow" not in section
+    assert "the scores of all 8 networks" in section
+
+
+@pytest.mark.parametrize("pack", [None, PACK[:1], "lacks the key"])
+def test_networks_of_a_single_setting_and_older_summaries_have_no_settings_to_tell_apart(pack, contents):
+    content = _with_pack(contents["run", "multiclass"], pack)
+    if pack == "lacks the key":
+        del content["training"]["pack"]
+    page = Page(render(content))
+    assert "8 networks with different initial weights were trained" in page.section("training")
+    assert "setting with the largest weight" not in page.section("training")
+    assert "The settings of the networks" not in page.section("training")
+    assert "the mean of their scores" in page.section("model")
+
+
 def test_one_seed_has_no_spread(results):
     page = Page(render(summarize(compare(results["multiclass"], ("softmax", "hinge"), seeds=(3,)))))
     assert "seed 3" not in page.section("verdict")

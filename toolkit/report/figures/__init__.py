@@ -10,7 +10,7 @@ from toolkit.report.figures.margins import margins, moved_scores
 from toolkit.report.figures.picture import Picture
 from toolkit.report.figures.probabilities import calibration, confidence, contender_calibration, rankings
 from toolkit.report.figures.regions import decision_regions
-from toolkit.report.figures.training import contenders_by_epoch, history_by_epoch
+from toolkit.report.figures.training import contenders_by_epoch, history_by_epoch, settings_by_weight
 
 __all__ = ["Picture", "pictures"]
 
@@ -29,7 +29,11 @@ def pictures(summary: Mapping[str, Any]) -> dict[str, list[Any]]:
         of_results = target_errors(results["targets"] or [])
         of_results += rankings(results["curves"]) if results["curves"] is not None else []
         of_results += [calibration(results["reliability"])] if results["reliability"] is not None else []
-        return {"training": history_by_epoch(summary), "results": of_results}
+        return {
+            "settings": settings_by_weight(summary),
+            "training": history_by_epoch(summary),
+            "results": of_results,
+        }
     counted = "test cells (rows × labels)" if summary["task"] == "multilabel" else "test rows"
     return {
         "training": contenders_by_epoch(summary),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.common.formatting import number
+from toolkit.common.formatting import number, percent
 from toolkit.evaluation.metric_names import METRICS, in_sentence
 from toolkit.report.cells import mean_and_range
 from toolkit.report.figures.picture import WIDE, Picture, contender_names, spread
-from toolkit.report.plots import Line, line_chart
+from toolkit.report.plots import Line, line_chart, losses_and_weights
 from toolkit.report.style import SERIES, line_style
 
-__all__ = ["contenders_by_epoch", "history_by_epoch"]
+__all__ = ["contenders_by_epoch", "history_by_epoch", "settings_by_weight"]
 
 EPOCHS = 60  # epochs in the table under a learning curve
 
@@ -51,6 +51,34 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         caption = "The size of a step, at the end of each epoch."
         pictures.append(draw({"learning_rate": "rate"}, "Learning rate", "learning rate", caption, height=1.7))
     return pictures
+
+
+def settings_by_weight(summary: Mapping[str, Any]) -> list[Picture]:
+    """Draw what each of several settings of the networks reached, and its weight in the answer."""
+    pack = summary["training"].get("pack") or []  # older summaries lack the key
+    if len(pack) < 2:
+        return []
+    names, losses, weights = ([row[key] for row in pack] for key in ("setting", "unseen_loss", "weight"))
+    shares = [f"{name}: {percent(weight, 0)}" for name, weight in zip(names, weights, strict=True)]
+    scaled = (
+        " Their scores are first scaled, as in calibration, so it can be below the validation loss of the curves."
+        if summary["model"]["head"].get("link")
+        else ""
+    )
+    caption = (
+        "Left: the loss of each setting’s networks on rows that they have not learned from; lower is better."
+        f"{scaled} Right: "
+        f"how much the setting counts in the answer ({', '.join(shares)})."
+    )
+    if 0 in weights:
+        caption += " A hollow dot marks a setting without weight."
+    table = [
+        [row["setting"], number(row["networks"]), number(row["epochs"]), number(loss), percent(row["weight"])]
+        for row, loss in zip(pack, losses, strict=True)
+    ]
+    head = ["setting", "networks", "epoch kept", "loss on unseen rows", "weight"]
+    figure = losses_and_weights(names, losses, weights)
+    return [Picture.draw(figure, "The settings of the networks", caption, head, table)]
 
 
 def contenders_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:

@@ -40,6 +40,7 @@ def for_result(result: Result) -> dict[str, Any]:
             "probability": head.probability if result.has_probabilities else _no_probability(head),
             "calibration": None if result.calibration is None else result.calibration.sentence,
             "threshold": result.threshold,
+            "link": head.link,
         },
     }
 
