@@ -28,6 +28,7 @@ __all__ = [
     "networks",
     "preprocessing",
     "settings",
+    "takes_pieces",
 ]
 
 #: Networks of a setting by effort. Each leaves out another fold of the rows to choose its epoch on. For images one:
@@ -42,11 +43,13 @@ class Setting(NamedTuple):
         name: What the report calls it.
         model: Options of the builder that differ from those of the first setting.
         training: Options of the training that differ from those of the first setting.
+        other_pieces: Whether its networks take the pieces of numbers where the others don't, and don't where they do.
     """
 
     name: str
     model: Mapping[str, Any] = {}
     training: Mapping[str, Any] = {}
+    other_pieces: bool = False
 
 
 #: The settings of the default network. No single one suits all tables: networks of each are trained, and those answer
@@ -55,9 +58,10 @@ SETTINGS = (
     Setting("dropout 0.15"),
     Setting("dropout 0.45", {"dropout": 0.45}),
     Setting("no dropout", {"dropout": 0.0}),
+    Setting("no dropout, other inputs", {"dropout": 0.0}, other_pieces=True),
     Setting("dropout 0.3", {"dropout": 0.3}),
 )
-_SETTINGS = {"quick": 1, "default": 3, "best": 4}
+_SETTINGS = {"quick": 1, "default": 4, "best": 5}
 
 #: For images by effort: filters of the first convolution, and passes as a share of `image_epochs`.
 IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
@@ -101,6 +105,7 @@ _NETWORK = {"activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
 _BETA_2 = 0.95
 _SMOOTHING = 0.1
 _IMAGE_RATE = 0.005
+_FEW_ROWS, _MANY_ROWS = 300, 2_000  # training rows from which on some networks, and most of them, take pieces
 _RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
 
 #: The options that were given, by the place where they act.
@@ -113,26 +118,42 @@ def check_effort(effort: str) -> None:
         raise DataError(f"effort={effort!r}: expected one of {', '.join(NETWORKS)}.{nearest(effort, NETWORKS)}")
 
 
-def preprocessing(options: ByPlace, rows: int, numbers: int, *, custom: bool = False) -> dict[str, Any]:
+def preprocessing(
+    options: ByPlace, rows: int, numbers: int, *, custom: bool = False, several: bool = False
+) -> dict[str, Any]:
     """Return the options of `toolkit.data.preprocessing.Preprocessing.fit`.
 
     Numbers are cut into pieces (Gorishniy et al. 2022) only for the default network, from 2,000 rows on, which fill the
-    pieces with 100 rows each, and for not too many columns.
+    pieces with 100 rows each, and for not too many columns. Fewer rows get 16 pieces where several settings are
+    trained, since some networks take them then.
 
     Args:
         options: The options that were given, by place.
         rows: Number of training rows.
         numbers: Number of columns of numbers.
         custom: Whether the builder is any other than `mlp`.
+        several: Whether networks of several settings are trained.
 
     Example:
         >>> preprocessing({"model": {}, "preprocessing": {}}, 13_000, 8)
         {'scaling': 'smooth', 'pieces': 32}
+        >>> preprocessing({"model": {}, "preprocessing": {}}, 500, 8, several=True)
+        {'scaling': 'smooth', 'pieces': 16}
     """
     pieces = 0 if custom or options["model"] else min(32, rows // 100, 1_024 // max(1, numbers))
-    return {"scaling": "smooth", "pieces": pieces if rows >= 2_000 and pieces >= 8 else 0} | dict(
-        options["preprocessing"]
-    )
+    if rows < _MANY_ROWS:
+        pieces = 16 if several and rows >= _FEW_ROWS and 16 * numbers <= 1_024 else 0
+    return {"scaling": "smooth", "pieces": pieces if pieces >= 8 else 0} | dict(options["preprocessing"])
+
+
+def takes_pieces(setting: Setting, rows: int) -> bool:
+    """Return whether the networks of a setting take the pieces of numbers, for a number of training rows.
+
+    Example:
+        >>> [takes_pieces(setting, 500) for setting in SETTINGS]
+        [False, False, False, True, False]
+    """
+    return setting.other_pieces != (rows >= _MANY_ROWS)
 
 
 def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool = False) -> dict[str, Any]:
@@ -215,7 +236,7 @@ def settings(effort: str, options: ByPlace, *, custom: bool = False) -> tuple[Se
     Example:
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
         >>> [setting.name for setting in settings("default", nothing)]
-        ['dropout 0.15', 'dropout 0.45', 'no dropout']
+        ['dropout 0.15', 'dropout 0.45', 'no dropout', 'no dropout, other inputs']
         >>> len(settings("default", nothing | {"ensemble": {"members": 8}}))
         1
     """

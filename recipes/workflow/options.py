@@ -22,8 +22,8 @@ Test = Annotated[
 ]
 Effort = Annotated[
     str,
-    "Time to spend. 'quick' trains one default network, 'default' twelve of three settings and 'best' thirty-two of "
-    "four, which answer with the mean of their scores, weighted by how each setting did on rows left out; for images "
+    "Time to spend. 'quick' trains one default network, 'default' sixteen of four settings and 'best' forty of "
+    "five, which answer with the mean of their scores, weighted by how each setting did on rows left out; for images "
     "more effort makes the network wider and trains it longer.",
 ]
 Seed = Annotated[

@@ -22,6 +22,7 @@ from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.stack import holds_images
+from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.options import Options as EvaluationOptions
@@ -88,7 +89,10 @@ class CallOptions:
     def preprocessing(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the preprocessing."""
         numbers = sum(column.kind == "number" for column in data.features.columns)
-        return defaults.preprocessing(self.by_place, len(data.parts["train"]), numbers, custom=self.custom)
+        several = len(self.settings()) > 1
+        return defaults.preprocessing(
+            self.by_place, len(data.parts["train"]), numbers, custom=self.custom, several=several
+        )
 
     def chosen(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
         """Return the options of the builder and of the training: those of the user, and defaults for the rest."""
@@ -270,18 +274,34 @@ def _pack(
     """Build the networks of each setting; their seeds count on from ``seed``."""
     preprocessing, declared = dataset.preprocessing, options_of(options.build)
     fixed = {name: value for name, value in preprocessing.builder_options.items() if name in declared}
-    settings_used, count, pack = options.settings(), options.networks(), []
+    is_piece = _pieces_to_choose(options, dataset)
+    settings_used = [setting for setting in options.settings() if is_piece.any() or not setting.other_pieces]
+    count, pack = options.networks(), []
     for number, setting in enumerate(settings_used):
         model_options = chosen["model"] | dict(setting.model) | options.by_place["model"] | fixed
         train_options = chosen["training"] | dict(setting.training) | options.by_place["training"]
         if train_options.get("resume") is not None and len(settings_used) > 1:
             train_options["resume"] = Path(train_options["resume"]) / f"setting-{number}"
+        inputs, width = None, preprocessing.inputs
+        takes = defaults.takes_pieces(setting, len(dataset.parts["train"]))
+        if is_piece.any() and not takes:
+            inputs = ~is_piece
+            width = int(inputs.sum())
         models = []
         for network in range(number * count, (number + 1) * count):
             own_seed = {"seed": seed + network} if "seed" in declared else {}
-            models.append(_build(options.build, preprocessing.inputs, dataset.target.units, model_options | own_seed))
-        pack.append(training.Setting(setting.name, models, train_options))
+            models.append(_build(options.build, width, dataset.target.units, model_options | own_seed))
+        pack.append(training.Setting(setting.name, models, train_options, inputs))
     return pack
+
+
+def _pieces_to_choose(options: CallOptions, dataset: Dataset) -> np.ndarray:
+    """Return which inputs are pieces that some settings take and others don't, shape (inputs,)."""
+    preprocessing = dataset.preprocessing
+    chosen = len(options.settings()) > 1 and "pieces" not in options.by_place["preprocessing"]
+    if chosen and isinstance(preprocessing, Preprocessing):
+        return preprocessing.is_piece
+    return np.zeros(1, bool)
 
 
 def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, Any]) -> dict[str, Any]:

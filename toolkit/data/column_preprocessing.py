@@ -101,7 +101,12 @@ class NumberPreprocessing:
     @property
     def width(self) -> int:
         """The number of inputs."""
-        return 1 + self.missing + max(0, len(self.edges) - 1)
+        return 1 + self.missing + self.pieces
+
+    @property
+    def pieces(self) -> int:
+        """The number of inputs that are pieces, the last ones."""
+        return max(0, len(self.edges) - 1)
 
     def names(self, column: str) -> list[str]:
         """Return what each input stands for."""

@@ -170,6 +170,12 @@ class Preprocessing:
         pairs = zip(self.columns, self.by_column, strict=True)
         return [name for column, preprocessor in pairs for name in preprocessor.names(column.name)]
 
+    @property
+    def is_piece(self) -> np.ndarray:
+        """Which inputs are pieces of a number, shape (width,)."""
+        counts = [(p.width, p.pieces if isinstance(p, NumberPreprocessing) else 0) for p in self.by_column]
+        return np.concatenate([np.arange(width) >= width - pieces for width, pieces in counts])
+
     def encode(self, features: Features) -> np.ndarray:
         """Return the inputs of the network for rows of the dataset, float32 of shape (rows, width)."""
         return self.transform(features.frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,9 +99,15 @@ def fit_pack(
         >>> training.pack[["setting", "networks"]].values.tolist()
         [['slow', 4], ['fast', 4]]
     """
-    if len(settings) == 1 and settings[0].inputs is None:
-        models, arguments = settings[0].models, options | dict(settings[0].options)
-        return fit(models, head, x, y, folds=folds, validation=validation, sample_weight=sample_weight, **arguments)
+    if len(settings) == 1:
+        (only,), arguments = settings, options | dict(settings[0].options)
+        rows = None if validation is None else (only.columns(validation[0]), *validation[1:])
+        known: dict[str, Any] = {"folds": folds, "validation": rows, "sample_weight": sample_weight}
+        trained = fit(only.models, head, only.columns(x), y, **known, **arguments)
+        if only.inputs is None:
+            return trained
+        joined = _joined(settings, [trained], head, np.ones(1), [(1.0, math.nan)])
+        return dataclasses.replace(joined, pack=None)
     _check_unseen(settings, folds, validation)
     trainings, answers, losses = [], [], []
     truth, weights = (y, sample_weight) if validation is None else (validation[1], [*validation, None][2])

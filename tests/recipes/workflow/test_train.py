@@ -530,3 +530,24 @@ def test_ctrl_c_returns_the_run_and_says_what_it_lacks(frame, ctrl_c):
     assert run.stopped == "interrupted by hand after epoch 2 of 3"
     assert run.notes[0].startswith("Training was interrupted by hand after epoch 2 of 3: the network has the weights")
     assert len(run.history) == 2
+
+
+@pytest.mark.parametrize("rows", [600, 3_400])
+def test_some_networks_take_the_pieces_of_numbers_where_the_others_do_not(rows, tmp_path):
+    x, y = make_friedman1(rows, n_features=5, random_state=0)
+    data = pd.DataFrame(x[:, :2], columns=["a", "b"]).assign(y=y)
+    options = {"epochs": 1, "progress": False, "baselines": False}
+    run = regression.train(data, target="y", **options)
+    assert run.result.pack is not None
+    assert list(run.result.pack["networks"]) == [4, 4, 4, 4]
+    asked = workflow.read_options("default", options, images=False)
+    dataset, _ = workflow.prepare("regression", data, "y", None, 0, asked)
+    chosen = asked.chosen(get_head("regression", "squared"), dataset)
+    widths = [setting.models[0].input_shape[1] for setting in workflow._pack(asked, dataset, chosen, 0)]
+    assert widths[-1] != widths[0] == widths[1] == widths[2]
+    assert min(widths) == 2, "the numbers alone"
+    assert max(widths) == dataset.preprocessing.width == run.model.input_shape[1]
+    loaded = toolkit.load(run.save(tmp_path / "run.keras"))
+    np.testing.assert_array_equal(loaded.predict(data), run.predict(data))
+    alone = regression.train(data, target="y", members=1, **options)
+    assert alone.model.input_shape[1] == widths[0]
