@@ -255,8 +255,16 @@ def train_and_evaluate(
     if dataset.folds is None and "validation" not in validation:
         pack = pack[:1]  # nothing to weigh the settings on
     with timed(seconds, "train"):
-        known = {"sample_weight": dataset.weights("train"), "scale": dataset.target.scale, "seed": seed, **validation}
-        trained = training.fit_pack(pack, head, x, dataset.y("train"), **known)
+        trained = training.fit_pack(
+            pack,
+            head,
+            x,
+            dataset.y("train"),
+            sample_weight=dataset.weights("train"),
+            scale=dataset.target.scale,
+            seed=seed,
+            **validation,
+        )
     seconds["train"] += float(trained.history["seconds"][: trained.resumed_after].sum())
     count = 1 if trained.shares is None else len(trained.shares)
     weights = {} if trained.pack is None else dict(zip(trained.pack["setting"], trained.pack["weight"], strict=True))

@@ -223,10 +223,10 @@ class DistinctCells:
         if "%y" not in format:
             return ""
         dates, _ = date_formats.read_dates(texts, format, self.missing_words)
-        known = np.flatnonzero(~np.isnat(dates))
-        if not len(known):
+        dated = np.flatnonzero(~np.isnat(dates))
+        if not len(dated):
             return ""
-        latest = known[np.argmax(dates[known])]
+        latest = dated[np.argmax(dates[dated])]
         return f", where {texts[latest]!r} is in {dates[latest].astype('datetime64[Y]')}"
 
     def _hint(self, best: tuple[int, Guess] | None) -> str:
@@ -264,11 +264,11 @@ class DistinctCells:
 
 def are_compact_dates(values: np.ndarray, name: str) -> bool:
     """Return whether numbers are dates such as 20240131, as the name of their column says."""
-    known = np.unique(values[np.isfinite(values)])
-    if not _DATE_NAME.search(name) or len(known) == 0 or (known % 1 != 0).any():
+    finite = np.unique(values[np.isfinite(values)])
+    if not _DATE_NAME.search(name) or len(finite) == 0 or (finite % 1 != 0).any():
         return False
-    near = known[(known >= 1900_01_01) & (known <= 2100_12_31)]
-    odd = len(known) - len(near) - int((known == _ENDLESS).sum())
+    near = finite[(finite >= 1900_01_01) & (finite <= 2100_12_31)]
+    odd = len(finite) - len(near) - int((finite == _ENDLESS).sum())
     if len(near) < 2 or odd > most_odd(len(values)) or 4 * odd > len(near):
         return False
     texts = [str(int(value)) for value in near]

@@ -136,12 +136,12 @@ class SplitData:
             **target or {},
         )
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
-        known: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
-        known["folds"] = folds
+        entries: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
+        entries["folds"] = folds
         if isinstance(fitted, Preprocessing):
             most = {name: value for name, value in (preprocessing or {}).items() if name == "most_levels"}
-            known["notes"] = [*self.notes, *fitted.pooled(train, **most)]
-        return Dataset(**known, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
+            entries["notes"] = [*self.notes, *fitted.pooled(train, **most)]
+        return Dataset(**entries, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 
 @dataclass(frozen=True)
@@ -186,5 +186,5 @@ def fit_preprocessing(features: Features, **options: Any) -> Preprocessing | Ima
 
 
 def _parts_of_folds(folds: np.ndarray, networks: int, test: np.ndarray) -> dict[str, np.ndarray]:
-    known = np.flatnonzero(folds >= 0)
-    return {"train": known, "validation": known[folds[known] < networks], "test": test}
+    dealt = np.flatnonzero(folds >= 0)
+    return {"train": dealt, "validation": dealt[folds[dealt] < networks], "test": test}

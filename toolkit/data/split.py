@@ -243,12 +243,12 @@ def _group_names(by: dict[str, pd.DataFrame]) -> str:
 
 def _folds(part: np.ndarray, rows: np.ndarray, stratum: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray | None:
     """Deal the rows outside the test part to folds."""
-    known = part[rows] != _TEST
-    dealt = deal_folds(stratum[known], units[known], seed)
+    outside_test = part[rows] != _TEST
+    dealt = deal_folds(stratum[outside_test], units[outside_test], seed)
     if dealt is None:
         return None
     folds = np.full(len(part), -1)
-    folds[rows[known]] = dealt
+    folds[rows[outside_test]] = dealt
     return folds
 
 

@@ -155,11 +155,11 @@ def _stores(arrays: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[A
 def _checked(shape: Any) -> tuple[int | None, ...]:
     """Return the shape of a layer's output once it is checked."""
     rows, *lengths = shape
-    known = [length for length in lengths if length is not None]  # images of any size have unknown lengths
-    if rows is not None or not lengths or not all(isinstance(length, int) and length > 0 for length in known):
+    given_lengths = [length for length in lengths if length is not None]  # images of any size have unknown lengths
+    if rows is not None or not lengths or not all(isinstance(length, int) and length > 0 for length in given_lengths):
         raise ValueError(f"a layer's output has the shape {shape}")
-    if math.prod(known) > _MOST_NUMBERS:
-        raise ValueError(f"a layer computes {math.prod(known)} numbers from a row, more than {_MOST_NUMBERS}")
+    if math.prod(given_lengths) > _MOST_NUMBERS:
+        raise ValueError(f"a layer computes {math.prod(given_lengths)} numbers from a row, more than {_MOST_NUMBERS}")
     return (None, *lengths)
 
 

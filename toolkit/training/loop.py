@@ -101,8 +101,8 @@ def run_epochs(
     loop = _Loop(worker, plan, rows, scale)
     before = loop.restore(saved)
     try:
-        shown = Progress(plan.epochs, plan.options.progress, time_limit=plan.options.time_limit)
-        with interrupts.graceful(), shown as progress:
+        display = Progress(plan.epochs, plan.options.progress, time_limit=plan.options.time_limit)
+        with interrupts.graceful(), display as progress:
             if before and saved is not None:
                 progress.resumed(before, saved.path)
             while loop.stopped is None:

@@ -99,61 +99,92 @@ def fit_pack(
         >>> training.pack[["setting", "networks"]].values.tolist()
         [['slow', 4], ['fast', 4]]
     """
+    options = {"folds": folds, "sample_weight": sample_weight, **options}
     if len(settings) == 1:
-        (only,), arguments = settings, options | dict(settings[0].options)
-        rows = None if validation is None else (only.columns(validation[0]), *validation[1:])
-        known: dict[str, Any] = {"folds": folds, "validation": rows, "sample_weight": sample_weight}
-        trained = fit(only.models, head, only.columns(x), y, **known, **arguments)
-        if only.inputs is None:
-            return trained
-        joined = _joined(settings, [trained], head, np.ones(1), [(1.0, math.nan)])
-        return dataclasses.replace(joined, pack=None)
+        return _fit_alone(settings[0], head, x, y, validation, options)
     _check_unseen(settings, folds, validation)
-    trainings, answers, losses = [], [], []
-    truth, weights = (y, sample_weight) if validation is None else (validation[1], [*validation, None][2])
+    rows: tuple[Any, ...] = (x, y, sample_weight) if validation is None else (*validation, None)
+    unseen_x, truth, weights = rows[:3]
 
     def loss(scores: NDArray[Any]) -> float:
         return float(head.loss()(truth, scores, sample_weight=weights))
 
-    judged_by = {**options, **settings[0].options}.get("metric")
-    judge = loss if judged_by is None else _judge(score_metric(judged_by, head, options.get("scale")), truth)
-
-    started, limit = time.perf_counter(), {**options, **settings[0].options}.get("time_limit")
-    for number, setting in enumerate(settings, start=1):
-        passed = time.perf_counter() - started
-        # A setting that gets less than half of the time of those before it would be cut short where it learns most.
-        if limit is not None and number > 1 and limit - passed < passed / (number - 1) / 2:
-            break
-        if {**options, **setting.options}.get("progress", True):
-            announce(f"setting {number} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
-        rows = setting.columns(x)
-        unseen_rows = rows
-        arguments: dict[str, Any] = {"folds": folds, "sample_weight": sample_weight, **options, **setting.options}
-        if limit is not None:
-            arguments["time_limit"] = max(limit - passed, 1e-3)
-        if validation is not None:
-            unseen_rows = setting.columns(validation[0])
-            arguments["validation"] = (unseen_rows, *validation[1:])
-        try:
-            trained = fit(setting.models, head, rows, y, **arguments)
-        except interrupts.Interrupted:
-            if not trainings:
-                raise
-            break
-        scores = unseen(trained, unseen_rows, folds)
+    metric, limit = ({**options, **settings[0].options}.get(name) for name in ("metric", "time_limit"))
+    judge = loss if metric is None else _judge(score_metric(metric, head, options.get("scale")), truth)
+    trainings = _fit_each(settings, head, x, y, validation, options, limit)
+    answers, losses = [], []
+    for setting, trained in zip(settings, trainings, strict=False):
+        scores = unseen(trained, setting.columns(unseen_x), folds)
         scale = 1.0 if head.link is None else best_scale(scores, loss)
-        trainings.append(trained)
         answers.append((scale * scores).astype(np.float32))
         losses.append((scale, loss(answers[-1])))
-        if interrupts.requested():
-            break
-    chosen = greedy_weights(answers, judge)
-    joined = _joined(settings[: len(trainings)], trainings, head, chosen, losses)
+    joined = _joined(settings[: len(trainings)], trainings, head, greedy_weights(answers, judge), losses)
     early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
     missing = ", ".join(setting.name for setting in settings[len(trainings) :])
     stopped = early[0] if early else interrupts.BY_HAND if missing and interrupts.requested() else joined.stopped
     stopped += f"; not trained: {missing}" if missing else ""
     return dataclasses.replace(joined, stopped=stopped, settings=joined.settings | {"time_limit": limit})
+
+
+def _fit_alone(
+    setting: Setting,
+    head: Head,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    validation: tuple[Any, ...] | None,
+    options: Mapping[str, Any],
+) -> Training:
+    """Train the networks of the only setting, which needs no weight."""
+    trained = _fit(setting, head, x, y, validation, options)
+    if setting.inputs is None:
+        return trained
+    return dataclasses.replace(_joined([setting], [trained], head, np.ones(1), [(1.0, math.nan)]), pack=None)
+
+
+def _fit(
+    setting: Setting,
+    head: Head,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    validation: tuple[Any, ...] | None,
+    options: Mapping[str, Any],
+) -> Training:
+    """Train the networks of a setting on the inputs that they take."""
+    rows = None if validation is None else (setting.columns(validation[0]), *validation[1:])
+    return fit(setting.models, head, setting.columns(x), y, validation=rows, **{**options, **setting.options})
+
+
+def _fit_each(
+    settings: Sequence[Setting],
+    head: Head,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    validation: tuple[Any, ...] | None,
+    options: Mapping[str, Any],
+    limit: float | None,
+) -> list[Training]:
+    """Train the networks of each setting until the time limit or Ctrl-C; return the trainings so far."""
+    trainings: list[Training] = []
+    started = time.perf_counter()
+    for number, setting in enumerate(settings):
+        passed = time.perf_counter() - started
+        if limit is not None:
+            # A setting that gets less than half of the time of those before it would be cut short where it learns most.
+            if number and limit - passed < passed / number / 2:
+                break
+            setting_options = {**setting.options, "time_limit": max(limit - passed, 1e-3)}
+            setting = dataclasses.replace(setting, options=setting_options)
+        if {**options, **setting.options}.get("progress", True):
+            announce(f"setting {number + 1} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
+        try:
+            trainings.append(_fit(setting, head, x, y, validation, options))
+        except interrupts.Interrupted:
+            if not trainings:
+                raise
+            break
+        if interrupts.requested():
+            break
+    return trainings
 
 
 def _check_unseen(settings: Sequence[Setting], folds: NDArray[Any] | None, validation: tuple[Any, ...] | None) -> None:

@@ -138,12 +138,12 @@ def _score_letters(text: str) -> float:
             lone += (1 - _LONE_LETTER) * (len(word) == 1 and word not in _CASELESS)
         else:
             signs += _MISFIT * len(beyond)
-    known = [sum(count * language.get(letter, 0) for letter, count in letters.items()) for language in _LANGUAGES]
+    likelihoods = [sum(count * language.get(letter, 0) for letter, count in letters.items()) for language in _LANGUAGES]
     pairs = [
         sum(count * max(first.get(letter, 0), second.get(letter, 0)) for letter, count in letters.items())
         for first, second in combinations(_LANGUAGES, 2)
     ]
-    best = max(*known, max(pairs) - _TWO_LANGUAGES * letters.total())
+    best = max(*likelihoods, max(pairs) - _TWO_LANGUAGES * letters.total())
     return (signs + best - lone) / total if total else 0.0
 
 
