@@ -242,7 +242,10 @@ def train_and_evaluate(
     load_keras()
     evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
     check_threshold_for(dataset, head, evaluating.threshold)
-    chosen = options.chosen(head, dataset)
+    chosen, declared = options.chosen(head, dataset), options_of(options.build)
+    chosen["model"] |= {
+        name: value for name, value in dataset.preprocessing.builder_options.items() if name in declared
+    }
     pack = _pack(options, dataset, chosen, seed)
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
@@ -281,12 +284,11 @@ def _pack(
 ) -> list[training.Setting]:
     """Build the networks of each setting; their seeds count on from ``seed``."""
     preprocessing, declared = dataset.preprocessing, options_of(options.build)
-    fixed = {name: value for name, value in preprocessing.builder_options.items() if name in declared}
     is_piece = _pieces_to_choose(options, dataset)
     settings_used = [setting for setting in options.settings() if is_piece.any() or not setting.other_pieces]
     count, pack = options.networks(), []
     for number, setting in enumerate(settings_used):
-        model_options = chosen["model"] | dict(setting.model) | options.by_place["model"] | fixed
+        model_options = chosen["model"] | dict(setting.model) | options.by_place["model"]
         train_options = chosen["training"] | dict(setting.training) | options.by_place["training"]
         if train_options.get("resume") is not None and len(settings_used) > 1:
             train_options["resume"] = Path(train_options["resume"]) / f"setting-{number}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from toolkit.common.errors import DataError, nearest
+from toolkit.common.errors import DataError
 from toolkit.training.callbacks import moves_rate
-from toolkit.training.options import OPTIMIZERS, SCHEDULES, Options
+from toolkit.training.options import OPTIMIZERS, Options
 
 if TYPE_CHECKING:
     import keras
@@ -47,10 +47,6 @@ def make_optimizer(
         if isinstance(optimizer.get_config()["learning_rate"], dict) and any(map(moves_rate, options.callbacks)):
             raise DataError("the optimizer's schedule and a callback both change the learning rate: give it a number.")
         return optimizer, float(optimizer.learning_rate), "the optimizer's own"
-    if optimizer not in OPTIMIZERS:
-        raise DataError(
-            f"optimizer '{optimizer}' is not known (known: {', '.join(OPTIMIZERS)}).{nearest(optimizer, OPTIMIZERS)}"
-        )
     rate = float(options.learning_rate or OPTIMIZERS[optimizer])
     by_callback = any(moves_rate(callback) for callback in options.callbacks)
     if schedule is not None and by_callback and schedule != "constant":
@@ -82,12 +78,8 @@ def _rate_over_steps(schedule: str, rate: float, steps: int) -> Any:
             return _cycles(rate, steps)
         case "exponential":
             return schedules.ExponentialDecay(rate, steps, 0.01)
-        case "step":
-            return schedules.PiecewiseConstantDecay([steps // 2, steps * 3 // 4], [rate, rate / 10, rate / 100])
         case _:
-            raise DataError(
-                f"schedule '{schedule}' is not known (known: {', '.join(SCHEDULES)}).{nearest(schedule, SCHEDULES)}"
-            )
+            return schedules.PiecewiseConstantDecay([steps // 2, steps * 3 // 4], [rate, rate / 10, rate / 100])
 
 
 def _overridable(planned: Any, override: Any) -> keras.optimizers.schedules.LearningRateSchedule:

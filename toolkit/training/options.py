@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from toolkit.common.checks import check_bool, check_number, check_whole
-from toolkit.common.errors import DataError
+from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import check_writable
 from toolkit.common.options import documented
 from toolkit.training.callbacks import check_restorable, checked
@@ -132,6 +132,12 @@ class Options:
         Raises:
             DataError: An option is out of its range, or two of them contradict each other.
         """
+        for name, choices in (("optimizer", tuple(OPTIMIZERS)), ("schedule", SCHEDULES)):
+            value = getattr(self, name)
+            if isinstance(value, str) and value not in choices:
+                raise DataError(
+                    f"{name} '{value}' is not known (known: {', '.join(choices)}).{nearest(value, choices)}"
+                )
         for name in ("learning_rate", "clip_norm", "min_gradient_norm", "time_limit"):
             check_number(name, getattr(self, name))
         check_number("weight_decay", self.weight_decay, zero=True)

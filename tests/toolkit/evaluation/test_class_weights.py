@@ -10,7 +10,7 @@ from recipes import binary, multiclass
 
 X = np.random.default_rng(0).normal(size=(2000, 1))
 RARE = np.where(X[:, 0] + np.random.default_rng(1).normal(size=2000) > 2, "rare", "usual")
-OPTIONS = {"hidden": (), "epochs": 60, "learning_rate": 0.05, "baselines": False, "progress": False, "seeds": 1}
+OPTIONS = {"hidden": (), "epochs": 60, "learning_rate": 0.05, "baselines": False, "progress": False, "members": 1}
 SHARE = float((RARE == "rare").mean())
 
 
