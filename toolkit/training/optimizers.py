@@ -27,7 +27,7 @@ def make_optimizer(
         override: A variable that takes over the rate of an optimizer by name, once it is no longer NaN.
 
     Raises:
-        DataError: A name is unknown, or two options contradict each other.
+        DataError: Two options contradict each other.
     """
     import keras
 
