@@ -32,7 +32,7 @@ PARTS: dict[str, dict[str, Any]] = {
 NETWORK: dict[str, dict[str, Any]] = {
     "without dropout": {"dropout": 0.0},
     "with biases that start at 0": {"bias_spread": 0.0},
-    "with Mish in place of ReLU": {"activation": "mish"},
+    "with ReLU in place of Mish": {"activation": "relu"},
 }
 
 

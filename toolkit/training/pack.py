@@ -100,8 +100,16 @@ def fit_pack(
         [['slow', 4], ['fast', 4]]
     """
     options = {"folds": folds, "sample_weight": sample_weight, **options}
+
+    def train(setting: Setting) -> Training:
+        left_out = None if validation is None else (setting.columns(validation[0]), *validation[1:])
+        return fit(setting.models, head, setting.columns(x), y, validation=left_out, **{**options, **setting.options})
+
     if len(settings) == 1:
-        return _fit_alone(settings[0], head, x, y, validation, options)
+        trained = train(settings[0])
+        if settings[0].inputs is None:
+            return trained
+        return dataclasses.replace(_joined(settings, [trained], head, np.ones(1), [(1.0, math.nan)]), pack=None)
     _check_unseen(settings, folds, validation)
     rows: tuple[Any, ...] = (x, y, sample_weight) if validation is None else (*validation, None)
     unseen_x, truth, weights = rows[:3]
@@ -109,9 +117,10 @@ def fit_pack(
     def loss(scores: NDArray[Any]) -> float:
         return float(head.loss()(truth, scores, sample_weight=weights))
 
-    metric, limit = ({**options, **settings[0].options}.get(name) for name in ("metric", "time_limit"))
+    shared = {"progress": True, **options, **settings[0].options}
+    metric, limit = shared.get("metric"), shared.get("time_limit")
     judge = loss if metric is None else _judge(score_metric(metric, head, options.get("scale")), truth)
-    trainings = _fit_each(settings, head, x, y, validation, options, limit)
+    trainings = _fit_each(settings, train, limit=limit, progress=shared["progress"])
     answers, losses = [], []
     for setting, trained in zip(settings, trainings, strict=False):
         scores = unseen(trained, setting.columns(unseen_x), folds)
@@ -126,42 +135,8 @@ def fit_pack(
     return dataclasses.replace(joined, stopped=stopped, settings=joined.settings | {"time_limit": limit})
 
 
-def _fit_alone(
-    setting: Setting,
-    head: Head,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    validation: tuple[Any, ...] | None,
-    options: Mapping[str, Any],
-) -> Training:
-    """Train the networks of the only setting, which needs no weight."""
-    trained = _fit(setting, head, x, y, validation, options)
-    if setting.inputs is None:
-        return trained
-    return dataclasses.replace(_joined([setting], [trained], head, np.ones(1), [(1.0, math.nan)]), pack=None)
-
-
-def _fit(
-    setting: Setting,
-    head: Head,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    validation: tuple[Any, ...] | None,
-    options: Mapping[str, Any],
-) -> Training:
-    """Train the networks of a setting on the inputs that they take."""
-    rows = None if validation is None else (setting.columns(validation[0]), *validation[1:])
-    return fit(setting.models, head, setting.columns(x), y, validation=rows, **{**options, **setting.options})
-
-
 def _fit_each(
-    settings: Sequence[Setting],
-    head: Head,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    validation: tuple[Any, ...] | None,
-    options: Mapping[str, Any],
-    limit: float | None,
+    settings: Sequence[Setting], train: Callable[[Setting], Training], *, limit: float | None, progress: bool
 ) -> list[Training]:
     """Train the networks of each setting until the time limit or Ctrl-C; return the trainings so far."""
     trainings: list[Training] = []
@@ -174,10 +149,10 @@ def _fit_each(
                 break
             setting_options = {**setting.options, "time_limit": max(limit - passed, 1e-3)}
             setting = dataclasses.replace(setting, options=setting_options)
-        if {**options, **setting.options}.get("progress", True):
+        if progress:
             announce(f"setting {number + 1} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
         try:
-            trainings.append(_fit(setting, head, x, y, validation, options))
+            trainings.append(train(setting))
         except interrupts.Interrupted:
             if not trainings:
                 raise
