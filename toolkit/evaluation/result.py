@@ -395,12 +395,14 @@ def _about_weights(dataset: Dataset, result: Result) -> list[str]:
 
 
 def _about_interruption(training: Training, fits: Collection[str] = BASELINES) -> list[str]:
-    """Return what Ctrl-C ended early: the training, or the fits of the baselines."""
+    """Return what Ctrl-C or the time limit ended early: the training, or the fits of the baselines."""
     sentences = []
     if training.stopped.startswith(interrupts.BY_HAND):
         sentences.append(
             f"Training was {training.stopped}: the network has the weights of epoch {training.best_epoch}."
         )
+    elif "time limit" in training.stopped or "; not trained: " in training.stopped:
+        sentences.append(f"Training ended early: {training.stopped}.")
     missing = [name for name in BASELINES if name not in fits]
     if missing and interrupts.requested():
         sentences.append(f"Interrupted by hand: these baselines were not fitted: {', '.join(missing)}.")

@@ -551,3 +551,10 @@ def test_some_networks_take_the_pieces_of_numbers_where_the_others_do_not(rows, 
     np.testing.assert_array_equal(loaded.predict(data), run.predict(data))
     alone = regression.train(data, target="y", members=1, **options)
     assert alone.model.input_shape[1] == widths[0]
+
+
+def test_the_notes_say_what_the_time_limit_left_out(frame):
+    run = regression.train(
+        frame[["a", "b", "number"]], target="number", time_limit=1e-3, progress=False, baselines=False
+    )
+    assert run.notes[0].startswith("Training ended early: the time limit of 0.001 s after epoch 1 of 64; not trained: ")
