@@ -134,7 +134,7 @@ class Options:
         """
         for name, choices in (("optimizer", tuple(OPTIMIZERS)), ("schedule", SCHEDULES)):
             value = getattr(self, name)
-            if isinstance(value, str) and value not in choices:
+            if (isinstance(value, str) or (name == "schedule" and value is not None)) and value not in choices:
                 raise DataError(
                     f"{name} '{value}' is not known (known: {', '.join(choices)}).{nearest(value, choices)}"
                 )
