@@ -3,18 +3,21 @@
     python -m tests.benchmarks.ablation --sets penguins wine --seeds 0 1
 
 By default it runs all tables with three seeds. Each line trains one network (``effort="quick"``), so that the mean of
-several does not hide a part; only the line "four networks" trains four.
+several does not hide a part; only the lines that say so train several. Every training becomes a line of
+``reports/benchmarks/ablation.jsonl``; with ``--reuse`` those that are there are not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks import datasets
+from tests.benchmarks.accuracy import read
 from tests.benchmarks.measuring import REPORTS, circumstances, geometric_mean, markdown, write
 
 #: The changed options by the label of their line in the table.
@@ -23,10 +26,12 @@ PARTS: dict[str, dict[str, Any]] = {
     "without the columns' learned scale": {"feature_scale": False},
     "with one rate for all layers (0.001)": {"layer_rates": False, "learning_rate": 0.001},
     "with one wave of the rate": {"schedule": "cosine"},
+    "with Adam's usual beta_2 (0.999)": {"beta_2": 0.999},
     "without smoothed labels": {"label_smoothing": 0.0},
     "without pieces": {"pieces": 0},
     "with standard scaling": {"scaling": "standard"},
     "four networks": {"members": 4},
+    "four networks of each of four settings, weighed": {"effort": "default"},
 }
 #: Options of the network itself. The recipes leave all defaults out once one of these is given, so they are given too.
 NETWORK: dict[str, dict[str, Any]] = {
@@ -34,6 +39,13 @@ NETWORK: dict[str, dict[str, Any]] = {
     "with biases that start at 0": {"bias_spread": 0.0},
     "with ReLU in place of Mish": {"activation": "relu"},
 }
+
+
+def applies(change: dict[str, Any], name: str) -> bool:
+    """Return whether the default network of a table has the part that a change leaves out."""
+    rows = datasets.load(name)
+    few = rows.count < 3_200  # one network takes pieces from 2,000 training rows on
+    return not (("label_smoothing" in change and rows.task == "regression") or ("pieces" in change and few))
 
 
 def options(change: dict[str, Any], network: dict[str, Any], task: str, rows: int, numbers: int) -> dict[str, Any]:
@@ -61,11 +73,10 @@ def error(name: str, seed: int, change: dict[str, Any], network: dict[str, Any])
         rows.frame,
         target=target,
         test=rows.test_pair,
-        effort="quick",
         seed=seed,
         baselines=False,
         progress=False,
-        **options(change, network, rows.task, len(dataset.parts["train"]), numbers),
+        **{"effort": "quick"} | options(change, network, rows.task, len(dataset.parts["train"]), numbers),
     )
     metrics = run.metrics
     errors = {"regression": metrics.get("rmse"), "multilabel": metrics.get("hamming_loss")}
@@ -78,39 +89,60 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--sets", nargs="+", default=datasets.available(), choices=datasets.available())
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--reuse", action="store_true", help="do not repeat trainings of ablation.jsonl")
     arguments = parser.parse_args()
+    path = REPORTS / "ablation.jsonl"
+    if not arguments.reuse:
+        path.unlink(missing_ok=True)
     parts = {label: (change, {}) for label, change in PARTS.items()}
     parts |= {label: ({}, change) for label, change in NETWORK.items()}
-    results: dict[str, dict[str, tuple[float, float]]] = {label: {} for label in parts}
-    for name in arguments.sets:
-        regression = datasets.load(name).task == "regression"
-        for label, (change, network) in parts.items():
-            if regression and "label_smoothing" in change:
-                continue
-            errors = [error(name, seed, change, network) for seed in arguments.seeds]
-            results[label][name] = (
-                float(np.mean([value for value, _ in errors])),
-                float(np.sum([seconds for _, seconds in errors])),
-            )
-            print(name, label, *(f"{value:.5g}" for value in results[label][name]), sep="  ", flush=True)
-    default = results["the default network"]
+    # Table by table, so that an interrupted run has whole columns.
+    wanted = [
+        (name, label, seed)
+        for name in arguments.sets
+        for label, (change, _) in parts.items()
+        if applies(change, name)
+        for seed in arguments.seeds
+    ]
+    done = {(record["set"], record["part"], record["seed"]): record for record in read(path)}
+    for name, label, seed in (key for key in wanted if key not in done):
+        value, seconds = error(name, seed, *parts[label])
+        record = {"set": name, "part": label, "seed": seed, "error": value, "seconds": seconds}
+        done[name, label, seed] = record
+        with path.open("a", encoding="utf-8") as file:
+            print(json.dumps(record), file=file, flush=True)
+        print(*record.values(), sep="  ", flush=True)
+    write(REPORTS / "ablation.md", report([done[key] for key in wanted], arguments.sets, arguments.seeds))
+
+
+def report(records: list[dict[str, Any]], sets: list[str], seeds: list[int]) -> str:
+    """Return the table of the parts, as ratios to the default network."""
+    values: dict[str, dict[str, tuple[float, float]]] = {label: {} for label in (*PARTS, *NETWORK)}
+    for label, by_table in values.items():
+        for name in sets:
+            fits = [record for record in records if record["set"] == name and record["part"] == label]
+            if fits:
+                by_table[name] = (
+                    float(np.mean([fit["error"] for fit in fits])),
+                    float(np.sum([fit["seconds"] for fit in fits])),
+                )
+    default = values["the default network"]
     lines = []
-    for label, by_table in results.items():
+    for label, by_table in values.items():
         ratios = {name: value / default[name][0] for name, (value, _) in by_table.items() if value and default[name][0]}
         times = [seconds / default[name][1] for name, (_, seconds) in by_table.items()]
-        cells = [f"{ratios[name]:.3f}" if name in ratios else "" for name in arguments.sets]
+        cells = [f"{ratios[name]:.3f}" if name in ratios else "" for name in sets]
         mean = f"{geometric_mean(list(ratios.values())):.3f}" if ratios else ""
         lines.append([label, mean, *cells, f"{geometric_mean(times):.2f}"])
-    seeds = f"{len(arguments.seeds)} seed{'s' if len(arguments.seeds) > 1 else ''}"
+    averaged = f"averaged over {len(seeds)} seeds before the ratio is taken" if len(seeds) > 1 else "of one seed"
     text = f"""# What each part of the default network brings
 
 Test error without a part divided by the test error of the default network: above 1, the part helps. The error is
-1 - accuracy, the RMSE or the Hamming loss, averaged over {seeds} before the ratio is
-taken; the mean over the tables is geometric. A cell is empty if there is nothing to divide or to leave out. Small
-tables are noisy: on a few hundred test rows, a few hundredths are a single row.
+1 - accuracy, the RMSE or the Hamming loss, {averaged}; the mean over the tables
+is geometric. A cell is empty if there is nothing to divide or to leave out. Small tables are noisy: on a few hundred
+test rows, a few hundredths are a single row.
 """
-    head = ["one network", "mean", *arguments.sets, "seconds"]
-    write(REPORTS / "ablation.md", "\n".join([text, *markdown(head, lines), "", *circumstances({})]))
+    return "\n".join([text, *markdown(["one network", "mean", *sets, "seconds"], lines), "", *circumstances({})])
 
 
 if __name__ == "__main__":
