@@ -35,7 +35,10 @@ PEERS = {
 # Peers for rows with several labels; the tree models fit one model per label.
 _MULTILABEL = ("catboost", "lightgbm", "hist_gradient_boosting", "sklearn_mlp")
 # Tables for RealMLP-TD, which is several times slower than RealMLP-TD-S.
-_REALMLP_TD_SETS = ("diabetes", "breast_cancer", "titanic", "credit_g", "wine_quality_red", "digits")
+_REALMLP_TD_SETS = (
+    *("diabetes", "breast_cancer", "titanic", "credit_g", "wine_quality_red", "digits"),
+    *("concrete", "fiat500_used", "website_phishing", "communities_crime"),
+)
 _CALIBRATION_ROWS = 5_000
 
 Record = dict[str, Any]
