@@ -49,7 +49,7 @@ def train(
 
     Example:
         >>> from recipes.samples import path
-        >>> run = train(path("breast_cancer"), target="diagnosis", epochs=5, baselines=False, progress=False)
+        >>> run = train(path("breast_cancer"), target="diagnosis", effort="quick", epochs=5, progress=False)
         >>> run.predict_proba(path("breast_cancer")).shape
         (569, 2)
     """

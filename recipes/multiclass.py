@@ -48,7 +48,7 @@ def train(
 
     Example:
         >>> from recipes.samples import path
-        >>> run = train(path("wine"), target="grower", epochs=5, baselines=False, progress=False)
+        >>> run = train(path("wine"), target="grower", effort="quick", epochs=5, progress=False)
         >>> run.predict(path("wine")).shape
         (178,)
     """

@@ -49,7 +49,7 @@ def train(
     Example:
         >>> from recipes.samples import path
         >>> labels = ["car", "bus", "pedestrian"]
-        >>> run = train(path("street_scenes"), target=labels, epochs=5, baselines=False, progress=False)
+        >>> run = train(path("street_scenes"), target=labels, effort="quick", epochs=5, progress=False)
         >>> run.predict_proba(path("street_scenes")).shape[1]
         3
     """

@@ -50,7 +50,7 @@ def train(
 
     Example:
         >>> from recipes.samples import path
-        >>> run = train(path("diabetes"), target="progression", epochs=5, baselines=False, progress=False)
+        >>> run = train(path("diabetes"), target="progression", effort="quick", epochs=5, progress=False)
         >>> sorted(run.metrics)
         ['mae', 'median_absolute_error', 'r2', 'rmse']
     """

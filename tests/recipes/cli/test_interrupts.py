@@ -62,7 +62,7 @@ def test_an_interrupted_run_is_saved_beside_an_earlier_file(tmp_path):
 
 
 def test_a_second_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path):
-    words = ["multiclass", path("wine"), "--target", "grower", "--epochs", 5000, "--patience", 5000]
+    words = ["multiclass", path("wine"), "--target", "grower", "--hidden", "4", "--epochs", 5000, "--patience", 5000]
     code, text = _press([*words, "--save", tmp_path / "wine.keras"], "^epoch 1/", "^Interrupted: stopping")
     assert code == 130
     assert text.endswith("recipes: ended at once.\n")

@@ -20,7 +20,7 @@ from recipes.samples import path
 from recipes.workflow import defaults
 from tests.helpers.cli import run_command
 
-QUICK = ["--epochs", "3", "--no-progress", "--no-baselines"]
+QUICK = ["--effort", "quick", "--epochs", "3", "--no-progress", "--no-baselines"]
 
 
 def test_a_task_command_trains_as_the_function_does(capsys, tmp_path):

@@ -51,6 +51,14 @@ def frame():
     )
 
 
+@pytest.fixture(scope="module")
+def several():
+    """Return a run of the default network, whose settings take different inputs: two numbers, or pieces of them."""
+    x, y = make_friedman1(600, n_features=5, random_state=0)
+    data = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": y})
+    return regression.train(data, target="y", epochs=1, progress=False, baselines=False)
+
+
 def test_the_four_tasks_are_modules_of_recipes():
     for task in ("binary", "multiclass", "multilabel", "regression"):
         assert callable(getattr(recipes, task).train)
@@ -286,16 +294,21 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     assert "best epoch is chosen on the validation part" in alone.report(tmp_path / "alone.html").read_text()
 
 
-def test_the_options_of_several_settings_are_told_by_their_names(frame):
-    data = frame[["a", "b", "two"]]
-    run = binary.train(data, target="two", epochs=1, baselines=False, progress=False)
-    pack = run.result.pack
-    assert pack is not None
+def test_the_options_of_several_settings_are_told_by_their_names(several):
+    pack = several.result.pack
+    assert list(pack["networks"]) == [4, 4, 4, 4]
     used = [setting for setting, weight in zip(pack["setting"], pack["weight"], strict=True) if weight]
-    values = {"dropout 0.15": 0.15, "dropout 0.45": 0.45, "no dropout": 0.0}
-    told = run.settings["model"]["dropout"]
+    values = {"dropout 0.15": 0.15, "dropout 0.45": 0.45, "no dropout": 0.0, "no dropout, other inputs": 0.0}
+    told = several.settings["model"]["dropout"]
     assert told == ({name: values[name] for name in used} if len(used) > 1 else values[used[0]])
-    assert run.settings["members"] == len(run.members) == 4 * len(used)
+    assert several.settings["members"] == len(several.members) == 4 * len(used)
+
+
+def test_networks_that_take_different_inputs_are_one_model(several, tmp_path):
+    data = several.dataset.features.frame
+    assert several.model.input_shape[1] == several.preprocessing.width > 2
+    loaded = toolkit.load(several.save(tmp_path / "run.keras"))
+    np.testing.assert_array_equal(loaded.predict(data), several.predict(data))
 
 
 def test_a_rows_unseen_score_is_the_mean_over_the_networks_that_left_it_out(frame):
@@ -533,24 +546,18 @@ def test_ctrl_c_returns_the_run_and_says_what_it_lacks(frame, ctrl_c):
 
 
 @pytest.mark.parametrize("rows", [600, 3_400])
-def test_some_networks_take_the_pieces_of_numbers_where_the_others_do_not(rows, tmp_path):
+def test_some_networks_take_the_pieces_of_numbers_where_the_others_do_not(rows):
     x, y = make_friedman1(rows, n_features=5, random_state=0)
-    data = pd.DataFrame(x[:, :2], columns=["a", "b"]).assign(y=y)
-    options = {"epochs": 1, "progress": False, "baselines": False}
-    run = regression.train(data, target="y", **options)
-    assert run.result.pack is not None
-    assert list(run.result.pack["networks"]) == [4, 4, 4, 4]
-    asked = workflow.read_options("default", options, images=False)
-    dataset, _ = workflow.prepare("regression", data, "y", None, 0, asked)
+    asked = workflow.read_options("default", {}, images=False)
+    dataset, _ = workflow.prepare("regression", (x[:, :2], y), None, None, 0, asked)
     chosen = asked.chosen(get_head("regression", "squared"), dataset)
     widths = [setting.models[0].input_shape[1] for setting in workflow._pack(asked, dataset, chosen, 0)]
     assert widths[-1] != widths[0] == widths[1] == widths[2]
     assert min(widths) == 2, "the numbers alone"
-    assert max(widths) == dataset.preprocessing.width == run.model.input_shape[1]
-    loaded = toolkit.load(run.save(tmp_path / "run.keras"))
-    np.testing.assert_array_equal(loaded.predict(data), run.predict(data))
-    alone = regression.train(data, target="y", members=1, **options)
-    assert alone.model.input_shape[1] == widths[0]
+    assert max(widths) == dataset.preprocessing.width
+    one_setting = workflow.read_options("default", {"members": 1}, images=False)
+    alone, _ = workflow.prepare("regression", (x[:, :2], y), None, None, 0, one_setting)
+    assert alone.preprocessing.width == widths[0]
 
 
 def test_the_notes_say_what_the_time_limit_left_out(frame):
