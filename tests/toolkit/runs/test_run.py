@@ -271,7 +271,9 @@ def test_numbers_so_large_that_the_scores_are_not_finite_are_refused():
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"]).assign(
         y=np.arange(60.0)
     )
-    run = regression.train(frame, target="y", hidden=(8,), epochs=1, scaling="standard", baselines=False, progress=False)
+    run = regression.train(
+        frame, target="y", hidden=(8,), epochs=1, scaling="standard", baselines=False, progress=False
+    )
     rows = frame.head(3)
     rows.loc[1, ["a", "b", "c"]] = [1e308, 1e308, 1.7e308]
     for verb, which in ((run.predict, "row 2"), (run.evaluate, "1 row")):
