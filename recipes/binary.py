@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from recipes.workflow.defaults import COMPARED
 from recipes.workflow.options import Effort, Report, Seed, Seeds, Test
 from toolkit.common.options import documented
 
 if TYPE_CHECKING:
+    from recipes.workflow.options import Options
     from toolkit import Comparison, Head, Run
 
 __all__ = ["compare", "train"]
@@ -31,7 +32,7 @@ def train(
     effort: Effort = "default",
     seed: Seed = 0,
     report: Report = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Run:
     """Train a network that tells two classes apart, and evaluate it on rows it never saw.
 
@@ -82,7 +83,7 @@ def compare(
     seeds: Seeds = 5,
     effort: Effort = "quick",
     report: Report = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Comparison:
     """Compare heads that tell two classes apart: SVM (hinge) and logistic.
 

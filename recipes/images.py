@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from recipes.workflow import defaults, settings
 from recipes.workflow.options import Effort, Report, Seed, Seeds, current_names
@@ -20,6 +20,7 @@ from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
 
 if TYPE_CHECKING:
+    from recipes.workflow.options import Options
     from toolkit import Comparison, Run
 
 __all__ = ["compare", "train"]
@@ -58,7 +59,7 @@ def train(
     report: Report = None,
     files: Files = None,
     size: Size = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Run:
     """Train a network on images, and evaluate it on images it never saw.
 
@@ -85,10 +86,10 @@ def train(
     from toolkit.report.page import check_page
 
     check_page(report)  # before the pictures, which may take minutes
-    options = current_names(options, stacklevel=2)
-    workflow.read_options(effort, options, images=True, arguments=options_of(train))
+    named = current_names(options, stacklevel=2)
+    workflow.read_options(effort, named, images=True, arguments=options_of(train))
     seconds = time.perf_counter()
-    images, test_images, validation = _read(source, task, target, test, files, size, options)
+    images, test_images, validation = _read(source, task, target, test, files, size, named)
     seconds = time.perf_counter() - seconds
     arguments = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
     arguments |= {"report": report, "files": files, "size": size}
@@ -101,8 +102,8 @@ def train(
         effort=effort,
         seed=seed,
         report=report,
-        options=options | validation,
-        call=settings.calls("images", "train", source, arguments, options),
+        options=named | validation,
+        call=settings.calls("images", "train", source, arguments, named),
         seconds_before={"files": seconds},
     )
 
@@ -123,7 +124,7 @@ def compare(
     report: Report = None,
     files: Files = None,
     size: Size = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Comparison:
     """Compare heads on images: SVM (hinge) and softmax on the same convolutional network, data, split and seeds.
 

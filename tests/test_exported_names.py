@@ -31,8 +31,9 @@ def test_the_toolkit_exports_the_names_of_its_public_surface():
     assert {"audit", "gradient_check"} <= set(toolkit.numerics.__all__)
 
 
-def test_the_recipes_export_their_modules():
-    names = ["__version__", "binary", "digits", "images", "lessons", "multiclass", "multilabel", "regression"]
+def test_the_recipes_export_their_modules_and_the_estimators():
+    names = ["NetworkClassifier", "NetworkRegressor", "__version__", "binary", "digits", "images", "lessons"]
+    names += ["multiclass", "multilabel", "regression"]
     assert recipes.__all__ == dir(recipes) == names
 
 

@@ -6,11 +6,80 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from toolkit.builders import cnn, mlp
 from toolkit.common.errors import DataError
 from toolkit.common.options import Option, documented, options_of, refuse_unknown
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from typing_extensions import TypedDict
+
+    class Options(TypedDict, total=False, extra_items=Any):
+        """The options that recipes pass on, for type checkers and completion; others are those of a user's builder.
+
+        A test compares them with the declarations that `all_options` collects.
+        """
+
+        validation: Any
+        group: str | Sequence[str]
+        time: str | None
+        keep: str | Sequence[str]
+        drop: str | Sequence[str]
+        categories: str | Sequence[str]
+        sample_weight: str | np.ndarray | None
+        positive: Any
+        sep: str | None
+        decimal: str | None
+        thousands: str | None
+        encoding: str | None
+        header: int | str | None
+        na_values: str | Sequence[str]
+        dayfirst: bool | None
+        scaling: str
+        pieces: int
+        rare: int | None
+        most_levels: int | None
+        log_target: bool
+        class_weight: str | Mapping[Any, float] | None
+        hidden: Sequence[int]
+        activation: str | Sequence[str]
+        initializer: str
+        bias_spread: float
+        l1: float
+        l2: float
+        max_norm: float | None
+        dropout: float | Sequence[float]
+        batch_norm: bool
+        filters: int
+        epochs: int | None
+        batch_size: int | str | None
+        optimizer: str | keras.optimizers.Optimizer
+        learning_rate: float | None
+        schedule: str | None
+        beta_2: float | None
+        weight_decay: float | None
+        clip_norm: float | None
+        label_smoothing: float
+        feature_scale: bool
+        layer_rates: bool
+        shift: int
+        flip: bool
+        metric: str | None
+        patience: int | None
+        time_limit: float | None
+        min_gradient_norm: float | None
+        callbacks: Sequence[keras.callbacks.Callback]
+        xla: bool | None
+        resume: str | Path | None
+        progress: bool
+        build: str | Callable[..., Any] | None
+        members: int | None
+        baselines: bool
+        threshold: str | float | None
+
 
 __all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "current_names", "route"]
 
@@ -61,7 +130,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
     from toolkit.evaluation.options import Options as EvaluationOptions
-    from toolkit.training.options import Options
+    from toolkit.training.options import Options as TrainingOptions
 
     return {
         "data": options_of(prepare, leave_out=("task", "test", "seed")),
@@ -70,7 +139,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
         "target": options_of(Target.fit),
         "weights": options_of(row_weights),
         "model": options_of(build, leave_out=("seed", "pixels")),
-        "training": options_of(Options, leave_out=("shuffle", "in_turns")),
+        "training": options_of(TrainingOptions, leave_out=("shuffle", "in_turns")),
         # Convolutions are not trained side by side.
         "ensemble": options_of(Networks, leave_out=("members",) if build is cnn else ()),
         "evaluation": options_of(EvaluationOptions, leave_out=("intervals",)),

@@ -13,8 +13,8 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from toolkit.common.errors import DataError
@@ -65,11 +65,12 @@ def options_of(declaration: Callable[..., Any], leave_out: Collection[str] = ())
     return {name: option for name, option in options.items() if name not in leave_out}
 
 
-def documented(declaration: Declaration) -> Declaration:
+def documented(declaration: Declaration, elsewhere: Mapping[str, Option] | None = None) -> Declaration:
     """Move the help texts of the options from the signature to the docstring, where ``help()`` shows them.
 
     Args:
         declaration: A function, or a dataclass with keyword-only fields.
+        elsewhere: Options that are declared elsewhere, by name: for those of the declaration that have no text.
 
     Returns:
         The same function or class.
@@ -85,10 +86,14 @@ def documented(declaration: Declaration) -> Declaration:
             width: Width of a line, in points.
     """
     is_class = inspect.isclass(declaration)
-    section = "\n\nAttributes:\n" if is_class else "\n\nArgs:\n"
-    before, _, after = (inspect.getdoc(declaration) or "").partition(section)
+    docstring = inspect.getdoc(declaration) or ""
+    section = "\n\nArgs:\n" if not is_class or "\n\nArgs:\n" in docstring else "\n\nAttributes:\n"
+    before, _, after = docstring.partition(section)
     written, gap, rest = after.partition("\n\n")
     options = _read(declaration)
+    for name, option in (elsewhere or {}).items():
+        if name in options and not options[name].about:
+            options[name] = replace(options[name], about=option.about, only=option.only)
     texts = [
         textwrap.fill(f"{option.name}: {option.text}", 100, initial_indent="    ", subsequent_indent="        ")
         for option in options.values()

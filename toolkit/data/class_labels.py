@@ -17,13 +17,32 @@ from toolkit.common.formatting import counted, listing
 from toolkit.data.cells import is_number
 from toolkit.data.labels import labels_of
 
-__all__ = ["check_classes", "look_alike", "missing_words", "one_type", "stripped"]
+__all__ = ["NEVER_A_CLASS", "are_unchanged", "check_classes", "look_alike", "missing_words", "one_type", "stripped"]
+
+#: Text for "no value" that is a class nowhere: what programs write for a missing cell.
+NEVER_A_CLASS = frozenset({"nan", "<na>", "#n/a", "nat"})
 
 # Words that mean "no value" where they are rare, and are a class where they are frequent.
 _EITHER = frozenset({"na", "n/a", "none", "null"})
 _FREQUENT = 0.05
 _MANY_CLASSES = 20
 _LARGEST = 2**63
+
+
+def are_unchanged(classes: Iterable[Any]) -> bool:
+    """Return whether classes are always read as they are: no blanks at their ends, no word for a missing label.
+
+    Example:
+        >>> (
+        ...     are_unchanged(["a", "b"]),
+        ...     are_unchanged(["a", "none"]),
+        ...     are_unchanged(["a", "b "]),
+        ...     are_unchanged([0.0, 1.0]),
+        ... )
+        (True, False, False, True)
+    """
+    words = {"", "?", *NEVER_A_CLASS, *_EITHER}
+    return all(label == label.strip() and label.casefold() not in words for label in classes if isinstance(label, str))
 
 
 def missing_words(

@@ -62,7 +62,7 @@ def read_weights(
     with np.errstate(over="ignore"):
         total = values[present].sum()
     if total == 0:
-        raise DataError(f"every weight of {name} is 0.")
+        raise DataError(f"every weight of {name} is zero.")
     if np.isinf(total):
         raise DataError(f"the weights of {name} are too large to be added: divide them.")
     return values[present].astype(np.float64)

@@ -16,7 +16,7 @@ import pandas as pd
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing, rows_text
 from toolkit.data.cells import is_number, level
-from toolkit.data.class_labels import check_classes, missing_words, one_type, stripped
+from toolkit.data.class_labels import NEVER_A_CLASS, check_classes, missing_words, one_type, stripped
 from toolkit.data.column_kinds import infer
 from toolkit.data.label_sets import indicator_of, is_list, label_column, one_column_per_label
 from toolkit.data.labels import labels_of, positive_class
@@ -28,8 +28,6 @@ from toolkit.data.target_form import TargetForm
 __all__ = ["TASKS", "CheckedTarget", "check_target", "match_target", "target_of_pair"]
 
 TASKS = ("regression", "binary", "multiclass", "multilabel")
-# Text for "no value" that is a class nowhere: what programs write for a missing cell.
-_NEVER_A_CLASS = frozenset({"nan", "<na>", "#n/a", "nat"})
 _NO_NUMBER = frozenset({"na", "n/a", "none", "null", "-", "--", "."})
 
 
@@ -309,7 +307,7 @@ def _absent(
     texts = [value if isinstance(value, str) else None for value in series.astype(object)]
     distinct = dict.fromkeys(text for text in texts if text is not None)
     empty = {text for text in distinct if not text.strip()}
-    words = {text for text in distinct if text.strip() == "?" or text.strip().casefold() in _NEVER_A_CLASS}
+    words = {text for text in distinct if text.strip() == "?" or text.strip().casefold() in NEVER_A_CLASS}
     if task == "regression":
         words |= {text for text in distinct if text.strip().casefold() in _NO_NUMBER}
     elif task != "multilabel":

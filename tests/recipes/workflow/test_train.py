@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import signal
 
 import keras
@@ -383,6 +385,16 @@ def test_every_option_is_declared_once_and_documented():
     names = [name for name, _ in declared]
     assert len(set(names)) == len(names)
     assert [name for name, option in declared if not option.about] == []
+
+
+def test_type_checkers_and_completion_know_the_declared_options():
+    tree = ast.parse(inspect.getsource(options))
+    (known,) = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "Options")
+    fields = [line for line in known.body if isinstance(line, ast.AnnAssign)]
+    written = {ast.unparse(field.target): ast.unparse(field.annotation) for field in fields}
+    places = [*options.all_options(cnn).values(), *options.all_options().values()]
+    kinds = {name: option.kind.replace("collections.abc.", "") for place in places for name, option in place.items()}
+    assert written == kinds
 
 
 def test_no_notebook_or_terminal_means_a_line_an_epoch(frame, capsys):

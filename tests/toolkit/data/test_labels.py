@@ -275,7 +275,7 @@ def test_row_weights_that_leave_a_part_or_a_class_without_weight_are_refused():
         prepare(rows, "y", task="binary", sample_weight=(np.arange(600) < 1) * 1.0).preprocess()
     with pytest.raises(DataError, match=r"sample_weight is 0 in all \d+ training rows of class 'b'"):
         prepare(rows, "y", task="binary", sample_weight=(X[:, 0] > 0) * 1.0).preprocess()
-    with pytest.raises(DataError, match="every weight of DataFrame is 0"):
+    with pytest.raises(DataError, match="every weight of DataFrame is zero"):
         prepare(rows, "y", task="binary", sample_weight=np.zeros(600)).preprocess()
 
 

@@ -43,7 +43,7 @@ def test_an_option_that_names_no_column_names_the_nearest(option):
         ({"seed": 2**32}, "expected a whole number from 0 to 4294967295"),
         ({"sample_weight": np.ones(3)}, r"sample_weight has shape \(3,\); DataFrame has 200 rows"),
         ({"sample_weight": -np.ones(200)}, r"not negative \(rows 1, 2, 3, 4, 5 and 195 more"),
-        ({"sample_weight": np.zeros(200)}, "every weight of DataFrame is 0"),
+        ({"sample_weight": np.zeros(200)}, "every weight of DataFrame is zero"),
         ({"sample_weight": "sex"}, "sample_weight= names 'sex', which does not hold numbers"),
         ({"time": "sex"}, "time= names 'sex', which holds neither dates nor numbers"),
     ],
