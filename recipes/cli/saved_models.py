@@ -1,4 +1,4 @@
-"""The commands about a saved model: ``recipes evaluate``, ``recipes report`` and ``recipes info``."""
+"""The commands about a saved model: ``recipes evaluate``, ``importance``, ``report`` and ``info``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from toolkit.common.formatting import plain
 if TYPE_CHECKING:
     from toolkit.runs.run import Run
 
-__all__ = ["evaluate", "info", "report"]
+__all__ = ["evaluate", "importance", "info", "report"]
 
 
 @click.command()
@@ -41,6 +41,32 @@ def evaluate(model: str, data: str, as_json: bool, quiet: bool) -> None:
         print_json(names | {"metrics": table.to_dict("index")})
     else:
         show_metrics(table, f"{rows:,} row{'s' * (rows != 1)}", run.positive)
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@click.argument("data", type=PATH)
+@click.option("--metric", help="The metric that gets worse; by default the main one of the task.")
+@click.option("--correlated", is_flag=True, help="Permute columns together that say nearly the same.")
+@json_option
+def importance(model: str, data: str, metric: str | None, correlated: bool, as_json: bool) -> None:
+    """Tell which columns count for a saved MODEL (.keras): permutation importance on the labeled rows of DATA.
+
+    Use rows that the model has not learned from.
+    """
+    import toolkit
+
+    table = toolkit.load(model).importance(data, metric=metric, groups="correlated" if correlated else ())
+    about = table.attrs
+    if as_json:
+        print_json({"model": model, "data": data, **about, "columns": table.to_dict("records")})
+        return
+    drawn = f" of {about['of']:,}" if about["rows"] < about["of"] else ""
+    click.echo(
+        f"How much worse {about['metric']} gets without the column ({about['rows']:,}{drawn} rows), 95 % interval"
+    )
+    for name, value, low, high in table.itertuples(index=False):
+        click.echo(f"  {value:<9.4g} {f'{low:.4g} to {high:.4g}':<22} {plain(name)}")
 
 
 @click.command()

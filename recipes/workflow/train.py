@@ -25,6 +25,7 @@ from toolkit.data.images.stack import holds_images
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
+from toolkit.evaluation.dependence import explained
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
@@ -276,7 +277,8 @@ def train_and_evaluate(
     used = {"head": head.name, "seed": seed, "members": count}
     used |= _settings(options, dataset, chosen["model"] | differing["model"])
     trained = replace(trained, settings=trained.settings | settings.shown(differing["training"]))
-    return evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
+    result = evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
+    return explained(result) if evaluating.intervals else result
 
 
 def _pack(

@@ -13,7 +13,7 @@ from toolkit.data.cells import level
 from toolkit.data.columns import Column
 from toolkit.data.labels import labels_of
 
-__all__ = ["describe", "leaks_of", "predictive_power", "predictive_powers"]
+__all__ = ["describe", "leaks_of", "predictive_power", "predictive_powers", "told"]
 
 _LEAK = 0.97  # a column with at least this predictive power may give the target away
 _BINS = 20
@@ -183,7 +183,7 @@ def _edges(ordered: np.ndarray, fewest: int) -> np.ndarray:
     """Return the edges of a histogram's bins, shape (bins + 1,)."""
     if len(ordered) == 0:
         return np.empty(0)
-    low, high = (_told(float(end), ordered, fewest) for end in (ordered[0], ordered[-1]))
+    low, high = (told(float(end), ordered, fewest) for end in (ordered[0], ordered[-1]))
     if low == high:
         return np.array([low - 0.5, high + 0.5])
     if high - low < _BINS and np.all(ordered == np.floor(ordered)):  # a bin for each integer
@@ -193,7 +193,7 @@ def _edges(ordered: np.ndarray, fewest: int) -> np.ndarray:
     return edges if np.isfinite(edges).all() else np.array([low, high])
 
 
-def _told(value: float, ordered: np.ndarray, fewest: int) -> float:
+def told(value: float, ordered: np.ndarray, fewest: int) -> float:
     """Return a figure of sorted values as it may be told: rounded, if fewer than `fewest` rows have this value."""
     if np.searchsorted(ordered, value, side="right") - np.searchsorted(ordered, value) >= fewest:
         return value
@@ -233,7 +233,7 @@ def _summary(
         figures = moments | quantiles
         exact = {"mean", "std"} if count >= fewest else set()
         summary |= {
-            name: None if not np.isfinite(value) else value if name in exact else _told(value, ordered, fewest)
+            name: None if not np.isfinite(value) else value if name in exact else told(value, ordered, fewest)
             for name, value in figures.items()
         }
     # Values below each inner edge, then differences: the values are sorted, so that no histogram is needed. The last

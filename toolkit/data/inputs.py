@@ -23,7 +23,7 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.surrogates import refuse_surrogates
 from toolkit.data.target import Target
 
-__all__ = ["RowEncoder", "batches", "encode", "encode_labeled", "table_of"]
+__all__ = ["RowEncoder", "batches", "encode", "encode_labeled", "labeled_frame", "table_of"]
 
 
 def batches(
@@ -200,3 +200,10 @@ def encode_labeled(
         check_files(source.pixels, preprocessing.low, preprocessing.high, source.name)
     features, y, name = labeled(source, target)
     return encode(preprocessing, features, name), y
+
+
+def labeled_frame(preprocessing: Preprocessing, source: Any, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return labeled rows of a table in canonical form, and their target columns; the arguments are as above."""
+    features, y, name = labeled(source, target)
+    features = features if isinstance(features, pd.DataFrame) else matrix_of(features, name)
+    return _in_form(preprocessing, features, name), y

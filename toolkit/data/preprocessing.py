@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -171,6 +172,12 @@ class Preprocessing:
         return [name for column, preprocessor in pairs for name in preprocessor.names(column.name)]
 
     @property
+    def spans(self) -> list[slice]:
+        """Where the inputs of each column stand in a row."""
+        ends = np.cumsum([preprocessor.width for preprocessor in self.by_column]).tolist()
+        return [slice(start, end) for start, end in pairwise([0, *ends])]
+
+    @property
     def is_piece(self) -> np.ndarray:
         """Which inputs are pieces of a number, shape (width,)."""
         counts = [(p.width, p.pieces if isinstance(p, NumberPreprocessing) else 0) for p in self.by_column]
@@ -183,10 +190,8 @@ class Preprocessing:
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the inputs of rows in canonical form, float32 of shape (rows, width), finite."""
         matrix = np.zeros((len(frame), self.width), dtype=np.float32)
-        start = 0
-        for column, preprocessor in zip(self.columns, self.by_column, strict=True):
-            preprocessor.encode(frame[column.name].to_numpy(), matrix[:, start : start + preprocessor.width])
-            start += preprocessor.width
+        for column, preprocessor, span in zip(self.columns, self.by_column, self.spans, strict=True):
+            preprocessor.encode(frame[column.name].to_numpy(), matrix[:, span])
         return matrix
 
     def from_numbers(self, values: Any) -> np.ndarray | None:

@@ -26,6 +26,7 @@ __all__ = [
     "evaluate",
     "expected_calibration_error",
     "intervals",
+    "least_half_width",
     "reliability",
 ]
 
@@ -175,8 +176,13 @@ def difference(
     low, high = percentile_interval(resampled, value, coverage)
     differing = differing_rows(run, reference, metric)
     if metric in DECIDED and differing < FEWEST:
-        # As if each model were right on a row more, where the other is wrong: rows that do not differ show no spread.
-        rows = harmonic_size(group_sizes(run, metric))
-        half = float(stats.norm.ppf((1 + coverage) / 2)) * math.sqrt(differing + 2) / (rows + 2)
+        half = least_half_width(run, metric, differing, coverage)
         low, high = max(-1.0, min(low, value - half)), min(1.0, max(high, value + half))
     return value, low, high
+
+
+def least_half_width(outcome: Outcome, metric: str, differing: float, coverage: float) -> float:
+    """Return the least half width of the interval of a difference in a metric of decisions, where few rows differ."""
+    # As if each model were right on a row more, where the other is wrong: rows that do not differ show no spread.
+    rows = harmonic_size(group_sizes(outcome, metric))
+    return float(stats.norm.ppf((1 + coverage) / 2)) * math.sqrt(differing + 2) / (rows + 2)

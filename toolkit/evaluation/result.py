@@ -86,6 +86,8 @@ class Result:
             shape (n, targets); None where there are no validation rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
+        importance: One row per column, the most important first, and `dependence`, the effect of the strongest: see
+            `toolkit.evaluation.dependence.explained`. Empty for images and after `toolkit.load`.
         verdict: Sentences that compare the network with the baselines.
         notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
             `toolkit.data.notes`.
@@ -114,6 +116,8 @@ class Result:
     score_threshold: float | None = None
     absolute_errors: NDArray[np.float64] | None = None
     losses: Losses | None = None
+    importance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    dependence: list[dict[str, Any]] = field(default_factory=list)
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: dict[str, Any] | None = None
@@ -161,10 +165,10 @@ class Result:
     def _scorer(self) -> Scorer:
         return Scorer(self.model)
 
-    def raw_scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Return raw scores, shape (n, units), of encoded rows, shape (n, ...)."""
+    def raw_scores(self, x: NDArray[Any], like: int | None = None) -> NDArray[np.float32]:
+        """Return raw scores, shape (n, units), of encoded rows, shape (n, ...); `like` is that of the `Scorer`."""
         check_process()
-        return self._scorer(x)
+        return self._scorer(x, like)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
         """Turn raw scores (n, units) into probabilities, calibrated where there were validation rows.
@@ -213,15 +217,22 @@ class Result:
             units: The unit of each row (see `Outcome`).
             unit: What a unit is called.
         """
-        about: dict[str, Any] = {"scores": scores, "seconds": seconds, "units": units, "unit": unit}
         if self.task == "regression":
-            decoded = self.target.decode(scores).reshape(len(y), -1)
-            return Outcome(self.task, y.to_numpy(np.float64), decoded, **about)
-        y_true = np.asarray(self.target.encode(y)).astype(np.int64)
-        # (n, 1) -> (n,)
-        y_true = y_true[:, 0] if self.task == "binary" else y_true
+            y_true = y.to_numpy(np.float64)
+        else:
+            y_true = np.asarray(self.target.encode(y)).astype(np.int64)
+            # (n, 1) -> (n,)
+            y_true = y_true[:, 0] if self.task == "binary" else y_true
+        known = Outcome(self.task, y_true, y_true, seconds=seconds, units=units, unit=unit)
+        return self.rescored(known, scores)
+
+    def rescored(self, outcome: Outcome, scores: NDArray[np.float32]) -> Outcome:
+        """Return an outcome on the same rows with the decisions and probabilities of other raw scores (n, units)."""
+        if self.task == "regression":
+            decided = self.target.decode(scores).reshape(len(scores), -1)
+            return replace(outcome, y_pred=decided, scores=scores)
         probabilities = self.probabilities(scores) if self.has_probabilities else None
-        return Outcome(self.task, y_true, self.decide(scores), probabilities, **about)
+        return replace(outcome, y_pred=self.decide(scores), probabilities=probabilities, scores=scores)
 
 
 def class_names(target: Target) -> list[str]:

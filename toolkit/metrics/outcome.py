@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,3 +48,9 @@ class Outcome:
         if self.units is None:
             return len(self.y_true) if rows is None else int(np.count_nonzero(rows))
         return len(np.unique(self.units if rows is None else self.units[rows]))
+
+    def take(self, rows: np.ndarray) -> Outcome:
+        """Return the outcome on some of the rows, by their positions or a mask."""
+        names = ("y_true", "y_pred", "probabilities", "scores", "units")
+        arrays = {name: array for name in names if (array := getattr(self, name)) is not None}
+        return replace(self, **{name: array[rows] for name, array in arrays.items()})

@@ -29,16 +29,22 @@ __all__ = ["check_page", "fill", "frame", "notebook", "page_path", "render", "wr
 # Kind of summary -> its sections, in order. The template of a section is `sections/<name>.html`, or
 # `sections/<kind>_<name>.html` where both kinds have one of that name.
 SECTIONS = {
-    "run": "verdict data split model training results numerics mistakes occlusion settings",
+    "run": "verdict data split model training results importance numerics mistakes occlusion settings",
     "comparison": (
         "verdict metrics contenders training margins probabilities errors labels disagreement jiggle regions settings"
     ),
 }
 # Section -> its heading in the contents, where that is not its name.
-HEADINGS = {"labels": "Each label", "jiggle": "Moving a score", "regions": "Decision regions"}
+HEADINGS = {
+    "importance": "Which columns count",
+    "labels": "Each label",
+    "jiggle": "Moving a score",
+    "regions": "Decision regions",
+}
 # Section -> what it shows; where there is nothing, the page leaves the section out.
 OPTIONAL: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "results": lambda summary: summary["results"]["metrics"],
+    "importance": lambda summary: summary.get("importance"),  # older summaries lack the key
     "numerics": lambda summary: summary["results"]["metrics"],
     "mistakes": lambda summary: summary["results"]["metrics"],
     "occlusion": lambda summary: (summary.get("images") or {}).get("occlusion"),

@@ -36,6 +36,7 @@ __all__ = [
     "Line",
     "against_predicted",
     "decision_regions",
+    "dots_with_spread",
     "histogram",
     "line_chart",
     "losses_and_weights",
@@ -160,6 +161,33 @@ def histogram(
             axes.set_ylim(0, top * 1.05 or 1)  # a little room above the highest bar; 1 where nothing was counted
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
+        axes.grid(visible=False, axis="x")
+        return finish(figure, axes, name, along)
+
+
+def dots_with_spread(lines: Sequence[Line], *, name: str, along: str) -> Figure:
+    """Draw a dot for each x of each line, with an upright bar over its band; x are whole numbers, such as of levels.
+
+    Args:
+        lines: The rows of dots.
+        name: What y shows.
+        along: What x shows.
+
+    Example:
+        >>> figure = dots_with_spread([Line([1, 2], [0.3, 0.5], ("network", ()))], name="chance", along="level")
+        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        [0.3, 0.5]
+    """
+    with look():
+        figure, axes = canvas()
+        for index, line in enumerate(lines):
+            shift = 0.12 * (index - (len(lines) - 1) / 2)  # dots of several lines stand side by side
+            x, color = as_numbers(line.x) + shift, COLORS[line.style[0]][0]
+            if line.band is not None:
+                low, high = map(as_numbers, line.band)
+                axes.vlines(x, low, high, color=color, linewidth=1.0)
+            axes.plot(x, as_numbers(line.y), "o", markersize=4, color=color, label=line.name or "_line")
+        axes.set(xlim=(0.5, len(lines[0].x) + 0.5), xticks=range(1, len(lines[0].x) + 1))
         axes.grid(visible=False, axis="x")
         return finish(figure, axes, name, along)
 

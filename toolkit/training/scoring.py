@@ -127,8 +127,13 @@ class Scorer:
         self._structure = structure(model)
         self._sizes = piece_sizes(model, widest)
 
-    def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Return raw scores of inputs (n, ...): shape (n, units), as the model's output."""
+    def __call__(self, x: NDArray[Any], like: int | None = None) -> NDArray[np.float32]:
+        """Return raw scores of inputs (n, ...): shape (n, units), as the model's output.
+
+        Args:
+            x: The inputs.
+            like: Score in pieces for which the program for so many rows serves, so that none is compiled.
+        """
         import tensorflow as tf
 
         scores = np.empty((len(x), *self.model.output_shape[1:]), np.float32)
@@ -136,11 +141,11 @@ class Scorer:
             [variable.value for variable in variables]
             for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
         ]
-        largest = self._sizes[-1]
+        largest = self._padded(like or self._sizes[-1])
         for start in range(0, len(x), largest):
             rows = x[start : start + largest]
             # (rows, ...) -> (size, ...), padded with zeros, so that the program of that size fits.
-            size = next(size for size in self._sizes if size >= len(rows))
+            size = largest if like else self._padded(len(rows))
             padded = rows
             if size > len(rows):
                 padded = np.zeros((size, *x.shape[1:]), x.dtype)
@@ -149,6 +154,10 @@ class Scorer:
             program = self._program(weights, inputs)
             scores[start : start + len(rows)] = program(*weights, inputs).numpy()[: len(rows)]
         return scores
+
+    def _padded(self, rows: int) -> int:
+        """Return the number of rows that some rows are padded to; the largest where they come in several pieces."""
+        return next((size for size in self._sizes if size >= rows), self._sizes[-1])
 
     def _program(self, weights: list[list[Any]], x: Any) -> Any:
         import tensorflow as tf

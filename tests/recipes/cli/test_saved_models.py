@@ -45,6 +45,19 @@ def test_evaluate_has_the_metrics_of_scikit_learn_with_their_intervals(runs, sav
     assert [line.split()[0] for line in out.splitlines()[1:]] == list(runs["binary"].metrics)
 
 
+def test_importance_is_that_of_the_run(runs, saved, capsys):
+    table = runs["regression"].importance(path("diabetes"), metric="mae", groups="correlated")
+    words = ("importance", saved["regression"], path("diabetes"), "--metric", "mae", "--correlated")
+    content, _ = _json(capsys, *words)
+    assert (content["metric"], content["rows"]) == ("mae", 442)
+    assert [entry["column"] for entry in content["columns"]] == table["column"].tolist()
+    assert content["columns"][0]["low"] == pytest.approx(table.loc[0, "low"])
+    code, out, err = run_command(capsys, *words)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].startswith("How much worse mae gets without the column (442 rows)")
+    assert [line.split(maxsplit=4)[-1] for line in out.splitlines()[1:]] == table["column"].tolist()
+
+
 def test_the_intervals_of_the_test_rows_are_those_of_the_training(runs):
     for task, run in runs.items():
         rows = run.dataset.source_rows[run.dataset.parts["test"]] - 1

@@ -55,7 +55,7 @@ def test_the_page_is_well_formed_and_every_section_is_in_its_contents(kind, task
 @of_each_task
 def test_only_the_sections_that_apply_are_on_the_page(kind, task, pages):
     everywhere = {
-        "run": "verdict data split model training results numerics mistakes settings",
+        "run": "verdict data split model training results importance numerics mistakes settings",
         "comparison": "verdict metrics contenders training disagreement settings",
     }[kind].split()
     scores = "margins probabilities jiggle regions"

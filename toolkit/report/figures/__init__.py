@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toolkit.report.figures.dependence import effects
 from toolkit.report.figures.errors import contender_errors, target_errors
 from toolkit.report.figures.margins import margins, moved_scores
 from toolkit.report.figures.picture import Picture
@@ -33,6 +34,7 @@ def pictures(summary: Mapping[str, Any]) -> dict[str, list[Any]]:
             "settings": settings_by_weight(summary),
             "training": history_by_epoch(summary),
             "results": of_results,
+            "importance": effects(summary),
         }
     counted = "test cells (rows × labels)" if summary["task"] == "multilabel" else "test rows"
     return {
