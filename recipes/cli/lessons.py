@@ -19,7 +19,7 @@ __all__ = ["lessons"]
 @click.argument("file", required=False, type=click.Path())
 @click.option("--target", multiple=True, help="Column to predict, for a table of your own; repeat it for several.")
 @click.option("--task", help="regression, binary, multiclass or multilabel; the lesson's page says which it accepts.")
-@click.option("--columns", multiple=True, help="For space: a column to draw; give it twice.")
+@click.option("--columns", multiple=True, help="For space and playground: the two columns, as a,b or one at a time.")
 @click.option("--seed", type=int, help="Same seed, same lesson.")
 @click.option("--all", "everything", is_flag=True, help="Run every lesson, and write an index of them.")
 @click.option("--reports", type=FOLDER, default="reports/lessons", show_default=True, help="Folder for the pages.")
@@ -33,7 +33,7 @@ def lessons(
     """
     from recipes.lessons import show
 
-    options |= {"target": target[0] if len(target) == 1 else list(target), "columns": list(columns)}
+    options |= {"target": target[0] if len(target) == 1 else list(target), "columns": _split(columns)}
     options = {key: value for key, value in options.items() if value not in (None, [])}
     if everything:
         if name is not None or options:
@@ -49,6 +49,11 @@ def lessons(
     else:
         with naming_pages(reports):
             click.echo(show(name, *([] if file is None else [file]), **options).report(Path(reports) / f"{name}.html"))
+
+
+def _split(columns: tuple[str, ...]) -> list[str]:
+    """Return names given as ``a,b``, or one at a time."""
+    return columns[0].split(",") if len(columns) == 1 else list(columns)
 
 
 def _run_all(reports: Path) -> None:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from recipes.drawing import INK, MUTED, dots, field, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
-from recipes.lessons.tools.playground import Recording, forward, page
-from recipes.lessons.tools.rows import Rows, load
+from recipes.lessons.tools.recording import Recording, forward
+from recipes.lessons.tools.rows import load
 from recipes.lessons.tools.shapes import SHAPES, points
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import percent, plain
+from toolkit.data.dataset import SplitData
 
-__all__ = ["Trainer", "generated_plane", "show", "table_plane"]
+__all__ = ["Trainer", "generated_plane", "show", "table_plane", "two_columns"]
 
 ROWS = 300
 MAX_CLASSES = 6
@@ -76,7 +77,7 @@ def show(
         seed: Seed of the points, the initial weights and the order of the rows.
 
     Returns:
-        The lesson; its `report` writes the playground next to its page.
+        The lesson.
 
     Raises:
         DataError: The lesson can't use the data, the task or the columns.
@@ -108,7 +109,6 @@ def show(
         ),
         decks=("NN",),
         data=description,
-        extra_pages={"playground": page(recordings)},
     )
 
 
@@ -125,7 +125,7 @@ def table_plane(
 ) -> tuple[Plane, str]:
     """Return two columns of a table, scaled, and a description of the data; the arguments are those of `show`."""
     rows = load(data, target=target, task=task, seed=seed, train_rows=ROWS, tasks=("multiclass", "binary"))
-    columns = _two_columns(rows, columns)
+    columns = two_columns(rows.dataset, columns)
     indices = [rows.columns.index(name) for name in columns]
     ids = {part: rows.y[part].astype(np.int32).ravel() for part in ("train", "validation")}
     counts = np.bincount(ids["train"], minlength=2)
@@ -151,11 +151,19 @@ def table_plane(
     return Plane("these rows", labels, axes, *parts), description
 
 
-def _two_columns(rows: Rows, columns: Sequence[str] | None) -> Sequence[str]:
-    """Check the two columns to draw; by default return those with the highest predictive power."""
-    numbers = [column.name for column in rows.dataset.features.columns if column.kind == "number"]
+def two_columns(dataset: SplitData, columns: Sequence[str] | None) -> Sequence[str]:
+    """Check the two columns to draw; by default return those with the highest predictive power.
+
+    Args:
+        dataset: The data.
+        columns: Two names, or None.
+
+    Raises:
+        DataError: They are not two different columns of numbers.
+    """
+    numbers = [column.name for column in dataset.features.columns if column.kind == "number"]
     if columns is None:
-        power = {entry["name"]: entry["alone"] or 0.0 for entry in rows.dataset.describe()["columns"]}
+        power = {entry["name"]: entry["alone"] or 0.0 for entry in dataset.describe()["columns"]}
         columns = sorted(numbers, key=lambda name: -power.get(name, 0.0))[:2]
     if isinstance(columns, str) or not isinstance(columns, Sequence):
         raise DataError(f"columns={columns!r}: expected two columns of numbers, as columns=['height', 'width'].")
@@ -303,7 +311,7 @@ def _training(recording: Recording) -> Picture:
     return Picture(
         "While it learns",
         f"A small network of {SMALL[0]} and {SMALL[1]} hidden neurons on {_the(recording.name)}, after more and more "
-        "passes over the points. The playground next to this page shows every recorded epoch.",
+        "passes over the points. The lesson `playground` trains such a network in the browser.",
         figure,
         "Six maps of the plane colored by decision, from before training to the last epoch.",
         pd.DataFrame({"epoch": recording.epochs, "loss": recording.losses, "accuracy": recording.right}),

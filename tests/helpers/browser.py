@@ -30,6 +30,7 @@ _NAVIGATIONS = {
 }
 _SETTLE = 0.15  # seconds after loading, in which a page may still run something
 _WAIT = 30.0
+_NEXT_PICTURE = "new Promise((done) => setTimeout(() => requestAnimationFrame(done)))"
 
 
 @dataclass
@@ -145,6 +146,19 @@ class Browser:
             options = {"captureBeyondViewport": True, "clip": clip}
             picture.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", options, self._page)["data"]))
         return visit
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression in the page."""
+        return self._evaluate(expression, self._page)
+
+    def settle(self) -> None:
+        """Wait for the page's next picture."""
+        self._call("Runtime.evaluate", {"expression": _NEXT_PICTURE, "awaitPromise": True}, self._page)
+
+    def errors(self) -> list[str]:
+        """Return the errors that scripts of the page have not caught since it was opened."""
+        thrown = [e["params"]["exceptionDetails"] for e in self._events if e["method"] == "Runtime.exceptionThrown"]
+        return [entry.get("exception", {}).get("description", entry["text"]) for entry in thrown]
 
     def _watch(self, session: str) -> None:
         for domain in ("Page", "Network", "Debugger", "Runtime", "Audits"):

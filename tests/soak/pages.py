@@ -145,12 +145,11 @@ def _lessons(folder: Path, frame: pd.DataFrame, target: str, shown: list[str]) -
     from recipes.lessons.tools.page import write_index
 
     taken = []
-    for name in ("gradients", "space", "roundoff"):
+    for name in ("gradients", "space", "roundoff", "playground"):
         lesson = lessons.show(name, frame, target=target)
         taken.append(dataclasses.replace(lesson, title=f"{lesson.title} {shown[0]}", summary=shown[1]))
         yield taken[-1].report(folder / f"{name}.html"), []
         yield _framed(lesson, folder / f"{name}-frame.html"), []
-    yield folder / "space-playground.html", []
     yield write_index(taken, folder), []
 
 
@@ -207,7 +206,7 @@ def main(seed: int = 0, count: int = 80) -> int:
             policy = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
             if policy not in content:
                 bad.append(f"{path.name}: no content-security policy")
-            scripts = int("playground" in path.name)
+            scripts = int(path.name == "playground.html")
             bad += [f"{path.name}: {line}" for line in harm(chromium.visit(path), shown, scripts)]
             # Escaping must do without the policy.
             bare = Path(name) / "bare.html"

@@ -13,6 +13,7 @@ LESSONS: dict[str, str] = {
     "neuron": "What can one neuron decide, and what can three?",
     "initialization": "Why do weights start at random, and how large should they be?",
     "space": "What does each hidden layer do to the input?",
+    "playground": "What changes when you change the network, the loss or the data?",
     "search": "Why follow the gradient instead of guessing?",
     "descent": "How large should a step be, and how many rows should it use?",
     "optimizers": "What do momentum, RMSprop and Adam add to the gradient?",
@@ -29,7 +30,7 @@ LESSONS: dict[str, str] = {
 #: The lessons that accept the reader's table in place of their example.
 ON_YOUR_DATA = frozenset(
     {
-        *("roundoff", "gradients", "space", "search", "optimizers", "regularization", "scaling"),
+        *("roundoff", "gradients", "space", "playground", "search", "optimizers", "regularization", "scaling"),
         *("capacity", "hyperparameters", "worth", "online"),
     }
 )

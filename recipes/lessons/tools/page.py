@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Lesson:
         corrections: What is right where a lecture has a mistake; each line begins with the lecture.
         decks: The lectures this lesson comes from, keys of `DECKS`.
         data: What the experiment was run on.
-        extra_pages: Name -> HTML of a second page; `report` writes it beside the lesson's, as ``<page>-<name>.html``.
+        content: HTML of the whole page, where it is not made of pictures.
         again: The call that runs the lesson again, in Python and on the command line; empty if unknown.
 
     Example:
@@ -87,7 +87,7 @@ class Lesson:
     corrections: tuple[str, ...] = ()
     decks: tuple[str, ...] = ()
     data: str = ""
-    extra_pages: Mapping[str, str] = field(default_factory=dict)
+    content: str = field(default="", repr=False)
     again: tuple[str, ...] = ()
 
     @property
@@ -118,12 +118,10 @@ class Lesson:
             DataError: The name has another ending, or the file can't be written.
         """
         path = page_path(path)
-        for name, content in self.extra_pages.items():
-            write_whole(path.with_name(f"{path.stem}-{name}.html"), content)
-        return write_whole(path, _page(self, path.stem))
+        return write_whole(path, self.content or _page(self))
 
     def _repr_html_(self) -> str:
-        return frame(_page(self), "Lesson")
+        return frame(self.content or _page(self, embedded=True), "Lesson")
 
 
 def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
@@ -143,13 +141,8 @@ def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
     return write_whole(Path(folder) / "index.html", content)
 
 
-def _page(lesson: Lesson, stem: str | None = None) -> str:
-    """Return the HTML of a lesson.
-
-    Args:
-        lesson: The lesson.
-        stem: Name of the file, without its ending; None for a frame in a notebook.
-    """
+def _page(lesson: Lesson, *, embedded: bool = False) -> str:
+    """Return the HTML of a lesson made of pictures; embedded is one for a frame in a notebook."""
     sections = [(f"picture-{index}", picture.title) for index, picture in enumerate(lesson.pictures, 1)]
     if lesson.corrections:
         sections.append(("corrections", "Corrections to the slides"))
@@ -158,8 +151,7 @@ def _page(lesson: Lesson, stem: str | None = None) -> str:
         sections.append(("again", "Run it yourself"))
     return fill(
         "lesson.html",
-        embedded=stem is None,
-        stem=stem,
+        embedded=embedded,
         lesson=lesson,
         question=LESSONS.get(lesson.name, ""),
         takes_data=takes_data,

@@ -1,21 +1,13 @@
-"""What a layer does to the plane, and the playground that shows a training epoch by epoch."""
+"""What a layer does to the plane."""
 
 from __future__ import annotations
-
-import base64
-import hashlib
-import json
-import re
-import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from recipes.lessons import space
-from recipes.lessons.tools.page import Lesson, write_index
-from recipes.lessons.tools.playground import Recording, forward, page
-from tests.helpers.browser import CHROMIUM, NO_CHROMIUM
+from recipes.lessons.tools.recording import forward
 from toolkit.common.errors import DataError
 
 
@@ -30,19 +22,6 @@ def own():
     x = np.random.default_rng(0).normal(size=(200, 3))
     ring = np.where(np.hypot(x[:, 0], x[:, 2]) < 1.1, "in </script>", "out")
     return pd.DataFrame(x, columns=["a", "b", "c"]).assign(color=["red", "blue"] * 100, where=ring)
-
-
-def only(pattern, content):
-    """Return the only match of a pattern."""
-    (match,) = re.findall(pattern, content, re.S)
-    return match
-
-
-def recorded(content):
-    return json.loads(only(r'<script type="application/json" id="recorded">(.*?)</script>', content))
-
-
-# The lesson
 
 
 def test_a_line_classifies_49_percent_of_the_spiral_and_a_hidden_layer_98_or_more(lesson):
@@ -84,14 +63,11 @@ def test_the_two_columns_with_the_highest_predictive_power_are_drawn(own, tmp_pa
     assert lesson.table.loc["these rows", "100 hidden, new points"] > 0.85
     path = lesson.report(tmp_path / "page.html")
     assert path.stat().st_size < 1_000_000
-    playground = (tmp_path / "page-playground.html").read_text()
-    assert recorded(playground)[0]["labels"] == ["in </script>", "out"]  # a name can't end the data
 
 
 def test_the_same_seed_records_the_same_training_and_writes_the_same_page(lesson, tmp_path):
-    recording = space.Trainer(0).record(space.generated_plane("xor", 0))
-    first = recorded(lesson.extra_pages["playground"])[2]
-    assert recorded(page([recording]))[0] == first
+    recording = space.Trainer(0).record(space.generated_plane("spiral", 0))
+    assert recording.losses == lesson.tables["While it learns"]["loss"].tolist()
     pages = [lesson.report(tmp_path / folder / "space.html").read_bytes() for folder in "ab"]
     assert pages[0] == pages[1]
 
@@ -110,81 +86,22 @@ def test_regression_is_refused(own):
         space.show(own, target="a", task="regression")
 
 
-# The playground
-
-
-def test_the_policy_allows_only_the_script_of_the_page_by_its_hash(lesson):
-    content = lesson.extra_pages["playground"]
-    policy = only(r'http-equiv="Content-Security-Policy" content="([^"]*)"', content)
-    script = only(r"<script>(.*?)</script>", content)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy.split("; ") == [
-        "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", f"script-src 'sha256-{digest}'",
-    ]  # fmt: skip
-    assert not re.search(r"\son[a-z]+=", content.split("<main")[1].split("<script")[0])
-    assert "http" not in script
-
-
-def test_the_page_of_the_lesson_has_no_script_and_links_to_the_playground(lesson, tmp_path):
-    content = lesson.report(tmp_path / "space.html").read_text()
-    assert "<script" not in content
-    assert "script-src" not in content
-    assert 'href="space-playground.html"' in content
-    assert (tmp_path / "space-playground.html").read_text() == lesson.extra_pages["playground"]
-    assert len(content) < 1_000_000 > (tmp_path / "space-playground.html").stat().st_size
-
-
-def test_two_reports_in_a_folder_have_a_playground_each(tmp_path):
-    for name in ("one", "my lesson"):
-        lesson = Lesson("space", "T", "S.", (), extra_pages={"playground": name})
-        assert f'href="{name.replace(" ", "%20")}-playground.html"' in lesson.report(tmp_path / name).read_text()
-    assert {(tmp_path / f"{name}-playground.html").read_text() for name in ("one", "my lesson")} == {"one", "my lesson"}
-    index = write_index([lesson], tmp_path).read_text()
-    assert 'href="space-playground.html"' in index
-
-
-def test_the_recorded_numbers_are_those_of_the_model(lesson):
+def test_the_recorded_numbers_are_those_of_the_model():
     """A new network with the recorded weights has the recorded loss and accuracy."""
     from sklearn.metrics import accuracy_score, log_loss
 
     from toolkit.builders import mlp
 
-    for recording in recorded(lesson.extra_pages["playground"]):
-        x, y = np.array(recording["x"], np.float32), np.array(recording["y"])
-        model = mlp(2, len(recording["labels"]), hidden=(8, 2), activation="tanh")
-        for state in (0, 10, len(recording["epochs"]) - 1):
-            model.set_weights([np.array(weight, np.float32) for weight in recording["weights"][state]])
-            scores = np.asarray(model(x), np.float64)
-            odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-            probabilities = odds / odds.sum(axis=1, keepdims=True)
-            assert log_loss(y, probabilities) == pytest.approx(recording["losses"][state], abs=1e-5)
-            assert accuracy_score(y, scores.argmax(axis=1)) == pytest.approx(recording["right"][state])
-            assert forward([np.array(w) for w in recording["weights"][state]], x)[-1] == pytest.approx(scores, abs=1e-4)
-
-
-def test_recorded_weights_keep_every_digit():
-    weights = [np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((2, 3), (3,), (3, 2), (2,))]
-    x, y = np.zeros((2, 2), np.float32), np.array([0, 1], np.int32)
-    content = page([Recording("p", ["a", "b"], ("x", "y"), x, y, (-1, 1), [0], [weights], [0.5], [0.5])])
-    for saved, weight in zip(recorded(content)[0]["weights"][0], weights, strict=True):
-        assert (np.array(saved, np.float32) == weight).all()
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
-def test_a_browser_shows_the_states_and_computes_the_same(lesson, tmp_path):
-    path = lesson.report(tmp_path / "space.html").with_name("space-playground.html")
-    for points, state in ((3, 12), (1, 26)):
-        recording = recorded(lesson.extra_pages["playground"])[points]
-        done = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000",
-             f"--user-data-dir={tmp_path}/c", "--dump-dom", f"{path.as_uri()}#{points}/{state}"],
-            capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        state_text = only(r'<p id="state"[^>]*>([^<]*)</p>', done.stdout)
-        right = round(recording["right"][state] * 300)
-        assert state_text.startswith(f"After {recording['epochs'][state]} epochs: loss ")
-        assert state_text.endswith(f"{right} of 300 points correct")
-        assert float(only(r"loss ([\d.]+)", state_text)) == pytest.approx(recording["losses"][state], rel=0.01)
+    recording = space.Trainer(0).record(space.generated_plane("xor", 0))
+    model = mlp(2, 2, hidden=(8, 2), activation="tanh")
+    for state in (0, 10, len(recording.epochs) - 1):
+        model.set_weights(recording.weights[state])
+        scores = np.asarray(model(recording.x), np.float64)
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probabilities = odds / odds.sum(axis=1, keepdims=True)
+        assert log_loss(recording.y, probabilities) == pytest.approx(recording.losses[state], abs=1e-5)
+        assert accuracy_score(recording.y, scores.argmax(axis=1)) == pytest.approx(recording.right[state])
+        assert forward(recording.weights[state], recording.x)[-1] == pytest.approx(scores, abs=1e-4)
 
 
 @pytest.mark.parametrize("columns", [3, "ab"])

@@ -1,0 +1,262 @@
+"""The playground: its mathematics against Keras, its data and links under Node, its page in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes import cli
+from recipes.lessons import playground
+from tests.helpers.browser import CHROMIUM, NO_CHROMIUM, browser
+from tests.helpers.node import NO_NODE, NODE
+from toolkit.common.errors import DataError
+
+CHECKS = Path(__file__).with_name("playground_checks.js")
+needs_node = pytest.mark.skipif(NODE is None, reason=NO_NODE)
+
+
+def node(expression: str, given: Any = None) -> Any:
+    """Return the value of an expression in the page's script; it may read `given`."""
+    names = [name for name in playground.SCRIPTS if name != "page"]
+    code = [playground.source(name) for name in names]
+    code += [CHECKS.read_text(), 'const given = JSON.parse(require("fs").readFileSync(0));']
+    code += [f"process.stdout.write(JSON.stringify({expression}));"]
+    done = subprocess.run(
+        [str(NODE), "-e", "\n".join(code)], input=json.dumps(given), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+# Mathematics
+
+
+@needs_node
+def test_losses_and_gradients_after_1_and_100_steps_are_those_of_keras_in_float64():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.playground_states"], capture_output=True, text=True, check=True
+    )
+    states = json.loads(done.stdout)
+    assert len(states) == 20
+    for state, results in zip(states, node("given.map(replay)", states), strict=True):
+        for expected, found in zip(state["checks"], results, strict=True):
+            assert found["loss"] == pytest.approx(expected["loss"], rel=1e-9)
+            for ours, theirs in zip(found["gradients"], expected["gradients"], strict=True):
+                largest = np.abs(theirs).max(initial=1e-12)
+                assert np.abs(np.subtract(ours, theirs)).max() <= 1e-9 * largest, state["head"]
+
+
+@needs_node
+def test_losses_of_the_lecture_and_of_all_scores_0():
+    scores = [[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]]
+    losses = node(
+        "['hinge', 'squared_hinge', 'softmax'].map((h) => given.map((s, y) => LOSSES[h](s, 0, 3, y, []))) ", scores
+    )
+    assert losses[0] == pytest.approx([2.9, 0, 12.9])
+    assert losses[1] == pytest.approx([8.41, 0, 83.25])
+    assert losses[2] == pytest.approx([2.0404, 0.0791, 6.1565], abs=5e-5)
+    zero = node("['hinge', 'softmax'].map((h) => LOSSES[h]([0, 0, 0, 0, 0], 0, 5, 2, []))")
+    assert zero == pytest.approx([4, np.log(5)])
+
+
+@needs_node
+def test_parameters_are_counted_as_in_the_lecture():
+    counts = node("[[[[4, 'tanh']], 2], [[[4, 'tanh'], [4, 'tanh']], 1]].map(([h, u]) =>"
+                  " parameterCount(makeNetwork(3, h, u, 'he', generator(0))))")  # fmt: skip
+    assert counts == [26, 41]
+
+
+@needs_node
+def test_going_back_and_forward_again_gives_the_same_network():
+    weights = node(
+        "(() => { const t = startTraining({ ...DEFAULTS, dropout: 0.3, optimizer: 'adam', second: 'hinge' },"
+        " generate(DEFAULTS)); const go = () => { for (let i = 0; i < 37; i++) advance(t); record(t);"
+        " return t.networks.map((n) => [...n.layers[0].kernel]); };"
+        " go(); remember(t); const first = go(); goBack(t); return [first, go(), t.curve.steps]; })()"
+    )
+    assert weights[0] == weights[1]
+    assert weights[2] == [0, 37, 74]
+
+
+@needs_node
+def test_a_picture_takes_less_than_10_milliseconds():
+    assert node("pictureTime()") < 10
+
+
+# Data
+
+
+@needs_node
+def test_a_table_is_read_with_quotes_separators_and_gaps_and_every_row_left_out_is_counted():
+    text = 'a;"b ""x""";kind\n' + "".join(f"{i},5;{i % 7};{'pq'[i % 2]}\r\n" for i in range(20)) + ";1;p\nx;1;q\n"
+    result = node(
+        "(() => { const t = parseTable(given); const p = tablePoints(t, { ...DEFAULTS, a: 0, b: 1, target: 2 });"
+        " return { header: t.header, numbers: numberColumns(t), points: p,"
+        " ready: prepare(p, { ...DEFAULTS, test: 0 }) }; })()",
+        text,
+    )
+    assert result["header"] == ["a", 'b "x"', "kind"]
+    assert result["numbers"] == [0, 1]
+    assert result["points"]["labels"] == ["p", "q"]
+    assert result["points"]["places"][3] == [3.5, 3]
+    assert result["points"]["notes"] == ["2 of 22 rows are left out: a cell is empty or not a number."]
+    scaled = np.array(result["ready"]["places"])
+    assert scaled.mean(axis=0) == pytest.approx([0, 0], abs=1e-12)
+    assert scaled.std(axis=0) == pytest.approx([1, 1])
+
+
+@needs_node
+def test_of_twelve_classes_the_ten_most_frequent_are_kept():
+    text = "a,b,y\n" + "".join(f"{i},{i * i % 11},{min(i % 12, i % 13)}\n" for i in range(240))
+    counts = pd.read_csv(pd.io.common.StringIO(text))["y"].value_counts()
+    points = node("tablePoints(parseTable(given), { ...DEFAULTS, a: 0, b: 1, target: 2 })", text)
+    assert len(points["labels"]) == 10
+    assert len(points["y"]) == counts.iloc[:10].sum()
+    assert "12 different values" in points["notes"][0]
+
+
+@needs_node
+def test_every_generated_shape_fills_its_classes():
+    shapes = node(
+        "Object.keys(CLASS_SHAPES).flatMap((data) => [2, 5].map((classes) => generate({ ...DEFAULTS, data, classes })))"
+    )
+    for shape in shapes:
+        counts = np.bincount(shape["y"], minlength=len(shape["labels"]))
+        assert counts.min() >= 50
+        assert np.abs(shape["places"]).max() <= 6
+
+
+# Links
+
+
+@needs_node
+def test_a_link_reopens_its_state():
+    state = node("DEFAULTS") | {
+        "data": "drawn", "points": [[1.5, -2, 0], [0.25, 3, 1]], "layers": [[3, "maxout"], [16, "elu"]],
+        "second": "hinge", "features": ["y", "xy"], "rate": 0.003, "steps": 400, "maxNorm": 2,
+    }  # fmt: skip
+    assert node("decodeState(encodeState(given))", state) == {"state": state, "notes": []}
+
+
+@needs_node
+def test_a_link_of_the_other_playground_is_understood():
+    link = (
+        "#activation=relu&regularization=L2&batchSize=7&dataset=spiral&regDataset=reg-plane&learningRate=0.1"
+        "&regularizationRate=0.01&noise=20&networkShape=5,3&seed=0.00483&showTestData=false&discretize=false"
+        "&percTrainData=70&x=true&y=false&xTimesY=true&xSquared=false&cosX=true&problem=classification&initZero=false"
+    )
+    decoded = node("decodeState(given)", link)
+    expected = {
+        "data": "spiral", "classes": 2, "layers": [[5, "relu"], [3, "relu"]], "batch": 7, "rate": 0.1, "l2": 0.005,
+        "l1": 0, "noise": 0.2, "features": ["x", "xy"], "head": "squared_sigmoid", "seed": 483,
+    }  # fmt: skip
+    assert {key: decoded["state"][key] for key in expected} == expected
+    assert decoded["state"]["test"] == pytest.approx(0.3)
+    assert "nearest head: squared error on a sigmoid" in decoded["notes"][0]
+    assert any("cosine" in note for note in decoded["notes"])
+
+
+@needs_node
+def test_a_wrong_link_opens_what_it_can_and_says_what_it_left_out():
+    decoded = node("decodeState('#data=xor&rate=fast&layers=99:tanh&__proto__=1&noise=7&head=squared')")
+    assert (decoded["state"]["data"], decoded["state"]["noise"], decoded["state"]["head"]) == ("xor", 0.5, "softmax")
+    assert len(decoded["notes"]) == 4
+
+
+@needs_node
+def test_the_settings_of_every_exercise_are_understood():
+    states = [exercise.state for exercise in playground.EXERCISES]
+    assert len(states) == 12
+    assert node("given.flatMap((link) => decodeState(link).notes)", states) == []
+
+
+# The page
+
+
+def only(pattern: str, content: str) -> str:
+    """Return the only match of a pattern."""
+    (match,) = re.findall(pattern, content, re.S)
+    return match
+
+
+@pytest.fixture(scope="module")
+def own() -> pd.DataFrame:
+    """A table with hostile names, numbers, a gap and a category."""
+    x = np.random.default_rng(0).normal(size=(90, 3))
+    frame = pd.DataFrame(x, columns=["a", "</script><b>", "c"]).assign(color=["red", "blue"] * 45)
+    return frame.assign(kind=np.where(x[:, 0] + x[:, 1] > 0, "in </script>", "out"))
+
+
+def test_the_policy_allows_only_the_script_of_the_page_by_its_hash():
+    content = playground.show().content
+    policy = only(r'http-equiv="Content-Security-Policy" content="([^"]*)"', content)
+    script = only(r"<script>(.*?)</script>", content)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.split("; ") == [
+        "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", f"script-src 'sha256-{digest}'",
+    ]  # fmt: skip
+    assert not re.search(r"\son[a-z]+=", content.split("<main")[1].split("<script")[0])
+    assert "http" not in script
+    assert len(content) < 150_000
+
+
+def test_the_command_opens_the_page_with_two_columns_of_a_table(own, tmp_path, capsys):
+    own.to_csv(tmp_path / "own.csv", index=False)
+    arguments = ["playground", tmp_path / "own.csv", "--target", "kind", "--columns", "a,c", "--reports", tmp_path]
+    cli.main(["lessons", *map(str, arguments)])
+    content = (tmp_path / "playground.html").read_text()
+    embedded = json.loads(only(r'<script type="application/json" id="embedded">(.*?)</script>', content))
+    assert embedded["header"] == ["a", "c", "kind"]
+    assert len(embedded["rows"]) == 90
+    assert float(embedded["rows"][0][0]) == own["a"][0]
+    assert embedded["state"]["data"] == "table"
+    assert "90 rows; columns a and c, target kind." in content
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "kind", "columns": ["a", "color"]}, "'color' is not one"),
+        ({"target": ["kind", "color"], "task": "multilabel"}, "this lesson is for multiclass, binary, regression"),
+    ],
+)
+def test_other_columns_and_tasks_are_refused(own, options, message):
+    with pytest.raises(DataError, match=message):
+        playground.show(own, **options)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_a_browser_learns_reopens_links_and_shows_a_hostile_table(own, tmp_path):
+    path = playground.show().report(tmp_path / "page.html")
+    own_path = playground.show(own, target="kind", columns=["a", "</script><b>"]).report(tmp_path / "own.html")
+    with browser() as chromium:
+        for width, dark in ((1280, False), (390, True)):
+            visit = chromium.visit(path, width=width, dark=dark)
+            assert (visit.violations, visit.requests, visit.overflow) == ([], [], 0)
+        numbers = "document.getElementById('numbers').innerText"
+        start = chromium.evaluate(numbers)
+        chromium.evaluate("for (let i = 0; i < 3; i++) document.getElementById('step').click()")
+        assert chromium.evaluate("location.hash") == "#data=circle&steps=3"
+        after = chromium.evaluate(numbers)
+        chromium.evaluate("location.hash = '#data=xor&second=hinge&steps=1500&layers=4:tanh'")
+        chromium.settle()
+        assert chromium.evaluate("document.querySelectorAll('.over').length") == 2
+        chromium.evaluate("location.hash = '#data=circle&steps=3'")
+        chromium.settle()
+        assert start.startswith("Step 0")
+        assert chromium.evaluate(numbers) == after != start
+        assert chromium.errors() == []
+        chromium.visit(own_path)
+        assert "standardized" in chromium.evaluate("document.getElementById('message').innerText")
+        assert "in </script>" in chromium.evaluate("document.getElementById('keys').innerText")
+        assert chromium.errors() == []
