@@ -56,8 +56,8 @@ EXERCISES = (
     Exercise(
         "One neuron: press Run. Which border can it draw? Then choose xor as the points.",
         "data=line&layers=none&head=logistic",
-        "A straight line. It separates the two sides of a line almost without error. On xor, no line is right for more "
-        "than about half of the points or three of the four corners.",
+        "A straight line. It separates the two sides of a line almost without error. On xor no straight line is right "
+        "on more than three of the four corners.",
         "NN",
     ),
     Exercise(
@@ -91,17 +91,19 @@ EXERCISES = (
     ),
     Exercise(
         "The loss jumps up and down. Which learning rate makes it fall? And what does 0.0001 do?",
-        "data=gaussians&classes=3&layers=8:relu&rate=1",
-        "From about 0.1 down it falls steadily. With 0.0001 it falls too, but very slowly. The loss of every "
-        "step decreases only if the rate is small enough and the batch is all training points.",
+        "data=xor&layers=8:relu&rate=1",
+        "From about 0.3 down it falls steadily, and with 0.0001 too, but very slowly. Steps that are too large "
+        "jump across the minimum, and can push ReLU units so far that they are 0 for all points: these learn "
+        "nothing any more. Only with a small enough rate and all training points in the batch does every step "
+        "lower the loss.",
         "MB",
     ),
     Exercise(
         "Six layers of sigmoid units: run for some epochs. Then choose Adam with rate 0.01; then ReLU in all layers.",
         "data=circle&layers=4:sigmoid,4:sigmoid,4:sigmoid,4:sigmoid,4:sigmoid,4:sigmoid",
         "With SGD hardly anything changes: each sigmoid multiplies the signal on its way back by at most 1/4. Adam "
-        "divides each gradient by its usual size, so that small ones move weights too. ReLU has slope 1 where it is "
-        "active.",
+        "divides each gradient by its usual size, so that small ones move weights too, and learns a part. ReLU "
+        "has slope 1 where it is active, and learns the ring.",
         "HB",
     ),
     Exercise(
