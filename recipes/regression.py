@@ -28,7 +28,9 @@ def train(
     target: Target = None,
     test: Test = None,
     head: Annotated[
-        str | Head, "squared, absolute (less moved by outliers), huber (between them), or a Head."
+        str | Head,
+        "squared, absolute (less moved by outliers), huber (between them), quantile (of one target: quantiles and "
+        "intervals of a width for each row), or a Head.",
     ] = "squared",
     effort: Effort = "default",
     seed: Seed = 0,
@@ -78,7 +80,7 @@ def compare(
     test: Test = None,
     heads: Annotated[
         Sequence[str | Head],
-        "Two or more of squared, absolute, huber, or a Head. The others are compared with the first.",
+        "Two or more of squared, absolute, huber, quantile, or a Head. The others are compared with the first.",
     ] = COMPARED["regression"],
     seeds: Seeds = 5,
     effort: Effort = "quick",

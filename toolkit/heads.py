@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.common.checks import check_choice
+from toolkit.common.checks import check_choice, check_quantiles
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.formatting import join_names
+from toolkit.common.options import documented
 
 if TYPE_CHECKING:
     import keras
@@ -38,6 +40,8 @@ class Head:
         loss: Function that returns the Keras loss on raw scores; for a cross-entropy it may take ``label_smoothing``.
         link: How scores become probabilities: ``"sigmoid"``, ``"softmax"``, or None where they don't.
         about: The loss in words, for the report.
+        quantiles: For regression: the quantiles of the one target that the scores stand for, rising; empty where each
+            score is a target.
 
     Example:
         >>> head = get_head("multiclass", "softmax")
@@ -52,6 +56,32 @@ class Head:
     loss: Callable[..., keras.losses.Loss]
     link: str | None
     about: str
+    quantiles: tuple[float, ...] = ()
+
+    def units(self, targets: int) -> int:
+        """Return the number of scores, for what `toolkit.data.target.Target.units` counts.
+
+        Raises:
+            DataError: The head is for a single target, and there are several.
+        """
+        if self.quantiles and targets > 1:
+            raise DataError(f"head '{self.name}' predicts one target, and here are {targets}: train a run for each.")
+        return len(self.quantiles) or targets
+
+    @property
+    def quantile_names(self) -> list[str]:
+        """The quantiles as names of columns, such as ``"0.05"``."""
+        return [f"{quantile:g}" for quantile in self.quantiles]
+
+    @property
+    def coverage(self) -> float:
+        """The share of new rows that an interval is to hold: that between the outer quantiles, 0.9 without them."""
+        return round(self.quantiles[-1] - self.quantiles[0], 12) if self.quantiles else 0.9
+
+    @property
+    def middle(self) -> int:
+        """The position of the quantile nearest to the median: the one that counts as the prediction."""
+        return min(range(len(self.quantiles)), key=lambda index: abs(self.quantiles[index] - 0.5))
 
     @property
     def meaning(self) -> str:
@@ -73,6 +103,8 @@ class Head:
     @property
     def decision(self) -> str:
         """The decision rule in words."""
+        if self.quantiles:
+            return "the scores of a row in rising order, a quantile each, converted back to the target's units"
         return {
             "regression": "the score itself, converted back to the target's units",
             "binary": "the positive class where the score is above 0",
@@ -94,17 +126,28 @@ class Head:
     def decide(self, scores: NDArray[Any], threshold: float = 0.0) -> NDArray[Any]:
         """Return the decisions of raw scores (n, units).
 
-        For regression the scores, (n, units); binary: 0 or 1, (n,), 1 (positive) above the threshold; multiclass:
-        class ids, (n,); multilabel: 0 or 1, (n, labels).
+        For regression the scores, (n, units), of quantiles in rising order; binary: 0 or 1, (n,), 1 (positive) above
+        the threshold; multiclass: class ids, (n,); multilabel: 0 or 1, (n, labels).
         """
         if self.task == "regression":
-            return scores
+            # Quantiles that cross are sorted, which never raises their loss (Chernozhukov, Fernandez-Val and Galichon,
+            # Quantile and Probability Curves Without Crossing, Econometrica 2010), and the model stays linear.
+            return np.sort(scores, axis=1) if self.quantiles else scores
         if self.task == "multiclass":
             return scores.argmax(axis=1)
         # (n, 1) -> (n,). Several labels stay (n, labels).
         if self.task == "binary":
             return (scores[:, 0] > threshold).astype(np.int64)
         return (scores > 0).astype(np.int64)
+
+    def points(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the number that raw scores (n, units) predict for each target, (n, targets): of quantiles the middle.
+
+        Example:
+            >>> get_head("regression", "quantile").points(np.array([[0.1, 0.7, 0.4]]))
+            array([[0.4]])
+        """
+        return self.decide(scores)[:, [self.middle]] if self.quantiles else scores
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64] | None:
         """Return the probabilities of raw scores (n, units) in float64, or None where the head has none.
@@ -128,7 +171,7 @@ class Head:
         For regression ``scale`` holds the targets' standard deviations in the user's units, shape (units,).
         """
         if self.task == "regression":
-            error = (scores.astype(np.float64) - y_true) * (1.0 if scale is None else scale)
+            error = (self.points(scores).astype(np.float64) - y_true) * (1.0 if scale is None else scale)
             # (n, targets) -> RMSE of each target (targets,) -> their mean.
             return float(np.sqrt(np.square(error).mean(axis=0)).mean())
         # Decisions are (n,), binary targets (n, 1): compared as they are, they would broadcast to (n, n).
@@ -161,6 +204,8 @@ class Head:
         """Return the Keras metrics that understand this head's raw scores, for ``model.compile``."""
         import keras
 
+        if self.quantiles:
+            return []  # Keras has none of several quantiles
         if self.task == "regression":
             return [keras.metrics.RootMeanSquaredError(name="rmse")]
         if self.task == "multiclass":
@@ -194,6 +239,14 @@ _binary_squared_hinge, _multiclass_squared_hinge = (
     partial(hinge, squared=True) for hinge in (_binary_hinge, _multiclass_hinge)
 )
 
+
+def _quantile(quantiles: Sequence[float]) -> Head:
+    levels = check_quantiles(quantiles)
+    about = f"pinball loss {_STANDARDIZED}, averaged over the quantiles {join_names([f'{q:g}' for q in levels])}"
+    loss = partial(_loss, "toolkit.losses", "PinballLoss", quantiles=levels)
+    return Head("quantile", "regression", loss, None, about, levels)
+
+
 _CROSS_ENTROPY = "cross-entropy, computed from the raw scores (logits)"
 _MARGIN = "max-margin (hinge, SVM): the distance by which {} misses a lead of 1{}"
 _SCORE, _LABEL = "the score", "the score of each label"
@@ -214,6 +267,7 @@ HEADS: dict[tuple[str, str], Head] = {
             None,
             f"Huber loss {_STANDARDIZED}: squared up to one standard deviation of the target, linear beyond",
         ),
+        _quantile((0.05, 0.5, 0.95)),
         Head("logistic", "binary", _logistic, "sigmoid", _CROSS_ENTROPY),
         Head("hinge", "binary", _binary_hinge, None, _MARGIN.format(_SCORE, "")),
         Head("squared_hinge", "binary", _binary_squared_hinge, None, _MARGIN.format(_SCORE, ", squared")),
@@ -239,7 +293,18 @@ HEADS: dict[tuple[str, str], Head] = {
 DEFAULT_HEADS = {"regression": "squared", "binary": "logistic", "multiclass": "softmax", "multilabel": "logistic"}
 
 
-def get_head(task: str, head: str | Head) -> Head:
+@documented
+def get_head(
+    task: str,
+    head: str | Head,
+    *,
+    quantiles: Annotated[
+        Sequence[float] | None,
+        "With head='quantile': two or more rising numbers between 0 and 1. The outer ones are the ends of intervals, "
+        "and errors are those of the one nearest to 0.5. By default 0.05, 0.5 and 0.95.",
+        "regression",
+    ] = None,
+) -> Head:
     """Return the head of a task by its name, or a `Head` itself once its task is checked.
 
     Args:
@@ -247,8 +312,10 @@ def get_head(task: str, head: str | Head) -> Head:
         head: A name of `HEADS`, or a `Head` for this task.
 
     Raises:
-        DataError: The name is unknown for this task, or the head is for another task.
+        DataError: The name is unknown for this task, or the head is for another task or has no quantiles.
     """
+    if quantiles is not None and not (isinstance(head, str) and get_head(task, head).quantiles):
+        raise DataError("quantiles is for regression with head='quantile': add that, or leave it out.")
     if isinstance(head, Head):
         if head.task != task:
             raise DataError(f"head '{head.name}' is for {head.task}, and this is {task}.")
@@ -257,4 +324,4 @@ def get_head(task: str, head: str | Head) -> Head:
     names = [name for (head_task, name) in HEADS if head_task == task]
     if not isinstance(head, str) or head not in names:
         raise DataError(f"head {head!r} is not known for {task} (known: {', '.join(names)}).{nearest(head, names)}")
-    return HEADS[task, head]
+    return HEADS[task, head] if quantiles is None else _quantile(quantiles)

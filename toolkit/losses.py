@@ -11,15 +11,17 @@ function can raise none: there the loss of such a row is NaN, and its gradient 0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from toolkit.common.checks import check_quantiles
 from toolkit.common.errors import DataError
 
-__all__ = ["BinaryHinge", "MulticlassHinge", "SoftmaxCrossentropy", "SquaredSigmoid"]
+__all__ = ["BinaryHinge", "MulticlassHinge", "PinballLoss", "SoftmaxCrossentropy", "SquaredSigmoid"]
 
 _PACKAGE = "logitkit"
 # Rows are summed at this scale, a power of two and so exact: a sum of up to 16 million rows can't overflow.
@@ -36,7 +38,7 @@ class _ScoreLoss(keras.losses.Loss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the reduced loss, in this loss's type."""
-        _check_shapes(y_true, y_pred, self._sparse)
+        self._check_shapes(y_true, y_pred)
         if isinstance(y_true, np.ndarray | list | tuple):
             labels = np.asarray(y_true)
             if labels.dtype.kind not in "biuf":
@@ -48,14 +50,18 @@ class _ScoreLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each row, shape (n,), in the type of the scores."""
         y_pred, y_true = _as_tensor(y_pred), _as_tensor(y_true)
-        _check_shapes(y_true, y_pred, self._sparse)
-        # Class ids: (n,) or (n, 1) -> (n,). Values per unit: (n,) or (n, units) -> (n, units).
-        y_true = ops.reshape(y_true, (-1,) if self._sparse else ops.shape(y_pred))
+        self._check_shapes(y_true, y_pred)
+        # One target: (n,) or (n, 1) -> (n,). Values per unit: (n,) or (n, units) -> (n, units).
+        y_true = ops.reshape(y_true, (-1,) if self._target else ops.shape(y_pred))
         dtype = keras.backend.standardize_dtype(y_pred.dtype)
         return ops.cast(self._rows(y_true, ops.cast(y_pred, _wide(dtype))), dtype)
 
     from_logits = True  # for the audit: it takes raw scores
-    _sparse = True  # targets are class ids, one per row
+    _target = "integer class ids"  # the target of each row; empty where each score has its own
+    _fewest = 2  # scores
+
+    def _check_shapes(self, y_true: Any, y_pred: Any) -> None:
+        _check_shapes(y_true, y_pred, self._target, self._fewest)
 
     def _rows(self, y_true: Any, scores: Any) -> Any:
         raise NotImplementedError
@@ -165,7 +171,7 @@ class BinaryHinge(_ScoreLoss):
         Machine Learning: Neural Network, IIIT Sri City.
     """
 
-    _sparse = False
+    _target, _fewest = "", 1
 
     def __init__(self, delta: float = 1.0, squared: bool = False, labels: str = "01", **options: Any) -> None:
         super().__init__(**{"name": "binary_hinge"} | options)
@@ -257,6 +263,56 @@ class SoftmaxCrossentropy(_ScoreLoss):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
+class PinballLoss(_ScoreLoss):
+    """Pinball loss of several quantiles of one number, a score for each: what quantile regression minimizes.
+
+    The mean over the quantiles of ``max(q * (y - score), (q - 1) * (y - score))``: a score below the number costs q for
+    each unit, one above it 1 - q, so that the loss is lowest where a share q of the numbers lies below the score. For
+    q = 0.5 it is half the absolute error. Scores of a row may cross; `Head.decide` sorts them.
+
+    Args:
+        quantiles: Two or more rising shares between 0 and 1, one for each score.
+        options: ``reduction``, ``name`` and ``dtype``.
+
+    Call with ``y_true`` of shape (n,) or (n, 1), numbers, and ``y_pred`` of shape (n, quantiles).
+
+    Raises:
+        DataError: The quantiles don't rise between 0 and 1, or shapes don't fit.
+
+    Example:
+        >>> float(PinballLoss((0.25, 0.75))([[4.0]], [[2.0, 5.0]]))  # (0.25 * 2 + 0.25 * 1) / 2
+        0.375
+
+    References:
+        Koenker and Bassett, Regression Quantiles, Econometrica 46, 1978.
+    """
+
+    _target = "numbers"
+
+    def __init__(self, quantiles: Sequence[float] = (0.05, 0.5, 0.95), **options: Any) -> None:
+        super().__init__(**{"name": "pinball"} | options)
+        self.quantiles = check_quantiles(quantiles)
+
+    def _rows(self, y_true: Any, scores: Any) -> Any:
+        # Halves, since a difference of two huge numbers may not fit where its share does: (n, 1) - (n, quantiles).
+        error = ops.expand_dims(ops.cast(y_true, scores.dtype), -1) / 2 - scores / 2
+        shares = ops.convert_to_tensor(np.array(self.quantiles) * 2 / len(self.quantiles), dtype=scores.dtype)
+        return ops.sum(ops.maximum(shares * error, (shares - 2 / len(self.quantiles)) * error), axis=-1)
+
+    def _check_shapes(self, y_true: Any, y_pred: Any) -> None:
+        super()._check_shapes(y_true, y_pred)
+        if np.shape(y_pred)[-1] != len(self.quantiles):
+            raise DataError(f"scores have shape {tuple(np.shape(y_pred))}; expected (n, {len(self.quantiles)}).")
+
+    def _check_labels(self, labels: np.ndarray, units: int) -> None:
+        pass
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds this loss."""
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
 class SquaredSigmoid(keras.losses.Loss):
     """Squared error of the sigmoid of one score: the loss not to use, kept to show why.
 
@@ -302,16 +358,16 @@ def _wide(dtype: str) -> str:
     return "float32" if dtype in _HALVES else dtype
 
 
-def _check_shapes(y_true: Any, y_pred: Any, sparse: bool) -> None:
+def _check_shapes(y_true: Any, y_pred: Any, target: str, fewest: int) -> None:
     labels, scores = tuple(np.shape(y_true)), tuple(np.shape(y_pred))
     if len(scores) != 2 or scores[-1] is None:
-        raise DataError(f"scores have shape {scores}; expected (n, {'classes' if sparse else 'units'}).")
-    if sparse and scores[-1] < 2:
-        raise DataError(f"scores have shape {scores}; expected (n, classes) with 2 classes or more.")
+        raise DataError(f"scores have shape {scores}; expected (n, {'classes' if target else 'units'}).")
+    if scores[-1] < fewest:
+        raise DataError(f"scores have shape {scores}; expected (n, classes) with {fewest} classes or more.")
     # (n,) or (n, 1) where a row has one target, (n, units) where it has several.
-    expected = [scores[:1], (scores[0], 1)] if sparse or scores[-1] == 1 else [scores]
+    expected = [scores[:1], (scores[0], 1)] if target or scores[-1] == 1 else [scores]
     if not any(_fit(labels, shape) for shape in expected):
-        shapes = "(n,) or (n, 1), integer class ids" if sparse else "the same"
+        shapes = f"(n,) or (n, 1), {target}" if target else "the same"
         raise DataError(f"labels have shape {labels} and scores {scores}; expected labels of shape {shapes}.")
 
 

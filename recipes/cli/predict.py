@@ -115,19 +115,15 @@ def _predictions(
     progress: _Progress,
 ) -> Iterator[pyarrow.Table]:
     """Yield the copied columns and the predictions."""
-    import numpy as np
-
     import toolkit
     from toolkit.data.preprocessing import Preprocessing
     from toolkit.data.table_pieces import open_table
-    from toolkit.evaluation.conformal import residual_quantile
-    from toolkit.runs.answers import check_intervals
+    from toolkit.runs.answers import reach_of
     from toolkit.runs.predictions import predict_pieces, with_threshold
 
     result = toolkit.load(model).result
     if interval is not None:
-        check_intervals(result)
-        residual_quantile(np.asarray(result.absolute_errors), interval)  # the share is checked before the rows
+        reach_of(result, interval)  # the share is checked before the rows
     if threshold is not None:
         result = with_threshold(result, threshold)
     preprocessing = result.preprocessing

@@ -61,7 +61,7 @@ def compare(
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
     call_options = dataclasses.replace(call_options, one_setting=True)  # heads are compared, not settings
     heads = tuple(heads) if isinstance(heads, Iterable) and not isinstance(heads, str | Set) else (heads,)
-    contenders, seed_list = _contenders(task, heads), _seeds(seeds)
+    contenders, seed_list = _contenders(task, heads, call_options), _seeds(seeds)
     call_options.check_metric(*contenders.values())
     if is_none(test):
         raise DataError("test=0 leaves no rows to compare on: leave test= out, or give a fraction or a number of rows.")
@@ -126,15 +126,19 @@ def _trials(
     return trials
 
 
-def _contenders(task: str, heads: Sequence[str | Head]) -> dict[str, Head]:
-    """Return the heads by label, checked."""
+def _contenders(task: str, heads: Sequence[str | Head], options: CallOptions) -> dict[str, Head]:
+    """Return the heads by label, checked; quantiles are for the heads that have some."""
+    of_heads = options.by_place["head"]
     contenders: dict[str, Head] = {}
     for name in heads:
         separate = name == SEPARATE and task == "multilabel"
         head = HEADS["multilabel", "logistic"] if separate else get_head(task, name)
+        head = get_head(task, name, **of_heads) if head.quantiles else head
         contenders[SEPARATE if separate else head.name] = head
     if len(contenders) < 2 or len(contenders) < len(heads):
         raise DataError(f"heads={tuple(heads)!r}: a comparison needs two different heads or more.")
+    if of_heads and not any(head.quantiles for head in contenders.values()):
+        raise DataError("quantiles is for the head 'quantile', which is not compared: leave it out.")
     if next(iter(contenders)) == SEPARATE:
         raise DataError("heads: name one network first; 'separate' is compared with it.")
     return contenders

@@ -130,6 +130,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
     from toolkit.evaluation.options import Options as EvaluationOptions
+    from toolkit.heads import get_head
     from toolkit.training.options import Options as TrainingOptions
 
     return {
@@ -137,6 +138,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
         "reading": options_of(ReadingOptions),
         "preprocessing": options_of(Preprocessing.fit),
         "target": options_of(Target.fit),
+        "head": options_of(get_head),
         "weights": options_of(row_weights),
         "model": options_of(build, leave_out=("seed", "pixels")),
         "training": options_of(TrainingOptions, leave_out=("shuffle", "in_turns")),

@@ -23,7 +23,7 @@ __all__ = ["calls", "circumstances", "resolved", "shown"]
 _LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "matplotlib")
 
 # Options whose values are separated by commas on the command line; for other lists the option is repeated.
-_BY_LAYER = ("hidden", "activation", "dropout", "heads", "seeds", "size", "sizes")
+_BY_LAYER = ("hidden", "activation", "dropout", "heads", "seeds", "size", "sizes", "quantiles")
 
 
 def calls(

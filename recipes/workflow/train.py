@@ -145,7 +145,7 @@ def train(
     check_page(report)
     options = current_names(options, stacklevel=3)
     call_options = read_options(effort, options, images=holds_images(data))
-    task_head = get_head(task, head)
+    task_head = get_head(task, head, **call_options.by_place["head"])
     call_options.check_metric(task_head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
     before = {**(seconds_before or {}), **seconds}
@@ -247,7 +247,7 @@ def train_and_evaluate(
     chosen["model"] |= {
         name: value for name, value in dataset.preprocessing.builder_options.items() if name in declared
     }
-    pack = _pack(options, dataset, chosen, seed)
+    pack = _pack(options, dataset, head, chosen, seed)
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
         x = dataset.x("train")
@@ -274,7 +274,7 @@ def train_and_evaluate(
     weights = {} if trained.pack is None else dict(zip(trained.pack["setting"], trained.pack["weight"], strict=True))
     answering = [setting for setting in options.settings() if weights.get(setting.name)] or options.settings()[:1]
     differing = defaults.by_setting(answering, chosen, options.by_place)
-    used = {"head": head.name, "seed": seed, "members": count}
+    used = {"head": head.name, **settings.shown(options.by_place["head"]), "seed": seed, "members": count}
     used |= _settings(options, dataset, chosen["model"] | differing["model"])
     trained = replace(trained, settings=trained.settings | settings.shown(differing["training"]))
     result = evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
@@ -282,7 +282,7 @@ def train_and_evaluate(
 
 
 def _pack(
-    options: CallOptions, dataset: Dataset, chosen: Mapping[str, dict[str, Any]], seed: int
+    options: CallOptions, dataset: Dataset, head: Head, chosen: Mapping[str, dict[str, Any]], seed: int
 ) -> list[training.Setting]:
     """Build the networks of each setting; their seeds count on from ``seed``."""
     preprocessing, declared = dataset.preprocessing, options_of(options.build)
@@ -302,7 +302,7 @@ def _pack(
         models = []
         for network in range(number * count, (number + 1) * count):
             own_seed = {"seed": seed + network} if "seed" in declared else {}
-            models.append(_build(options.build, width, dataset.target.units, model_options | own_seed))
+            models.append(_build(options.build, width, head.units(dataset.target.units), model_options | own_seed))
         pack.append(training.Setting(setting.name, models, train_options, inputs))
     return pack
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from sklearn.metrics import hinge_loss
+from sklearn.metrics import hinge_loss, mean_pinball_loss
 
 from tests.helpers.loss_oracles import (
     binary_truth,
@@ -26,6 +26,7 @@ from toolkit.common.errors import DataError
 from toolkit.losses import (
     BinaryHinge,
     MulticlassHinge,
+    PinballLoss,
     SoftmaxCrossentropy,
     SquaredSigmoid,
 )
@@ -142,6 +143,19 @@ def test_two_classes_agree_with_scikit_learn():
     assert float(BinaryHinge(labels="-1+1")(2 * y - 1, scores)) == pytest.approx(expected, rel=1e-6)
     # One score is the lead of the second class over the first.
     assert float(MulticlassHinge()(y, np.hstack([-scores / 2, scores / 2]))) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_pinball_loss_agrees_with_scikit_learn_and_its_gradient_counts_the_sides():
+    rng, levels = np.random.default_rng(0), (0.1, 0.5, 0.75)
+    loss, y, scores = PinballLoss(levels), rng.normal(size=200), rng.normal(size=(200, 3)).astype("float32")
+    expected = [mean_pinball_loss(y, scores[:, k], alpha=level) for k, level in enumerate(levels)]
+    for targets in (y, y[:, None].astype("float32")):
+        assert float(loss(targets, scores)) == pytest.approx(np.mean(expected), rel=1e-5)
+    _, gradient = rows(loss, y, scores, compiled=True)
+    assert gradient == pytest.approx((np.where(scores > y[:, None], 1, 0) - np.array(levels)) / 3, abs=1e-6)
+    assert keras.losses.deserialize(keras.losses.serialize(loss)).get_config() == loss.get_config()
+    # 0.1 * 4e38 does not fit before it is multiplied.
+    assert float(loss([2e38], np.full((1, 3), -2e38, "float32"))) == pytest.approx(4e38 * np.mean(levels), rel=1e-6)
 
 
 def test_label_smoothing_agrees_with_keras_on_one_hot_targets():
@@ -404,6 +418,9 @@ def test_a_mask_leaves_rows_out_as_in_every_keras_loss():
             "label 0 is neither -1 nor 1, as labels='-1\\+1' declares",
         ),
         (lambda: MulticlassHinge()([0, 1], np.zeros((2, 1))), "2 classes or more"),
+        (lambda: PinballLoss((0.5, 0.2)), "quantiles=\\(0.5, 0.2\\): expected two or more rising numbers"),
+        (lambda: PinballLoss()([0.0], np.zeros((1, 2))), "scores have shape \\(1, 2\\); expected \\(n, 3\\)"),
+        (lambda: PinballLoss()(np.zeros((2, 3)), np.zeros((2, 3))), "shape \\(n,\\) or \\(n, 1\\), numbers"),
         (lambda: MulticlassHinge()([0, 1], np.zeros(2)), "expected \\(n, classes\\)"),
         (lambda: MulticlassHinge()(np.eye(3), np.zeros((3, 3))), "expected labels of shape \\(n,\\) or \\(n, 1\\)"),
         (lambda: MulticlassHinge()([0], np.zeros((3, 3))), "labels have shape \\(1,\\)"),

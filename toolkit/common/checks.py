@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from toolkit.common.errors import DataError, nearest
 
-__all__ = ["check_bool", "check_choice", "check_number", "check_whole"]
+__all__ = ["check_bool", "check_choice", "check_number", "check_quantiles", "check_whole"]
 
 
 def check_bool(name: str, value: object) -> None:
@@ -59,6 +60,27 @@ def check_whole(name: str, value: Any, *, least: int, most: int | None = None, o
     if not (optional if value is None else is_whole and least <= value <= (value if most is None else most)):
         span = f", {least} or more" if most is None else f" from {least} to {most}"
         raise DataError(f"{name}={value!r}: expected a whole number{span}.")
+
+
+def check_quantiles(quantiles: Any) -> tuple[float, ...]:
+    """Return quantiles as numbers: two or more that rise, between 0 and 1.
+
+    Raises:
+        DataError: They are something else.
+
+    Example:
+        >>> check_quantiles([0.1, 0.9])
+        (0.1, 0.9)
+    """
+    try:
+        levels = tuple(map(float, quantiles))
+    except (TypeError, ValueError):
+        levels = ()
+    if len(levels) < 2 or not all(low < high for low, high in pairwise((0.0, *levels, 1.0))):
+        raise DataError(
+            f"quantiles={quantiles!r}: expected two or more rising numbers between 0 and 1, such as (0.05, 0.5, 0.95)."
+        )
+    return levels
 
 
 def check_number(name: str, value: Any, *, zero: bool = False) -> None:

@@ -165,22 +165,25 @@ class Target:
         """Return decisions in the user's own terms.
 
         Args:
-            decisions: Regression: the network's outputs, shape (rows, targets) or (rows,) for one target. Binary: 0 or
+            decisions: Regression: the network's outputs, shape (rows, targets) or (rows,) for one target; or several
+                numbers for a single target, shape (rows, numbers). Binary: 0 or
                 1, shape (rows,) or (rows, 1). Multiclass: class numbers, shape (rows,). Multilabel: 0 or 1, shape
                 (rows, labels).
 
         Returns:
-            Regression: float64 in the target's unit, shape (rows,) for one target, else (rows, targets). Binary and
+            Regression: float64 in the target's unit, shape (rows,) for one number, else as they came. Binary and
             multiclass: the user's labels, shape (rows,), in the user's dtype (text as objects). Multilabel: shape
             (rows, labels) in the user's dtype (int64 where the labels' dtypes differ).
         """
         decisions = np.asarray(decisions)
         if self.task == "regression":
-            values = decisions.astype(np.float64).reshape(len(decisions), len(self.columns)) * self.scale + self.center
+            # (rows,) -> (rows, 1); several numbers for one target share its scale: (rows, numbers) * (1,).
+            numbers = decisions.astype(np.float64)
+            values = (numbers[:, None] if numbers.ndim == 1 else numbers) * self.scale + self.center
             if self.log_target:
                 with np.errstate(over="ignore"):
                     values = np.exp(values)
-            return values[:, 0] if len(self.columns) == 1 else values
+            return values[:, 0] if values.shape[1] == 1 else values
         if self.task == "multilabel":
             dtype = np.dtype(self.dtypes[0] if len(set(self.dtypes)) == 1 else "int64")
             return decisions.astype(np.int64).astype(dtype)

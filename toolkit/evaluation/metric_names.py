@@ -22,6 +22,7 @@ class Metric:
         unit: Whether it has the target's unit.
         margin: Two models whose difference is smaller than this are level.
         relative: Whether the margin is a share of the reference's value.
+        ranked: Whether a larger or a smaller value is better.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Metric:
     unit: bool = False
     margin: float = 0.01
     relative: bool = False
+    ranked: bool = True
 
 
 _ERROR: dict[str, Any] = {"margin": 0.02, "relative": True}
@@ -40,6 +42,13 @@ METRICS: dict[str, Metric] = {
     ),
     "mae": Metric("Mean absolute error", "the average size of an error", unit=True, **_ERROR),
     "median_absolute_error": Metric("Median absolute error", "half of the errors are smaller", unit=True, **_ERROR),
+    "mean_pinball_loss": Metric(
+        "Mean pinball loss", "the average cost of missing a quantile, which it trains for", unit=True, **_ERROR
+    ),
+    "coverage": Metric(
+        "Coverage", "share of the truths inside their interval, to be near what was asked for", share=True, ranked=False
+    ),
+    "interval_width": Metric("Interval width", "the average width of an interval", unit=True, **_ERROR),
     "r2": Metric("R²", "share of the target's variance that is explained; 1 is perfect, 0 is the mean's"),
     "accuracy": Metric("Accuracy", "share of rows predicted right", share=True),
     "balanced_accuracy": Metric("Balanced accuracy", "mean over the classes of the share found", share=True),

@@ -69,7 +69,8 @@ def plain_losses(
             if mask.any()
         ]
         values[part] = float(np.mean(by_network)) if by_network else math.nan
-    constant = _constant_scores(head, targets["train"], weights["train"], dataset.target.units)
+    units = head.units(dataset.target.units)
+    constant = _constant_scores(head, targets["train"], weights["train"], units)
     if constant is not None:
         answers = np.repeat(constant[None].astype(np.float32), len(targets["validation"]), axis=0)
         values["constant"] = measured(answers, targets["validation"], weights["validation"])
@@ -80,6 +81,8 @@ def _constant_scores(
     head: Head, y: NDArray[np.float32], weights: NDArray[np.float64], units: int
 ) -> NDArray[np.float64] | None:
     """Return the scores (units,) of the best constant answer to training targets, or None where they are not known."""
+    if head.quantiles:
+        return np.quantile(y[:, 0].astype(np.float64), head.quantiles, weights=weights, method="inverted_cdf")
     if head.task == "regression":
         # A standardized target has mean 0, which is best for the squared error; for the others it is near their best.
         return np.zeros(y.shape[1])

@@ -25,7 +25,7 @@ from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
-from toolkit.evaluation.conformal import absolute_errors
+from toolkit.evaluation.conformal import absolute_errors, around, conformal_quantile, fewest_rows, misses
 from toolkit.evaluation.curves import Losses
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.options import Options
@@ -83,7 +83,9 @@ class Result:
             score decides.
         score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
         absolute_errors: For regression: those on the validation rows, in the target's units, sorted and rounded up,
-            shape (n, targets); None where there are no validation rows.
+            shape (n, targets); None where there are no validation rows, and for quantiles.
+        conformity: For quantiles: by how much the truths of the validation rows lie outside the outer ones, in the
+            target's units, sorted and rounded up, shape (n,); None where there are no validation rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
         importance: One row per column, the most important first, and `dependence`, the effect of the strongest: see
@@ -115,6 +117,7 @@ class Result:
     threshold: float | None = None
     score_threshold: float | None = None
     absolute_errors: NDArray[np.float64] | None = None
+    conformity: NDArray[np.float64] | None = None
     losses: Losses | None = None
     importance: pd.DataFrame = field(default_factory=pd.DataFrame)
     dependence: list[dict[str, Any]] = field(default_factory=list)
@@ -229,10 +232,19 @@ class Result:
     def rescored(self, outcome: Outcome, scores: NDArray[np.float32]) -> Outcome:
         """Return an outcome on the same rows with the decisions and probabilities of other raw scores (n, units)."""
         if self.task == "regression":
-            decided = self.target.decode(scores).reshape(len(scores), -1)
-            return replace(outcome, y_pred=decided, scores=scores)
+            more = self._quantiles(scores) if self.head.quantiles else {}
+            decided = self.target.decode(self.head.points(scores)).reshape(len(scores), -1)
+            return replace(outcome, y_pred=decided, scores=scores, **more)
         probabilities = self.probabilities(scores) if self.has_probabilities else None
         return replace(outcome, y_pred=self.decide(scores), probabilities=probabilities, scores=scores)
+
+    def _quantiles(self, scores: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the fields of an outcome that hold quantiles, and the interval where there are enough rows for it."""
+        levels, quantiles = self.head.quantiles, self.target.decode(self.decide(scores))
+        ends, coverage = None, self.head.coverage
+        if self.conformity is not None and len(self.conformity) >= fewest_rows(coverage):
+            ends = around(quantiles, float(conformal_quantile(self.conformity, coverage)))
+        return {"levels": levels, "quantiles": quantiles, "ends": ends}
 
 
 def class_names(target: Target) -> list[str]:
@@ -345,6 +357,9 @@ def _calibrated(
             "threshold": None if threshold is None else float(threshold),
         }
     scores = unseen(training, dataset.x("validation"), dataset.folds_of("validation"))
+    if head.quantiles:
+        true = dataset.target_frame.iloc[dataset.fit_parts["validation"], 0].to_numpy(np.float64)
+        return {"conformity": misses(dataset.target.decode(head.decide(scores)), true)}
     if task == "regression":
         true = dataset.target_frame.iloc[dataset.fit_parts["validation"]].to_numpy(np.float64)
         return {"absolute_errors": absolute_errors(dataset.target.decode(scores).reshape(true.shape), true)}

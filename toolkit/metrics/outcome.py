@@ -25,6 +25,9 @@ class Outcome:
         units: The unit of each row, (n,): rows that depend on each other, because their features are equal or because
             they are of one group, have equal numbers. None takes each row as distinct.
         unit: What a unit is called: "row", or "group" where the user named groups.
+        levels: For regression with quantiles: which ones, rising.
+        quantiles: Their predictions, (n, levels).
+        ends: The ends of the intervals around the predictions, (n, 2), or None.
     """
 
     task: str
@@ -35,6 +38,15 @@ class Outcome:
     seconds: float = 0.0
     units: np.ndarray | None = None
     unit: str = "row"
+    levels: tuple[float, ...] = ()
+    quantiles: np.ndarray | None = None
+    ends: np.ndarray | None = None
+
+    @property
+    def held(self) -> np.ndarray:
+        """Whether each truth lies in its interval, (n,)."""
+        truth, ends = np.ravel(self.y_true), np.asarray(self.ends)
+        return (ends[:, 0] <= truth) & (truth <= ends[:, 1])
 
     def distinct(self, rows: np.ndarray | None = None) -> int:
         """Return how many distinct rows, or groups, there are, all of them or those of a mask (n,).

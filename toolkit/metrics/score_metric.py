@@ -62,7 +62,7 @@ class ScoreMetric:
         head = self.head
         if head.task == "regression":
             scale = 1.0 if self.scale is None else self.scale
-            return Outcome(head.task, y.reshape(len(y), -1) * scale, scores.astype(np.float64) * scale)
+            return Outcome(head.task, y.reshape(len(y), -1) * scale, head.points(scores).astype(np.float64) * scale)
         probabilities = head.probabilities(scores)
         if probabilities is None and head.task == "multiclass":
             probabilities = scores.astype(np.float64)  # for their ranks alone: `score_metric` admits no other use

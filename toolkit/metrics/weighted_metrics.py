@@ -37,6 +37,8 @@ LOWER_IS_BETTER: dict[str, bool] = {
     "mae": True,
     "r2": False,
     "median_absolute_error": True,
+    "mean_pinball_loss": True,
+    "interval_width": True,
     "accuracy": False,
     "balanced_accuracy": False,
     "f1": False,
@@ -115,7 +117,19 @@ def _regression(outcome: Outcome) -> list[Measure]:
             (1 - squares / spread).mean(axis=1),
         )
 
-    return [(("rmse", "mae", "r2"), values), (("median_absolute_error",), median)]
+    return [(("rmse", "mae", "r2"), values), (("median_absolute_error",), median), *_of_quantiles(outcome)]
+
+
+def _of_quantiles(outcome: Outcome) -> list[Measure]:
+    """Return the metrics of quantiles and of the intervals between them, as far as the outcome has them."""
+    names, by_row, truth = [], [], np.asarray(outcome.y_true, dtype=float).reshape(len(outcome.y_true), -1)
+    if outcome.quantiles is not None:
+        levels, error = np.array(outcome.levels), truth - outcome.quantiles  # (n, 1) - (n, levels)
+        names, by_row = ["mean_pinball_loss"], [np.maximum(levels * error, (levels - 1) * error).mean(axis=1)]
+    if outcome.ends is not None:
+        names += ["coverage", "interval_width"]
+        by_row += [outcome.held, np.ptp(outcome.ends, axis=1)]
+    return [(tuple(names), _averages(np.column_stack(by_row).astype(float)))] if names else []
 
 
 def _binary(outcome: Outcome) -> list[Measure]:

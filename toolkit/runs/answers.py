@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
-from toolkit.evaluation.conformal import residual_quantile
+from toolkit.evaluation.conformal import around, conformal_quantile
 from toolkit.evaluation.result import Result
 
-__all__ = ["answer_columns", "check_intervals", "in_form_of", "interval_ends"]
+__all__ = ["answer_columns", "in_form_of", "interval_ends", "reach_of"]
 
 
 def in_form_of(new: Any, values: NDArray[Any], columns: Sequence[Any]) -> Any:
@@ -47,27 +47,42 @@ def in_form_of(new: Any, values: NDArray[Any], columns: Sequence[Any]) -> Any:
     return pd.DataFrame(values, index=index, columns=pd.Index(list(columns)))
 
 
-def check_intervals(result: Result) -> None:
+def _check_intervals(result: Result) -> None:
     """Check that a run can give intervals around its predictions.
 
     Raises:
         DataError: The task is none of numbers, or there were no validation rows.
     """
-    if result.absolute_errors is None and result.task != "regression":
+    if result.task != "regression":
         raise DataError(f"a {result.task} run has no intervals around numbers: use predict_proba.")
-    if result.absolute_errors is None:
+    if result.absolute_errors is None and result.conformity is None:
         raise DataError(
             "this run has no intervals: they are fitted on validation rows, and there were none (validation=0)."
         )
 
 
-def interval_ends(result: Result, middle: NDArray[Any], coverage: float) -> NDArray[np.float64]:
+def reach_of(result: Result, coverage: float | None) -> NDArray[np.float64]:
+    """Return how far intervals reach: beyond the numbers of each target, (targets,), or beyond the outer quantiles, ().
+
+    Args:
+        result: A regression.
+        coverage: The share of new rows that the intervals hold, between 0 and 1; None is that of the head.
+
+    Raises:
+        DataError: There are no intervals, or the coverage is too high for so few validation rows.
+    """
+    _check_intervals(result)
+    errors: Any = result.absolute_errors if result.conformity is None else result.conformity
+    return conformal_quantile(errors, result.head.coverage if coverage is None else coverage)
+
+
+def interval_ends(result: Result, predicted: NDArray[Any], coverage: float | None) -> NDArray[np.float64]:
     """Return the ends of the intervals around predicted numbers.
 
     Args:
-        result: A regression, for which `check_intervals` passes.
-        middle: The numbers, shape (n,) or (n, targets).
-        coverage: The share of new rows that the intervals hold, between 0 and 1.
+        result: A regression, with validation rows.
+        predicted: The numbers, shape (n,) or (n, targets); or quantiles, (n, quantiles).
+        coverage: As for `reach_of`.
 
     Returns:
         Shape (n, 2) or (n, targets, 2).
@@ -75,10 +90,11 @@ def interval_ends(result: Result, middle: NDArray[Any], coverage: float) -> NDAr
     Raises:
         DataError: The coverage is too high for so few validation rows.
     """
-    check_intervals(result)
-    reach = residual_quantile(np.asarray(result.absolute_errors), coverage)
-    reach = reach[0] if middle.ndim == 1 else reach
-    return np.stack([middle - reach, middle + reach], axis=-1)
+    reach = reach_of(result, coverage)
+    if result.head.quantiles:
+        return around(predicted, float(reach))
+    reach = reach[0] if predicted.ndim == 1 else reach
+    return np.stack([predicted - reach, predicted + reach], axis=-1)
 
 
 def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None = None) -> dict[str, NDArray[Any]]:
@@ -90,17 +106,20 @@ def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None 
         coverage: For regression: the share of new rows that intervals hold; None for no intervals.
 
     Returns:
-        The predictions, under the names of the target; then the probability of each class or label, or the columns
-        low and high (with the name of the target before them where there are several, or it is one of the two). A name
-        that a target has already gets an underscore.
+        The predictions, under the names of the target; then the quantiles, the probability of each class or label, or
+        the columns low and high (with the name of the target before them where there are several, or it is one of the
+        two). A name that a target has already gets an underscore.
 
     Raises:
         DataError: There are no intervals.
     """
-    names = result.target.columns
+    names, head = result.target.columns, result.head
     decided = np.asarray(result.target.decode(result.decide(scores)))
-    columns = dict(zip(names, decided.reshape(len(scores), len(names)).T, strict=True))
+    predicted = decided[:, [head.middle]] if head.quantiles else decided.reshape(len(scores), len(names))
+    columns = dict(zip(names, predicted.T, strict=True))
     more: dict[str, NDArray[Any]] = {}
+    if head.quantiles:
+        more |= {f"quantile_{name}": column for name, column in zip(head.quantile_names, decided.T, strict=True)}
     if result.has_probabilities:
         probabilities = result.probabilities(scores)
         if result.task == "binary":

@@ -55,6 +55,10 @@ def check_result(result: Result) -> None:
     if errors is not None:
         fits = result.task == "regression" and errors.ndim == 2 and errors.shape[1] == result.target.units
         _check(fits and bool(np.isfinite(errors).all()), "its absolute errors don't fit its targets")
+    scores = result.conformity
+    if scores is not None:
+        fits = bool(result.head.quantiles) and scores.ndim == 1
+        _check(fits and bool(np.isfinite(scores).all()), "its conformity scores don't fit its head")
     _check_answers(result)
 
 
@@ -102,9 +106,9 @@ def _check_model(result: Result) -> None:
         size in (None, known) for size, known in zip(taken, expected, strict=True)
     )
     _check(fits, f"the model takes inputs of shape {taken}, and the preprocessing makes {expected}")
-    units = result.target.units
+    units = result.head.units(result.target.units)
     shape = tuple(result.model.output_shape)
-    _check(shape == (None, units), f"the model has outputs of shape {shape[1:]}, and the target needs {units}")
+    _check(shape == (None, units), f"the model has outputs of shape {shape[1:]}, and its head needs {units}")
 
 
 def _check_columns(preprocessing: Preprocessing) -> None:
@@ -137,7 +141,7 @@ def _check_calibration(calibration: Calibration | None, head: Head, target: Targ
 
 def _check_answers(result: Result) -> None:
     """Answer a row of missing cells, or a blank image, with scores of 0."""
-    preprocessing, scores = result.preprocessing, np.zeros((1, result.target.units), np.float32)
+    preprocessing, scores = result.preprocessing, np.zeros((1, result.head.units(result.target.units)), np.float32)
     if isinstance(preprocessing, Preprocessing):
         blank: dict[str, Any] = {"category": np.array([None]), "date": np.array(["NaT"], "datetime64[ns]")}
         cells = {column.name: blank.get(column.kind, np.array([np.nan])) for column in preprocessing.columns}

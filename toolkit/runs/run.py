@@ -32,7 +32,7 @@ from toolkit.heads import Head, get_head
 from toolkit.report import page
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
-from toolkit.runs.answers import check_intervals, in_form_of, interval_ends
+from toolkit.runs.answers import in_form_of, interval_ends, reach_of
 from toolkit.runs.consistency import check_result, frame_of
 from toolkit.runs.fields import from_result
 
@@ -69,6 +69,7 @@ class Run:
     calibration: Calibration | None = from_result()
     threshold: float | None = from_result("Train again with threshold=, or compare predict_proba with a number.")
     absolute_errors: NDArray[np.float64] | None = from_result()
+    conformity: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
     notes: list[str] = from_result()
     classes: list[Any] = from_result()
@@ -100,15 +101,15 @@ class Run:
                 brought to the run's size.
 
         Returns:
-            For a DataFrame a Series with its index, named as the target, or a DataFrame for several targets or labels.
-            For anything else an array of shape (n,), or (n, labels) for multilabel and (n, targets) for several
-            regression targets.
+            For a DataFrame a Series with its index, named as the target, or a DataFrame for several targets, labels or
+            quantiles (columns such as 0.05). For anything else an array of shape (n,), or (n, labels) for multilabel,
+            (n, targets) for several regression targets and (n, quantiles) for quantiles, which rise in each row.
 
         Raises:
             DataError: A column is missing or has another type than in training; images have another size.
         """
         decided = self.target.decode(self.result.decide(self.decision_function(new)))
-        return in_form_of(new, decided, self.target.columns)
+        return in_form_of(new, decided, self.head.quantile_names or self.target.columns)
 
     def predict_proba(self, new: Any) -> Any:
         """Return probabilities: (n, classes) for binary and multiclass, (n, labels) for multilabel.
@@ -129,16 +130,18 @@ class Run:
             probabilities = np.stack([1 - probabilities, probabilities], axis=1)
         return in_form_of(new, probabilities, self.classes)
 
-    def predict_interval(self, new: Any, coverage: float = 0.9) -> Any:
+    def predict_interval(self, new: Any, coverage: float | None = None) -> Any:
         """Return an interval around each prediction that holds the truth for a share of new rows (regression).
 
         Conformal prediction from the validation rows' errors: every row's interval has the same width, and the
         coverage holds on average over rows like those. It is the wrong tool where some rows are much harder to predict
-        than others. In an ensemble, the error of a row is that of the networks that left it out.
+        than others: train with ``head="quantile"``, whose intervals reach from the lowest quantile to the highest, both
+        moved by what the validation rows ask for, and so have a width for each row. In an ensemble, the error of a row
+        is that of the networks that left it out.
 
         Args:
             new: As for `predict`.
-            coverage: The share, between 0 and 1.
+            coverage: The share, between 0 and 1; None is 0.9, or with quantiles the share between the outer ones.
 
         Returns:
             For a DataFrame a DataFrame with its index and the columns low and high; for several targets (target, low)
@@ -147,10 +150,10 @@ class Run:
         Raises:
             DataError: The task has no intervals, or the coverage is too high for so few validation rows.
         """
-        check_intervals(self.result)
-        middle = self.target.decode(self.decision_function(new))
-        ends = interval_ends(self.result, middle, coverage)
-        return in_form_of(new, ends, ["low", "high"] if middle.ndim == 1 else self.target.columns)
+        reach_of(self.result, coverage)  # mistakes in the share are found before the rows are read
+        predicted = self.target.decode(self.result.decide(self.decision_function(new)))
+        ends = interval_ends(self.result, predicted, coverage)
+        return in_form_of(new, ends, ["low", "high"] if ends.ndim == 2 else self.target.columns)
 
     def evaluate(self, labeled: Any) -> dict[str, float]:
         """Return the metrics of `metrics` on other labeled rows.
@@ -329,6 +332,7 @@ class Run:
             "schema": SCHEMA,
             "task": self.task,
             "head": self.head.name,
+            "quantiles": list(self.head.quantiles) or None,
             "encoder": self.preprocessing.to_dict(),
             "target": self.target.to_dict(),
             "history": json.loads(self.history.to_json(orient="split", double_precision=15)),
@@ -343,6 +347,7 @@ class Run:
             "probability_threshold": self.threshold,
             "threshold": self.result.score_threshold,
             "residuals": None if self.absolute_errors is None else self.absolute_errors.tolist(),
+            "conformity": None if self.conformity is None else self.conformity.tolist(),
             "verdict": self.verdict,
             "notes": without_cells(self.notes, names_in(self.preprocessing, self.target)),
             "summary": self.summary(rows=False),
@@ -387,7 +392,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
         raise DataError(f"head= is for {head.task}, and the run in {path} for {content.get('task')}.")
     try:
         content = content if "notes" in content else _with_notes(content)
-        head = head or get_head(content["task"], content["head"])
+        head = head or get_head(content["task"], content["head"], quantiles=content.get("quantiles"))
         calibration = None if content["calibration"] is None else Calibration.from_dict(content["calibration"])
         threshold, score_threshold = content.get("probability_threshold"), content["threshold"] or None
         if score_threshold is not None and calibration is not None:  # of version 0.1.0
@@ -414,6 +419,7 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             threshold=threshold,
             score_threshold=score_threshold,
             absolute_errors=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
+            conformity=None if content.get("conformity") is None else np.array(content["conformity"], np.float64),
             verdict=content["verdict"],
             notes=content["notes"],
             summary=content["summary"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from toolkit.common.formatting import plain
 from toolkit.common.rounding import blurred
 from toolkit.evaluation.comparison_result import ComparisonResult
-from toolkit.evaluation.conformal import residual_quantile
+from toolkit.evaluation.conformal import conformal_quantile, fewest_rows, residual_quantile
 from toolkit.evaluation.metrics import Outcome, evaluate
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import clipped_histogram, contenders_of, sample, short
@@ -21,7 +20,6 @@ __all__ = ["for_comparison", "for_result", "interval"]
 TARGETS = 4  # shown as pictures
 POINTS = 1_000  # rows in scatter plots, all targets together
 BARS = 30  # of a histogram
-COVERAGE = 0.9  # of the intervals around predictions
 QUANTILES = {"low": 0.05, "mid": 0.5, "high": 0.95}
 SIZES = {"size_half": 0.5, "size_most": 0.9, "size_all": 1.0}
 
@@ -74,12 +72,27 @@ def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any]]:
 
 def interval(result: Result) -> dict[str, Any] | None:
     """Return how often the interval around a prediction holds the truth on the test rows."""
-    if result.absolute_errors is None or len(result.absolute_errors) < math.ceil(COVERAGE / (1 - COVERAGE) - 1e-9):
-        return None
     outcome: Any = result.outcome
-    reach = residual_quantile(result.absolute_errors, COVERAGE)
+    coverage = result.head.coverage
+    about = {"coverage": coverage, "rows": len(outcome.y_true), "quantiles": None}
+    if outcome.quantiles is not None:
+        about["middle"] = result.head.quantile_names[result.head.middle]
+        names, below = result.head.quantile_names, (outcome.y_true <= outcome.quantiles).mean(axis=0)
+        about["quantiles"] = [{"quantile": name, "below": share} for name, share in zip(names, below, strict=True)]
+        if outcome.ends is None:
+            return about | {"reach": None}
+        widths = np.ptp(outcome.ends, axis=1)
+        narrow, wide = _told(np.quantile(widths, [0.1, 0.9]), np.ptp(widths))
+        return about | {
+            "reach": float(conformal_quantile(np.asarray(result.conformity), coverage)),
+            "held": outcome.held.mean(),
+            "width": {"mean": widths.mean(), "narrow": narrow, "wide": wide},
+        }
+    if result.absolute_errors is None or len(result.absolute_errors) < fewest_rows(coverage):
+        return None
+    reach = residual_quantile(result.absolute_errors, coverage)
     inside = np.abs(outcome.y_pred - outcome.y_true) <= reach
-    return {"coverage": COVERAGE, "reach": reach, "held": inside.mean(axis=0), "rows": len(inside)}
+    return about | {"reach": reach, "held": inside.mean(axis=0)}
 
 
 def _distribution(errors: NDArray[Any], edges: NDArray[Any], shares: NDArray[Any]) -> dict[str, Any]:

@@ -267,7 +267,8 @@ def _explained(result: Result) -> list[tuple[int, list[Any]]]:
 def _leads(result: Result, scores: NDArray[np.float64], output: int) -> NDArray[np.float64]:
     """Return by how much each row of scores (rows, units) supports what the first row decides."""
     if result.task == "regression":
-        return result.target.decode(scores.astype(np.float32)).reshape(len(scores), -1)[:, output].astype(np.float64)
+        points = result.head.points(scores.astype(np.float32))
+        return result.target.decode(points).reshape(len(scores), -1)[:, output].astype(np.float64)
     if result.task == "multiclass":
         # The lead of the class chosen for the image as it is, over the best other class of each row.
         best = int(scores[0].argmax())
