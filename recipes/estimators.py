@@ -248,7 +248,7 @@ class NetworkClassifier(ClassifierMixin, _Network):
         For two classes those of the second, shape (n,): above 0 it is predicted.
         """
         scores = self._scores(X)
-        return scores[:, 0] if self.run_.task == "binary" else scores
+        return scores[:, 0] if self.run_.task == "binary" else self.run_.head.class_scores(scores)
 
 
 @partial(documented, elsewhere=_OPTIONS)
@@ -261,7 +261,8 @@ class NetworkRegressor(RegressorMixin, _Network):
     are in the run of the recipe.
 
     Args:
-        head: "squared" by default, "absolute" (less moved by outliers), "huber" (between them), or a Head.
+        head: "squared" by default, "absolute" (less moved by outliers), "huber" (between them), "quantile", whose
+            middle one is predicted, or a Head.
         random_state: Seed of the split, the initial weights and the order of the rows: a number gives the same network
             each time.
 
@@ -316,7 +317,7 @@ class NetworkRegressor(RegressorMixin, _Network):
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the predicted numbers, shape (n,) or (n, targets)."""
         scores = self._scores(X)
-        return self.run_.target.decode(scores)
+        return self.run_.target.decode(self.run_.head.points(scores))
 
 
 def _named(values: Any, y: Any, X: Any) -> pd.Series | pd.DataFrame | NDArray[Any]:

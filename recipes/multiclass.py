@@ -27,7 +27,9 @@ def train(
     *,
     target: Target = None,
     test: Test = None,
-    head: Annotated[str | Head, "softmax, hinge (SVM), squared_hinge, or a Head."] = "softmax",
+    head: Annotated[
+        str | Head, "softmax, ordinal (classes in order), hinge (SVM), squared_hinge, or a Head."
+    ] = "softmax",
     effort: Effort = "default",
     seed: Seed = 0,
     report: Report = None,
@@ -76,7 +78,7 @@ def compare(
     test: Test = None,
     heads: Annotated[
         Sequence[str | Head],
-        "Two or more of softmax, hinge, squared_hinge, or a Head. The others are compared with the first.",
+        "Two or more of softmax, ordinal, hinge, squared_hinge, or a Head. The others are compared with the first.",
     ] = COMPARED["multiclass"],
     seeds: Seeds = 5,
     effort: Effort = "quick",

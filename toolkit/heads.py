@@ -24,7 +24,7 @@ from toolkit.common.options import documented
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["DEFAULT_HEADS", "HEADS", "Head", "get_head"]
+__all__ = ["DEFAULT_HEADS", "HEADS", "Head", "above_logits", "get_head"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Head:
         name: Its name in options, such as ``"softmax"``.
         task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
         loss: Function that returns the Keras loss on raw scores; for a cross-entropy it may take ``label_smoothing``.
-        link: How scores become probabilities: ``"sigmoid"``, ``"softmax"``, or None where they don't.
+        link: How scores become probabilities: ``"sigmoid"``, ``"softmax"``, ``"cumulative"`` (classes in order: score
+            k is the logit of being above class k), or None where they don't.
         about: The loss in words, for the report.
         quantiles: For regression: the quantiles of the one target that the scores stand for, rising; empty where each
             score is a target.
@@ -66,7 +67,12 @@ class Head:
         """
         if self.quantiles and targets > 1:
             raise DataError(f"head '{self.name}' predicts one target, and here are {targets}: train a run for each.")
-        return len(self.quantiles) or targets
+        return targets - 1 if self.ordered else len(self.quantiles) or targets
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the classes have an order, and a score stands between each two neighbors."""
+        return self.link == "cumulative"
 
     @property
     def quantile_names(self) -> list[str]:
@@ -105,6 +111,8 @@ class Head:
         """The decision rule in words."""
         if self.quantiles:
             return "the scores of a row in rising order, a quantile each, converted back to the target's units"
+        if self.ordered:
+            return "the most probable class"
         return {
             "regression": "the score itself, converted back to the target's units",
             "binary": "the positive class where the score is above 0",
@@ -120,6 +128,7 @@ class Head:
         return {
             "sigmoid": "the sigmoid of the score",
             "softmax": "the softmax of the scores",
+            "cumulative": "the differences of the sigmoids of the scores, each the logit of being above a class",
             None: "fitted on validation scores: a margin is not a probability",
         }[self.link]
 
@@ -134,7 +143,7 @@ class Head:
             # Quantile and Probability Curves Without Crossing, Econometrica 2010), and the model stays linear.
             return np.sort(scores, axis=1) if self.quantiles else scores
         if self.task == "multiclass":
-            return scores.argmax(axis=1)
+            return self.class_scores(scores).argmax(axis=1)
         # (n, 1) -> (n,). Several labels stay (n, labels).
         if self.task == "binary":
             return (scores[:, 0] > threshold).astype(np.int64)
@@ -160,10 +169,19 @@ class Head:
 
         # In float32 a sigmoid is exactly 1 from a score of about 17 on, in float64 only from about 37.
         scores = scores.astype(np.float64)
+        if self.ordered:
+            return _between(scores)
         if self.link == "softmax":
             return special.softmax(scores, axis=1)
         probability = special.expit(scores)
         return probability[:, 0] if self.task == "binary" else probability
+
+    def class_scores(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return a score for each class, whose softmax are the probabilities; for other tasks the scores themselves.
+
+        For ordered classes the logarithms of the probabilities, (n, classes).
+        """
+        return np.log(np.maximum(_between(scores.astype(np.float64)), 1e-300)) if self.ordered else scores
 
     def measure(self, y_true: NDArray[Any], scores: NDArray[Any], scale: NDArray[np.float64] | None = None) -> float:
         """Return `metric` of encoded targets and raw scores (n, units), for the curve over the epochs.
@@ -200,18 +218,59 @@ class Head:
         """Whether the loss is a cross-entropy that takes ``label_smoothing``."""
         return "label_smoothing" in inspect.signature(self.loss).parameters
 
+    def start(self, model: keras.Sequential, y: NDArray[Any]) -> None:
+        """Give the last layer of a new model what this head begins with, from the encoded targets of its training.
+
+        For ordered classes all scores have the same weights, which training keeps equal, and differ in their biases:
+        the thresholds, which begin at the shares of the classes. So the odds are proportional, and the model plain.
+
+        Raises:
+            DataError: The last layer has no bias.
+        """
+        if not self.ordered:
+            return
+        last = model.layers[-1]
+        kernel, *bias = last.get_weights()
+        if not bias:
+            raise DataError(f"head '{self.name}' needs a last layer with a bias, which holds its thresholds.")
+        last.set_weights([np.repeat(kernel[:, :1], kernel.shape[1], axis=1), above_logits(y, kernel.shape[1] + 1)])
+
     def keras_metrics(self) -> list[keras.metrics.Metric]:
         """Return the Keras metrics that understand this head's raw scores, for ``model.compile``."""
         import keras
 
-        if self.quantiles:
-            return []  # Keras has none of several quantiles
+        if self.quantiles or self.ordered:
+            return []  # Keras has none of such scores
         if self.task == "regression":
             return [keras.metrics.RootMeanSquaredError(name="rmse")]
         if self.task == "multiclass":
             return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
         # Scores, not probabilities: a probability of 0.5, Keras's threshold, is a score of 0.
         return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
+
+
+def above_logits(y: NDArray[Any], classes: int, weights: NDArray[Any] | None = None) -> NDArray[np.float64]:
+    """Return the logit of being above each class but the last, (classes - 1,), from class ids and a row more of each.
+
+    Example:
+        >>> above_logits(np.array([0, 0, 1]), 2).round(4)  # 2 of 5 above class 0
+        array([-0.4055])
+    """
+    counts = np.bincount(y.reshape(-1).astype(np.int64), weights=weights, minlength=classes) + 1.0
+    above = counts[::-1].cumsum()[::-1][1:]
+    return np.log(above / (counts.sum() - above))
+
+
+def _between(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities (n, classes) of cumulative logits (n, classes - 1); those that cross are sorted."""
+    from scipy import special
+
+    ends = np.full((len(scores), 1), np.inf)
+    # (n, classes + 1): from infinity, which is sure, down to minus infinity.
+    logits = np.hstack([ends, -np.sort(-scores, axis=1), -ends])
+    above, below = logits[:, :-1], logits[:, 1:]
+    # sigmoid(a) - sigmoid(b), as a product that loses no digits.
+    return special.expit(above) * special.expit(-below) * (0.0 - np.expm1(below - above))
 
 
 def _loss(module: str, name: str, **options: Any) -> keras.losses.Loss:
@@ -280,6 +339,14 @@ HEADS: dict[tuple[str, str], Head] = {
             "only",
         ),
         Head("softmax", "multiclass", _softmax, "softmax", _CROSS_ENTROPY),
+        Head(
+            "ordinal",
+            "multiclass",
+            partial(_loss, "toolkit.losses", "OrdinalCrossentropy"),
+            "cumulative",
+            "cross-entropy of classes in order, computed from cumulative logits: one number for each row, minus a "
+            "threshold between each two classes (proportional odds)",
+        ),
         Head("hinge", "multiclass", _multiclass_hinge, None, _MARGIN.format(_LEAD, ", summed")),
         Head(
             "squared_hinge", "multiclass", _multiclass_squared_hinge, None, _MARGIN.format(_LEAD, ", squared, summed")

@@ -21,7 +21,14 @@ from keras import ops
 from toolkit.common.checks import check_quantiles
 from toolkit.common.errors import DataError
 
-__all__ = ["BinaryHinge", "MulticlassHinge", "PinballLoss", "SoftmaxCrossentropy", "SquaredSigmoid"]
+__all__ = [
+    "BinaryHinge",
+    "MulticlassHinge",
+    "OrdinalCrossentropy",
+    "PinballLoss",
+    "SoftmaxCrossentropy",
+    "SquaredSigmoid",
+]
 
 _PACKAGE = "logitkit"
 # Rows are summed at this scale, a power of two and so exact: a sum of up to 16 million rows can't overflow.
@@ -43,7 +50,7 @@ class _ScoreLoss(keras.losses.Loss):
             labels = np.asarray(y_true)
             if labels.dtype.kind not in "biuf":
                 raise DataError(f"labels are {labels.dtype}; expected numbers. Encode them first.")
-            self._check_labels(labels, np.shape(y_pred)[-1])
+            self._check_labels(labels, np.shape(y_pred)[-1] + self._above)
         reduced = _Reduction(self, sample_weight)(y_true, y_pred, sample_weight)
         return ops.cast(reduced / _SCALE, self.dtype)
 
@@ -59,6 +66,7 @@ class _ScoreLoss(keras.losses.Loss):
     from_logits = True  # for the audit: it takes raw scores
     _target = "integer class ids"  # the target of each row; empty where each score has its own
     _fewest = 2  # scores
+    _above = 0  # classes that have no score
 
     def _check_shapes(self, y_true: Any, y_pred: Any) -> None:
         _check_shapes(y_true, y_pred, self._target, self._fewest)
@@ -263,6 +271,55 @@ class SoftmaxCrossentropy(_ScoreLoss):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
+class OrdinalCrossentropy(_ScoreLoss):
+    """Cross-entropy of classes in order, from cumulative logits: score k is the logit of being above class k.
+
+    The probability of class k is ``sigmoid(scores[k - 1]) - sigmoid(scores[k])``, with 1 below the first class and 0
+    above the last; the loss is minus its logarithm. Scores fall from the first to the last. Where two neighbors lie
+    closer than 0.01, or cross, the loss goes on as a straight line that pulls them apart, and stays finite.
+
+    Where all scores of a row are one number minus a threshold for each, which is the same for all rows, this is the
+    proportional-odds model.
+
+    Args:
+        options: ``reduction``, ``name`` and ``dtype``.
+
+    Call with ``y_true`` of shape (n,) or (n, 1), integer class ids, and ``y_pred`` of shape (n, classes - 1).
+
+    Raises:
+        DataError: Shapes don't fit, or labels are not class ids.
+
+    Example:
+        >>> round(float(OrdinalCrossentropy()([1], [[1.0, -1.0]])), 4)  # -log(0.7311 - 0.2689)
+        0.7719
+
+    References:
+        McCullagh, Regression Models for Ordinal Data, Journal of the Royal Statistical Society B 42, 1980.
+    """
+
+    _fewest, _above = 1, 1
+    _closest = 0.01
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"name": "ordinal_crossentropy"} | options)
+
+    def _rows(self, y_true: Any, scores: Any) -> Any:
+        units = scores.shape[-1]
+        ids, valid = _class_ids(y_true, units + 1)
+        # With a = scores[k - 1] and b = scores[k]: sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)),
+        # a product whose logarithm loses no digits. The first class has no a, the last no b.
+        has_a, has_b = ids > 0, ids < units
+        a, b = (
+            ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(ops.clip(at, 0, units - 1), -1), axis=-1), axis=-1)
+            for at in (ids - 1, ids)
+        )
+        gap = ops.where(has_a & has_b, a - b, 50.0)
+        inside = ops.clip(gap, self._closest, 50.0)  # where exp(-gap) is nothing beside 1, and its gradient 0
+        apart = -ops.log(-ops.expm1(-inside)) + ops.relu(self._closest - gap) / np.expm1(self._closest)
+        return _or_nan(valid, ops.where(has_a, ops.softplus(-a), 0.0) + ops.where(has_b, ops.softplus(b), 0.0) + apart)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
 class PinballLoss(_ScoreLoss):
     """Pinball loss of several quantiles of one number, a score for each: what quantile regression minimizes.
 
@@ -380,13 +437,18 @@ def _fit(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> boo
 
 def _true_class(y_true: Any, scores: Any) -> tuple[Any, Any, Any]:
     """Return class ids clipped to the range, whether each is valid, and the true class's score: all of shape (n,)."""
-    ids = ops.cast(y_true, "int32")
-    # The last test finds fractions: 1.5 is cast to 1, and back to 1.0.
-    valid = (ids >= 0) & (ids < scores.shape[-1]) & (ops.cast(ids, y_true.dtype) == y_true)
-    # Out of range, an index raises an error on a CPU and reads 0 on a GPU. Such a row becomes NaN, by `valid`.
-    ids = ops.clip(ids, 0, scores.shape[-1] - 1)
+    ids, valid = _class_ids(y_true, scores.shape[-1])
     # Read by position and not by a product with a one-hot row: a score of infinity times 0 is NaN.
     return ids, valid, ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(ids, -1), axis=-1), axis=-1)
+
+
+def _class_ids(y_true: Any, classes: int) -> tuple[Any, Any]:
+    """Return class ids clipped to the range, and whether each is valid: both of shape (n,)."""
+    ids = ops.cast(y_true, "int32")
+    # The last test finds fractions: 1.5 is cast to 1, and back to 1.0.
+    valid = (ids >= 0) & (ids < classes) & (ops.cast(ids, y_true.dtype) == y_true)
+    # Out of range, an index raises an error on a CPU and reads 0 on a GPU. Such a row becomes NaN, by `valid`.
+    return ops.clip(ids, 0, classes - 1), valid
 
 
 def _or_nan(valid: Any, rows: Any) -> Any:

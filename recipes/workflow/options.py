@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         rare: int | None
         most_levels: int | None
         log_target: bool
+        quantiles: Sequence[float] | None
         class_weight: str | Mapping[Any, float] | None
         hidden: Sequence[int]
         activation: str | Sequence[str]

@@ -27,7 +27,7 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.dependence import explained
 from toolkit.evaluation.options import Options as EvaluationOptions
-from toolkit.evaluation.result import Result, check_threshold_for, evaluate, timed
+from toolkit.evaluation.result import Result, check_order, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
 from toolkit.metrics.score_metric import score_metric
 from toolkit.report.page import check_page, page_path
@@ -243,6 +243,7 @@ def train_and_evaluate(
     load_keras()
     evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
     check_threshold_for(dataset, head, evaluating.threshold)
+    check_order(dataset, head)
     chosen, declared = options.chosen(head, dataset), options_of(options.build)
     chosen["model"] |= {
         name: value for name, value in dataset.preprocessing.builder_options.items() if name in declared
@@ -303,6 +304,7 @@ def _pack(
         for network in range(number * count, (number + 1) * count):
             own_seed = {"seed": seed + network} if "seed" in declared else {}
             models.append(_build(options.build, width, head.units(dataset.target.units), model_options | own_seed))
+            head.start(models[-1], dataset.y("train"))
         pack.append(training.Setting(setting.name, models, train_options, inputs))
     return pack
 

@@ -87,6 +87,19 @@ def test_quantiles_are_sorted_and_the_one_nearest_to_the_median_is_the_predictio
     assert (head.units(1), head.quantile_names, head.coverage) == (3, ["0.1", "0.6", "0.8"], 0.7)
 
 
+def test_cumulative_logits_give_the_probabilities_worked_by_hand():
+    head = get_head("multiclass", "ordinal")
+    tenth = 1 / (1 + np.e)  # 0.2689
+    scores = np.array([[1.0, -1.0], [-1.0, 1.0], [800.0, 790.0], [-30.0, -1000.0]])
+    found = np.asarray(head.probabilities(scores))
+    assert found[:2] == pytest.approx(np.array([[tenth, 1 - 2 * tenth, tenth]] * 2))  # crossed ones are sorted
+    assert (found >= 0).all()
+    assert found.sum(axis=1) == pytest.approx(1)
+    assert found[3, 1] == pytest.approx(np.exp(-30.0), rel=1e-9)
+    assert head.decide(np.array([[1.0, -1.0], [2.0, 1.5], [-2.0, -3.0]])).tolist() == [1, 2, 0]
+    assert (head.units(4), head.ordered, head.keras_metrics()) == (3, True, [])
+
+
 def test_regression_error_is_shown_in_the_targets_own_units():
     head = get_head("regression", "squared")
     assert head.measure(np.array([[0.0], [0.0]]), np.array([[1.0], [-1.0]]), np.array([250.0])) == 250.0

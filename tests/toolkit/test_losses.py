@@ -26,6 +26,7 @@ from toolkit.common.errors import DataError
 from toolkit.losses import (
     BinaryHinge,
     MulticlassHinge,
+    OrdinalCrossentropy,
     PinballLoss,
     SoftmaxCrossentropy,
     SquaredSigmoid,
@@ -156,6 +157,32 @@ def test_the_pinball_loss_agrees_with_scikit_learn_and_its_gradient_counts_the_s
     assert keras.losses.deserialize(keras.losses.serialize(loss)).get_config() == loss.get_config()
     # 0.1 * 4e38 does not fit before it is multiplied.
     assert float(loss([2e38], np.full((1, 3), -2e38, "float32"))) == pytest.approx(4e38 * np.mean(levels), rel=1e-6)
+
+
+def test_the_ordinal_loss_agrees_with_mpmath_and_pulls_crossed_thresholds_apart():
+    rng, loss = np.random.default_rng(0), OrdinalCrossentropy()
+    size = 10.0 ** rng.uniform(-1.5, 2, (200, 1))
+    scores = -np.sort(-rng.normal(size=(200, 3)) * size - 0.02 * np.array([2, 1, 0]), axis=1).astype("float32")
+    y = rng.integers(0, 4, 200)
+    values, gradients = rows(loss, y, scores, compiled=True)
+    for row, label, value in zip(scores, y, values, strict=True):
+        with mpmath.workdps(60):
+            above = [mpmath.mpf(1), *(1 / (1 + mpmath.exp(-mpmath.mpf(float(s)))) for s in row), mpmath.mpf(0)]
+            if above[label] - above[label + 1] > 0 and all(np.diff(row) < -0.0101):
+                assert error(value, -mpmath.log(above[label] - above[label + 1])) < 2e-6
+    assert np.isfinite(gradients).all()
+    crossed = np.array([[-1.0, 1.0], [0.0, 0.0], [3e38, -3e38]], "float32")
+    values, gradients = rows(loss, [1, 1, 1], crossed, compiled=True)
+    assert np.isfinite(values).all()
+    assert (gradients[:2, 0] < -90).all()
+    assert (gradients[:2, 1] > 90).all()
+    assert values[2] == gradients[2, 0] == gradients[2, 1] == 0
+    # Of two classes it is the binary cross-entropy.
+    binary = keras.losses.BinaryCrossentropy(from_logits=True)
+    ids = (y > 1).astype(int)
+    assert float(loss(ids, scores[:, :1])) == pytest.approx(float(binary(ids[:, None], scores[:, :1])), rel=1e-5)
+    with pytest.raises(DataError, match="label 4 is not a class id: expected whole numbers from 0 to 3"):
+        loss([4], np.zeros((1, 3)))
 
 
 def test_label_smoothing_agrees_with_keras_on_one_hot_targets():

@@ -12,7 +12,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import listing, number
 from toolkit.data.cells import level
 
-__all__ = ["index_of", "labels_of", "positive_class"]
+__all__ = ["has_order", "index_of", "labels_of", "positive_class"]
 
 _YES = frozenset({"1", "true", "yes", "y"})
 _NO = frozenset({"0", "-1", "false", "no", "n"})
@@ -26,16 +26,31 @@ def labels_of(target: pd.Series) -> list[Any]:
         target: Labels, nothing missing.
 
     Returns:
-        Python values, sorted; labels of several types are sorted by type first.
+        Python values, sorted; labels of several types are sorted by type first, those of an ordered Categorical as it
+        orders them.
 
     Example:
         >>> labels_of(pd.Series(["no", "yes", "no"])), labels_of(pd.Series([True, False]))
         (['no', 'yes'], [False, True])
     """
     values = [value.item() if isinstance(value, np.generic) else value for value in pd.unique(target)]
+    if isinstance(target.dtype, pd.CategoricalDtype) and target.dtype.ordered:
+        return sorted(values, key=target.dtype.categories.tolist().index)
     if all(isinstance(value, (bool, int, float)) for value in values):
         return sorted(values)
     return sorted(values, key=lambda value: (type(value).__name__, value))
+
+
+def has_order(target: pd.Series) -> bool:
+    """Return whether the labels have an order: those of an ordered Categorical, and numbers.
+
+    Example:
+        >>> has_order(pd.Series([1, 2, 3])), has_order(pd.Series(["low", "high"]))
+        (True, False)
+    """
+    if isinstance(target.dtype, pd.CategoricalDtype):
+        return bool(target.dtype.ordered)
+    return pd.api.types.is_numeric_dtype(target.dtype) and not pd.api.types.is_bool_dtype(target.dtype)
 
 
 def index_of(classes: Sequence[Any]) -> Callable[[Any], int | None]:

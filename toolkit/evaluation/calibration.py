@@ -39,7 +39,8 @@ class Calibration:
 
     Attributes:
         task: ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        link: The link of the head: ``"sigmoid"``, ``"softmax"``, or None where a score is a margin.
+        link: The link of the head: ``"sigmoid"``, ``"softmax"``, ``"cumulative"``, where a score is the logarithm of
+            a class's probability, or None where a score is a margin.
         method: ``"temperature"``, ``"platt"``, ``"isotonic"``, ``"shared scale"``, or ``"none"``: the link unchanged.
         parameters: The fitted parameters. temperature: ``temperature``, 1 where it was not kept. platt: ``slope`` and
             ``intercept``, lists with one entry per score. isotonic: the same and ``knots``, one entry per score: None
@@ -121,6 +122,7 @@ class Calibration:
         rows = f"{formatting.number(self.rows)} validation row{'' if self.rows == 1 else 's'}"
         before, after = (formatting.number(loss, 3) for loss in (self.log_loss_before, self.log_loss_after))
         link = f"the {self.link} of the score{'s' if self.link == 'softmax' else ''}"
+        link = "those of the cumulative logits" if self.link == "cumulative" else link
         lack = "are too few" if self.rows < FEWEST_ROWS else "hold a single class, which is not enough"
         if self.method == "none" and not self.rows:
             return f"Probabilities are {link}, unchanged: there are no validation rows to fit a temperature on."
@@ -132,9 +134,10 @@ class Calibration:
                     f"Probabilities are {link}, unchanged: a temperature fitted on {rows} did not lower the log loss "
                     f"({before} without it, {after} with it, cross-validated)."
                 )
+            tempered = ", their logarithms divided by" if self.link == "cumulative" else " divided by"
             temperature = formatting.number(self.parameters["temperature"], 3)
             return (
-                f"Probabilities are {link} divided by a temperature of {temperature}, fitted on {rows}: it lowers "
+                f"Probabilities are {link}{tempered} a temperature of {temperature}, fitted on {rows}: it lowers "
                 f"the log loss from {before} to {after} (cross-validated). No decision changes."
             )
         checked = (
@@ -218,7 +221,8 @@ def fit(
 
     Args:
         task: ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        link: ``"sigmoid"`` or ``"softmax"`` where scores are logits, None where they are margins.
+        link: ``"sigmoid"`` or ``"softmax"`` where scores are logits, ``"cumulative"`` where they are the logarithms of
+            probabilities, None where they are margins.
         scores: Raw scores of the validation rows, shape (n, units); binary also (n,).
         y_true: Binary: 0 and 1, (n,). Multiclass: class ids, (n,). Multilabel: 0 and 1, (n, labels).
         seed: Seed of the folds.

@@ -195,6 +195,12 @@ def compare_trials(
         DataError: The contenders were not tested on the same rows.
     """
     # Distinct labels in the order of their first trial, since the first one is the reference.
+    if any(trial.head.ordered for trial in trials):  # errors of all are then measured in ranks too
+        trials = [replace(trial, outcome=replace(trial.outcome, ordered=True)) for trial in trials]
+        baselines = {
+            seed: {name: replace(fit, ordered=True) for name, fit in fits.items()}
+            for seed, fits in (baselines or {}).items()
+        }
     labels, seeds = list(dict.fromkeys(trial.label for trial in trials)), list(datasets)
     by_key = {(trial.label, trial.seed): trial for trial in trials}
     for trial in trials:

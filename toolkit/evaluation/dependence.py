@@ -91,7 +91,9 @@ def _answers(result: Result, rows: Rows, x: NDArray[Any]) -> tuple[list[str], ND
     scores = result.raw_scores(x, like=rows.of)
     names = result.class_names[1:] if result.task == "binary" else result.class_names
     if result.task == "regression":
-        return names, np.asarray(result.target.decode(scores), np.float64).reshape(len(x), -1)[:, :1]
+        return names, np.asarray(result.target.decode(result.head.points(scores)), np.float64).reshape(len(x), -1)[
+            :, :1
+        ]
     answers = result.probabilities(scores) if result.has_probabilities else scores.astype(np.float64)
     return names, answers.reshape(len(x), -1)
 

@@ -224,9 +224,13 @@ def _permuted(
         yield [result.rescored(rows.outcome, piece) for piece in np.split(scores, len(orders))]
 
 
+def _answers_of(outcome: Outcome) -> NDArray[Any]:
+    return np.asarray(outcome.probabilities if outcome.scores is None else outcome.scores)
+
+
 def _half_width(base: Outcome, permuted: Sequence[Outcome], metric: str, resampled: Sequence[float]) -> float:
     """Return half of the width of the interval, 0 where the answers do not depend on the column at all."""
-    if all(np.array_equal(np.asarray(outcome.scores), np.asarray(base.scores)) for outcome in permuted):
+    if all(np.array_equal(_answers_of(outcome), _answers_of(base)) for outcome in permuted):
         return 0.0
     rows, defined = base.distinct(), np.array(resampled)[np.isfinite(resampled)]
     if rows < 2 or len(defined) < 2:

@@ -24,7 +24,16 @@ from toolkit.metrics.outcome import Outcome
 
 __all__ = ["metric_interval"]
 
-_ERRORS = {"rmse", "mae", "median_absolute_error", "mean_pinball_loss", "interval_width", "log_loss", "brier_score"}
+_ERRORS = {
+    "rmse",
+    "mae",
+    "median_absolute_error",
+    "mean_pinball_loss",
+    "interval_width",
+    "rank_mae",
+    "log_loss",
+    "brier_score",
+}
 # A standard error of so many times the value says nothing about its logarithm.
 _LARGEST_RELATIVE = 1.0
 

@@ -51,6 +51,7 @@ METRICS: dict[str, Metric] = {
     "interval_width": Metric("Interval width", "the average width of an interval", unit=True, **_ERROR),
     "r2": Metric("R²", "share of the target's variance that is explained; 1 is perfect, 0 is the mean's"),
     "accuracy": Metric("Accuracy", "share of rows predicted right", share=True),
+    "rank_mae": Metric("Mean absolute error in ranks", "how many classes a prediction is off, on average", **_ERROR),
     "balanced_accuracy": Metric("Balanced accuracy", "mean over the classes of the share found", share=True),
     "f1": Metric("F1", "harmonic mean of precision and recall"),
     "f1_macro": Metric("F1, macro", "mean of the F1 of each class or label, all counting alike"),

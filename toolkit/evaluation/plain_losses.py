@@ -14,7 +14,7 @@ from scipy import special
 
 from toolkit.data.dataset import Dataset
 from toolkit.evaluation.curves import Losses
-from toolkit.heads import Head
+from toolkit.heads import Head, above_logits
 from toolkit.training.fitting import Training, held_out
 from toolkit.training.scoring import Scorer
 
@@ -86,6 +86,8 @@ def _constant_scores(
     if head.task == "regression":
         # A standardized target has mean 0, which is best for the squared error; for the others it is near their best.
         return np.zeros(y.shape[1])
+    if head.ordered:
+        return above_logits(y, units + 1, weights)
     if head.link == "softmax":
         # A sample of the rows may lack a rare class.
         shares = np.bincount(y.reshape(-1).astype(np.int64), weights=weights, minlength=units) / weights.sum()

@@ -19,13 +19,23 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
+from toolkit.data.labels import has_order
 from toolkit.data.notes import notes_of
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
 from toolkit.evaluation.calibration import Calibration
-from toolkit.evaluation.conformal import absolute_errors, around, conformal_quantile, fewest_rows, misses
+from toolkit.evaluation.conformal import (
+    absolute_errors,
+    around,
+    by_class,
+    class_ranks,
+    conformal_quantile,
+    fewest_rows,
+    misses,
+    ranks_of_truth,
+)
 from toolkit.evaluation.curves import Losses
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.options import Options
@@ -48,7 +58,7 @@ _NO_TEST_ROWS = (
     "rows that were not trained on to run.evaluate."
 )
 
-__all__ = ["Result", "check_threshold_for", "class_names", "evaluate", "timed", "titled"]
+__all__ = ["Result", "check_order", "check_threshold_for", "class_names", "evaluate", "timed", "titled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +94,9 @@ class Result:
         score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
         absolute_errors: For regression: those on the validation rows, in the target's units, sorted and rounded up,
             shape (n, targets); None where there are no validation rows, and for quantiles.
-        conformity: For quantiles: by how much the truths of the validation rows lie outside the outer ones, in the
-            target's units, sorted and rounded up, shape (n,); None where there are no validation rows.
+        conformity: What `toolkit.evaluation.conformal` finds on the validation rows, sorted and rounded up, shape (n,).
+            For quantiles: by how much the truths lie outside the outer ones, in the target's units. For binary and
+            multiclass: the ranks of the true classes by probability. None for other tasks, and without such rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
         importance: One row per column, the most important first, and `dependence`, the effect of the strongest: see
@@ -183,7 +194,7 @@ class Result:
             DataError: There are none: the task is regression, or margins were not calibrated.
         """
         if self.calibration is not None:
-            return self.calibration.probabilities(scores)
+            return self.calibration.probabilities(self.head.class_scores(scores))
         uncalibrated = self.head.probabilities(scores)
         if uncalibrated is None:
             raise DataError(
@@ -191,6 +202,27 @@ class Result:
                 + ("." if self.task == "regression" else f": {_NO_CALIBRATION}")
             )
         return uncalibrated
+
+    def sets(self, chances: NDArray[Any], decided: NDArray[Any], coverage: float) -> NDArray[np.bool_]:
+        """Return which classes the set of each row holds, (n, classes), from probabilities and decisions."""
+        held = class_ranks(by_class(chances)) <= conformal_quantile(np.asarray(self.conformity), coverage)
+        held[np.arange(len(held)), decided] = True
+        return held
+
+    def check_sets(self, coverage: float) -> None:
+        """Check that there are sets of classes with a coverage.
+
+        Raises:
+            DataError: The task has no single class for each row, or there are too few validation rows.
+        """
+        if self.task not in ("binary", "multiclass"):
+            raise DataError(f"a {self.task} run has no sets of classes: they are for binary and multiclass.")
+        if self.conformity is None:
+            raise DataError(
+                "this run has no sets of classes: they are fitted on validation rows, and there were none "
+                "(validation=0), or an older version saved it."
+            )
+        conformal_quantile(self.conformity, coverage)
 
     def decide(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Return the decisions of raw scores (n, units), as `Head.decide` does, with the threshold where there is one.
@@ -236,7 +268,9 @@ class Result:
             decided = self.target.decode(self.head.points(scores)).reshape(len(scores), -1)
             return replace(outcome, y_pred=decided, scores=scores, **more)
         probabilities = self.probabilities(scores) if self.has_probabilities else None
-        return replace(outcome, y_pred=self.decide(scores), probabilities=probabilities, scores=scores)
+        shown = None if self.head.ordered else scores  # between classes in order: no score belongs to one
+        decided, ordered = self.decide(scores), self.head.ordered
+        return replace(outcome, y_pred=decided, probabilities=probabilities, scores=shown, ordered=ordered)
 
     def _quantiles(self, scores: NDArray[np.float32]) -> dict[str, Any]:
         """Return the fields of an outcome that hold quantiles, and the interval where there are enough rows for it."""
@@ -314,6 +348,7 @@ def evaluate(
     if options.baselines:
         with timed(times, "baselines"):
             fits = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
+            fits = {name: replace(fit, ordered=head.ordered) for name, fit in fits.items()}
             result, notes = replace(result, baselines=fits), notes_on_images(dataset)
             result.notes[: len(_about_interruption(training))] = _about_interruption(training, fits)
     if not options.intervals:
@@ -366,11 +401,34 @@ def _calibrated(
     y = dataset.y("validation").astype(np.int64)
     y = y[:, 0] if task == "binary" else y
     # Weights change what is learned. Probabilities and the threshold are those of the rows as they are.
+    scores = head.class_scores(scores)
     fitted = calibration.fit(task, head.link, scores, y, seed=seed, class_weights=_class_weights(dataset))
     if isinstance(threshold, str):
         (default,) = fitted.probabilities(np.zeros(1))
         threshold = choose_threshold(fitted.probabilities(scores), y, threshold, default=float(default))
-    return {"calibration": fitted, "threshold": None if threshold is None else float(threshold)}
+    single = task in ("binary", "multiclass")
+    ranks = ranks_of_truth(by_class(fitted.probabilities(scores)), y) if single else None
+    return {
+        "calibration": fitted,
+        "threshold": None if threshold is None else float(threshold),
+        "conformity": ranks,
+    }
+
+
+def check_order(dataset: Dataset, head: Head) -> None:
+    """Check that the classes have the order that a head may need.
+
+    Raises:
+        DataError: They have none; the message says how to give it.
+    """
+    name, labels = dataset.target.columns[0], dataset.target_frame.iloc[:, 0]
+    if head.ordered and not has_order(labels):
+        classes = ", ".join(map(repr, dataset.target.classes[:3]))
+        raise DataError(
+            f"head '{head.name}' needs classes in order, and those of '{name}' have none: make it an ordered "
+            f"Categorical (pd.Categorical(frame[{name!r}], categories=[{classes}, ...], ordered=True), from the lowest "
+            "to the highest), or write the classes as numbers."
+        )
 
 
 def check_threshold_for(dataset: Dataset, head: Head, threshold: str | float | None) -> None:

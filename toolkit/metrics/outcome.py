@@ -25,6 +25,7 @@ class Outcome:
         units: The unit of each row, (n,): rows that depend on each other, because their features are equal or because
             they are of one group, have equal numbers. None takes each row as distinct.
         unit: What a unit is called: "row", or "group" where the user named groups.
+        ordered: For multiclass: whether the classes have an order, so that errors are measured in ranks too.
         levels: For regression with quantiles: which ones, rising.
         quantiles: Their predictions, (n, levels).
         ends: The ends of the intervals around the predictions, (n, 2), or None.
@@ -38,6 +39,7 @@ class Outcome:
     seconds: float = 0.0
     units: np.ndarray | None = None
     unit: str = "row"
+    ordered: bool = False
     levels: tuple[float, ...] = ()
     quantiles: np.ndarray | None = None
     ends: np.ndarray | None = None

@@ -20,7 +20,7 @@ __all__ = ["SCORE_METRICS", "SMOOTHING_HARMS", "ScoreMetric", "score_metric"]
 SCORE_METRICS: dict[str, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2", "median_absolute_error"),
     "binary": ("log_loss", "roc_auc", "average_precision", "brier_score", "accuracy", "balanced_accuracy", "f1"),
-    "multiclass": ("log_loss", "roc_auc", "accuracy", "balanced_accuracy", "f1_macro"),
+    "multiclass": ("log_loss", "roc_auc", "accuracy", "balanced_accuracy", "f1_macro", "rank_mae"),
     "multilabel": ("log_loss", "roc_auc", "hamming_loss", "subset_accuracy", "f1_micro", "f1_macro"),
 }
 
@@ -66,7 +66,7 @@ class ScoreMetric:
         probabilities = head.probabilities(scores)
         if probabilities is None and head.task == "multiclass":
             probabilities = scores.astype(np.float64)  # for their ranks alone: `score_metric` admits no other use
-        return Outcome(head.task, y, head.decide(scores), probabilities, scores)
+        return Outcome(head.task, y, head.decide(scores), probabilities, scores, ordered=head.ordered)
 
 
 def score_metric(name: str, head: Head, scale: NDArray[np.float64] | None = None) -> ScoreMetric:
@@ -93,4 +93,6 @@ def score_metric(name: str, head: Head, scale: NDArray[np.float64] | None = None
             f"metric={name!r} needs probabilities, and the margins of the head '{head.name}' are none: use one of "
             f"{', '.join(others)}, or leave it out."
         )
+    if name == "rank_mae" and not head.ordered:
+        raise DataError(f"metric={name!r} needs classes in order, as head='ordinal' has them: leave it out.")
     return ScoreMetric(name, head, scale)

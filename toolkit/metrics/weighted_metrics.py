@@ -41,6 +41,7 @@ LOWER_IS_BETTER: dict[str, bool] = {
     "interval_width": True,
     "accuracy": False,
     "balanced_accuracy": False,
+    "rank_mae": True,
     "f1": False,
     "f1_macro": False,
     "f1_micro": False,
@@ -177,6 +178,8 @@ def _multiclass(outcome: Outcome) -> list[Measure]:
         )
 
     measures: list[Measure] = [(("accuracy", "balanced_accuracy", "f1_macro"), counted)]
+    if outcome.ordered:
+        measures.append((("rank_mae",), _averages(np.abs(truth - predicted)[:, None].astype(float))))
     if outcome.probabilities is not None:
         chance = np.asarray(outcome.probabilities, dtype=float)
         eps = np.finfo(float).eps

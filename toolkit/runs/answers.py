@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
-from toolkit.evaluation.conformal import around, conformal_quantile
+from toolkit.evaluation.conformal import around, by_class, conformal_quantile
 from toolkit.evaluation.result import Result
 
 __all__ = ["answer_columns", "in_form_of", "interval_ends", "reach_of"]
@@ -121,12 +121,8 @@ def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None 
     if head.quantiles:
         more |= {f"quantile_{name}": column for name, column in zip(head.quantile_names, decided.T, strict=True)}
     if result.has_probabilities:
-        probabilities = result.probabilities(scores)
-        if result.task == "binary":
-            probabilities = np.stack([1 - probabilities, probabilities], axis=1)
-        more |= {
-            f"probability_{name}": column for name, column in zip(result.class_names, probabilities.T, strict=True)
-        }
+        chances = by_class(result.probabilities(scores))
+        more |= {f"probability_{name}": column for name, column in zip(result.class_names, chances.T, strict=True)}
     if coverage is not None:
         ends = interval_ends(result, decided, coverage).reshape(len(scores), len(names), 2)
         for index, name in enumerate(names):

@@ -57,8 +57,8 @@ def check_result(result: Result) -> None:
         _check(fits and bool(np.isfinite(errors).all()), "its absolute errors don't fit its targets")
     scores = result.conformity
     if scores is not None:
-        fits = bool(result.head.quantiles) and scores.ndim == 1
-        _check(fits and bool(np.isfinite(scores).all()), "its conformity scores don't fit its head")
+        fits = (bool(result.head.quantiles) or result.task in ("binary", "multiclass")) and scores.ndim == 1
+        _check(fits and bool(np.isfinite(scores).all()), "its conformity scores don't fit its task")
     _check_answers(result)
 
 

@@ -25,6 +25,7 @@ from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation import metrics
 from toolkit.evaluation.calibration import Calibration
+from toolkit.evaluation.conformal import by_class
 from toolkit.evaluation.importance import Rows, permutation_importance, rows_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result, titled
@@ -125,10 +126,33 @@ class Run:
         """
         if self.task == "regression":
             raise DataError("a regression run predicts numbers, not probabilities: use predict_interval.")
-        probabilities = self.result.probabilities(self.decision_function(new))
-        if self.task == "binary":
-            probabilities = np.stack([1 - probabilities, probabilities], axis=1)
-        return in_form_of(new, probabilities, self.classes)
+        return in_form_of(new, by_class(self.result.probabilities(self.decision_function(new))), self.classes)
+
+    def predict_set(self, new: Any, coverage: float = 0.9) -> Any:
+        """Return for each row a set of classes that holds the true one for a share of new rows (binary, multiclass).
+
+        Conformal prediction from the validation rows: a set holds the most probable classes, more of them where the
+        network is less sure, and always the predicted one. The coverage holds on average over rows like those, not
+        for each class. Where the network is right more often than asked, the sets of one class cover more than that.
+
+        Args:
+            new: As for `predict`.
+            coverage: The share, between 0 and 1.
+
+        Returns:
+            Whether each of `classes` is in the row's set: for a DataFrame a DataFrame of booleans with its index, for
+            anything else an array of shape (n, classes).
+
+        Raises:
+            DataError: The task has no sets, or the coverage is too high for so few validation rows.
+
+        References:
+            Romano, Sesia and Candes, Classification with Valid and Adaptive Coverage, NeurIPS 2020.
+        """
+        self.result.check_sets(coverage)
+        scores = self.decision_function(new)
+        held = self.result.sets(self.result.probabilities(scores), self.result.decide(scores), coverage)
+        return in_form_of(new, held, self.classes)
 
     def predict_interval(self, new: Any, coverage: float | None = None) -> Any:
         """Return an interval around each prediction that holds the truth for a share of new rows (regression).

@@ -76,6 +76,7 @@ class Worker:
         batch: Rows per step.
         by_layer: Multiply the learning rate of each variable by its factor of `layer_rates`.
         clip_norm: Largest norm of the gradient of each of several members; for a single model the optimizer clips.
+        tied: Give all scores of a network the gradient of the sum of their weights, so that equal weights stay equal.
         xla: Compile with XLA; None where XLA is known to gain. Dropout then draws other random numbers than Keras's.
         widest: Largest number of values that a layer returns for the rows validated together.
         longest_call: About how many seconds a call of a compiled program takes, in which no Ctrl-C is seen.
@@ -91,6 +92,7 @@ class Worker:
         override: Any = None,
         by_layer: bool = False,
         clip_norm: float | None = None,
+        tied: bool = False,
         xla: bool | None = None,
         widest: int = WIDEST,
         longest_call: float = 1.0,
@@ -101,6 +103,7 @@ class Worker:
         self._loss, self._batch, self._clip_norm = loss, batch, clip_norm
         self._members = int(model.output_shape[1]) if len(model.output_shape) == 3 else 1
         self._variables = model.trainable_variables
+        self._tied = tied and self._variables[-1].name == "bias"
         optimizer.build(self._variables)
         if by_layer:
             _scale_rates(optimizer, self._variables, layer_rates(model))
@@ -306,6 +309,9 @@ class Worker:
             value = self._mean_loss(y, self._scores(x, training=True), w)
             total = self.optimizer.scale_loss(self._objective(value))  # for types of 16 bits
         gradients = tape.gradient(total, self._variables)
+        if self._tied:  # the last kernel, (..., inputs, units); its bias comes after it
+            summed = tf.reduce_sum(gradients[-2], axis=-1, keepdims=True)
+            gradients[-2] = tf.broadcast_to(summed, tf.shape(gradients[-2]))
         if self._clip_norm is not None and self._members > 1:
             gradients = self._clipped(gradients, self._clip_norm)
         self.optimizer.apply(gradients, self._variables)

@@ -103,6 +103,7 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     options, head, networks = plan.options, plan.head, [plan.learner]
     loss = head.smoothed(options.label_smoothing)
     settings: dict[str, Any] = {"by_layer": options.layer_rates, "clip_norm": options.clip_norm, "xla": plan.xla}
+    settings["tied"] = head.ordered
     fresh: dict[str, Any] = {"optimizer": plan.optimizer, "override": plan.override, "batch": plan.step}
     if not plan.shared:  # the learner itself is trained
         worker = Worker(plan.learner, loss, **fresh, **settings)

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from toolkit.common.formatting import duration, number, percent
 from toolkit.evaluation.comparison_result import ComparisonResult
+from toolkit.evaluation.conformal import fewest_rows
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.margins import is_right
 from toolkit.report.summary.values import contenders_of, share, spread
 
-__all__ = ["classes", "confusion", "labels", "labels_compared"]
+__all__ = ["classes", "confusion", "labels", "labels_compared", "sets"]
 
 SHOWN = 40  # classes or labels shown one by one
 MATRIX = 15  # classes up to which the page shows the confusion matrix
+SIZES = 10  # sizes of sets listed one by one
 PAIRS = 20  # confusions listed where there are more classes than that
 
 
@@ -44,6 +46,32 @@ def classes(result: Result) -> dict[str, Any]:
     outcome: Any = result.outcome
     truth, predicted = outcome.y_true, outcome.y_pred
     return _lowest_f1([_scored(name, truth == i, predicted == i) for i, name in enumerate(result.class_names)])
+
+
+def sets(result: Result) -> dict[str, Any] | None:
+    """Return how often the sets of classes of the test rows hold the true one, and how large they are."""
+    outcome, coverage = result.outcome, result.head.coverage
+    enough = result.conformity is not None and len(result.conformity) >= fewest_rows(coverage)
+    if outcome is None or outcome.probabilities is None or not enough:
+        return None
+    held = result.sets(outcome.probabilities, outcome.y_pred, coverage)
+    sizes, right = held.sum(axis=1), held[np.arange(len(held)), outcome.y_true]
+    shown = np.minimum(sizes, SIZES)
+    return {
+        "coverage": coverage,
+        "rows": len(held),
+        "held": right.mean(),
+        "size": sizes.mean(),
+        "classes": held.shape[1],
+        "sizes": [
+            {
+                "classes": f"{size} or more" if (sizes[shown == size] > size).any() else str(size),
+                "rows": (shown == size).sum(),
+                "held": right[shown == size].mean(),
+            }
+            for size in np.unique(shown)
+        ],
+    }
 
 
 def labels(result: Result) -> dict[str, Any]:

@@ -270,6 +270,7 @@ def _leads(result: Result, scores: NDArray[np.float64], output: int) -> NDArray[
         points = result.head.points(scores.astype(np.float32))
         return result.target.decode(points).reshape(len(scores), -1)[:, output].astype(np.float64)
     if result.task == "multiclass":
+        scores = result.head.class_scores(scores)
         # The lead of the class chosen for the image as it is, over the best other class of each row.
         best = int(scores[0].argmax())
         return scores[:, best] - np.delete(scores, best, axis=1).max(axis=1)

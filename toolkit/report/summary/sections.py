@@ -50,7 +50,7 @@ ROWS = (
 )
 
 # What the results of a run say beside its metrics; None where there is nothing to say, as without test rows.
-RESULTS = ("targets", "confusion", "classes", "labels", "curves", "reliability", "interval")
+RESULTS = ("targets", "confusion", "classes", "labels", "curves", "reliability", "interval", "sets")
 
 
 def summarize(subject: Result | ComparisonResult, rows: bool = True) -> dict[str, Any]:
@@ -122,6 +122,7 @@ def _of_result(result: Result) -> dict[str, Any]:
             "curves": reliability.curves(result) if result.task == "binary" else None,
             "reliability": reliability.for_result(result),
             "interval": errors.interval(result),
+            "sets": classes.sets(result) if single else None,
         }
     names = [plain(name) for name in result.target.columns]
     names = names if len(names) <= 3 else [", ".join(names[:3]), f"{len(names) - 3} more"]
