@@ -21,6 +21,7 @@ FOREIGN_NAMES = {
     "members": "networks n_networks num_networks n_members num_members n_models num_models ensemble "
     "ensemble_size bagging",
     "head": "heads loss loss_function loss_fn criterion objective",
+    "quantiles": "quantile quantile_levels quantile_list taus tau",
     "heads": "head losses loss loss_function criterion objective",
     "effort": "preset presets quality speed mode",
     "time_limit": "time_budget budget max_time max_runtime_secs timeout",
