@@ -24,7 +24,7 @@ __all__ = ["EXERCISES", "SCRIPTS", "Exercise", "show", "source"]
 
 SCRIPTS = ("network", "data", "address", "drawing", "training", "page")  # in this order
 TASKS = ("multiclass", "binary", "regression")
-MOST_ROWS = 2_000
+MOST_ROWS, MOST_CLASSES = 2_000, 10
 FEATURES = (
     ("x", "x"), ("y", "y"), ("xx", "x²"), ("yy", "y²"), ("xy", "x·y"), ("sinx", "sin x"), ("siny", "sin y"),
 )  # fmt: skip
@@ -222,6 +222,8 @@ def _table(
     note += f" of {number(len(frame))} rows, drawn at random" if len(kept) < len(frame) else " rows"
     header = [*names, str(dataset.target_frame.columns[0])]
     rows = [["" if value != value or value is None else str(value) for value in row] for row in frame.iloc[kept].values]
+    if task != "regression" and (classes := frame["target"].nunique()) > MOST_CLASSES:
+        note += f"; of {number(classes)} classes the {MOST_CLASSES} most frequent"
     note += f"; columns {plain(names[0])} and {plain(names[1])}, target {plain(header[2])}."
     return {"header": [plain(name) for name in header], "rows": rows, "decimalComma": False}, note
 

@@ -232,7 +232,8 @@ def _visit(events: list[dict[str, Any]], address: str, page: str) -> Visit:
             visit.dialogs.append(values["message"])
         elif method in _NAVIGATIONS:
             url = values["frame"]["url"] if "frame" in values else values["url"]
-            if url not in (address, "about:blank", "about:srcdoc"):
+            # A page may change what comes after its own "#".
+            if url.split("#")[0] not in (address, "about:blank", "about:srcdoc"):
                 visit.navigations.append(url)
         elif method == "Audits.issueAdded":
             details = values["issue"]["details"].get("contentSecurityPolicyIssueDetails")

@@ -105,7 +105,7 @@ def train(number: int) -> dict[str, Any]:
             value = loss(y, model(x, training=True)) + sum(model.losses)
         return value, tape.gradient(value, [v.value for v in model.trainable_variables])
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(x: Any, y: Any) -> None:
         optimizer.apply(measure(x, y)[1])
 

@@ -35,5 +35,5 @@ function pictureTime() {
     }
     times.push(performance.now() - start);
   }
-  return times.sort((a, b) => a - b)[100];
+  return times.sort((a, b) => a - b)[50]; // other programs may interrupt the slower ones
 }

@@ -182,6 +182,12 @@ def test_the_settings_of_every_exercise_are_understood():
 
 # The page
 
+DROP = """(() => {
+  const file = new File([%s], "own.csv"), carried = new DataTransfer();
+  carried.items.add(file);
+  document.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, cancelable: true }));
+})()"""
+
 
 def only(pattern: str, content: str) -> str:
     """Return the only match of a pattern."""
@@ -255,6 +261,12 @@ def test_a_browser_learns_reopens_links_and_shows_a_hostile_table(own, tmp_path)
         chromium.settle()
         assert start.startswith("Step 0")
         assert chromium.evaluate(numbers) == after != start
+        assert chromium.errors() == []
+        # What a reader drops on the page and draws
+        chromium.evaluate(DROP % json.dumps(own.to_csv(index=False)))
+        chromium.settle()
+        assert chromium.evaluate("location.hash") == "#data=table&columns=0,1,4"
+        assert "own.csv: 90 rows and 5 columns" in chromium.evaluate("document.getElementById('message').innerText")
         assert chromium.errors() == []
         chromium.visit(own_path)
         assert "standardized" in chromium.evaluate("document.getElementById('message').innerText")

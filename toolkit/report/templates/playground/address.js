@@ -9,10 +9,10 @@ const DEFAULTS = {
 const CLASS_HEADS = ["softmax", "hinge", "squared_hinge", "logistic", "squared_sigmoid"];
 const NUMBER_LIMITS = {
   classes: [2, 5], noise: [0, 0.5], test: [0, 0.9], seed: [0, 999999], dropout: [0, 0.9], l1: [0, 1], l2: [0, 1],
-  maxNorm: [0, 10], batch: [1, 300], rate: [0.00001, 10], steps: [0, 5000],
+  maxNorm: [0, 10], batch: [1, 300], rate: [0.00001, 10], steps: [0, 100000],
 };
 const WHOLE = ["classes", "seed", "batch", "steps"];
-const MOST_LAYERS = 6, MOST_UNITS = 16, MOST_POINTS = 300;
+const MOST_LAYERS = 6, MOST_UNITS = 16, MOST_POINTS = 400;
 
 function choicesOf(problem) {
   const regression = problem === "regression";

@@ -10,36 +10,35 @@ function readColors() {
   const names = ["ink", "muted", "line", "paper", "network", "second", ...Array.from({ length: MOST_CLASSES }, (_, k) => `k${k}`)];
   for (const name of names) {
     const hex = style.getPropertyValue(`--${name}`).trim();
-    palette[name] = { css: hex, rgb: [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)) };
+    const rgb = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    // The color at 256 strengths, as four bytes in one number: red is the lowest.
+    const levels = Uint32Array.from({ length: 256 }, (_, level) => (level << 24) | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0]);
+    palette[name] = { css: hex, rgb, levels };
   }
 }
 
-// Paint a map of MAP x MAP values, each a color of the palette and its strength from 0 to 1.
-function paintMap(canvas, colorAt) {
-  const context = canvas.getContext("2d"), pixels = context.createImageData(MAP, MAP), { data } = pixels;
-  for (let i = 0; i < MAP * MAP; i++) {
-    const [name, strength] = colorAt(i), { rgb } = palette[name];
-    data[4 * i] = rgb[0];
-    data[4 * i + 1] = rgb[1];
-    data[4 * i + 2] = rgb[2];
-    data[4 * i + 3] = 255 * Math.min(1, strength);
-  }
-  context.putImageData(pixels, 0, 0);
+// Paint a map of MAP x MAP places; `pixelAt` gives an entry of a color's `levels`.
+function paintMap(canvas, pixelAt) {
+  const context = canvas.getContext("2d"), image = context.createImageData(MAP, MAP), pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = pixelAt(i);
+  context.putImageData(image, 0, 0);
 }
 
-// A map of one value: above 0 in one color, below 0 in another.
-function paintValues(canvas, valueAt, scale) {
+// A map of one of several values per place: above 0 in one color, below 0 in another.
+function paintValues(canvas, values, scale, width = 1, unit = 0) {
+  const above = palette.network.levels, below = palette.second.levels, factor = 216 / scale;
   paintMap(canvas, (i) => {
-    const value = valueAt(i) / scale;
-    return [value > 0 ? "network" : "second", 0.85 * Math.min(1, Math.abs(value))];
+    const level = values[i * width + unit] * factor;
+    return level > 0 ? above[Math.min(216, level | 0)] : below[Math.min(216, -level | 0)];
   });
 }
 
 // A map of decisions: the larger the lead, the stronger the color.
 function paintDecisions(canvas, scores, units) {
+  const colors = Array.from({ length: MOST_CLASSES }, (_, k) => palette[`k${k}`].levels);
   paintMap(canvas, (i) => {
-    const best = decide(scores, i * units, units);
-    return [`k${best}`, 0.1 + 0.45 * Math.tanh(lead(scores, i * units, units, best) / 2)];
+    const best = decide(scores, i * units, units), ahead = lead(scores, i * units, units, best);
+    return colors[best][25 + ((115 * ahead) / (1 + ahead) | 0)];
   });
 }
 

@@ -12,6 +12,7 @@ const ACTIVATION_NAMES = { linear: "linear", sigmoid: "sigmoid", tanh: "tanh", r
 // A change of these goes on with the weights as they are; of any other, training starts again.
 const LIVE = ["dropout", "l1", "l2", "maxNorm", "batch", "rate"];
 const LARGE = 560; // pixels of a large picture
+const PATIENCE = 3000; // milliseconds for the steps of a link
 const embedded = JSON.parse(find("embedded").textContent);
 
 let table = embedded.header ? embedded : null, state = null, training = null, points = null;
@@ -53,7 +54,7 @@ function makePoints() {
 
 // Start again from the state. Notes are shown; so is an error in the data, and then the default data is taken.
 function restart(notes = []) {
-  pause();
+  stop();
   notes = [...notes, ...settle(state)];
   if (state.data === "table" && !table) {
     notes.push("The link is for a table, and a link can't hold one: drop the file on the page again.");
@@ -71,20 +72,26 @@ function restart(notes = []) {
     state.data = choicesOf(state.problem).data[0];
     points = makePoints();
   }
-  const steps = state.steps;
   [changed, pointed, chosen] = [false, null, null];
   begin();
-  for (let i = 0; i < steps; i++) {
-    advance(training);
-    if (i % 10 === 9) record(training);
-  }
-  record(training);
+  notes.push(...goTo(state.steps));
   say([...notes, ...training.data.notes]);
   showControls();
   buildNetwork();
   buildOutputs();
   draw();
   saveAddress();
+}
+
+// Make the steps that a link asks for, as far as they go in a few seconds. Return notes.
+function goTo(last) {
+  const end = performance.now() + PATIENCE;
+  while (training.step < last && performance.now() < end) {
+    advance(training);
+    if (training.step % 10 === 0) record(training);
+  }
+  record(training);
+  return training.step < last ? [`The link is at step ${last}, which takes long: this is step ${training.step}. Press Run to go on.`] : [];
 }
 
 function begin() {
@@ -125,12 +132,16 @@ function run() {
   running = requestAnimationFrame(frame);
 }
 
-function pause() {
+function stop() {
   cancelAnimationFrame(running);
   running = 0;
   find("run").textContent = "Run";
   find("numbers").setAttribute("aria-live", "polite");
-  if (training) saveAddress();
+}
+
+function pause() {
+  stop();
+  saveAddress();
 }
 
 // ---- controls
@@ -182,7 +193,10 @@ function readControls(event) {
     const value = readSetting(id, event.target.value);
     if (value === undefined) return showControls();
     state[id] = value;
-    if (id === "problem") Object.assign(state, { data: choicesOf(value).data[0], head: choicesOf(value).head[0], second: "", points: [] });
+    if (id === "problem") {
+      const data = state.data === "table" ? "table" : choicesOf(value).data[0];
+      Object.assign(state, { data, head: choicesOf(value).head[0], second: "", points: [] });
+    }
     if (id === "head" && state.second === value) state.second = "";
     if (!LIVE.includes(id)) return fresh();
     changed = changed || training.step > 0;
@@ -306,7 +320,7 @@ function drawNetwork(pass) {
   for (const button of document.querySelectorAll(".unit")) {
     const layer = Number(button.dataset.layer), unit = Number(button.dataset.unit), [values, width] = unitValues(pass, layer);
     button.setAttribute("aria-pressed", String(Boolean(chosen && chosen[0] === layer && chosen[1] === unit)));
-    paintValues(button.firstElementChild, (i) => values[i * width + unit], scaleOf(values, width, unit, n));
+    paintValues(button.firstElementChild, values, scaleOf(values, width, unit, n), width, unit);
   }
 }
 
@@ -326,7 +340,7 @@ function scaleOf(values, width, unit, n) {
 function buildOutputs() {
   const figures = training.heads.map((head, i) => {
     const map = make("canvas", { width: MAP, height: MAP, class: "map", "aria-hidden": "true" });
-    const over = make("canvas", { width: LARGE, height: LARGE, class: "over", role: "img", tabindex: "0", id: `plane-${i}` });
+    const over = make("canvas", { width: LARGE, height: LARGE, class: "over", role: "application", tabindex: "0", id: `plane-${i}` });
     over.addEventListener("pointermove", (event) => point(event, over));
     over.addEventListener("pointerdown", (event) => press(event, over));
     over.addEventListener("pointerup", () => { drag = -1; });
@@ -355,8 +369,8 @@ function drawPlane(figure, i, pass, shown) {
   const [map, over] = figure.querySelectorAll("canvas"), context = over.getContext("2d"), network = training.networks[i];
   const units = network.layers.at(-1).width, { output } = pass.at(-1), regression = state.problem === "regression";
   const unit = chosen && (shown ? unitValues(pass, chosen[0]) : null);
-  if (unit) paintValues(map, (k) => unit[0][k * unit[1] + chosen[1]], scaleOf(unit[0], unit[1], chosen[1], MAP * MAP));
-  else if (regression) paintValues(map, (k) => output[k], valueScale());
+  if (unit) paintValues(map, unit[0], scaleOf(unit[0], unit[1], chosen[1], MAP * MAP), unit[1], chosen[1]);
+  else if (regression) paintValues(map, output, valueScale());
   else paintDecisions(map, output, units);
   context.clearRect(0, 0, LARGE, LARGE);
   if (!regression && !unit) strokeBorders(context, output, units);
@@ -399,7 +413,7 @@ function drawHidden() {
   }
   const rest = { layers: network.layers.slice(index + 1) }, units = network.layers.at(-1).width, scores = scoresOf(rest, inside, MAP * MAP);
   const map = canvas.previousElementSibling;
-  if (state.problem === "regression") paintValues(map, (i) => scores[i], valueScale());
+  if (state.problem === "regression") paintValues(map, scores, valueScale());
   else paintDecisions(map, scores, units);
   context.clearRect(0, 0, LARGE, LARGE);
   const place = (x, y) => [(LARGE * (x - lowX)) / (highX - lowX), LARGE - (LARGE * (y - lowY)) / (highY - lowY)];
@@ -529,8 +543,8 @@ function press(event, canvas) {
     drag = row;
     canvas.setPointerCapture(event.pointerId);
   } else if (brush !== "move" && brush !== "remove") {
-    if (training.data.y.length >= MOST_POINTS && state.data === "drawn") return say([`At most ${MOST_POINTS} points can be drawn.`]);
-    editPoints((list) => { if (list.length >= MOST_POINTS) list.splice(0, 1); list.push([...place, Number(brush)]); });
+    if (training.data.y.length >= MOST_POINTS) return say([`At most ${MOST_POINTS} points can be drawn.`]);
+    editPoints((list) => list.push([...place, Number(brush)]));
   }
 }
 
