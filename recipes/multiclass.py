@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from recipes.workflow.defaults import COMPARED
-from recipes.workflow.options import Effort, Report, Seed, Seeds, Test
+from recipes.workflow.options import Cv, Effort, Report, Seed, Seeds, Test
 from toolkit.common.options import documented
 
 if TYPE_CHECKING:
     from recipes.workflow.options import Options
     from toolkit import Comparison, Head, Run
 
-__all__ = ["compare", "train"]
+__all__ = ["compare", "cross_validate", "train"]
 
 Target = Annotated[
     str | None,
     "Name of the target column; its classes are of any type. Left out for an (X, y) pair.",
 ]
+
+HeadOption = Annotated["str | Head", "softmax, ordinal (classes in order), hinge (SVM), squared_hinge, or a Head."]
 
 
 @documented
@@ -27,9 +29,7 @@ def train(
     *,
     target: Target = None,
     test: Test = None,
-    head: Annotated[
-        str | Head, "softmax, ordinal (classes in order), hinge (SVM), squared_hinge, or a Head."
-    ] = "softmax",
+    head: HeadOption = "softmax",
     effort: Effort = "default",
     seed: Seed = 0,
     report: Report = None,
@@ -111,6 +111,53 @@ def compare(
         heads=heads,
         seeds=seeds,
         effort=effort,
+        report=report,
+        options=options,
+    )
+
+
+@documented
+def cross_validate(
+    data: Any,
+    *,
+    target: Target = None,
+    cv: Cv = 5,
+    head: HeadOption = "softmax",
+    effort: Effort = "quick",
+    seed: Seed = 0,
+    report: Report = None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Train and test a network on each fold of a cross-validation: every row is tested once, by a network new to it.
+
+    The folds share most of their training rows, so their spread is no standard error: no interval of the mean follows
+    from it (Bengio and Grandvalet, No Unbiased Estimator of the Variance of K-Fold Cross-Validation, JMLR 5, 2004).
+
+    Args:
+        data: As for `train`.
+        options: As for `train`.
+
+    Returns:
+        A comparison of one contender, "network", whose `table` has for each metric the mean over the folds, their
+        standard deviation, the smallest and the largest; `folds` has one row per fold.
+
+    Example:
+        >>> from recipes.samples import path
+        >>> options = {"epochs": 2, "hidden": (4,), "baselines": False, "progress": False}
+        >>> folds = cross_validate(path("wine"), target="grower", cv=3, **options)
+        >>> folds.folds.index.tolist(), folds.folds["test_rows"].tolist()
+        ([1, 2, 3], [60, 59, 59])
+    """
+    from recipes.workflow.cross_validate import cross_validate as cross_validate_task
+
+    return cross_validate_task(
+        "multiclass",
+        data,
+        target=target,
+        cv=cv,
+        head=head,
+        effort=effort,
+        seed=seed,
         report=report,
         options=options,
     )

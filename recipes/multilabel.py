@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from recipes.workflow.defaults import COMPARED
-from recipes.workflow.options import Effort, Report, Seed, Seeds, Test
+from recipes.workflow.options import Cv, Effort, Report, Seed, Seeds, Test
 from toolkit.common.options import documented
 
 if TYPE_CHECKING:
     from recipes.workflow.options import Options
     from toolkit import Comparison, Head, Run
 
-__all__ = ["compare", "train"]
+__all__ = ["compare", "cross_validate", "train"]
 
 Target = Annotated[
     list[str] | None,
     "Names of the label columns; each holds 0 and 1, or False and True. Left out for an (X, y) pair.",
 ]
+
+HeadOption = Annotated["str | Head", "logistic, hinge (SVM), squared_hinge, or a Head."]
 
 
 @documented
@@ -27,7 +29,7 @@ def train(
     *,
     target: Target = None,
     test: Test = None,
-    head: Annotated[str | Head, "logistic, hinge (SVM), squared_hinge, or a Head."] = "logistic",
+    head: HeadOption = "logistic",
     effort: Effort = "default",
     seed: Seed = 0,
     report: Report = None,
@@ -111,6 +113,39 @@ def compare(
         heads=heads,
         seeds=seeds,
         effort=effort,
+        report=report,
+        options=options,
+    )
+
+
+@documented
+def cross_validate(
+    data: Any,
+    *,
+    target: Target = None,
+    cv: Cv = 5,
+    head: HeadOption = "logistic",
+    effort: Effort = "quick",
+    seed: Seed = 0,
+    report: Report = None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Train and test a network on each fold of a cross-validation: see `recipes.multiclass.cross_validate`.
+
+    Args:
+        data: As for `train`.
+        options: As for `train`.
+    """
+    from recipes.workflow.cross_validate import cross_validate as cross_validate_task
+
+    return cross_validate_task(
+        "multilabel",
+        data,
+        target=target,
+        cv=cv,
+        head=head,
+        effort=effort,
+        seed=seed,
         report=report,
         options=options,
     )

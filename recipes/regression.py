@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from recipes.workflow.defaults import COMPARED
-from recipes.workflow.options import Effort, Report, Seed, Seeds, Test
+from recipes.workflow.options import Cv, Effort, Report, Seed, Seeds, Test
 from toolkit.common.options import documented
 
 if TYPE_CHECKING:
     from recipes.workflow.options import Options
     from toolkit import Comparison, Head, Run
 
-__all__ = ["compare", "train"]
+__all__ = ["compare", "cross_validate", "train"]
 
 Target = Annotated[
     str | list[str] | None,
     "Name of the target column, or a list of several; their values are numbers. Left out for an (X, y) pair.",
+]
+
+HeadOption = Annotated[
+    "str | Head",
+    "squared, absolute (less moved by outliers), huber (between them), quantile (of one target: quantiles and "
+    "intervals of a width for each row), or a Head.",
 ]
 
 
@@ -27,11 +33,7 @@ def train(
     *,
     target: Target = None,
     test: Test = None,
-    head: Annotated[
-        str | Head,
-        "squared, absolute (less moved by outliers), huber (between them), quantile (of one target: quantiles and "
-        "intervals of a width for each row), or a Head.",
-    ] = "squared",
+    head: HeadOption = "squared",
     effort: Effort = "default",
     seed: Seed = 0,
     report: Report = None,
@@ -113,6 +115,39 @@ def compare(
         heads=heads,
         seeds=seeds,
         effort=effort,
+        report=report,
+        options=options,
+    )
+
+
+@documented
+def cross_validate(
+    data: Any,
+    *,
+    target: Target = None,
+    cv: Cv = 5,
+    head: HeadOption = "squared",
+    effort: Effort = "quick",
+    seed: Seed = 0,
+    report: Report = None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Train and test a network on each fold of a cross-validation: see `recipes.multiclass.cross_validate`.
+
+    Args:
+        data: As for `train`.
+        options: As for `train`.
+    """
+    from recipes.workflow.cross_validate import cross_validate as cross_validate_task
+
+    return cross_validate_task(
+        "regression",
+        data,
+        target=target,
+        cv=cv,
+        head=head,
+        effort=effort,
+        seed=seed,
         report=report,
         options=options,
     )

@@ -91,7 +91,8 @@ def show_metrics(table: pd.DataFrame, heading: str, positive: Any, baselines: Se
 def show_comparison(comparison: Comparison, notes: bool = True) -> None:
     """Print each head's metrics and what the differences mean."""
     width = max(19, *(len(label) for label in comparison.labels))
-    click.echo(f"  {'mean over the seeds':<{width}}" + "".join(f"{m:>19}" for m in comparison.table.index))
+    heading = "mean over the " + ("seeds" if comparison.folds is None else "folds")
+    click.echo(f"  {heading:<{width}}" + "".join(f"{m:>19}" for m in comparison.table.index))
     for label in comparison.labels:
         values = "".join(f"{value:>19.4g}" for value in comparison.table[label])
         click.echo(f"  {label:<{width}}{values}")
@@ -127,6 +128,8 @@ def facts_of(result: Run | Comparison) -> dict[str, Any]:
         "interrupted": interrupts.requested(),
     }
     if isinstance(result, Comparison):
+        if result.folds is not None:
+            return facts | {"folds": result.folds.to_dict("index")}
         return facts | {"heads": result.labels, "seeds": result.seeds}
     more = {"head": result.head.name, "stopped": result.stopped, "best_epoch": result.best_epoch}
     return facts | more | {"threshold": result.threshold}

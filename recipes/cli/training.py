@@ -33,7 +33,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import check_writable, is_stream, partial_path, path_to_write
 from toolkit.common.options import Option, options_of
 
-__all__ = ["RECIPES", "RecipeGroup", "compare", "demo"]
+__all__ = ["RECIPES", "RecipeGroup", "compare", "cross_validate", "demo"]
 
 #: The recipes, with what they do.
 RECIPES = {
@@ -50,12 +50,24 @@ class RecipeGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, those of the recipes first."""
-        return [*RECIPES, *super().list_commands(ctx)]
+        return [*self._recipes(), *super().list_commands(ctx)]
+
+    def _function(self) -> str:
+        return (self.name or "").replace("-", "_") if self.name in ("compare", "cross-validate") else "train"
+
+    def _recipes(self) -> dict[str, str]:
+        """Return the commands that are recipes, with what they do."""
+        function = self._function()
+        if function == "train":
+            return RECIPES
+        if function == "compare":
+            return {name: f"Compare heads for {name}." for name in RECIPES}
+        return {name: f"Cross-validate a network for {name}." for name in RECIPES if name != "images"}
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name."""
-        if cmd_name in RECIPES:
-            return _recipe_command(cmd_name, "compare" if self.name == "compare" else "train")
+        if cmd_name in self._recipes():
+            return _recipe_command(cmd_name, self._function())
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(
@@ -71,7 +83,7 @@ class RecipeGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands, without building those of the recipes."""
-        about = {name: f"Compare heads for {name}." for name in RECIPES} if self.name == "compare" else RECIPES
+        about = self._recipes()
         more = {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
         with formatter.section("Commands"):
             formatter.write_dl(list((about | more).items()))
@@ -80,6 +92,11 @@ class RecipeGroup(click.Group):
 @click.group(cls=RecipeGroup)
 def compare() -> None:
     """Compare heads (SVM, softmax, ...) on one table, with paired differences over several seeds."""
+
+
+@click.group("cross-validate", cls=RecipeGroup)
+def cross_validate() -> None:
+    """Train a network on each fold of a table, so that every row is tested once."""
 
 
 @click.command()
@@ -104,7 +121,7 @@ def demo(effort: str, reports: str) -> None:
 
 
 def _recipe_command(name: str, function: str) -> click.Command:
-    """Return the command that calls ``train`` or ``compare`` of a recipe."""
+    """Return the command that calls ``train``, ``compare`` or ``cross_validate`` of a recipe."""
     from recipes.workflow.defaults import CHOSEN
 
     recipe = getattr(importlib.import_module(f"recipes.{name}"), function)
@@ -121,7 +138,8 @@ def _recipe_command(name: str, function: str) -> click.Command:
         if name == "images"
         else "a table (CSV, Excel, Parquet, JSON, ...), a folder of them, or - for standard input"
     )
-    about = RECIPES[name] if function == "train" else f"Compare heads for {name}."
+    about = {"compare": f"Compare heads for {name}.", "cross_validate": f"Cross-validate a network for {name}."}
+    about = about.get(function, RECIPES[name])
 
     def call(file: str, target: tuple[str, ...], save: str | None = None, **values: Any) -> None:
         as_json, quiet, in_browser = (values.pop(name) for name in ("as_json", "quiet", "in_browser"))

@@ -82,7 +82,7 @@ if TYPE_CHECKING:
         threshold: str | float | None
 
 
-__all__ = ["Effort", "Report", "Seed", "Seeds", "Test", "all_options", "current_names", "route"]
+__all__ = ["Cv", "Effort", "Report", "Seed", "Seeds", "Test", "all_options", "current_names", "route"]
 
 
 Test = Annotated[
@@ -102,6 +102,12 @@ Seed = Annotated[
 Seeds = Annotated[
     int | Sequence[int],
     "How many seeds, or which ones. Each draws a split, initial weights and an order of the rows for all heads.",
+]
+Cv = Annotated[
+    Any,
+    "How many folds, or a splitter of scikit-learn that tests each row once at most (it gets group= as its groups, and "
+    "with time= the rows in order). Folds are stratified; equal rows and groups stay together. With time= each fold "
+    "tests the rows that come next, and trains on earlier ones.",
 ]
 Report = Annotated[str | Path | None, "Where to write the HTML report."]
 

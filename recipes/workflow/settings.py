@@ -55,7 +55,9 @@ def calls(
     command = None
     if isinstance(data, str | Path) and None not in written:
         parts = (part for parts in written for part in parts or [])
-        command = shlex.join(["recipes", *["compare"] * (function == "compare"), recipe, str(data), *parts])
+        command = shlex.join(
+            ["recipes", *[function.replace("_", "-")] * (function != "train"), recipe, str(data), *parts]
+        )
     return {"call": f"{recipe}.{function}({call})", "command": command}
 
 

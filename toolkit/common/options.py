@@ -146,5 +146,6 @@ def _kind_and_texts(annotation: Any) -> tuple[str, ...]:
         kind, *texts = ast.parse(annotation, mode="eval").body.slice.elts  # type: ignore[attr-defined]
         return ast.unparse(kind), *map(ast.literal_eval, texts)
     if not isinstance(annotation, str) and hasattr(annotation, "__metadata__"):  # a type declared for several options
-        return inspect.formatannotation(annotation.__origin__), *annotation.__metadata__
+        origin = annotation.__origin__  # a type in quotes is not imported
+        return getattr(origin, "__forward_arg__", None) or inspect.formatannotation(origin), *annotation.__metadata__
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation), ""

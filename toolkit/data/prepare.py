@@ -17,6 +17,7 @@ from toolkit.common.options import documented, options_of, refuse_unknown
 from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
 from toolkit.data.features import Features
+from toolkit.data.folds import Fold
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images, ImageSet
 from toolkit.data.labels import labels_of
@@ -90,8 +91,8 @@ def prepare(
         target: The name of the column to predict, or a list of names for regression and multilabel. Left out with a
             pair only.
         task: `"regression"`, `"binary"`, `"multiclass"` or `"multilabel"`.
-        test: The test rows: a fraction of the data, a number of rows, 0 for none, or a path, DataFrame or `(X, y)`
-            pair of their own. By default sized by the number of rows.
+        test: The test rows: a fraction of the data, a number of rows, 0 for none, a `toolkit.data.folds.Fold`, or a
+            path, DataFrame or `(X, y)` pair of their own. By default sized by the number of rows.
         seed: The seed of the random split. The same data and seed give the same parts, whatever the order of the
             columns.
         reading: How the table is read and its numbers and dates are written: the options of
@@ -171,7 +172,7 @@ def _read_tables(data: Any, targets: list[str], request: _Request) -> tuple[list
     weights = read_weights(request.sample_weight, source.features, source.name, present, request.reading)
     tables = [_Table(source, -1, present, checked.frame, weights, (*source.notes, *checked.notes))]
     for part, rows in request.shares.items():
-        if not is_drawn(rows):
+        if not is_drawn(rows) and not isinstance(rows, Fold):
             tables.append(_with_target(rows, part, tables[0], checked.form, request))
     return tables, checked
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError
 from toolkit.data.column_kinds import infer
+from toolkit.data.folds import Fold
 from toolkit.data.groups import merge, number_groups
 from toolkit.data.stratify import PARTS, deal_at_random, deal_by_time, deal_folds, strata
 
@@ -113,7 +114,8 @@ def split_rows(
         owner: int, shape (rows,): the part of a row of the user's own test or validation rows; -1 for the data's rows,
             which come first.
         by: `"group"` or `"time"`: the columns that the split goes by; or nothing.
-        test: None, a fraction, a number of rows, or anything else where there are test rows of their own.
+        test: None, a fraction, a number of rows, the fold that tests, or anything else where there are test rows of
+            their own.
         validation: The same for the validation rows.
         seed: The seed of the random split.
 
@@ -123,8 +125,10 @@ def split_rows(
     dependent = units
     units, free_rows = _free_common_rows(units, owner)
     part = owner.astype(np.int64)
+    if isinstance(test, Fold):
+        _test_fold(part, test, units, target, task, by, seed)
     sentences = _without_copies(part, units, "with the same features as a row of {}")
-    if "group" in by and (owner >= 0).any():
+    if "group" in by and (part >= 0).any():
         sentences += _without_copies(part, number_groups(by["group"])[0], f"of a {_group_names(by)} in {{}}")
     rows = np.flatnonzero(part == -1)
     if len(rows) == 0:
@@ -160,10 +164,37 @@ def split_rows(
     for index in np.flatnonzero(drawn):
         if not (part == index).any():
             raise DataError(f"no rows are left for {PARTS[index]}: {' '.join(sentences)}")
-    own = [name for name, source in (("test", test), ("validation", validation)) if not is_drawn(source)]
-    reasons = [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
+    given = {"test": test, "validation": validation}
+    own = [name for name, source in given.items() if not is_drawn(source) and not isinstance(source, Fold)]
+    reasons = [str(test)] * isinstance(test, Fold) + [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
     opening = f"{(part >= 0).sum():,} rows: {'; '.join([_sizes(part), *reasons])}."
     return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text), dependent, notes)
+
+
+def _test_fold(
+    part: np.ndarray,
+    fold: Fold,
+    units: np.ndarray,
+    target: pd.DataFrame,
+    task: str,
+    by: dict[str, pd.DataFrame],
+    seed: int,
+) -> None:
+    """Make the rows of a fold the test part, and leave out those that it does not train on."""
+    rows = np.flatnonzero(part == -1)
+    if not len(fold.folds):
+        times = _times(by["time"].iloc[:, 0])[rows] if "time" in by else None
+        stratum = strata(target.iloc[rows].reset_index(drop=True), task)
+        fold.folds.deal(
+            stratum,
+            _bind_groups(units, rows, by, "")[0],
+            target.iloc[rows],
+            times=times,
+            grouped="group" in by,
+            seed=seed,
+        )
+    part[rows[fold.rows == 1]] = _TEST
+    part[rows[fold.rows == -1]] = _LEFT_OUT
 
 
 def _free_common_rows(units: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, str]:

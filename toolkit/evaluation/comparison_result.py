@@ -12,18 +12,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import counted
 from toolkit.data.dataset import Dataset
 from toolkit.data.notes import notes_of
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.differences import Difference, over_splits, pooled_bootstrap, verdict
 from toolkit.evaluation.evidence import FEWEST, differing_rows, limits
+from toolkit.evaluation.metric_names import METRICS, metric_value
 from toolkit.evaluation.metrics import PRIMARY, Outcome, evaluate
 from toolkit.evaluation.result import Result, class_names
 from toolkit.evaluation.verdicts import baseline_ahead
 from toolkit.heads import Head
 
-__all__ = ["ComparisonResult", "Trial", "compare_trials", "joined_trial", "trial_of"]
+__all__ = ["ComparisonResult", "Trial", "compare_trials", "joined_trial", "over_folds", "trial_of"]
+
+_NO_INTERVAL = (
+    "The folds share most of their training rows, so their spread is no standard error: no interval of the mean "
+    "follows from it."
+)
 
 # Metrics other than the primary one get fewer resamples: they are read less closely.
 _RESAMPLES = 200
@@ -82,6 +89,8 @@ class ComparisonResult:
         verdict: One sentence per contender but the first, and one more where a baseline is better than all of them.
         baseline_outcomes: For each seed, what `toolkit.evaluation.baselines.fit_baselines` returned; may be empty.
         baselines: As `table`, for the baselines. They are not part of any test.
+        folds: For a cross-validation one row per fold, numbered from 1: `test_rows` and each metric. None for a
+            comparison. The seeds are then the numbers of the folds, from 0, and `table` has ``<name>_std`` too.
         stopped: A sentence on why there are fewer seeds than were asked for, or ''.
     """
 
@@ -99,6 +108,7 @@ class ComparisonResult:
     verdict: list[str]
     baseline_outcomes: dict[int, Mapping[str, Outcome]]
     baselines: pd.DataFrame
+    folds: pd.DataFrame | None = None
     stopped: str = ""
 
     @property
@@ -250,6 +260,22 @@ def compare_trials(
         baseline_outcomes=dict(baselines or {}),
         baselines=baseline_table,
     )
+
+
+def over_folds(compared: ComparisonResult) -> ComparisonResult:
+    """Return the trials of a single contender, of which each tests other rows, as a cross-validation."""
+    (label,), primary = compared.labels, compared.primary
+    outcomes = [compared.trials[label, number].outcome for number in compared.seeds]
+    folds = pd.DataFrame([{"test_rows": len(outcome.y_true), **evaluate(outcome)} for outcome in outcomes])
+    folds.index = pd.RangeIndex(1, len(folds) + 1, name="fold")
+    table = compared.table.copy()
+    table.insert(1, f"{label}_std", folds[list(table.index)].std())
+    mean, std, low, high = (
+        metric_value(primary, table.loc[primary, f"{label}{ending}"]) for ending in ("", "_std", "_low", "_high")
+    )
+    sentence = f"{METRICS[primary].label}: {mean} on average over {counted(len(folds), 'fold')}"
+    sentence += f", standard deviation {std}, from {low} to {high}." if len(folds) > 1 else "."
+    return replace(compared, folds=folds, table=table, verdict=[sentence, *compared.verdict, _NO_INTERVAL])
 
 
 def _doubt(

@@ -164,6 +164,11 @@ def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, see
     if not (baselines[baseline] < contenders[best] if lower else baselines[baseline] > contenders[best]):
         return []
     ahead, behind = (metric_value(metric, float(value)) for value in (baselines[baseline], contenders[best]))
+    if len(contenders) == 1:
+        return [
+            f"A baseline does better: {IN_WORDS[baseline]}, with {in_sentence(metric)} {ahead} on average. This "
+            "difference is not tested."
+        ]
     mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
     return [
         f"A baseline has better figures than all of them: {IN_WORDS[baseline]}, with {in_sentence(metric)} "

@@ -10,12 +10,13 @@ from markupsafe import Markup, escape
 from matplotlib.ticker import MaxNLocator
 
 from toolkit.common.formatting import MINUS, UNDEFINED, duration, number, percent
-from toolkit.evaluation.metric_names import METRICS
+from toolkit.evaluation.metric_names import METRICS, metric_value
 from toolkit.report.style import line_style
 
 __all__ = [
     "amounts",
     "difference",
+    "fold_rows",
     "legend",
     "mean_and_range",
     "network_first",
@@ -72,6 +73,19 @@ def mean_and_range(entry: Mapping[str, Any], kind: str = "number") -> tuple[str,
     text = {"number": number, "percent": percent, "duration": duration}[kind]
     mean = number(entry["value"], 3) if kind == "number" else text(entry["value"])
     return mean, "" if entry["low"] == entry["high"] else f"{text(entry['low'])} to {text(entry['high'])}"
+
+
+def fold_rows(folds: Sequence[Mapping[str, Any]], names: Iterable[str]) -> list[list[str]]:
+    """Return the rows of a table of the metrics of each fold.
+
+    Example:
+        >>> fold_rows([{"test_rows": 20, "r2": 0.5}], ["r2"])
+        [['1', '20', '0.500']]
+    """
+    return [
+        [str(i), number(fold["test_rows"]), *(metric_value(name, fold[name]) for name in names)]
+        for i, fold in enumerate(folds, 1)
+    ]
 
 
 def setting(value: Any) -> str:

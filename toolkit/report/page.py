@@ -33,6 +33,7 @@ SECTIONS = {
     "comparison": (
         "verdict metrics contenders training margins probabilities errors labels disagreement jiggle regions settings"
     ),
+    "folds": "verdict training probabilities errors labels settings",
 }
 # Section -> its heading in the contents, where that is not its name.
 HEADINGS = {
@@ -88,21 +89,23 @@ def render(summary: Mapping[str, Any], *, embedded: bool = False) -> str:
     """
     # A summary may come from a JSON file that a later version wrote.
     kind, schema = summary.get("kind"), summary.get("schema")
-    if schema != SCHEMA or kind not in SECTIONS:
+    if schema != SCHEMA or kind not in KINDS:
         raise DataError(
             f"can't show a summary of kind {kind!r}, schema {schema!r}: expected run or comparison, schema {SCHEMA}. "
             "Update logitkit."
         )
+    folds = bool(summary.get("folds"))  # older summaries lack the key
     return fill(
         "report.html",
         embedded=embedded,
-        s={"images": None, **summary},  # summaries of 0.1.0 may lack the key
+        s={"images": None, "folds": None, **summary},  # summaries of 0.1.0 may lack the key
         sections=[
             (name, HEADINGS.get(name, name.capitalize()))
-            for name in SECTIONS[kind].split()
+            for name in SECTIONS["folds" if folds else kind].split()
             if name not in OPTIONAL or OPTIONAL[name](summary)
         ],
-        kind=KINDS[kind],
+        kind="Cross-validation" if folds else KINDS[kind],
+        each="fold" if folds else "seed",
         pictures=pictures(summary),
         fingerprint=hashlib.sha256(_json(summary).encode()).hexdigest(),
     )
@@ -271,6 +274,7 @@ def _templates() -> jinja2.Environment:
         cut=cells.shorten,
         user=cells.user_text,
         setting=cells.setting,
+        baseline=lambda name: metric_names.BASELINES.get(name, name),
         words=lambda key: str(key).replace("_", " "),
         label=lambda name: metric_names.METRICS[name].label if name in metric_names.METRICS else name.replace("_", " "),
         in_sentence=metric_names.in_sentence,

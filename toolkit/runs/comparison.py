@@ -20,7 +20,7 @@ __all__ = ["Comparison"]
 
 
 class Comparison:
-    """Several contenders on the same rows, with the same seeds.
+    """Several contenders on the same rows, with the same seeds; or one network on each fold of a cross-validation.
 
     Args:
         result: What the comparison gave. Its fields are read from the comparison too: see
@@ -42,6 +42,7 @@ class Comparison:
     notes: list[str] = from_result()
     baseline_outcomes: dict[int, Mapping[str, Outcome]] = from_result()
     baselines: pd.DataFrame = from_result()
+    folds: pd.DataFrame | None = from_result()
     classes: list[Any] = from_result()
     class_names: list[str] = from_result()
     positive: Any = from_result()
@@ -76,4 +77,5 @@ class Comparison:
         return page.notebook(self.summary())
 
     def __repr__(self) -> str:
-        return f"Comparison({self.task}; {', '.join(self.labels)}; {len(self.seeds)} seeds)"
+        what = "seeds" if self.folds is None else "folds"
+        return f"Comparison({self.task}; {', '.join(self.labels)}; {len(self.seeds)} {what})"

@@ -101,8 +101,9 @@ def contenders_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
     ]
     caption = "On the validation rows, after each epoch."
     if seeds > 1:
+        what = "folds" if summary.get("folds") else "seeds"
         caption = (
-            f"Mean over the seeds that are still training ({seeds} at first), until fewer than half of them are left; "
+            f"Mean over the {what} that are still training ({seeds} at first), until fewer than half of them are left; "
             "the band reaches from the lowest to the highest."
         )
     rows, note = _table_rows(longest)

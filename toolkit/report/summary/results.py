@@ -40,7 +40,10 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
             label: [values[label, seed].get(name, math.nan) for seed in comparison.seeds] for label in comparison.labels
         }
         named[name] = {
-            "contenders": [{**_entry(row, label), "seeds": seeds[label]} for label in comparison.labels],
+            "contenders": [
+                {**_entry(row, label), "seeds": seeds[label], "std": row.get(f"{label}_std")}
+                for label in comparison.labels
+            ],
             "differences": [
                 _difference(name, differences.get((name, label)), seeds[label], seeds[reference])
                 for label in comparison.labels

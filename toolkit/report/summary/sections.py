@@ -149,9 +149,12 @@ def _of_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     single = not regression and not multilabel
     names = [entry["label"] for entry in contenders]
     title = f"{names[0]} against {join_names(names[1:])}" if len(names) > 1 else names[0]
+    if comparison.folds is not None:
+        title = f"Cross-validation: predicting {join_names([plain(name) for name in comparison.target.columns[:3]])}"
     return {
         **_header("comparison", comparison, comparison.datasets[comparison.seeds[0]], title),
         "seeds": list(comparison.seeds),
+        "folds": None if comparison.folds is None else comparison.folds.to_dict("records"),
         "fixed_test": comparison.fixed_test,
         "contenders": contenders,
         "verdict": verdict.for_comparison(comparison, contenders, about_results),
