@@ -13,6 +13,7 @@ from toolkit.common.rounding import rare_limit
 from toolkit.data.describe import told
 from toolkit.evaluation.importance import REPEATS, Rows, permutation_importance, rows_of
 from toolkit.evaluation.result import Result, timed
+from toolkit.evaluation.slices import slice_table
 
 __all__ = ["explained", "partial_dependence"]
 
@@ -24,7 +25,7 @@ _SCORED, _SCORED_PER_ROW = 40_000, 5
 
 
 def explained(result: Result) -> Result:
-    """Return a result with the importance of its columns on the test rows, and the effect of the strongest.
+    """Return a result with the importance of its columns, the effect of the strongest, and the metric in slices.
 
     The work is limited: 40 columns (those with the greatest predictive power), 2,000 rows, and 40,000 scored rows (five
     for each training row, where that is more). Results on images, and those without test rows, are returned as they
@@ -42,9 +43,10 @@ def explained(result: Result) -> Result:
         table = permutation_importance(result, rows.sample(most), columns=columns)
         table.attrs["left_out"] = len(described) - len(columns)
         few = rows.sample(_DEPENDENCE_ROWS)
+        slices = slice_table(result, rows.sample(_IMPORTANCE_ROWS), columns)
         strongest = table["column"][table["importance"] > 0][:_STRONGEST]
         dependence = [partial_dependence(result, few, described[name]) for name in strongest]
-    return replace(result, importance=table, dependence=dependence)
+    return replace(result, importance=table, dependence=dependence, slices=slices)
 
 
 def partial_dependence(result: Result, rows: Rows, described: Mapping[str, Any]) -> dict[str, Any]:

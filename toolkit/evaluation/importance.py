@@ -22,7 +22,7 @@ from toolkit.evaluation.metrics import LOWER_IS_BETTER, PRIMARY, Outcome, least_
 from toolkit.evaluation.result import Result
 from toolkit.metrics.weighted_metrics import apply, measures_of, select
 
-__all__ = ["REPEATS", "Rows", "column_groups", "permutation_importance", "rows_of"]
+__all__ = ["REPEATS", "Rows", "column_groups", "permutation_importance", "ranked_metric", "rows_of"]
 
 REPEATS = 5
 _RESAMPLES = 200
@@ -98,7 +98,7 @@ def permutation_importance(
         are Useful, JMLR 20, 2019 (as a mean over pairs of rows). Arcones and Giné, On the Bootstrap of U and V
         Statistics, Annals of Statistics 20, 1992.
     """
-    metric = PRIMARY[result.task] if metric is None else metric
+    metric = ranked_metric(result, metric)
     preprocessing: Any = result.preprocessing
     shuffled = column_groups(preprocessing, rows, groups, columns)
     base = select(measures_of(rows.outcome), metric)
@@ -125,6 +125,17 @@ def permutation_importance(
     return frame
 
 
+def ranked_metric(result: Result, metric: str | None) -> str:
+    """Return a metric, by default the task's main one, that has a better and a worse.
+
+    Raises:
+        DataError: It has none.
+    """
+    if metric == "coverage":
+        raise DataError("metric='coverage': neither more nor less of it is better; name another.")
+    return PRIMARY[result.task] if metric is None else metric
+
+
 def column_groups(
     preprocessing: Preprocessing, rows: Rows, groups: Any, columns: Sequence[str] | None = None
 ) -> list[list[str]]:
@@ -141,11 +152,11 @@ def column_groups(
         DataError: A group names a column that the model does not take, or one that another group has.
     """
     known = [column.name for column in preprocessing.columns]
-    if isinstance(groups, str):
-        if groups != "correlated":
-            raise DataError(f"groups={groups!r}: expected lists of columns, or 'correlated'.")
+    if isinstance(groups, str) and groups == "correlated":
         groups = _correlated(preprocessing, rows.x)
-    named: list[list[str]] = [[group] if isinstance(group, str) else [str(name) for name in group] for group in groups]
+    if not isinstance(groups, list | tuple) or not all(isinstance(group, list | tuple) for group in groups):
+        raise DataError(f"groups={groups!r}: expected lists of columns, such as [['a', 'b']], or 'correlated'.")
+    named = [[str(name) for name in group] for group in groups]
     flat = [name for group in named for name in group]
     for name in flat:
         if name not in known:

@@ -99,8 +99,9 @@ class Result:
             multiclass: the ranks of the true classes by probability. None for other tasks, and without such rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
-        importance: One row per column, the most important first, and `dependence`, the effect of the strongest: see
-            `toolkit.evaluation.dependence.explained`. Empty for images and after `toolkit.load`.
+        importance: One row per column, the most important first; `dependence`, the effect of the strongest; and
+            `slices`, the metric within levels and quarters of columns: see `toolkit.evaluation.dependence.explained`.
+            Empty for images and after `toolkit.load`.
         verdict: Sentences that compare the network with the baselines.
         notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
             `toolkit.data.notes`.
@@ -132,6 +133,7 @@ class Result:
     losses: Losses | None = None
     importance: pd.DataFrame = field(default_factory=pd.DataFrame)
     dependence: list[dict[str, Any]] = field(default_factory=list)
+    slices: pd.DataFrame = field(default_factory=pd.DataFrame)
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: dict[str, Any] | None = None

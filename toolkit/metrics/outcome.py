@@ -65,6 +65,6 @@ class Outcome:
 
     def take(self, rows: np.ndarray) -> Outcome:
         """Return the outcome on some of the rows, by their positions or a mask."""
-        names = ("y_true", "y_pred", "probabilities", "scores", "units")
+        names = ("y_true", "y_pred", "probabilities", "scores", "units", "quantiles", "ends")
         arrays = {name: array for name in names if (array := getattr(self, name)) is not None}
         return replace(self, **{name: array[rows] for name, array in arrays.items()})

@@ -29,6 +29,7 @@ from toolkit.evaluation.conformal import by_class
 from toolkit.evaluation.importance import Rows, permutation_importance, rows_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.result import Result, titled
+from toolkit.evaluation.slices import slice_table
 from toolkit.heads import Head, get_head
 from toolkit.report import page
 from toolkit.report.summary import summarize
@@ -236,12 +237,41 @@ class Run:
         Example:
             >>> from recipes import multiclass
             >>> from recipes.samples import path
-            >>> run = multiclass.train(path("wine"), target="grower", epochs=5, baselines=False, progress=False)
+            >>> run = multiclass.train(path("wine"), target="grower", effort="quick", epochs=5, progress=False)
             >>> list(run.importance(groups=[["flavanoids", "total_phenols"]]).columns)
             ['column', 'importance', 'low', 'high']
         """
         rows = self._rows(labeled).sample(5_000)
         return permutation_importance(self.result, rows, metric=metric, groups=groups)
+
+    def slices(
+        self, columns: str | Sequence[str] | None = None, labeled: Any = None, *, metric: str | None = None
+    ) -> pd.DataFrame:
+        """Return the metric within each level of a category, or each quarter of a number or date, the worst first.
+
+        Slices of fewer than 10 distinct rows are left out. Many looks find something by chance: `clear` marks the
+        slices whose interval, widened for the number of looks (Bonferroni), lies clear of the figure of all rows.
+
+        Args:
+            columns: The columns to look at, among those that the model takes. By default all of them.
+            labeled: Rows that were not trained on, as for `evaluate`. By default the test rows; a loaded run has none.
+            metric: As for `importance`.
+
+        Returns:
+            One row per slice: `column`, `slice`, `rows`, `value`, `low`, `high` (95 %) and `clear`; the figure of all
+            rows is ``attrs["overall"]``.
+
+        Raises:
+            DataError: As for `importance`.
+
+        Example:
+            >>> from recipes import regression
+            >>> from recipes.samples import path
+            >>> run = regression.train(path("diabetes"), target="progression", effort="quick", epochs=5, progress=False)
+            >>> run.slices("sex")["rows"].sum()
+            88
+        """
+        return slice_table(self.result, self._rows(labeled), columns, metric=metric)
 
     def _rows(self, labeled: Any) -> Rows:
         """Return the test rows, or other labeled rows, of a run on a table."""

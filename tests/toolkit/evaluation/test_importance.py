@@ -98,8 +98,9 @@ def test_what_has_no_importance_is_refused(runs, image_run):
         run.importance(groups=[["bmj", "age"]])
     with pytest.raises(DataError, match=r"groups: column 'bmi' is named twice"):
         run.importance(groups=[["bmi", "age"], ["bmi", "sex"]])
-    with pytest.raises(DataError, match=r"expected lists of columns, or 'correlated'"):
-        run.importance(groups="all")
+    for wrong in ("all", ["bmi", "age"], 3):
+        with pytest.raises(DataError, match=r"groups=.*: expected lists of columns, such as"):
+            run.importance(groups=wrong)
 
 
 def test_associations_are_those_of_scipy():

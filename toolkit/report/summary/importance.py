@@ -11,7 +11,7 @@ __all__ = ["for_result"]
 
 
 def for_result(result: Result) -> dict[str, Any] | None:
-    """Return the importance of columns and the partial dependence on the strongest; None where there is none."""
+    """Return importance, partial dependence on the strongest columns, and clear slices; None where there are none."""
     table = result.importance
     if table.empty:
         return None
@@ -31,4 +31,6 @@ def for_result(result: Result) -> dict[str, Any] | None:
         }
         for entry in result.dependence
     ]
-    return {**table.attrs, "columns": columns, "answer": answer, "dependence": dependence}
+    found = result.slices[result.slices["clear"]] if len(result.slices) else result.slices
+    slices = {**result.slices.attrs, "found": found.to_dict("records")}
+    return {**table.attrs, "slices": slices, "columns": columns, "answer": answer, "dependence": dependence}
