@@ -22,7 +22,8 @@ from toolkit.report import fill
 
 __all__ = ["EXERCISES", "SCRIPTS", "Exercise", "show", "source"]
 
-SCRIPTS = ("network", "data", "address", "drawing", "training", "page")  # in this order
+#: The files of the page's script, in order: the first five know nothing of the page.
+SCRIPTS = ("network", "data", "address", "drawing", "training", "controls", "pictures", "points", "page")
 TASKS = ("multiclass", "binary", "regression")
 MOST_ROWS, MOST_CLASSES = 2_000, 10
 FEATURES = (
@@ -221,7 +222,8 @@ def _table(
     note = f"The page opens with {plain(dataset.name)}: {number(len(kept))}"
     note += f" of {number(len(frame))} rows, drawn at random" if len(kept) < len(frame) else " rows"
     header = [*names, str(dataset.target_frame.columns[0])]
-    rows = [["" if value != value or value is None else str(value) for value in row] for row in frame.iloc[kept].values]
+    cells = frame.iloc[kept].astype(object).where(frame.iloc[kept].notna(), "")
+    rows = [[plain(str(cell)) for cell in row] for row in cells.to_numpy()]
     if task != "regression" and (classes := frame["target"].nunique()) > MOST_CLASSES:
         note += f"; of {number(classes)} classes the {MOST_CLASSES} most frequent"
     note += f"; columns {plain(names[0])} and {plain(names[1])}, target {plain(header[2])}."
