@@ -27,7 +27,7 @@ from toolkit.common.options import documented
 from toolkit.data.class_labels import are_unchanged
 from toolkit.data.reading.frames import is_table
 from toolkit.heads import DEFAULT_HEADS, Head
-from toolkit.runs.run import load
+from toolkit.runs.loading import load
 
 if TYPE_CHECKING:
     from toolkit.runs.run import Run

@@ -20,7 +20,7 @@ from toolkit.common.errors import DataError
 if TYPE_CHECKING:
     import pyarrow
 
-    from toolkit.evaluation.result import Result
+    from toolkit.evaluation.predictor import Predictor
 
 __all__ = ["predict"]
 
@@ -47,7 +47,7 @@ def predict(
     no_guard: bool,
     quiet: bool,
 ) -> None:
-    """Predict the rows of DATA with a saved MODEL (.keras).
+    """Predict the rows of DATA with a saved MODEL (.keras) or an exported one (.onnx).
 
     DATA is a table, several files or a folder of tables with the same columns, or - for standard input; for a model of
     images it is a folder or any number of pictures. The output has one line per row: the copied columns or the name of
@@ -140,7 +140,7 @@ def _predictions(
     yield from predict_pieces(result, table, copy=copy, coverage=interval)
 
 
-def _of_pictures(result: Result, data: Sequence[Path]) -> pyarrow.Table:
+def _of_pictures(result: Predictor, data: Sequence[Path]) -> pyarrow.Table:
     """Return the names of pictures and what is predicted for them; notes about pictures are printed."""
     import pandas as pd
 

@@ -11,7 +11,7 @@ import click
 from recipes.cli.digits import digits
 from recipes.cli.lessons import lessons
 from recipes.cli.predict import predict
-from recipes.cli.saved_models import evaluate, importance, info, report
+from recipes.cli.saved_models import evaluate, export, importance, info, report
 from recipes.cli.training import RecipeGroup, compare, cross_validate, demo
 from toolkit import __version__
 from toolkit.common import interrupts
@@ -32,7 +32,7 @@ def program() -> None:
     """
 
 
-for command in (predict, evaluate, importance, report, info, demo, digits, compare, cross_validate, lessons):
+for command in (predict, evaluate, importance, report, info, export, demo, digits, compare, cross_validate, lessons):
     program.add_command(command)
 
 

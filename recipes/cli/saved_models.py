@@ -1,4 +1,4 @@
-"""The commands about a saved model: ``recipes evaluate``, ``importance``, ``report`` and ``info``."""
+"""The commands about a saved model: ``recipes evaluate``, ``importance``, ``report``, ``info`` and ``export``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from toolkit.common.formatting import plain
 if TYPE_CHECKING:
     from toolkit.runs.run import Run
 
-__all__ = ["evaluate", "importance", "info", "report"]
+__all__ = ["evaluate", "export", "importance", "info", "report"]
 
 
 @click.command()
@@ -30,9 +30,7 @@ def evaluate(model: str, data: str, as_json: bool, quiet: bool) -> None:
     DATA is a table that holds the target too; for a model of images it is labeled images, as for `recipes images`. Use
     rows that the model has not learned from: on others the metrics are too good.
     """
-    import toolkit
-
-    run = toolkit.load(model)
+    run = _load(model)
     with quietly(quiet):
         table = run.table_on(data)
     rows = table.attrs["rows"]
@@ -54,9 +52,7 @@ def importance(model: str, data: str, metric: str | None, correlated: bool, as_j
 
     Use rows that the model has not learned from.
     """
-    import toolkit
-
-    table = toolkit.load(model).importance(data, metric=metric, groups="correlated" if correlated else ())
+    table = _load(model).importance(data, metric=metric, groups="correlated" if correlated else ())
     about = table.attrs
     if as_json:
         print_json({"model": model, "data": data, **about, "columns": table.to_dict("records")})
@@ -75,13 +71,12 @@ def importance(model: str, data: str, metric: str | None, correlated: bool, as_j
 @open_option
 def report(model: str, output: str, in_browser: bool) -> None:
     """Write the report of a saved MODEL (.keras), as it was after the training, without rows of the data."""
-    import toolkit
     from toolkit.report.page import check_page, page_path
 
     check_page(output)
     if page_path(output).resolve() == user_path(model).resolve():
         raise DataError(f"-o {output} names the model: the report would replace it.")
-    page = toolkit.load(model).report(output)
+    page = _load(model).report(output)
     click.echo(f"Report: {page}")
     if in_browser:
         open_page(page)
@@ -92,9 +87,7 @@ def report(model: str, output: str, in_browser: bool) -> None:
 @json_option
 def info(model: str, as_json: bool) -> None:
     """Describe a saved MODEL (.keras): its task, target, columns, size, versions and metrics."""
-    import toolkit
-
-    facts = _facts(toolkit.load(model), user_path(model))
+    facts = _facts(_load(model), user_path(model))
     if as_json:
         print_json(facts)
         return
@@ -108,6 +101,35 @@ def info(model: str, as_json: bool) -> None:
     for name, value in texts.items():
         if value not in (None, "", [], {}):
             click.echo(f"  {name + ':':<12} {listed(value) if isinstance(value, list) else plain(value)}")
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@click.option(
+    "-o", "--output", type=PATH, required=True, help="File to write, .onnx or .tflite; or a new folder (SavedModel)."
+)
+def export(model: str, output: str) -> None:
+    """Write a saved MODEL (.keras) for other programs, with its calibration: ONNX, TensorFlow Lite or a SavedModel.
+
+    The file is compared with the model on random inputs, and not written where their answers differ by more than 1e-5.
+    `recipes predict` takes .onnx files too, and then needs no TensorFlow.
+    """
+    _load(model).export(output)
+
+
+def _load(model: str) -> Run:
+    """Return a saved run.
+
+    Raises:
+        DataError: It is an exported one, or as for `toolkit.load`.
+    """
+    import toolkit
+    from toolkit.runs.run import Run
+
+    run = toolkit.load(model)
+    if not isinstance(run, Run):
+        raise DataError(f"{model} only predicts: give the .keras file that it was exported from.")
+    return run
 
 
 def _facts(run: Run, path: Path) -> dict[str, Any]:

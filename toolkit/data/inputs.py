@@ -1,4 +1,7 @@
-"""New rows, in whatever form the user has them, as the inputs of a trained model."""
+"""New rows, in whatever form the user has them, as the inputs of a trained model.
+
+What is needed for pictures in files and for labels is imported where it is used: rows are predicted without it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError, DataWarning
-from toolkit.data.images.files import Form, is_image_source, read_images, read_pictures
 from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
 from toolkit.data.new_rows import NewRows
-from toolkit.data.prepare import labeled
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import is_file, read
 from toolkit.data.reading.frames import is_table, matrix_of
@@ -103,7 +104,11 @@ def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: st
     Raises:
         DataError: A column is missing or has another type than in training; images have another size.
     """
+    if isinstance(preprocessing, ImagePreprocessing) and isinstance(new, np.ndarray):
+        return preprocessing.transform(new, name)
     if isinstance(preprocessing, ImagePreprocessing):
+        from toolkit.data.images.files import Form, is_image_source, read_pictures
+
         if isinstance(new, str | Path) or is_image_source(new):
             pictures = read_pictures(new, Form(preprocessing.shape, preprocessing.dtype))
             check_files(pictures.pixels, preprocessing.low, preprocessing.high, pictures.name)
@@ -147,14 +152,13 @@ class RowEncoder:
             DataError: As for `toolkit.data.new_rows.coerce`; the rows are numbered over all pieces.
         """
         frame = self._rows.add(new)
-        looked_at = frame[list(self._empty)]
-        unseen = self._preprocessing.unseen(looked_at)
-        for column, cells in looked_at.items():
-            present, levels = cells.notna(), unseen.get(str(column), [])
-            if cells.isin(levels)[present].all() if levels else not present.any():
-                self._empty[str(column)] = min([*filter(None, [self._empty[str(column)]]), *levels], default="")
+        unseen = self._preprocessing.unseen(frame[list(self._empty)]) if self._empty else {}
+        for name, level in list(self._empty.items()):
+            present, levels = pd.notna(frame[name].to_numpy()), unseen.get(name, [])
+            if frame[name].isin(levels)[present].all() if levels else not present.any():
+                self._empty[name] = min([*filter(None, [level]), *levels], default="")
             else:
-                del self._empty[str(column)]
+                del self._empty[name]
         return frame
 
     def encode(self, new: Any) -> NDArray[np.float32]:
@@ -192,6 +196,9 @@ def encode_labeled(
             pictures or another source of `toolkit.data.images.files.read_images`.
         target: The target of the training.
     """
+    from toolkit.data.images.files import Form, is_image_source, read_images
+    from toolkit.data.prepare import labeled
+
     if isinstance(preprocessing, ImagePreprocessing) and isinstance(source, str | Path):
         form = Form(preprocessing.shape, preprocessing.dtype)
         columns = None if is_image_source(source) else list(target.form.columns)
@@ -204,6 +211,8 @@ def encode_labeled(
 
 def labeled_frame(preprocessing: Preprocessing, source: Any, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return labeled rows of a table in canonical form, and their target columns; the arguments are as above."""
+    from toolkit.data.prepare import labeled
+
     features, y, name = labeled(source, target)
     features = features if isinstance(features, pd.DataFrame) else matrix_of(features, name)
     return _in_form(preprocessing, features, name), y

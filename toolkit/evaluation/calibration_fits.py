@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from toolkit.evaluation import isotonic
 
@@ -109,7 +110,7 @@ def _zero_of(rising: Callable[[float], float]) -> float:
         return _SMALLEST
     if rising(high) <= 0:
         return _LARGEST
-    return math.exp(float(optimize.brentq(rising, low, high, xtol=1e-9)))
+    return math.exp(float(scipy.optimize.brentq(rising, low, high, xtol=1e-9)))
 
 
 def _median_size(distances: Reals) -> float:
@@ -146,7 +147,7 @@ def fit_platt(margin: Reals, label: Labels, weights: Reals) -> tuple[float, floa
     start = np.array([0.0, math.log((positives + 1) / (negatives + 1))])
     slope, intercept = _SMALLEST, 0.0
     if unit.any() and positives > 0 and negatives > 0:
-        solution = optimize.minimize(
+        solution = scipy.optimize.minimize(
             loss, start, jac=gradient, hess=curvature, method="trust-exact", options={"gtol": 1e-10, "maxiter": 200}
         )
         slope, intercept = (float(value) for value in solution.x)
@@ -159,7 +160,7 @@ def fit_platt(margin: Reals, label: Labels, weights: Reals) -> tuple[float, floa
         def excess(offset: float) -> float:
             return float(share @ (special.expit(slope * unit + offset) - target))
 
-        intercept = float(optimize.brentq(excess, -edge, edge, xtol=1e-12))
+        intercept = float(scipy.optimize.brentq(excess, -edge, edge, xtol=1e-12))
     # slope * (margin - center) / size + intercept, as a line over the margin itself
     return slope / size, intercept - slope * center / size
 

@@ -21,7 +21,8 @@ from toolkit.evaluation.differences import Difference, over_splits, pooled_boots
 from toolkit.evaluation.evidence import FEWEST, differing_rows, limits
 from toolkit.evaluation.metric_names import METRICS, metric_value
 from toolkit.evaluation.metrics import PRIMARY, Outcome, evaluate
-from toolkit.evaluation.result import Result, class_names
+from toolkit.evaluation.predictor import class_names
+from toolkit.evaluation.result import Result
 from toolkit.evaluation.verdicts import baseline_ahead
 from toolkit.heads import Head
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 __all__ = ["are_knots", "interpolate", "knots"]
 
@@ -50,9 +50,9 @@ def knots(scores: NDArray[Any], labels: NDArray[Any], weights: NDArray[Any]) -> 
     # score    0   1   2   3   4   5
     # label    0   0   1   0   1   1
     # blocks  [0   0] [1   0] [1   1]    shares 0, 1/2, 1 -> with one more row of share 1/2: 1/6, 1/2, 5/6
-    starts = optimize.isotonic_regression(positive / weight, weights=weight).blocks[:-1]
+    starts = scipy.optimize.isotonic_regression(positive / weight, weights=weight).blocks[:-1]
     rows = np.add.reduceat(weight, starts) + 1  # one entry per block
-    smoothed = optimize.isotonic_regression((np.add.reduceat(positive, starts) + share) / rows, weights=rows)
+    smoothed = scipy.optimize.isotonic_regression((np.add.reduceat(positive, starts) + share) / rows, weights=rows)
     first = smoothed.blocks[:-1]
     # `first` numbers the old blocks at which a new, pooled block starts.
     starts = starts[first]

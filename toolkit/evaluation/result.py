@@ -18,19 +18,14 @@ from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import plain
 from toolkit.data.dataset import Dataset
-from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.labels import has_order
 from toolkit.data.notes import notes_of
-from toolkit.data.preprocessing import Preprocessing
-from toolkit.data.target import Target
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
-from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.conformal import (
     absolute_errors,
     around,
     by_class,
-    class_ranks,
     conformal_quantile,
     fewest_rows,
     misses,
@@ -40,6 +35,7 @@ from toolkit.evaluation.curves import Losses
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.options import Options
 from toolkit.evaluation.plain_losses import plain_losses
+from toolkit.evaluation.predictor import Predictor
 from toolkit.evaluation.standings import Standings, standings_of
 from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
@@ -50,27 +46,21 @@ from toolkit.training.scoring import Scorer
 if TYPE_CHECKING:
     import keras
 
-_NO_CALIBRATION = (
-    "they are fitted on validation rows, and there were none. Train with validation rows, or use decision_function."
-)
 _NO_TEST_ROWS = (
     "There are no test rows (test=0), so nothing is known about new rows: train with test rows first, or give labeled "
     "rows that were not trained on to run.evaluate."
 )
 
-__all__ = ["Result", "check_order", "check_threshold_for", "class_names", "evaluate", "timed", "titled"]
+__all__ = ["Result", "check_order", "check_threshold_for", "evaluate", "timed", "titled"]
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result(Predictor):
     """What one training gave: the model, what turns rows into its inputs and scores into answers, and its worth.
 
     Attributes:
-        task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
-        head: What the scores mean.
+        task: What is predicted; so are the other attributes of `toolkit.evaluation.predictor.Predictor`.
         model: The ``keras.Sequential``; its last layer is linear, and it is compiled with the head's loss and metrics.
-        preprocessing: Turns columns, or images, into the model's inputs.
-        target: Turns labels into what the loss takes, and decisions back into labels.
         history: One row per epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
         best_epoch: The epoch whose weights the model holds.
         stopped: Why training ended.
@@ -87,16 +77,6 @@ class Result:
         outcome: Truth, decisions and probabilities on the test part; None after `toolkit.load`, and where there are no
             test rows.
         baselines: The same for each baseline; empty after `toolkit.load`.
-        calibration: How scores become probabilities, fitted on validation scores; None for regression, and where there
-            are no validation rows.
-        threshold: For binary: the probability from which on a row is called positive; None where the sign of the
-            score decides.
-        score_threshold: For binary, only from a file of version 0.1.0: the score above which a row is positive.
-        absolute_errors: For regression: those on the validation rows, in the target's units, sorted and rounded up,
-            shape (n, targets); None where there are no validation rows, and for quantiles.
-        conformity: What `toolkit.evaluation.conformal` finds on the validation rows, sorted and rounded up, shape (n,).
-            For quantiles: by how much the truths lie outside the outer ones, in the target's units. For binary and
-            multiclass: the ranks of the true classes by probability. None for other tasks, and without such rows.
         losses: The losses of the chosen weights on training and validation rows, measured alike; None without
             validation rows and after `toolkit.load`.
         importance: One row per column, the most important first; `dependence`, the effect of the strongest; and
@@ -108,11 +88,7 @@ class Result:
         summary: For a loaded result: the content of the report, as it was saved.
     """
 
-    task: str
-    head: Head
     model: keras.Sequential
-    preprocessing: Preprocessing | ImagePreprocessing
-    target: Target
     history: pd.DataFrame
     best_epoch: int
     stopped: str
@@ -125,11 +101,6 @@ class Result:
     dataset: Dataset | None = None
     outcome: Outcome | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
-    calibration: Calibration | None = None
-    threshold: float | None = None
-    score_threshold: float | None = None
-    absolute_errors: NDArray[np.float64] | None = None
-    conformity: NDArray[np.float64] | None = None
     losses: Losses | None = None
     importance: pd.DataFrame = field(default_factory=pd.DataFrame)
     dependence: list[dict[str, Any]] = field(default_factory=list)
@@ -137,34 +108,6 @@ class Result:
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: dict[str, Any] | None = None
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the model takes images."""
-        return self.preprocessing.is_image
-
-    @property
-    def classes(self) -> list[Any]:
-        """The classes (binary, multiclass) as the user writes them, or the names of labels or targets, in column order.
-
-        The second of two classes is the positive one.
-        """
-        return list(self.target.classes or self.target.columns)
-
-    @property
-    def class_names(self) -> list[str]:
-        """The classes, labels or targets as text."""
-        return class_names(self.target)
-
-    @property
-    def has_probabilities(self) -> bool:
-        """Whether there are probabilities: not for regression, nor for margins that were not calibrated."""
-        return self.calibration is not None or self.head.link is not None
-
-    @property
-    def positive(self) -> Any:
-        """The positive class of a binary task; None for other tasks."""
-        return self.target.classes[1] if self.task == "binary" else None
 
     @cached_property
     def standings(self) -> Standings:
@@ -185,57 +128,6 @@ class Result:
         """Return raw scores, shape (n, units), of encoded rows, shape (n, ...); `like` is that of the `Scorer`."""
         check_process()
         return self._scorer(x, like)
-
-    def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
-        """Turn raw scores (n, units) into probabilities, calibrated where there were validation rows.
-
-        Returns:
-            Binary: (n,), of the positive class. Multiclass: (n, classes). Multilabel: (n, labels).
-
-        Raises:
-            DataError: There are none: the task is regression, or margins were not calibrated.
-        """
-        if self.calibration is not None:
-            return self.calibration.probabilities(self.head.class_scores(scores))
-        uncalibrated = self.head.probabilities(scores)
-        if uncalibrated is None:
-            raise DataError(
-                f"a {self.task} run with the {self.head.name} head has no probabilities"
-                + ("." if self.task == "regression" else f": {_NO_CALIBRATION}")
-            )
-        return uncalibrated
-
-    def sets(self, chances: NDArray[Any], decided: NDArray[Any], coverage: float) -> NDArray[np.bool_]:
-        """Return which classes the set of each row holds, (n, classes), from probabilities and decisions."""
-        held = class_ranks(by_class(chances)) <= conformal_quantile(np.asarray(self.conformity), coverage)
-        held[np.arange(len(held)), decided] = True
-        return held
-
-    def check_sets(self, coverage: float) -> None:
-        """Check that there are sets of classes with a coverage.
-
-        Raises:
-            DataError: The task has no single class for each row, or there are too few validation rows.
-        """
-        if self.task not in ("binary", "multiclass"):
-            raise DataError(f"a {self.task} run has no sets of classes: they are for binary and multiclass.")
-        if self.conformity is None:
-            raise DataError(
-                "this run has no sets of classes: they are fitted on validation rows, and there were none "
-                "(validation=0), or an older version saved it."
-            )
-        conformal_quantile(self.conformity, coverage)
-
-    def decide(self, scores: NDArray[Any]) -> NDArray[Any]:
-        """Return the decisions of raw scores (n, units), as `Head.decide` does, with the threshold where there is one.
-
-        Binary: 0 or 1, shape (n,); from a probability of `threshold` on it is 1.
-        """
-        if self.score_threshold is not None:
-            return self.head.decide(scores, self.score_threshold)
-        if self.threshold is not None:
-            return (self.probabilities(scores) >= self.threshold).astype(np.int64)
-        return self.head.decide(scores)
 
     def outcome_of(
         self,
@@ -281,11 +173,6 @@ class Result:
         if self.conformity is not None and len(self.conformity) >= fewest_rows(coverage):
             ends = around(quantiles, float(conformal_quantile(self.conformity, coverage)))
         return {"levels": levels, "quantiles": quantiles, "ends": ends}
-
-
-def class_names(target: Target) -> list[str]:
-    """Return the classes (binary, multiclass), labels (multilabel) or targets (regression), as text."""
-    return [plain(name) for name in (target.classes or target.columns)]
 
 
 def evaluate(

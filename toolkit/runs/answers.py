@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 from toolkit.evaluation.conformal import around, by_class, conformal_quantile
-from toolkit.evaluation.result import Result
+from toolkit.evaluation.predictor import Predictor
 
 __all__ = ["answer_columns", "in_form_of", "interval_ends", "reach_of"]
 
@@ -47,7 +47,7 @@ def in_form_of(new: Any, values: NDArray[Any], columns: Sequence[Any]) -> Any:
     return pd.DataFrame(values, index=index, columns=pd.Index(list(columns)))
 
 
-def _check_intervals(result: Result) -> None:
+def _check_intervals(result: Predictor) -> None:
     """Check that a run can give intervals around its predictions.
 
     Raises:
@@ -61,7 +61,7 @@ def _check_intervals(result: Result) -> None:
         )
 
 
-def reach_of(result: Result, coverage: float | None) -> NDArray[np.float64]:
+def reach_of(result: Predictor, coverage: float | None) -> NDArray[np.float64]:
     """Return how far intervals reach: beyond the numbers of each target, (targets,), or beyond the outer quantiles, ().
 
     Args:
@@ -76,7 +76,7 @@ def reach_of(result: Result, coverage: float | None) -> NDArray[np.float64]:
     return conformal_quantile(errors, result.head.coverage if coverage is None else coverage)
 
 
-def interval_ends(result: Result, predicted: NDArray[Any], coverage: float | None) -> NDArray[np.float64]:
+def interval_ends(result: Predictor, predicted: NDArray[Any], coverage: float | None) -> NDArray[np.float64]:
     """Return the ends of the intervals around predicted numbers.
 
     Args:
@@ -97,7 +97,7 @@ def interval_ends(result: Result, predicted: NDArray[Any], coverage: float | Non
     return np.stack([predicted - reach, predicted + reach], axis=-1)
 
 
-def answer_columns(result: Result, scores: NDArray[Any], coverage: float | None = None) -> dict[str, NDArray[Any]]:
+def answer_columns(result: Predictor, scores: NDArray[Any], coverage: float | None = None) -> dict[str, NDArray[Any]]:
     """Return all that a run predicts, as columns: name -> one value per row.
 
     Args:

@@ -8,7 +8,6 @@ library opens the file, and nothing in it is code.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import stat
@@ -22,13 +21,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from toolkit.backend import keep_random_state, load_keras
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import is_stream, scratch, user_path, write_whole
+from toolkit.common.strict_json import parse
 from toolkit.runs.hdf5 import read_arrays
 from toolkit.runs.layers import foreign_object, rebuild
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["FOREIGN_ERRORS", "read", "write"]
+__all__ = ["FOREIGN_ERRORS", "read", "saved_file", "write"]
 
 MEMBER = "logitkit.json"
 
@@ -52,10 +52,6 @@ _SMALL = 2**22
 _MOST_TIMES = {_WEIGHTS: 4}
 _USUAL_TIMES = 25
 _LARGEST_TEXT = 2**27
-# Python takes up to about 200 bytes for a value of JSON.
-_MOST_VALUES = 3_000_000
-_DEEPEST = 40
-_MOST_DIGITS = 20
 
 
 @keep_random_state()
@@ -114,14 +110,7 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
         DataError: No such file; not a ``.keras`` archive, or a damaged one; a ``.keras`` file of another origin;
             members or layers that a saved run doesn't have.
     """
-    path = user_path(path, "run.keras")
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
-        names = [file.name for file in path.parent.glob("*.keras")] if path.parent.is_dir() else []
-        raise DataError(f"{path}: no such file.{nearest(path.name, names)}") from error
-    if not stat.S_ISREG(mode):
-        raise DataError(f"{path}: expected a file that run.save wrote; this is a folder, a device or a pipe.")
+    path = saved_file(path)
     try:
         config, content, arrays = _checked(path)
     except _Refused as error:
@@ -140,6 +129,23 @@ def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
         _explain(path, content, error)
 
 
+def saved_file(path: str | Path, ending: str = ".keras", writer: str = "run.save") -> Path:
+    """Return the path of a file to load, once it is checked that there is one.
+
+    Raises:
+        DataError: There is none, or it is a folder, a device or a pipe.
+    """
+    path = user_path(path, f"run{ending}")
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        names = [file.name for file in path.parent.glob(f"*{ending}")] if path.parent.is_dir() else []
+        raise DataError(f"{path}: no such file.{nearest(path.name, names)}") from error
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{path}: expected a file that {writer} wrote; this is a folder, a device or a pipe.")
+    return path
+
+
 class _Refused(ValueError):
     """A file that is not a saved run, in words that follow its name."""
 
@@ -152,7 +158,7 @@ def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
     """
     members = _unpack(path)
     try:
-        config, content = _parse(members[_CONFIG]), _parse(members[MEMBER])
+        config, content = parse(members[_CONFIG]), parse(members[MEMBER])
     except (ValueError, RecursionError) as error:
         raise _Refused(f"is damaged: its settings are not JSON that run.save writes ({error}).") from error
     foreign = foreign_object(config)
@@ -214,41 +220,6 @@ def _check_directory(file: Any) -> None:
     if entries > 10 * len(_MEMBERS) or size > 1_000 * max(1, entries):
         raise zipfile.BadZipFile("a directory of too many members")
     file.seek(0)
-
-
-def _parse(text: bytes) -> Any:
-    """Return the values of a JSON text.
-
-    Raises:
-        ValueError: It is no JSON, holds NaN or infinite numbers, or nests deeper or is longer than saved settings.
-    """
-    if text.count(b",") + text.count(b"[") + text.count(b"{") > _MOST_VALUES:
-        raise ValueError(f"more than {_MOST_VALUES} values")
-    parsed = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_short)
-    level: list[Any] = [parsed]
-    for _ in range(_DEEPEST):
-        level = [
-            entry
-            for value in level
-            for entry in (value.values() if isinstance(value, dict) else value)
-            if isinstance(entry, dict | list)
-        ]
-        if not level:
-            return parsed
-    raise ValueError(f"nested deeper than {_DEEPEST} levels")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _no_constant(text[:20])
-
-
-def _short(digits: str) -> int:
-    return int(digits) if len(digits) <= _MOST_DIGITS else _no_constant(f"{digits[:_MOST_DIGITS]}...")
 
 
 def _no_room(path: Path, error: OSError) -> DataError:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -15,10 +18,14 @@ from toolkit.data.preprocessing import SCALINGS, Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
-from toolkit.evaluation.result import Result
+from toolkit.evaluation.predictor import Predictor
 from toolkit.heads import Head
+from toolkit.runs.archive import FOREIGN_ERRORS
 
-__all__ = ["check_result", "frame_of"]
+if TYPE_CHECKING:
+    from toolkit.evaluation.result import Result
+
+__all__ = ["check_head", "check_predictor", "check_result", "explained", "frame_of"]
 
 # The dtypes of targets: no other text becomes a dtype.
 _DTYPES = {"object", "bool", "float16", "float32", "float64", "float128"} | {
@@ -27,15 +34,44 @@ _DTYPES = {"object", "bool", "float16", "float32", "float64", "float128"} | {
 _KINDS = {"number", "boolean", "category", "date"}
 
 
+def check_head(head: Head | None, content: Any, path: str | Path) -> None:
+    """Check a user's own head against the content of the file that is loaded with it.
+
+    Raises:
+        DataError: It is no head, or one for another task.
+    """
+    if not isinstance(head, Head | None):
+        raise DataError(f"head={head!r}: expected the Head of your own that the run was trained with, or None.")
+    if head is not None and head.task != content.get("task"):
+        raise DataError(f"head= is for {head.task}, and the run in {path} for {content.get('task')}.")
+
+
+@contextmanager
+def explained(path: str | Path, writer: str) -> Iterator[None]:
+    """Raise what damaged content of a file makes a block raise as a DataError.
+
+    Args:
+        path: The file.
+        writer: What writes such files, in messages.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path} can't be loaded: {error}") from error
+    except KeyError as error:
+        raise DataError(f"{path} is damaged: its settings lack {error}.") from error
+    except FOREIGN_ERRORS as error:
+        raise DataError(
+            f"{path} is damaged: its settings are not of the form that {writer} writes: {error!r:.200}."
+        ) from error
+
+
 def check_result(result: Result) -> None:
     """Check that the parts of a loaded result fit each other.
 
     Raises:
         DataError: They don't; the message says which.
     """
-    for part in (result.preprocessing, result.target, result.calibration):
-        if part is not None:
-            _check_types(part, type(part).__name__)
     texts, numbers = [result.stopped, *result.verdict, *result.notes], [*result.metrics.values()]
     _check(all(isinstance(text, str) for text in texts), "its sentences are no text")
     _check(all(isinstance(number, int | float) for number in numbers), "its metrics are no numbers")
@@ -43,8 +79,20 @@ def check_result(result: Result) -> None:
     _check(_fits(result.best_epoch, int) and isinstance(result.settings, dict), "its settings are damaged")
     summary = result.summary
     _check(isinstance(summary, dict) and summary.get("kind") == "run", "it has no summary of a run")
+    check_predictor(result, tuple(result.model.input_shape), tuple(result.model.output_shape))
+
+
+def check_predictor(result: Predictor, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+    """Check that what predicts fits together, and to the shapes of the model's inputs and scores.
+
+    Raises:
+        DataError: It does not; the message says which part.
+    """
+    for part in (result.preprocessing, result.target, result.calibration):
+        if part is not None:
+            _check_types(part, type(part).__name__)
     _check_target(result.target, result.task)
-    _check_model(result)
+    _check_shapes(result, inputs, outputs)
     if isinstance(result.preprocessing, Preprocessing):
         _check_columns(result.preprocessing)
     _check_calibration(result.calibration, result.head, result.target)
@@ -98,17 +146,16 @@ def _check_target(target: Target, task: str) -> None:
     _check(bool((target.scale > 0).all()), "the target's scale is not above 0")
 
 
-def _check_model(result: Result) -> None:
-    """Check the widths of the model against those of the inputs and the target."""
-    taken, inputs = tuple(result.model.input_shape)[1:], result.preprocessing.inputs
+def _check_shapes(result: Predictor, taken: tuple[Any, ...], given: tuple[Any, ...]) -> None:
+    """Check the shapes of the model's inputs and outputs, (rows, ...), against those of the inputs and the target."""
+    inputs = result.preprocessing.inputs
     expected = inputs if isinstance(inputs, tuple) else (inputs,)
-    fits = len(taken) == len(expected) and all(
-        size in (None, known) for size, known in zip(taken, expected, strict=True)
+    fits = len(taken) == len(expected) + 1 and all(
+        size in (None, known) for size, known in zip(taken[1:], expected, strict=True)
     )
-    _check(fits, f"the model takes inputs of shape {taken}, and the preprocessing makes {expected}")
+    _check(fits, f"the model takes inputs of shape {taken[1:]}, and the preprocessing makes {expected}")
     units = result.head.units(result.target.units)
-    shape = tuple(result.model.output_shape)
-    _check(shape == (None, units), f"the model has outputs of shape {shape[1:]}, and its head needs {units}")
+    _check(given == (None, units), f"the model has outputs of shape {given[1:]}, and its head needs {units}")
 
 
 def _check_columns(preprocessing: Preprocessing) -> None:
@@ -139,7 +186,7 @@ def _check_calibration(calibration: Calibration | None, head: Head, target: Targ
     _check(len(calibration.offsets) in (0, target.units), f"its calibration has {len(calibration.offsets)} offsets")
 
 
-def _check_answers(result: Result) -> None:
+def _check_answers(result: Predictor) -> None:
     """Answer a row of missing cells, or a blank image, with scores of 0."""
     preprocessing, scores = result.preprocessing, np.zeros((1, result.head.units(result.target.units)), np.float32)
     if isinstance(preprocessing, Preprocessing):

@@ -18,7 +18,7 @@ from toolkit.common.formatting import listing
 from toolkit.data.inputs import RowEncoder
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.table_pieces import TablePieces
-from toolkit.evaluation.result import Result
+from toolkit.evaluation.predictor import Predictor
 from toolkit.evaluation.threshold import check_threshold
 from toolkit.runs.answers import answer_columns
 
@@ -28,7 +28,7 @@ __all__ = ["answer_table", "predict_pieces", "with_threshold"]
 _ROWS = 16_384
 
 
-def with_threshold(result: Result, threshold: float) -> Result:
+def with_threshold(result: Predictor, threshold: float) -> Predictor:
     """Return a result that calls a row, or a label of a row, positive from a probability on.
 
     Raises:
@@ -41,7 +41,7 @@ def with_threshold(result: Result, threshold: float) -> Result:
 
 
 def predict_pieces(
-    result: Result, table: TablePieces, *, copy: Sequence[str] = (), coverage: float | None = None, rows: int = _ROWS
+    result: Predictor, table: TablePieces, *, copy: Sequence[str] = (), coverage: float | None = None, rows: int = _ROWS
 ) -> Iterator[pyarrow.Table]:
     """Yield the predictions of a table, in the order of its rows.
 
@@ -76,7 +76,7 @@ def predict_pieces(
 
 
 def answer_table(
-    result: Result, scores: NDArray[np.float32], copies: pd.DataFrame | None = None, coverage: float | None = None
+    result: Predictor, scores: NDArray[np.float32], copies: pd.DataFrame | None = None, coverage: float | None = None
 ) -> pyarrow.Table:
     """Return what is predicted from scores beside copied columns; a prediction of the same name gets another one."""
     columns = {} if copies is None else {str(label): _as_copied(cells) for label, cells in copies.items()}
@@ -116,7 +116,7 @@ def _positions(table: TablePieces, copy: Sequence[str]) -> dict[str, Any]:
 
 
 def _encoded(
-    result: Result, table: TablePieces, encoder: RowEncoder, copied: dict[str, Any]
+    result: Predictor, table: TablePieces, encoder: RowEncoder, copied: dict[str, Any]
 ) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
     """Yield the inputs of the rows, and their cells to copy."""
     words = result.target.form.reading.na_values

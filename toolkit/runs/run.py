@@ -15,36 +15,33 @@ from numpy.typing import NDArray
 
 from toolkit import training
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import counted, rows_text
-from toolkit.common.schema import SCHEMA, check_schema
+from toolkit.common.schema import check_schema
 from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
-from toolkit.data.inputs import batches, encode_labeled, labeled_frame
+from toolkit.data.inputs import encode_labeled, labeled_frame
 from toolkit.data.notes import names_in, sentences, without_cells
-from toolkit.data.preprocessing import Preprocessing
-from toolkit.data.target import Target
 from toolkit.evaluation import metrics
-from toolkit.evaluation.calibration import Calibration
-from toolkit.evaluation.conformal import by_class
 from toolkit.evaluation.importance import Rows, permutation_importance, rows_of
 from toolkit.evaluation.metrics import Outcome
+from toolkit.evaluation.predictor import Predictor
 from toolkit.evaluation.result import Result, titled
 from toolkit.evaluation.slices import slice_table
-from toolkit.heads import Head, get_head
+from toolkit.heads import Head
 from toolkit.report import page
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
-from toolkit.runs.answers import in_form_of, interval_ends, reach_of
-from toolkit.runs.consistency import check_result, frame_of
+from toolkit.runs.consistency import check_head, check_result, explained, frame_of
+from toolkit.runs.export import Exported, export
 from toolkit.runs.fields import from_result
+from toolkit.runs.predicting import Predicting, finite
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Run", "load"]
+__all__ = ["Run", "load_run"]
 
 
-class Run:
+class Run(Predicting):
     """One finished training: what you predict with.
 
     Args:
@@ -52,11 +49,9 @@ class Run:
             `toolkit.evaluation.result.Result`.
     """
 
-    task: str = from_result()
-    head: Head = from_result()
+    result: Result
+
     model: keras.Sequential = from_result()
-    preprocessing: Preprocessing | ImagePreprocessing = from_result()
-    target: Target = from_result()
     history: pd.DataFrame = from_result()
     best_epoch: int = from_result()
     stopped: str = from_result()
@@ -68,117 +63,8 @@ class Run:
     dataset: Dataset | None = from_result()
     outcome: Outcome | None = from_result()
     baselines: dict[str, Outcome] = from_result()
-    calibration: Calibration | None = from_result()
-    threshold: float | None = from_result("Train again with threshold=, or compare predict_proba with a number.")
-    absolute_errors: NDArray[np.float64] | None = from_result()
-    conformity: NDArray[np.float64] | None = from_result()
     verdict: list[str] = from_result()
     notes: list[str] = from_result()
-    classes: list[Any] = from_result()
-    class_names: list[str] = from_result()
-    positive: Any = from_result()
-    is_image: bool = from_result()
-
-    def __init__(self, result: Result) -> None:
-        self.result = result
-
-    def decision_function(self, new: Any) -> NDArray[np.float32]:
-        """Return raw scores (logits or margins), shape (n, units).
-
-        Args:
-            new: As for `predict`.
-        """
-        reading = self.target.form.reading
-        scores = [self.result.raw_scores(x) for x in batches(self.preprocessing, new, reading=reading)]
-        return _finite(scores[0] if len(scores) == 1 else np.concatenate(scores))
-
-    def predict(self, new: Any) -> Any:
-        """Return predictions in the user's labels, numbers and dtype.
-
-        Args:
-            new: A path or a table in memory (see `toolkit.data.read.read`), whose columns are known by name; a Series
-                or a dictionary of single values (one row); or an array of the columns it was trained on, in their
-                order. Further columns are ignored; missing cells and categories never seen are allowed. For a run on
-                images: an array of one or more, or pictures by path (a file, a folder, a list of files), which are
-                brought to the run's size.
-
-        Returns:
-            For a DataFrame a Series with its index, named as the target, or a DataFrame for several targets, labels or
-            quantiles (columns such as 0.05). For anything else an array of shape (n,), or (n, labels) for multilabel,
-            (n, targets) for several regression targets and (n, quantiles) for quantiles, which rise in each row.
-
-        Raises:
-            DataError: A column is missing or has another type than in training; images have another size.
-        """
-        decided = self.target.decode(self.result.decide(self.decision_function(new)))
-        return in_form_of(new, decided, self.head.quantile_names or self.target.columns)
-
-    def predict_proba(self, new: Any) -> Any:
-        """Return probabilities: (n, classes) for binary and multiclass, (n, labels) for multilabel.
-
-        Args:
-            new: As for `predict`.
-
-        Returns:
-            For a DataFrame a DataFrame with its index and a column for each of `classes`; for anything else an array.
-
-        Raises:
-            DataError: The task is regression; or as for `predict`.
-        """
-        if self.task == "regression":
-            raise DataError("a regression run predicts numbers, not probabilities: use predict_interval.")
-        return in_form_of(new, by_class(self.result.probabilities(self.decision_function(new))), self.classes)
-
-    def predict_set(self, new: Any, coverage: float = 0.9) -> Any:
-        """Return for each row a set of classes that holds the true one for a share of new rows (binary, multiclass).
-
-        Conformal prediction from the validation rows: a set holds the most probable classes, more of them where the
-        network is less sure, and always the predicted one. The coverage holds on average over rows like those, not
-        for each class. Where the network is right more often than asked, the sets of one class cover more than that.
-
-        Args:
-            new: As for `predict`.
-            coverage: The share, between 0 and 1.
-
-        Returns:
-            Whether each of `classes` is in the row's set: for a DataFrame a DataFrame of booleans with its index, for
-            anything else an array of shape (n, classes).
-
-        Raises:
-            DataError: The task has no sets, or the coverage is too high for so few validation rows.
-
-        References:
-            Romano, Sesia and Candes, Classification with Valid and Adaptive Coverage, NeurIPS 2020.
-        """
-        self.result.check_sets(coverage)
-        scores = self.decision_function(new)
-        held = self.result.sets(self.result.probabilities(scores), self.result.decide(scores), coverage)
-        return in_form_of(new, held, self.classes)
-
-    def predict_interval(self, new: Any, coverage: float | None = None) -> Any:
-        """Return an interval around each prediction that holds the truth for a share of new rows (regression).
-
-        Conformal prediction from the validation rows' errors: every row's interval has the same width, and the
-        coverage holds on average over rows like those. It is the wrong tool where some rows are much harder to predict
-        than others: train with ``head="quantile"``, whose intervals reach from the lowest quantile to the highest, both
-        moved by what the validation rows ask for, and so have a width for each row. In an ensemble, the error of a row
-        is that of the networks that left it out.
-
-        Args:
-            new: As for `predict`.
-            coverage: The share, between 0 and 1; None is 0.9, or with quantiles the share between the outer ones.
-
-        Returns:
-            For a DataFrame a DataFrame with its index and the columns low and high; for several targets (target, low)
-            and (target, high). For anything else an array of shape (n, 2), or (n, targets, 2) for several targets.
-
-        Raises:
-            DataError: The task has no intervals, or the coverage is too high for so few validation rows.
-        """
-        reach_of(self.result, coverage)  # mistakes in the share are found before the rows are read
-        predicted = self.target.decode(self.result.decide(self.decision_function(new)))
-        ends = interval_ends(self.result, predicted, coverage)
-        return in_form_of(new, ends, ["low", "high"] if ends.ndim == 2 else self.target.columns)
 
     def evaluate(self, labeled: Any) -> dict[str, float]:
         """Return the metrics of `metrics` on other labeled rows.
@@ -287,7 +173,7 @@ class Run:
 
     def _outcome(self, x: NDArray[Any], y: pd.DataFrame) -> Outcome:
         hashes = pd.util.hash_pandas_object(pd.DataFrame(x.reshape(len(x), -1)), index=False)
-        scores = _finite(self.result.raw_scores(x), numbered=False)
+        scores = finite(self.result.raw_scores(x), numbered=False)
         return self.result.outcome_of(scores, y, units=pd.factorize(hashes)[0].astype(np.int64))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:
@@ -383,12 +269,7 @@ class Run:
                 can't be written. A file that was there before is then unchanged.
         """
         content = {
-            "schema": SCHEMA,
-            "task": self.task,
-            "head": self.head.name,
-            "quantiles": list(self.head.quantiles) or None,
-            "encoder": self.preprocessing.to_dict(),
-            "target": self.target.to_dict(),
+            **self.result.predicting_content(),
             "history": json.loads(self.history.to_json(orient="split", double_precision=15)),
             "best_epoch": self.best_epoch,
             "stopped": self.stopped,
@@ -397,70 +278,51 @@ class Run:
             "table": json.loads(self.table.to_json(orient="split", double_precision=15)),
             "settings": self.settings,
             "seconds": self.seconds,
-            "calibration": None if self.calibration is None else self.calibration.to_dict(),
-            "probability_threshold": self.threshold,
-            "threshold": self.result.score_threshold,
-            "residuals": None if self.absolute_errors is None else self.absolute_errors.tolist(),
-            "conformity": None if self.conformity is None else self.conformity.tolist(),
             "verdict": self.verdict,
             "notes": without_cells(self.notes, names_in(self.preprocessing, self.target)),
             "summary": self.summary(rows=False),
         }
         return archive.write(path, self.model, content)
 
+    def export(self, path: str | Path) -> Exported:
+        """Write the network for other programs: ONNX, TensorFlow Lite or a TensorFlow SavedModel.
 
-def _finite(scores: NDArray[np.float32], *, numbered: bool = True) -> NDArray[np.float32]:
-    """Return raw scores, checked to be finite; `numbered` says whether they have the row numbers of the user's table.
+        The file takes the inputs that the preprocessing makes, or raw pixels. Its outputs are ``scores`` and, with the
+        calibration, ``probabilities``, one column per class or label; for regression ``prediction``, in the target's
+        units. The preprocessing and the rest of what predicts is JSON in its metadata: `toolkit.load` predicts from a
+        table with an ``.onnx`` file, without TensorFlow. It holds as little of single rows as the file of `save`.
 
-    Raises:
-        DataError: Some are not.
-    """
-    bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
-    if len(bad):
-        where = rows_text(bad + 1) if numbered else counted(len(bad), "row")
-        raise DataError(
-            f"the scores are not finite in {where}: a number there is too large beside those of the training, or "
-            "the weights of the network are not finite."
-        )
-    return scores
+        The file is compared with the run on the test rows, or on random inputs where a loaded run has none. How far
+        they differ is returned, printed, and stored in the metadata.
+
+        Args:
+            path: A name that ends in ``.onnx`` (which needs ``pip install "logitkit[export]"``) or ``.tflite``; any
+                other is that of a new folder, for a SavedModel.
+
+        Returns:
+            The path, the largest difference and what it was measured on.
+
+        Raises:
+            DataError: The answers differ by more than 1e-5, a package is missing, the model has a layer that the format
+                can't hold, or nothing can be written there. No file is left then.
+        """
+        exported = export(self.result, path)
+        print(exported)
+        return exported
 
 
-def load(path: str | Path, *, head: Head | None = None) -> Run:
-    """Return a run saved by `Run.save`; its predictions are identical to those before.
-
-    Args:
-        path: The ``.keras`` file. It is opened safely: no pickle, no code, built-in layers only.
-        head: The head, where the run was trained with a `Head` of your own.
-
-    Returns:
-        The run. It has no rows of the data; its report shows everything else.
-
-    Raises:
-        DataError: No such file, a damaged or foreign one, or one from a later version.
-    """
-    if not isinstance(head, Head | None):
-        raise DataError(f"head={head!r}: expected the Head of your own that the run was trained with, or None.")
+def load_run(path: str | Path, *, head: Head | None = None) -> Run:
+    """Return a run saved by `Run.save`; see `toolkit.runs.loading.load`."""
     model, content = archive.read(path)
     check_schema(content, f"run in {path}")
-    if head is not None and head.task != content.get("task"):
-        raise DataError(f"head= is for {head.task}, and the run in {path} for {content.get('task')}.")
-    try:
+    check_head(head, content, path)
+    with explained(path, "run.save"):
         content = content if "notes" in content else _with_notes(content)
-        head = head or get_head(content["task"], content["head"], quantiles=content.get("quantiles"))
-        calibration = None if content["calibration"] is None else Calibration.from_dict(content["calibration"])
-        threshold, score_threshold = content.get("probability_threshold"), content["threshold"] or None
-        if score_threshold is not None and calibration is not None:  # of version 0.1.0
-            threshold = float(calibration.probabilities(np.array([score_threshold]))[0])
-        target = Target.from_dict(content["target"])
-        positive = target.classes[1] if content["task"] == "binary" else None
+        fields = Predictor.predicting_fields(content, head)
+        positive = fields["target"].classes[1] if content["task"] == "binary" else None
         result = Result(
-            task=content["task"],
-            head=head,
+            **fields,
             model=model,
-            preprocessing=(ImagePreprocessing if "images" in content["encoder"] else Preprocessing).from_dict(
-                content["encoder"]
-            ),
-            target=target,
             history=frame_of(content["history"]),
             best_epoch=content["best_epoch"],
             stopped=content["stopped"],
@@ -469,25 +331,12 @@ def load(path: str | Path, *, head: Head | None = None) -> Run:
             table=titled(frame_of(content["table"]).rename_axis("metric"), positive),
             settings=_with_current_names(content["settings"]),
             seconds=content["seconds"],
-            calibration=calibration,
-            threshold=threshold,
-            score_threshold=score_threshold,
-            absolute_errors=None if content["residuals"] is None else np.array(content["residuals"], np.float64),
-            conformity=None if content.get("conformity") is None else np.array(content["conformity"], np.float64),
             verdict=content["verdict"],
             notes=content["notes"],
             summary=content["summary"],
         )
         check_result(result)
-    except DataError as error:
-        raise DataError(f"{path} can't be loaded: {error}") from error
-    except KeyError as error:
-        raise DataError(f"{path} is damaged: its settings lack {error}.") from error
-    except archive.FOREIGN_ERRORS as error:
-        raise DataError(
-            f"{path} is damaged: its settings are not of the form that run.save writes: {error!r:.200}."
-        ) from error
-    model.compile(loss=head.loss(), metrics=head.keras_metrics())
+    model.compile(loss=result.head.loss(), metrics=result.head.keras_metrics())
     return Run(result)
 
 
