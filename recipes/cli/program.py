@@ -12,6 +12,7 @@ from recipes.cli.digits import digits
 from recipes.cli.lessons import lessons
 from recipes.cli.predict import predict
 from recipes.cli.saved_models import evaluate, export, importance, info, report
+from recipes.cli.serve import serve
 from recipes.cli.training import RecipeGroup, compare, cross_validate, demo
 from toolkit import __version__
 from toolkit.common import interrupts
@@ -32,7 +33,20 @@ def program() -> None:
     """
 
 
-for command in (predict, evaluate, importance, report, info, export, demo, digits, compare, cross_validate, lessons):
+for command in (
+    predict,
+    evaluate,
+    importance,
+    report,
+    info,
+    export,
+    serve,
+    demo,
+    digits,
+    compare,
+    cross_validate,
+    lessons,
+):
     program.add_command(command)
 
 
@@ -52,6 +66,12 @@ def _run(arguments: list[str] | None) -> None:
             sys.exit(130)
     except DataError as error:
         click.echo(f"recipes: {error}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.partition(".")[0] in ("toolkit", "recipes"):
+            raise
+        # An environment that only predicts with exported runs lacks some.
+        click.echo(f"recipes: this needs {error.name}, which is not installed: pip install logitkit.", err=True)
         sys.exit(2)
     except click.NoSuchOption as error:
         click.echo(f"recipes: {_unknown_option(error)}", err=True)
