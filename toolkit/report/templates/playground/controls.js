@@ -31,16 +31,15 @@ function showControls() {
     if (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === value)) control.append(make("option", { value }, value));
     control.value = value;
   }
-  find("noise-text").textContent = percent(state.noise);
-  find("test-text").textContent = percent(state.test);
+  for (const id of ["noise", "test"]) find(`${id}-text`).textContent = percent(state[id], 0);
   for (const box of document.querySelectorAll("[name=feature]")) box.checked = state.features.includes(box.value);
   find("classes-row").hidden = !["gaussians", "spiral"].includes(state.data);
   find("noise-row").hidden = ["table", "drawn"].includes(state.data);
   find("columns").hidden = state.data !== "table";
   if (state.data === "table") ["a", "b", "target"].forEach((id, i) => fillSelect(id, Object.fromEntries(table.header.entries()), state.columns[i]));
   find("drawing-row").hidden = state.data === "table";
-  const brushes = state.problem === "regression" ? { 1: "value 1", 0: "value 0", "-1": "value −1" } : Object.fromEntries([0, 1, 2, 3, 4].map((k) => [k, `class ${k + 1}`]));
-  fillSelect("brush", { move: "move points only", ...brushes, remove: "remove points" }, find("brush").value in { move: 1, remove: 1, ...brushes } && find("brush").value ? find("brush").value : "move");
+  const brushes = state.problem === "regression" ? { 1: "adds 1", 0: "adds 0", "-1": "adds −1" } : Object.fromEntries([0, 1, 2, 3, 4].map((k) => [k, `adds class ${k + 1}`]));
+  fillSelect("brush", { move: "moves a point", ...brushes, remove: "removes one" }, find("brush").value in { move: 1, remove: 1, ...brushes } && find("brush").value ? find("brush").value : "move");
 }
 
 function readControls(event) {

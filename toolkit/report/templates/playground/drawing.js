@@ -82,7 +82,7 @@ function strokeBorders(context, scores, units) {
 }
 
 // One point: a disc if the network trains on it, a ring if it is a test point, a cross if the decision is wrong.
-function drawPoint(context, x, y, color, { test, wrong, marked }) {
+function drawPoint(context, x, y, color, { test, wrong, marked, outline = palette.paper.css }) {
   context.fillStyle = context.strokeStyle = color;
   context.lineWidth = test ? 1.6 : 2.6;
   context.beginPath();
@@ -94,7 +94,7 @@ function drawPoint(context, x, y, color, { test, wrong, marked }) {
     if (test) context.stroke();
     else {
       context.fill();
-      context.strokeStyle = palette.paper.css;
+      context.strokeStyle = outline;
       context.lineWidth = 1;
       context.stroke();
     }

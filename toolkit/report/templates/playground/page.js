@@ -25,7 +25,7 @@ function short(value, digits = 3) {
   return Number.isFinite(value) ? String(Number(value.toPrecision(digits))).replace("-", "−") : "not a number";
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 function say(notes) {
   find("message").replaceChildren(...notes.map((note) => make("p", {}, note)));
@@ -135,7 +135,7 @@ function listen() {
   const form = find("controls");
   form.addEventListener("change", readControls);
   form.addEventListener("submit", (event) => event.preventDefault());
-  for (const id of ["noise", "test"]) find(id).addEventListener("input", (event) => { find(`${id}-text`).textContent = percent(Number(event.target.value)); });
+  for (const id of ["noise", "test"]) find(id).addEventListener("input", (event) => { find(`${id}-text`).textContent = percent(Number(event.target.value), 0); });
   find("run").addEventListener("click", run);
   find("step").addEventListener("click", () => { pause(); steps(1); draw(); saveAddress(); });
   find("back").addEventListener("click", () => { pause(); goBack(training); draw(); saveAddress(); });

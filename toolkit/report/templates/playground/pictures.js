@@ -153,11 +153,9 @@ function drawPoints(context, scores, units, pixels) {
   y.forEach((target, row) => {
     const color = regression ? valueColor(target, scale) : palette[`k${target}`].css;
     const wrong = !regression && decide(scores, row * units, units) !== target;
-    if (regression) {
-      context.fillStyle = palette.muted.css;
-      context.fillRect(pixels[row][0] - 5.5, pixels[row][1] - 0.75, 11, 1.5);
-    }
-    drawPoint(context, ...pixels[row], color, { test: tested.has(row), wrong, marked: pointed?.row === row });
+    // A value near 0 has the color of the ground: its outline shows it.
+    const outline = regression ? palette.muted.css : palette.paper.css;
+    drawPoint(context, ...pixels[row], color, { test: tested.has(row), wrong, marked: pointed?.row === row, outline });
   });
 }
 
