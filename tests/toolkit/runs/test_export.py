@@ -16,6 +16,7 @@ import pytest
 import toolkit
 from recipes.samples import SAMPLES, path
 from tests.helpers.cli import run_command
+from toolkit.builders import mlp
 from toolkit.common.errors import DataError
 from toolkit.evaluation.calibration import Calibration
 from toolkit.heads import get_head
@@ -96,8 +97,6 @@ def test_tensorflow_lite_and_a_saved_model_give_the_answers_of_the_run(networks,
 def test_margins_keep_their_fitted_probabilities_and_rare_activations_are_exported(networks, tmp_path):
     import keras
 
-    from toolkit.builders import mlp
-
     knots = {"scores": [-1.5, -0.2, 0.1, 2.0], "chances": [0.05, 0.3, 0.31, 0.95]}
     lines = {"slope": [1.5, 0.7, 30.0], "intercept": [0.1, -2.0, 0.0], "knots": [knots, None, knots]}
     fitted = Calibration("multilabel", None, "isotonic", lines, None, 0.4, True, 50)
@@ -110,6 +109,20 @@ def test_margins_keep_their_fitted_probabilities_and_rare_activations_are_export
     export(result, tmp_path / "m.onnx")
     exported = toolkit.load(tmp_path / "m.onnx")
     assert np.allclose(exported.result.raw_scores(x), model.predict(x, verbose=0), atol=1e-5)
+
+
+def test_quantiles_and_classes_in_order_are_exported(networks, tmp_path):
+    for task, head, units in (("regression", "quantile", 3), ("multiclass", "ordinal", 2)):
+        run = networks[task]
+        model = mlp(run.preprocessing.width, units, hidden=(8,), bias_spread=1.0, seed=3)
+        fields = {"head": get_head(task, head), "model": model, "calibration": None, "absolute_errors": None}
+        other = Run(replace(run.result, conformity=None, **fields))
+        for ending in ("onnx", "tflite"):
+            assert other.export(tmp_path / f"{head}.{ending}").difference < 1e-5
+        loaded = toolkit.load(tmp_path / f"{head}.onnx")
+        expected, actual = ((r.predict if units == 3 else r.predict_proba)(TABLES[task]) for r in (other, loaded))
+        assert expected.shape == actual.shape == (len(expected), 3)
+        assert np.abs((actual - expected) / run.target.scale.max()).max() < 1e-5
 
 
 def test_a_file_with_other_answers_is_not_left(networks, tmp_path):
