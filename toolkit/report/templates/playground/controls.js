@@ -75,6 +75,7 @@ function fresh(notes) {
 
 function readFile(file) {
   if (!file) return;
+  if (file.size > MOST_BYTES) return say([`${file.name} is larger than ${MOST_BYTES / 1e6} MB: drop a part of its rows.`]);
   const reader = new FileReader();
   reader.onload = () => {
     try {

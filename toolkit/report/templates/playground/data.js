@@ -2,6 +2,7 @@
 
 const POINTS = 300;
 const MOST_ROWS = 2000; // of a table
+const MOST_BYTES = 20e6; // of a file
 const MOST_CLASSES = 10;
 const SIDE = 6; // generated and drawn points lie between -6 and 6
 
@@ -74,11 +75,12 @@ function generate({ problem, data, classes, noise, seed }) {
 
 // Read the text of a CSV file: {header, rows of texts}. The separator is the comma, semicolon or tab that the first line has most of.
 function parseTable(text) {
-  const first = text.replace(/^\ufeff/, "").split(/\r?\n/, 1)[0];
+  text = text.replace(/^\ufeff/, "");
+  if (!text.trim()) throw new Error("The file is empty.");
+  const first = text.split(/\r?\n/, 1)[0];
   const separator = [",", ";", "\t"].map((sign) => [first.split(sign).length, sign]).sort((a, b) => b[0] - a[0])[0][1];
   const rows = [[""]];
   let quoted = false;
-  text = text.replace(/^\ufeff/, "");
   for (let i = 0; i < text.length; i++) {
     const sign = text[i], row = rows.at(-1);
     if (quoted) {

@@ -83,7 +83,7 @@ function editPoints(change) {
 function press(event, canvas) {
   if (!find("draw").checked || state.data === "table") return point(event, canvas); // a finger does not hover
   event.preventDefault();
-  canvas.focus();
+  canvas.focus({ preventScroll: true });
   const place = placeOf(event, canvas), row = nearestRow(place), brush = find("brush").value;
   if (row >= 0 && brush === "remove") return editPoints((list) => { list.splice(row, 1); pointed = null; });
   if (row >= 0) {
