@@ -77,7 +77,7 @@ COMPARED: dict[str, tuple[str, ...]] = {
 #: The options that are chosen here where the user leaves them out.
 CHOSEN = (
     *("scaling", "pieces", "bias_spread", "dropout", "filters", "epochs", "batch_size", "learning_rate", "schedule"),
-    *("label_smoothing", "feature_scale", "layer_rates", "shift", "activation", "beta_2"),
+    *("label_smoothing", "feature_scale", "layer_rates", "shift", "activation", "beta_2", "clip_norm"),
 )
 
 #: What is chosen for columns and for images, for options whose help text says what `toolkit.training.fit` chooses.
@@ -90,6 +90,8 @@ HELP = {
         "optimizer 32 up to 2,000 rows, 128 up to 10,000, then as before.",
         "learning_rate": "Step size at the start. By default 0.00125, for regression 0.0044, and with an optimizer "
         "that you name its own.",
+        "clip_norm": "Largest norm of a network's whole gradient. By default no limit, and 1 for the default network "
+        "with sgd or momentum at their own rates.",
     },
     "images": {
         "epochs": "Passes over the training images. By default 16 for 51,000 images, half as many for eight times the "
@@ -103,6 +105,7 @@ HELP = {
 # RealMLP's defaults (Holzmueller et al. 2024). RealMLP writes the rates 16 times larger, for a layer with one input.
 _NETWORK = {"activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
 _BETA_2 = 0.95
+_STEP_GROWS = ("sgd", "momentum")  # their steps grow with the gradient
 _SMOOTHING = 0.1
 _IMAGE_RATE = 0.005
 _FEW_ROWS, _MANY_ROWS = 300, 2_000  # training rows from which on some networks, and most of them, take pieces
@@ -190,6 +193,10 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
             # Fewer passes than a plain network needs, because the rates are higher.
             training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows), "beta_2": _BETA_2}
             training |= _smoothing(head, options)
+    elif (
+        not designed and options["training"]["optimizer"] in _STEP_GROWS and "learning_rate" not in options["training"]
+    ):
+        training["clip_norm"] = 1.0  # wide layers have large gradients, and the first steps would diverge
     return {"model": {} if designed else dict(_NETWORK), "training": training}
 
 

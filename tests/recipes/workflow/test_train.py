@@ -243,8 +243,21 @@ def test_penalties_are_on_the_weights_that_the_user_gets():
 
 
 def test_an_optimizer_that_the_user_names_runs_at_its_own_rate():
-    chosen = defaults.choose(LOGISTIC, "default", NOTHING | {"training": {"optimizer": "sgd"}}, 300)["training"]
-    assert chosen == {}
+    def chosen(**asked):
+        return defaults.choose(LOGISTIC, "default", NOTHING | asked, 300)["training"]
+
+    assert chosen(training={"optimizer": "rmsprop"}) == chosen(training={"optimizer": keras.optimizers.SGD()}) == {}
+    assert chosen(training={"optimizer": "sgd", "learning_rate": 0.1}) == {}
+    assert chosen(training={"optimizer": "sgd"}, model={"hidden": (8,)}) == {}
+
+
+def test_plain_gradient_descent_learns_with_the_default_network():
+    """Without a limit of the gradient, the loss of these rows is not finite after the first epoch."""
+    run = regression.train(
+        path("diabetes"), target="progression", effort="quick", optimizer="sgd", epochs=4, progress=False
+    )
+    assert run.settings["training"]["clip_norm"] == 1
+    assert "better than guessing" in run.verdict[0]
 
 
 def test_a_keras_optimizer_trains_one_network(frame):
