@@ -270,7 +270,7 @@ def train_and_evaluate(
             seed=seed,
             **validation,
         )
-    seconds["train"] += float(trained.history["seconds"][: trained.resumed_after].sum())
+    seconds["train"] += trained.resumed_seconds
     count = 1 if trained.shares is None else len(trained.shares)
     weights = {} if trained.pack is None else dict(zip(trained.pack["setting"], trained.pack["weight"], strict=True))
     answering = [setting for setting in options.settings() if weights.get(setting.name)] or options.settings()[:1]

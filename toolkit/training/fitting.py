@@ -50,6 +50,7 @@ class Training:
         stopped: Why training ended, as a clause.
         settings: Every option with the value that was used.
         resumed_after: The epoch after which it went on from a saved state; 0 where it began anew.
+        resumed_seconds: Seconds of the epochs before that, which this call did not run; of all settings of a pack.
         shares: For several networks: what each one's scores are multiplied by before they are added, shape (networks,).
         pack: For networks of several settings (`toolkit.training.pack`): one row per setting.
     """
@@ -63,6 +64,7 @@ class Training:
     resumed_after: int = 0
     shares: NDArray[np.float64] | None = None
     pack: pd.DataFrame | None = None
+    resumed_seconds: float = 0.0
 
 
 @keep_random_state()
@@ -158,6 +160,7 @@ def fit(
         _settings(plan, course, optimizer, folds),
         course.resumed_after,
         np.full(len(models), 1 / len(models)) if several else None,
+        resumed_seconds=float(course.history["seconds"][: course.resumed_after].sum()),
     )
 
 

@@ -108,7 +108,9 @@ class Options:
     callbacks: Annotated[
         Sequence[keras.callbacks.Callback],
         "Keras callbacks, called at each epoch, and at each batch where they ask for batches, which is slower. They "
-        "see the current weights and rate; what they don't set stays as it is without them.",
+        "see the current weights and rate; what they don't set stays as it is without them. The settings of the "
+        "default network are trained one after another, each from on_train_begin to on_train_end with the same "
+        "callbacks: CSVLogger(append=True) keeps the epochs of all.",
     ] = ()
     xla: Annotated[
         bool | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,8 +132,16 @@ def fit_pack(
     early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
     missing = ", ".join(setting.name for setting in settings[len(trainings) :])
     stopped = early[0] if early else interrupts.BY_HAND if missing and interrupts.requested() else joined.stopped
+    # A later setting knows only the seconds that were left for it.
+    stopped = re.sub(r"(?<=time limit of )\S+", f"{limit or 0:.3g}", stopped)
     stopped += f"; not trained: {missing}" if missing else ""
-    return dataclasses.replace(joined, stopped=stopped, settings=joined.settings | {"time_limit": limit})
+    resumed = "; ".join(trained.settings["resume"] for trained in trainings if trained.settings["resume"])
+    return dataclasses.replace(
+        joined,
+        stopped=stopped,
+        settings=joined.settings | {"time_limit": limit, "resume": resumed or None},
+        resumed_seconds=sum(trained.resumed_seconds for trained in trainings),
+    )
 
 
 def _fit_each(

@@ -51,12 +51,18 @@ def greedy_weights(scores: Sequence[Scores], loss: Loss) -> NDArray[np.float64]:
 def best_scale(scores: Scores, loss: Loss) -> float:
     """Return the number by which scores must be multiplied for the lowest loss, within a twentieth and twenty.
 
+    Few rows that the scores happen to order without a mistake would ask for a number without limit: the logarithm of
+    the number, squared, is added to twice the sum of the rows' losses. That is the normal distribution with a standard
+    deviation of 1 as the prior of the logarithm.
+
     Example:
-        >>> y = np.array([[2.0], [4.0]], np.float32)
-        >>> round(best_scale(y / 4, lambda scores: float(np.mean((scores - y) ** 2))), 2)
+        >>> y = np.repeat(np.array([[2.0], [4.0]], np.float32), 500, axis=0)
+        >>> round(best_scale(y / 4, lambda scores: float(np.mean((scores - y) ** 2))), 1)
         4.0
     """
     found = optimize.minimize_scalar(
-        lambda power: loss((np.exp(power) * scores).astype(np.float32)), bounds=_SCALES, method="bounded"
+        lambda power: loss((np.exp(power) * scores).astype(np.float32)) + power**2 / (2 * len(scores)),
+        bounds=_SCALES,
+        method="bounded",
     )
     return float(np.exp(found.x))

@@ -103,6 +103,30 @@ def test_scores_that_smoothed_labels_keep_small_are_scaled_before_they_are_weigh
     assert shares[1] > 1.5 * shares[0]
 
 
+def test_callbacks_see_the_training_of_each_setting_from_its_begin_to_its_end(tmp_path):
+    hooks: list[str] = []
+    watch = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda _: hooks.append("begin"), on_train_end=lambda _: hooks.append("end")
+    )
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv", append=True)
+    _fit([_setting("a", 0, epochs=3), _setting("b", 4, epochs=2)], callbacks=[watch, log])
+    assert hooks == ["begin", "end"] * 2
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2", "0", "1"]
+
+
+def test_what_an_earlier_call_trained_counts_for_all_settings(tmp_path):
+    def fit():
+        settings = [_setting("a", 0, epochs=3), _setting("b", 4, epochs=30)]
+        folders = [{**setting.options, "resume": tmp_path / setting.name} for setting in settings]
+        return _fit([dataclasses.replace(s, options=options) for s, options in zip(settings, folders, strict=True)])
+
+    first, again = fit(), fit()
+    assert (first.resumed_seconds, first.settings["resume"]) == (0, f"{tmp_path / 'a'}; {tmp_path / 'b'}")
+    assert again.resumed_seconds > again.history["seconds"].sum()
+    assert again.settings["resume"].startswith(f"{tmp_path / 'a'}, resumed after epoch 3; {tmp_path / 'b'}, resumed ")
+
+
 @pytest.mark.usefixtures("equal_weights")
 def test_networks_may_take_some_of_the_inputs():
     some = np.array([True, True, True, False, False, False])
@@ -169,6 +193,14 @@ def test_the_number_of_shares_is_bounded_and_equal_answers_share():
     assert (weights > 0.2).all()
 
 
+def test_few_rows_without_a_mistake_ask_for_no_scale_without_limit():
+    """The scale s of n scores of 1, all right, is where s * sigmoid(-s) = log(s) / n."""
+    for rows, bounds in ((10, (3.2, 3.4)), (10_000, (10, 11))):
+        scale = weighing.best_scale(np.ones((rows, 1), np.float32), lambda s: float(np.logaddexp(0, -s).mean()))
+        assert bounds[0] < scale < bounds[1]
+        assert scale / (1 + np.exp(scale)) == pytest.approx(np.log(scale) / rows, rel=0.02)
+
+
 @pytest.mark.parametrize("feature_scale", [False, True])
 def test_separated_networks_have_the_scores_of_the_joined_ones(feature_scale):
     models = _setting("a", 0).models
@@ -180,8 +212,12 @@ def test_separated_networks_have_the_scores_of_the_joined_ones(feature_scale):
 
 
 def test_a_time_limit_leaves_out_the_settings_that_it_has_no_time_for():
-    trained = _fit([_setting(name, 0, epochs=100_000) for name in "ab"], time_limit=12, patience=100_000)
-    assert trained.stopped.startswith("the time limit of 12 s after epoch ")
+    def fit(limit):
+        return _fit([_setting(name, 0, epochs=100_000) for name in "ab"], time_limit=limit, patience=100_000)
+
+    fit(1e-6)  # all is compiled
+    trained = fit(2)
+    assert trained.stopped.startswith("the time limit of 2 s after epoch ")
     assert trained.stopped.endswith("; not trained: b")
     assert list(trained.pack["setting"]) == ["a"]
     assert 1 < len(trained.history) < 100_000
@@ -196,6 +232,18 @@ def test_an_interruption_in_a_later_setting_is_told(monkeypatch):
     monkeypatch.setattr(pack, "fit", fit)
     trained = _fit([_setting("a", 0), _setting("b", 4)])
     assert trained.stopped == "interrupted by hand after epoch 6 of 9; not trained: b"
+
+
+def test_the_time_limit_that_is_told_is_that_of_all_settings(monkeypatch):
+    def fit(*arguments, time_limit, **options):
+        trained = training.fit(*arguments, **options)
+        return dataclasses.replace(trained, stopped=f"the time limit of {time_limit:.5f} s after epoch 6 of 9")
+
+    monkeypatch.setattr(pack, "fit", fit)
+    monkeypatch.setattr(pack, "greedy_weights", lambda *_: np.array([0.0, 1.0]))
+    trained = _fit([_setting("a", 0), _setting("b", 4)], time_limit=50)
+    assert trained.stopped == "the time limit of 50 s after epoch 6 of 9"
+    assert trained.settings["time_limit"] == 50
 
 
 def test_an_interrupted_setting_ends_the_training(monkeypatch):

@@ -21,6 +21,8 @@ ADVICE = {
     "rate.",
     "overfitted": "Regularize more (dropout, L2, fewer neurons), or train on more rows.",
     "could train longer": "Train for more epochs: the loss was still falling when training ended.",
+    "overfitted, dropout tried": "Train on more rows, or with fewer neurons or L2: the default network has tried "
+    "several strengths of dropout.",
     "diverged": "Lower the learning rate, or limit the gradient (clip_norm=1), and train again.",
 }
 
@@ -112,8 +114,11 @@ def _steps_for_result(
             again = f"Train again with {class_options(standings)}: every test row is assigned to '{only}'."
             advice = [again, *advice] if standings.limit is None else [*advice, again]
         steps += filter(None, advice)
-    if training["reading"]["kind"] in ADVICE:
-        steps.append(ADVICE[training["reading"]["kind"]])
+    reading = training["reading"]["kind"]
+    if reading == "overfitted" and any("dropout" in row["setting"] for row in training.get("pack") or ()):
+        reading += ", dropout tried"
+    if reading in ADVICE:
+        steps.append(ADVICE[reading])
     # On fewer rows, even faultless probabilities show such an error.
     if reliability is not None and reliability["ece"] > 0.05 and reliability["rows"] >= 300:
         steps.append(

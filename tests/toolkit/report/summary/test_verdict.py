@@ -91,3 +91,14 @@ def test_a_suspected_leak_comes_first(results, summaries):
     assert "duration" in told["next"][0]
     assert "Suspected leak" in render({**content, "data": leaking})
     assert "Suspected leak" not in render(content)
+
+
+def test_no_dropout_is_advised_where_the_settings_have_tried_it(results, summaries):
+    content = summaries["binary"]
+    steps = []
+    for pack in (None, [{"setting": "dropout 0.15"}, {"setting": "no dropout"}]):
+        training = {**content["training"], "reading": {"kind": "overfitted"}, "pack": pack}
+        steps.append(" ".join(for_result(results["binary"], content["data"], training, content["results"])["next"]))
+    assert "(dropout, L2, fewer neurons)" in steps[0]
+    assert "has tried several strengths of dropout" in steps[1]
+    assert "(dropout, L2" not in steps[1]
