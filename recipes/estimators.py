@@ -26,7 +26,7 @@ from toolkit.common.formatting import listing
 from toolkit.common.options import documented
 from toolkit.data.class_labels import are_unchanged
 from toolkit.data.reading.frames import is_table
-from toolkit.heads import DEFAULT_HEADS, Head
+from toolkit.heads import DEFAULT_HEADS, Head, get_head
 from toolkit.runs.loading import load
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class NetworkClassifier(ClassifierMixin, _Network):
 
     Args:
         head: What the scores mean: "logistic" (two classes, or an indicator matrix) or "softmax" (more classes) by
-            default; "hinge" and "squared_hinge" (SVM); or a Head.
+            default; "hinge" and "squared_hinge" (SVM); "ordinal", for classes that are numbers; or a Head.
         random_state: Seed of the split, the initial weights and the order of the rows: a number gives the same network
             each time.
 
@@ -208,6 +208,11 @@ class NetworkClassifier(ClassifierMixin, _Network):
         known = np.arange(labels.shape[1]) if is_matrix else np.unique(labels if classes is None else classes)
         self.classes_ = known
         task = "multilabel" if is_matrix else "binary" if len(known) == 2 else "multiclass"
+        if get_head(task, self.head or DEFAULT_HEADS[task]).ordered and known.dtype.kind not in "iuf":
+            raise DataError(
+                f"head={self.head!r} needs classes in order, and those of an estimator are sorted: give y as numbers, "
+                "such as the codes of an ordered Categorical."
+            )
         return self._train(task, X, self._target(X, y, labels), sample_weight)
 
     def _labels(self, X: Any, y: Any) -> NDArray[Any]:

@@ -170,6 +170,8 @@ def test_parameters_are_options_of_the_recipes_and_documented_there(kind):
 def test_mistakes_are_explained():
     with pytest.raises(DataError, match=r"softmax.*not known for binary"):
         NetworkClassifier(**TINY, head="softmax").fit(X, SIGN)
+    with pytest.raises(DataError, match=r"needs classes in order, .* give y as numbers"):
+        NetworkClassifier(**TINY, head="ordinal").fit(X, np.array(["low", "mid", "top"])[np.arange(len(X)) % 3])
     with pytest.raises(DataError, match="Did you mean 'quick'"):
         NetworkRegressor(effort="qick").fit(X, X[:, 0])
     with pytest.raises(ValueError, match="Invalid parameter 'hiden'"):
