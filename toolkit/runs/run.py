@@ -154,8 +154,8 @@ class Run(Predicting):
             >>> from recipes import regression
             >>> from recipes.samples import path
             >>> run = regression.train(path("diabetes"), target="progression", effort="quick", epochs=5, progress=False)
-            >>> run.slices("sex")["rows"].sum()
-            88
+            >>> sorted(run.slices("sex")["slice"])
+            ['1', '2']
         """
         return slice_table(self.result, self._rows(labeled), columns, metric=metric)
 
