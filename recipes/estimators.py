@@ -67,6 +67,9 @@ class _Network(BaseEstimator):
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "run_")
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the state, with the run as the bytes of its `.keras` file."""
         state = {**super().__getstate__()}
@@ -83,9 +86,17 @@ class _Network(BaseEstimator):
                 file.write_bytes(state["run_"])
                 self.run_: Run = load(file, head=self.head if isinstance(self.head, Head) else None)
 
-    def _train(self, task: str, X: Any, y: pd.DataFrame, sample_weight: ArrayLike | None) -> Self:
-        """Train on all rows, which are checked."""
-        params = self.get_params(deep=False)
+    def _train(
+        self,
+        task: str,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        changed: Mapping[str, Any] | None = None,
+        classes: Sequence[Any] | None = None,
+    ) -> Self:
+        """Train on all rows, which are checked, with some parameters changed; `classes` are all where y lacks some."""
+        params = self.get_params(deep=False) | dict(changed or {})
         head, effort, seed = (params.pop(name) for name in ("head", "effort", "random_state"))
         options = {name: value for name, value in params.items() if value is not None}
         if sample_weight is not None:
@@ -100,6 +111,7 @@ class _Network(BaseEstimator):
             seed=int(seed) if isinstance(seed, Integral) else check_random_state(seed).randint(2**31),
             report=None,
             options={**options, "baselines": False, "progress": False},
+            classes=classes,
         )
         return self
 
@@ -125,7 +137,7 @@ class _Network(BaseEstimator):
         check_is_fitted(self)
         return self.run_.decision_function(self._features(X, reset=False))
 
-    def _update(self, X: Any, y: pd.DataFrame) -> Self:
+    def _update(self, X: Any, y: Any) -> Self:
         """Learn from further rows in one pass."""
         self.run_.update((X, y), batch_size=self.batch_size if isinstance(self.batch_size, int) else 1)
         return self
@@ -189,11 +201,11 @@ class NetworkClassifier(ClassifierMixin, _Network):
 
         Args:
             X: As for `fit`. The first call also learns the preprocessing, and so its rows should be like those to come.
-            y: As for `fit`. The first call needs rows of every class.
+            y: As for `fit`. The first call needs rows of two classes or more.
             classes: All classes; needed in the first call.
 
         Raises:
-            DataError: As for `fit`; or a class is not one of the first call.
+            DataError: As for `fit`; or y holds a label that is not one of the classes.
         """
         if hasattr(self, "run_"):
             X = self._features(X, reset=False)
@@ -213,7 +225,25 @@ class NetworkClassifier(ClassifierMixin, _Network):
                 f"head={self.head!r} needs classes in order, and those of an estimator are sorted: give y as numbers, "
                 "such as the codes of an ordered Categorical."
             )
-        return self._train(task, X, self._target(X, y, labels), sample_weight)
+        target = self._target(X, y, labels)
+        lacks = not is_matrix and len(np.unique(labels)) < len(known)  # some of the classes given to partial_fit
+        weights = self.class_weight
+        if isinstance(weights, Mapping) and not is_matrix:
+            named = dict(zip(known.tolist(), self._names.tolist(), strict=True))
+            weights = {named.get(label, label): weight for label, weight in weights.items()}
+        return self._train(
+            task,
+            X,
+            target,
+            sample_weight,
+            changed={"class_weight": weights},
+            classes=self._names.tolist() if task == "multiclass" and lacks else None,
+        )
+
+    @property
+    def _names(self) -> NDArray[Any]:
+        """What the run calls the classes: their numbers if a recipe would read one in another way, such as "none"."""
+        return self.classes_ if are_unchanged(self.classes_.tolist()) else np.arange(len(self.classes_))
 
     def _labels(self, X: Any, y: Any) -> NDArray[Any]:
         """Return y, checked, as an array: labels (n,), or an indicator matrix (n, labels)."""
@@ -226,14 +256,12 @@ class NetworkClassifier(ClassifierMixin, _Network):
         """Return y as the recipes take it: labels as an ordered Categorical, whose last class is the positive one."""
         if labels.ndim == 2:
             return _named(labels, y, X)
-        # Labels that a recipe would read in another way, such as "none", are their numbers in the run.
-        categories = self.classes_ if are_unchanged(self.classes_.tolist()) else np.arange(len(self.classes_))
         unknown = np.setdiff1d(labels, self.classes_).tolist()
         if unknown:
             known = listing([repr(label) for label in self.classes_.tolist()])
             raise DataError(f"y holds {unknown[0]!r}, not one of the classes: {known}.")
         codes = np.searchsorted(self.classes_, labels)
-        return _named(pd.Categorical.from_codes(codes, categories, ordered=True), y, X)
+        return _named(pd.Categorical.from_codes(codes, self._names, ordered=True), y, X)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each row, shape (n,), or an indicator matrix, shape (n, labels)."""

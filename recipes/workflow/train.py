@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,10 +137,12 @@ def train(
     options: Mapping[str, Any],
     call: Mapping[str, Any] | None = None,
     seconds_before: Mapping[str, float] | None = None,
+    classes: Sequence[Any] | None = None,
 ) -> Run:
     """Train on a table or on images and return the run; the arguments are those of the recipes' `train` functions.
 
-    The recipe for images gives its own ``call``, and the time that it took to read the files.
+    The recipe for images gives its own ``call``, and the time that it took to read the files. The classes are all
+    classes of a multiclass task, in order, where the rows lack some.
     """
     check_page(report)
     options = current_names(options, stacklevel=3)
@@ -148,6 +150,8 @@ def train(
     task_head = get_head(task, head, **call_options.by_place["head"])
     call_options.check_metric(task_head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options)
+    if classes is not None:
+        dataset = replace(dataset, target=dataset.target.with_classes(classes))
     before = {**(seconds_before or {}), **seconds}
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     call = call or settings.calls(task, "train", data, arguments, options)

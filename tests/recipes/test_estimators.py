@@ -99,7 +99,7 @@ def test_three_classes_and_an_indicator_matrix_have_the_shapes_of_scikit_learn()
 
 def test_labels_that_a_recipe_would_read_as_missing_are_classes():
     y = np.array(["none", " a", "", "b"])[np.digitize(X[:, 0], [-0.5, 0, 0.5])]
-    model = NetworkClassifier(**TINY).fit(X, y)
+    model = NetworkClassifier(**TINY, class_weight={"none": 2.0}).fit(X, y)
     assert model.classes_.tolist() == ["", " a", "b", "none"]
     assert set(model.predict(X)) <= set(y)
     assert model.score(X, y) > 0.6
@@ -125,8 +125,23 @@ def test_further_rows_are_learned_in_one_pass():
     assert model.decision_function(X).mean() < before.mean()
     with pytest.raises(DataError, match=r"y holds 'maybe', not one of the classes: 'no', 'yes'"):
         model.partial_fit(X[:2], ["maybe", "no"])
+    with pytest.raises(DataError, match="has one class only"):
+        NetworkClassifier(**TINY).partial_fit(X[:60], ["no"] * 60, classes=["yes", "no"])
     numbers = NetworkRegressor(**TINY).partial_fit(X[:60], X[:60, 0]).partial_fit(X[60:], X[60:, 0])
     assert numbers.run_.settings["updated"] == 20
+
+
+def test_the_first_rows_may_lack_classes_that_come_later(tmp_path):
+    band = np.digitize(X[:, 0], [-0.3, 0.3])  # 0, 1, 2
+    first = band != 1
+    model = NetworkClassifier(**TINY, class_weight="balanced").partial_fit(X[first], band[first], classes=[0, 1, 2])
+    assert model.predict_proba(X).shape == model.decision_function(X).shape == (ROWS, 3)
+    assert set(model.predict(X)) == {0, 2}
+    assert (model.predict(X[first]) == band[first]).mean() > 0.9
+    before = model.predict_proba(X[~first])[:, 1].mean()
+    assert model.partial_fit(X[~first], band[~first]).predict_proba(X[~first])[:, 1].mean() > before
+    assert model.run_.report(tmp_path / "run.html").exists()
+    assert pickle.loads(pickle.dumps(model)).predict_proba(X).shape == (ROWS, 3)
 
 
 def test_tables_keep_their_columns_and_their_form_does_not_matter():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -105,6 +105,16 @@ class Target:
         # Where the training rows are all equal there is nothing to divide by.
         scale = np.where((scale > 0) & (values.min(axis=0) < values.max(axis=0)), scale, 1.0)
         return cls(task, names, dtypes, [], values.mean(axis=0), scale, log_target, form)
+
+    def with_classes(self, classes: Sequence[Any]) -> Target:
+        """Return the target of a multiclass task with all classes, in order, some of which the rows lack.
+
+        Example:
+            >>> target = Target.fit(pd.DataFrame({"y": ["a", "c", "a"]}), np.array([0, 1]), "multiclass")
+            >>> target.with_classes(["a", "b", "c"]).units
+            3
+        """
+        return replace(self, classes=list(classes), center=np.zeros(len(classes)), scale=np.ones(len(classes)))
 
     @property
     def units(self) -> int:

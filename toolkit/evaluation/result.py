@@ -343,12 +343,14 @@ def check_threshold_for(dataset: Dataset, head: Head, threshold: str | float | N
 
 
 def _class_weights(dataset: Dataset) -> NDArray[np.float64] | None:
-    """Return the mean weight of each class's training rows, shape (classes,); None where all count the same."""
+    """Return the mean weight of each class's training rows, 1 without any, shape (classes,); None for equal weights."""
     weights = dataset.weights("train")
     if weights is None or dataset.task not in ("binary", "multiclass"):
         return None
     y = dataset.y("train").reshape(-1).astype(np.int64)
-    return np.bincount(y, weights=weights) / np.bincount(y)
+    classes = len(dataset.target.classes)
+    totals, counts = np.bincount(y, weights, classes), np.bincount(y, minlength=classes)
+    return np.divide(totals, counts, out=np.ones(classes), where=counts > 0)
 
 
 def _about_weights(dataset: Dataset, result: Result) -> list[str]:
