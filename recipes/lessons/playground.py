@@ -92,7 +92,7 @@ EXERCISES = (
     ),
     Exercise(
         "The loss jumps up and down. Which learning rate makes it fall? And what does 0.0001 do?",
-        "data=xor&layers=8:relu&rate=1",
+        "data=xor&noise=0.1&layers=8:relu&rate=1",
         "From about 0.3 down it falls steadily, and with 0.0001 too, but very slowly. Steps that are too large "
         "jump across the minimum, and can push ReLU units so far that they are 0 for all points: these learn "
         "nothing any more. Only with a small enough rate and all training points in the batch does every step "

@@ -90,7 +90,9 @@ def train(number: int) -> dict[str, Any]:
     y = rng.normal(scale=2, size=ROWS) if is_value else rng.integers(0, classes, ROWS).astype(float)
     units = 1 if is_value or (classes == 2 and head in ("logistic", "squared_sigmoid")) else classes
     model = build(hidden, units, options)
-    start = [rng.normal(scale=0.0 if options["zeros"] else 0.6, size=weight.shape) for weight in model.get_weights()]
+    start = [rng.normal(scale=0.6, size=weight.shape) for weight in model.get_weights()]
+    if options["zeros"]:  # in the first layer: both pieces of each maxout unit are equal
+        start[:2] = [np.zeros_like(weight) for weight in start[:2]]
     model.set_weights(start)
     # One score per class, each against the rest, needs the classes as columns of 0 and 1.
     is_binary = head in ("logistic", "squared_sigmoid")

@@ -37,3 +37,11 @@ function pictureTime() {
   }
   return times.sort((a, b) => a - b)[50]; // other programs may interrupt the slower ones
 }
+
+// What comes of a link after some steps: its figures on both parts, and the weights of each network's first layer.
+function outcome([link, steps]) {
+  const { state } = decodeState(link), training = startTraining(state, generate(state));
+  for (let i = 0; i < steps; i++) advance(training);
+  const weights = training.networks.map(({ layers }) => [...layers[0].kernel, ...layers[0].bias]);
+  return record(training).map((measured, i) => ({ ...measured, weights: weights[i] }));
+}

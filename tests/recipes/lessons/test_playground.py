@@ -179,6 +179,57 @@ def test_the_settings_of_every_exercise_are_understood():
     assert node("given.flatMap((link) => decodeState(link).notes)", states) == []
 
 
+@needs_node
+def test_what_the_answers_of_the_exercises_say_happens():
+    (line, _, linear, bent, zeros, large, deep, svm, sigmoid, l1, noisy, outliers) = (
+        exercise.state for exercise in playground.EXERCISES
+    )
+    links = {
+        "line": (line, 1000),
+        "xor": (line.replace("line", "xor"), 1000),
+        "linear": (linear, 1000),
+        "tanh": (linear.replace("linear", "tanh"), 2000),
+        "bent": (bent, 1000),
+        "zeros": (zeros, 1000),
+        "glorot": (zeros.replace("zeros", "glorot"), 1000),
+        "rate 1": (large, 1000),
+        "rate 0.03": (large.replace("rate=1", "rate=0.03"), 1000),
+        "rate 0.0001": (large.replace("rate=1", "rate=0.0001"), 1000),
+        "sigmoid": (deep, 1000),
+        "adam": (f"{deep}&optimizer=adam&rate=0.01", 1000),
+        "relu": (deep.replace("sigmoid", "relu"), 1000),
+        "svm": (svm, 1000),
+        "squared": (sigmoid, 1000),
+        "L1": (l1, 3000),
+        "L2": (l1.replace("l1=0.03", "l2=0.01"), 3000),
+        "noisy": (noisy, 1000),
+        "noisy, L2": (f"{noisy}&l2=0.01", 1000),
+        "outliers": (outliers, 1000),
+    }
+    results = dict(zip(links, node("given.map(outcome)", list(links.values())), strict=True))
+    error = {name: heads[0]["train"]["error"] for name, heads in results.items()}
+    assert error["line"] < 0.03 < 0.25 < error["xor"]
+    assert error["tanh"] < 0.02 < 0.3 < error["linear"]
+    assert error["bent"] == 0
+    assert not np.any(results["zeros"][0]["weights"])
+    assert error["glorot"] < 0.1 < 0.4 < error["zeros"]
+    assert error["rate 0.03"] < 0.01 < 0.2 < min(error["rate 1"], error["rate 0.0001"])
+    assert error["relu"] < 0.02 < error["adam"] < 0.35 < 0.4 < error["sigmoid"]
+    assert abs(error["svm"] - results["svm"][1]["train"]["error"]) < 0.02
+    assert 2 * error["squared"] < results["squared"][1]["train"]["error"]
+    others = {name: np.abs(results[name][0]["weights"][2:7]).max() for name in ("L1", "L2")}
+    assert others["L1"] < 0.08 < 0.15 < others["L2"]
+    gap = {
+        name: results[name][0]["test"]["loss"] - results[name][0]["train"]["loss"] for name in ("noisy", "noisy, L2")
+    }
+    assert error["noisy"] < 0.05
+    assert 2 * gap["noisy, L2"] < gap["noisy"]
+    squared, absolute = (
+        head["weights"][-1] for head in results["outliers"]
+    )  # the biases: every twelfth value is 5 higher
+    assert squared > 0.3 > 0.05 > abs(absolute)
+
+
 # The page
 
 DROP = """(() => {
