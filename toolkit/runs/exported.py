@@ -110,7 +110,7 @@ def open_session(data: bytes, path: Path) -> Any:
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _errors() as error:
         raise DataError(f"{path} can't be opened as an ONNX file ({error!s:.200}).") from error
 
