@@ -82,7 +82,11 @@ function settle(state) {
     notes.push(`${state.second} can't be the second head here, and is left out.`);
     state.second = "";
   }
-  if (state.problem === "classification") state.points = state.points.filter(([, , c]) => Number.isInteger(c) && c >= 0 && c < 5);
+  if (state.problem === "classification") {
+    const kept = state.points.filter(([, , c]) => Number.isInteger(c) && c >= 0 && c < NUMBER_LIMITS.classes[1]);
+    if (kept.length < state.points.length) notes.push(`Drawn points whose values are not classes are left out: ${state.points.length - kept.length}.`);
+    state.points = kept;
+  }
   return notes;
 }
 

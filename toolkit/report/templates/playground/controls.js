@@ -57,8 +57,8 @@ function readControls(event) {
     if (value === undefined) return showControls();
     state[id] = value;
     if (id === "problem") {
-      const data = state.data === "table" ? "table" : choicesOf(value).data[0];
-      Object.assign(state, { data, head: choicesOf(value).head[0], second: "", points: [] });
+      const data = ["table", "drawn"].includes(state.data) ? state.data : choicesOf(value).data[0];
+      Object.assign(state, { data, head: choicesOf(value).head[0], second: "" });
     }
     if (id === "head" && state.second === value) state.second = "";
     if (!LIVE.includes(id)) return fresh();
