@@ -48,7 +48,10 @@ def lessons(
         )
     else:
         with naming_pages(reports):
-            click.echo(show(name, *([] if file is None else [file]), **options).report(Path(reports) / f"{name}.html"))
+            lesson = show(name, *([] if file is None else [file]), **options)
+            click.echo(lesson.report(Path(reports) / f"{name}.html"))
+            if file is not None:
+                click.echo(f"Data: {lesson.data}.")
 
 
 def _split(columns: tuple[str, ...]) -> list[str]:

@@ -219,14 +219,14 @@ def _table(
     names = list(two_columns(dataset, columns))
     frame = dataset.features.frame[names].assign(target=dataset.target_frame.iloc[:, 0].to_numpy())
     kept = np.sort(np.random.default_rng(seed).permutation(len(frame))[:MOST_ROWS])
-    note = f"The page opens with {plain(dataset.name)}: {number(len(kept))}"
+    note = f"{plain(dataset.name)}, {number(len(kept))}"
     note += f" of {number(len(frame))} rows, drawn at random" if len(kept) < len(frame) else " rows"
     header = [*names, str(dataset.target_frame.columns[0])]
     cells = frame.iloc[kept].astype(object).where(frame.iloc[kept].notna(), "")
     rows = [[plain(str(cell)) for cell in row] for row in cells.to_numpy()]
     if task != "regression" and (classes := frame["target"].nunique()) > MOST_CLASSES:
         note += f"; of {number(classes)} classes the {MOST_CLASSES} most frequent"
-    note += f"; columns {plain(names[0])} and {plain(names[1])}, target {plain(header[2])}."
+    note += f"; columns {plain(names[0])} and {plain(names[1])}, target {plain(header[2])}"
     return {"header": [plain(name) for name in header], "rows": rows, "decimalComma": False}, note
 
 

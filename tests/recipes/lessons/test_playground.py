@@ -271,12 +271,14 @@ def test_the_command_opens_the_page_with_two_columns_of_a_table(own, tmp_path, c
     arguments = ["playground", tmp_path / "own.csv", "--target", "kind", "--columns", "a,c", "--reports", tmp_path]
     cli.main(["lessons", *map(str, arguments)])
     content = (tmp_path / "playground.html").read_text()
+    note = "own.csv, 90 rows; columns a and c, target kind."
+    assert capsys.readouterr() == (f"{tmp_path / 'playground.html'}\nData: {note}\n", "")
+    assert f"The page opens with {note}" in content
     embedded = json.loads(only(r'<script type="application/json" id="embedded">(.*?)</script>', content))
     assert embedded["header"] == ["a", "c", "kind"]
     assert len(embedded["rows"]) == 90
     assert float(embedded["rows"][0][0]) == own["a"][0]
     assert embedded["state"]["data"] == "table"
-    assert "90 rows; columns a and c, target kind." in content
 
 
 @pytest.mark.parametrize(
