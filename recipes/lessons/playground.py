@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from recipes.lessons.space import two_columns
@@ -216,18 +217,20 @@ def _table(
     if task not in TASKS:
         raise DataError(f"task={task!r}: this lesson is for {', '.join(TASKS)}.{nearest(task, TASKS)}")
     dataset = prepare(data, target=target, task=task, seed=seed)
+    if dataset.target_frame.shape[1] > 1:
+        raise DataError(f"target={target!r}: this lesson takes one target.")
     names = list(two_columns(dataset, columns))
-    frame = dataset.features.frame[names].assign(target=dataset.target_frame.iloc[:, 0].to_numpy())
+    frame = pd.concat([dataset.features.frame[names], dataset.target_frame.reset_index(drop=True)], axis=1)
     kept = np.sort(np.random.default_rng(seed).permutation(len(frame))[:MOST_ROWS])
     note = f"{plain(dataset.name)}, {number(len(kept))}"
     note += f" of {number(len(frame))} rows, drawn at random" if len(kept) < len(frame) else " rows"
-    header = [*names, str(dataset.target_frame.columns[0])]
+    header = [plain(str(name)) for name in frame]
     cells = frame.iloc[kept].astype(object).where(frame.iloc[kept].notna(), "")
     rows = [[plain(str(cell)) for cell in row] for row in cells.to_numpy()]
-    if task != "regression" and (classes := frame["target"].nunique()) > MOST_CLASSES:
+    if task != "regression" and (classes := frame.iloc[:, 2].nunique()) > MOST_CLASSES:
         note += f"; of {number(classes)} classes the {MOST_CLASSES} most frequent"
-    note += f"; columns {plain(names[0])} and {plain(names[1])}, target {plain(header[2])}"
-    return {"header": [plain(name) for name in header], "rows": rows, "decimalComma": False}, note
+    note += f"; columns {header[0]} and {header[1]}, target {header[2]}"
+    return {"header": header, "rows": rows, "decimalComma": False}, note
 
 
 def _as_json(value: Any) -> str:

@@ -247,9 +247,9 @@ def only(pattern: str, content: str) -> str:
 
 @pytest.fixture(scope="module")
 def own() -> pd.DataFrame:
-    """A table with hostile names, numbers, a gap and a category."""
+    """A table with hostile names, a column called target, and a category."""
     x = np.random.default_rng(0).normal(size=(90, 3))
-    frame = pd.DataFrame(x, columns=["a", "</script><b>", "c"]).assign(color=["red", "blue"] * 45)
+    frame = pd.DataFrame(x, columns=["a", "</script><b>", "target"]).assign(color=["red", "blue"] * 45)
     return frame.assign(kind=np.where(x[:, 0] + x[:, 1] > 0, "in </script>", "out " + "x" * 300))
 
 
@@ -268,16 +268,16 @@ def test_the_policy_allows_only_the_script_of_the_page_by_its_hash():
 
 def test_the_command_opens_the_page_with_two_columns_of_a_table(own, tmp_path, capsys):
     own.to_csv(tmp_path / "own.csv", index=False)
-    arguments = ["playground", tmp_path / "own.csv", "--target", "kind", "--columns", "a,c", "--reports", tmp_path]
+    arguments = ["playground", tmp_path / "own.csv", "--target", "kind", "--columns", "a,target", "--reports", tmp_path]
     cli.main(["lessons", *map(str, arguments)])
     content = (tmp_path / "playground.html").read_text()
-    note = "own.csv, 90 rows; columns a and c, target kind."
+    note = "own.csv, 90 rows; columns a and target, target kind."
     assert capsys.readouterr() == (f"{tmp_path / 'playground.html'}\nData: {note}\n", "")
     assert f"The page opens with {note}" in content
     embedded = json.loads(only(r'<script type="application/json" id="embedded">(.*?)</script>', content))
-    assert embedded["header"] == ["a", "c", "kind"]
+    assert embedded["header"] == ["a", "target", "kind"]
     assert len(embedded["rows"]) == 90
-    assert float(embedded["rows"][0][0]) == own["a"][0]
+    assert [float(cell) for cell in embedded["rows"][0][:2]] == [own["a"][0], own["target"][0]]
     assert embedded["state"]["data"] == "table"
 
 
@@ -286,6 +286,7 @@ def test_the_command_opens_the_page_with_two_columns_of_a_table(own, tmp_path, c
     [
         ({"target": "kind", "columns": ["a", "color"]}, "'color' is not one"),
         ({"target": ["kind", "color"], "task": "multilabel"}, "this lesson is for multiclass, binary, regression"),
+        ({"target": ["a", "target"], "task": "regression"}, "this lesson takes one target"),
     ],
 )
 def test_other_columns_and_tasks_are_refused(own, options, message):

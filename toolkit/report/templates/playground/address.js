@@ -8,7 +8,7 @@ const DEFAULTS = {
 };
 const CLASS_HEADS = ["softmax", "hinge", "squared_hinge", "logistic", "squared_sigmoid"];
 const NUMBER_LIMITS = {
-  classes: [2, 5], noise: [0, 0.5], test: [0, 0.9], seed: [0, 999999], dropout: [0, 0.9], l1: [0, 1], l2: [0, 1],
+  classes: [2, 5], noise: [0, 0.5], test: [0, 0.9], seed: [0, 4294967295], dropout: [0, 0.9], l1: [0, 1], l2: [0, 1],
   maxNorm: [0, 10], batch: [1, 300], rate: [0.00001, 10], steps: [0, 100000],
 };
 const WHOLE = ["classes", "seed", "batch", "steps"];
