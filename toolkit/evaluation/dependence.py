@@ -45,7 +45,9 @@ def explained(result: Result) -> Result:
         few = rows.sample(_DEPENDENCE_ROWS)
         slices = slice_table(result, rows.sample(_IMPORTANCE_ROWS), columns)
         strongest = table["column"][table["importance"] > 0][:_STRONGEST]
-        dependence = [partial_dependence(result, few, described[name]) for name in strongest]
+        # A category all of whose levels are rare has no value that may be told.
+        told_of = [described[name] for name in strongest if described[name].get("levels") != []]
+        dependence = [partial_dependence(result, few, entry) for entry in told_of]
     return replace(result, importance=table, dependence=dependence, slices=slices)
 
 
