@@ -2,6 +2,7 @@
 # make test    run the tests, the linter, the formatter's check, the spelling check, the import contracts and the type checker
 # make format  fix what the linter and the formatter can fix
 # make oldest  run the tests with the oldest versions that pyproject.toml allows, in .venv-oldest
+# make docs    build the documentation in docs/_build/html
 # make soak    run the attacks, such as damaged files and killed processes, and print counts (minutes)
 # make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
 # Each builds .venv if it is missing. PYTHON=python3.12 chooses the interpreter.
@@ -14,7 +15,7 @@ FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 
 BIN := .venv/bin
 
-.PHONY: demo test format oldest soak bench
+.PHONY: demo test format oldest docs soak bench
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -35,6 +36,11 @@ format: .venv/.tools
 # Old libraries call functions that newer dependencies have deprecated: ignore those warnings.
 oldest: .venv-oldest/.installed
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
+
+docs: export TF_CPP_MIN_LOG_LEVEL = 3
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 soak: .venv/.tools
 	$(BIN)/python -m tests.soak
@@ -68,6 +74,10 @@ bench: .venv/.installed .venv-bench/.installed
 
 .venv/.tools: .venv/.installed
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 # PyTorch and TensorFlow need different versions of shared dependencies.

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import importlib.util
+import os
 import pkgutil
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recipes import samples
+from recipes import multiclass, samples
+from recipes.workflow.options import all_options
 from tests.helpers.commands import commands_in, mistake_in, texts_in
 from tests.helpers.toolkit_map import table
+from toolkit.builders import BUILDERS
+from toolkit.common.options import options_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     file.relative_to(ROOT).as_posix()
     for file in [
         *ROOT.glob("*.md"),
-        *(file for folder in ("toolkit", "data", "tests", "reports") for file in (ROOT / folder).rglob("*.md")),
+        *(file for folder in ("toolkit", "data", "docs", "tests", "reports") for file in (ROOT / folder).rglob("*.md")),
     ]
 ]
 SOURCES = [file for folder in ("toolkit", "recipes", "data") for file in sorted((ROOT / folder).rglob("*.py"))]
 TEMPLATES = sorted((ROOT / "toolkit").rglob("templates/**/*.html"))
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 PROGRAMS = {"cd", "git", "make", "pip", "python", "recipes"}
 
 
@@ -66,6 +74,31 @@ def exists(dotted: str) -> bool:
 
 def test_the_readme_shows_python_and_the_command_line():
     assert {"python", "console"} <= {language for language, _, _ in blocks("README.md")}
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = read("README.md")
+    assert len(text.splitlines()) <= 150
+    links = re.findall(r"(?:\]\(|src=\")([\w./]+)", text)
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_the_documentation_builds_without_warnings_and_its_pages_fetch_nothing(tmp_path):
+    for needed in ("sphinx", "myst_parser", "pydata_sphinx_theme"):
+        pytest.importorskip(needed, reason="the documentation needs pip install '.[docs]'")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-d", tmp_path / "cache", ROOT / "docs", tmp_path / "html"]
+    subprocess.run(command, check=True, env=environment)
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in (tmp_path / "html").glob("*.html")}
+    assert {"index", "api", *(Path(document).stem for document in DOCUMENTS if document.startswith("docs/"))} <= set(
+        pages
+    )
+    fetched = [link for text in pages.values() for link in re.findall(r"<(?:script|img|link)[^>]*https?:[^>]*>", text)]
+    assert fetched == []
+    # The options come from the declarations, those of the network of images too.
+    places = [*all_options().values(), all_options(BUILDERS["cnn"])["model"], options_of(multiclass.train)]
+    assert {name for place in places for name in place if f">{name}<" not in pages["options"]} == set()
 
 
 def test_the_map_of_the_toolkit_says_what_the_docstrings_of_the_folders_say():
@@ -158,3 +191,7 @@ def test_every_python_block_of_a_document_runs(document, tmp_path, monkeypatch):
         if language == "python":
             # Blank lines in front, so that a traceback names the document's own line.
             exec(compile("\n" * (first - 1) + code, str(ROOT / document), "exec"), namespace)
+        if language == "pycon":
+            example = doctest.DocTestParser().get_doctest(code, {}, document, document, first - 1)
+            example.globs = namespace
+            assert not doctest.DocTestRunner(optionflags=FLAGS).run(example, clear_globs=False).failed

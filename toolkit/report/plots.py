@@ -39,6 +39,7 @@ __all__ = [
     "dots_with_spread",
     "histogram",
     "line_chart",
+    "line_charts",
     "losses_and_weights",
     "ranking",
     "reliability",
@@ -93,25 +94,51 @@ def line_chart(
     """
     with look():
         figure, axes = canvas(width, height)
-        for line in lines:
-            x, y, color = as_numbers(line.x), as_numbers(line.y), COLORS[line.style[0]][0]
-            if line.band is not None:  # first, so that the line lies on it
-                low, high = map(as_numbers, line.band)
-                axes.fill_between(x, low, high, color=color, alpha=0.13, linewidth=0)
-            axes.plot(x, y, label=line.name or "_line", **stroke(line.style))
-            if np.isfinite(y).sum() == 1:  # a single point draws no line
-                axes.plot(x, y, "o", markersize=3, color=color, label="_point")
-        _marks(axes, marks or {})
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
-        if along == "epoch":
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            values = np.concatenate([as_numbers(line.y) for line in lines])
-            values = values[np.isfinite(values)]
-            # A loss that starts huge would press half of its curve into the lowest hundredth of the picture.
-            if len(values) and values.min() > 0 and values.max() > 100 * np.median(values):
-                log_scale(axes)
-        axes.grid(visible=False, axis="x")
+        _draw_lines(axes, lines, marks or {}, along)
         return finish(figure, axes, name, along)
+
+
+def line_charts(curves: Mapping[str, Sequence[Line]], marks: Mapping[float, str]) -> Figure:
+    """Draw lines over the epochs, side by side for each quantity.
+
+    Args:
+        curves: Name of a quantity -> its lines.
+        marks: Epoch, marked by an upright line -> its name in the legend.
+
+    Example:
+        >>> figure = line_charts({"loss": [Line([1, 2], [3.0, 2.5], SERIES["training"], "training")]}, {2: "best"})
+        >>> [axes.get_title() for axes in figure.axes]
+        ['loss']
+    """
+    with look():
+        figure = Figure(figsize=(3.6 * len(curves), 2.7), layout="constrained", facecolor=COLORS["paper"][0])
+        for axes, (name, lines) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
+            few_ticks(axes)
+            _draw_lines(axes, lines, marks, "epoch")
+            axes.set(title=name, xlabel="epoch")
+            axes.legend(labelcolor="linecolor")
+        return figure
+
+
+def _draw_lines(axes: Axes, lines: Sequence[Line], marks: Mapping[float, str], along: str) -> None:
+    for line in lines:
+        x, y, color = as_numbers(line.x), as_numbers(line.y), COLORS[line.style[0]][0]
+        if line.band is not None:  # first, so that the line lies on it
+            low, high = map(as_numbers, line.band)
+            axes.fill_between(x, low, high, color=color, alpha=0.13, linewidth=0)
+        axes.plot(x, y, label=line.name or "_line", **stroke(line.style))
+        if np.isfinite(y).sum() == 1:  # a single point draws no line
+            axes.plot(x, y, "o", markersize=3, color=color, label="_point")
+    _marks(axes, marks)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
+    if along == "epoch":
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        values = np.concatenate([as_numbers(line.y) for line in lines])
+        values = values[np.isfinite(values)]
+        # A loss that starts huge would press half of its curve into the lowest hundredth of the picture.
+        if len(values) and values.min() > 0 and values.max() > 100 * np.median(values):
+            log_scale(axes)
+    axes.grid(visible=False, axis="x")
 
 
 def _marks(axes: Axes, marks: Mapping[float, str]) -> None:

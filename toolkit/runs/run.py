@@ -28,6 +28,7 @@ from toolkit.evaluation.result import Result, titled
 from toolkit.evaluation.slices import slice_table
 from toolkit.heads import Head
 from toolkit.report import page
+from toolkit.report.figures.training import learning_curves
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
 from toolkit.runs.consistency import check_head, check_result, explained, frame_of
@@ -37,6 +38,7 @@ from toolkit.runs.predicting import Predicting, finite
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
 __all__ = ["Run", "load_run"]
 
@@ -221,6 +223,13 @@ class Run(Predicting):
         if self.result.dataset is None and self.result.summary is not None:
             return self.result.summary
         return summarize(self.result, rows=rows)
+
+    def plot(self) -> Figure:
+        """Draw the learning curves: the losses and the validation metric after each epoch, as a matplotlib Figure.
+
+        In a notebook the last line of a cell shows it; ``run.plot().savefig("curves.png")`` writes it.
+        """
+        return learning_curves(self.history, self.best_epoch)
 
     def report(self, path: str | Path, *, rows: bool = True) -> Path:
         """Write the report as one HTML page, and the same content as JSON beside it.

@@ -477,3 +477,14 @@ def test_a_field_that_is_assigned_to_says_what_to_do_instead(runs):
         runs["binary"].threshold = 0.3
     with pytest.raises(AttributeError, match=r"dataclasses\.replace\(run\.result, \.\.\.\)"):
         runs["binary"].metrics = {}
+
+
+def test_plot_draws_the_history_and_marks_the_best_epoch(runs):
+    run = runs["multiclass"]
+    loss, accuracy = run.plot().axes
+    assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
+    training, validation, best = loss.lines
+    assert training.get_ydata().tolist() == run.history["loss"].tolist()
+    assert validation.get_ydata().tolist() == run.history["val_loss"].tolist()
+    assert accuracy.lines[0].get_ydata().tolist() == run.history["val_accuracy"].tolist()
+    assert best.get_xdata() == [run.best_epoch, run.best_epoch]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from toolkit.common.formatting import number, percent
 from toolkit.evaluation.metric_names import METRICS, in_sentence
 from toolkit.report.cells import mean_and_range
 from toolkit.report.figures.picture import WIDE, Picture, contender_names, spread
-from toolkit.report.plots import Line, line_chart, losses_and_weights
+from toolkit.report.plots import Line, line_chart, line_charts, losses_and_weights
 from toolkit.report.style import SERIES, line_style
 
-__all__ = ["contenders_by_epoch", "history_by_epoch", "settings_by_weight"]
+__all__ = ["contenders_by_epoch", "history_by_epoch", "learning_curves", "settings_by_weight"]
 
 EPOCHS = 60  # epochs in the table under a learning curve
 
@@ -51,6 +54,25 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         caption = "The size of a step, at the end of each epoch."
         pictures.append(draw({"learning_rate": "rate"}, "Learning rate", "learning rate", caption, height=1.7))
     return pictures
+
+
+def learning_curves(history: pd.DataFrame, best_epoch: int) -> Figure:
+    """Draw the losses and the validation metrics of a run's history, side by side.
+
+    Args:
+        history: One row per epoch.
+        best_epoch: Epoch to mark; 0 for none.
+    """
+    curves = {"loss": ["loss", "val_loss"] if "val_loss" in history else ["loss"]}
+    metrics = [name for name in history if name.startswith("val_") and name != "val_loss"]
+    curves |= {in_sentence(name.removeprefix("val_")): [name] for name in metrics}
+
+    def line(name: str) -> Line:
+        kind = "validation" if name.startswith("val_") else "training"
+        return Line(history["epoch"], history[name], SERIES[kind], kind)
+
+    marks: dict[float, str] = {best_epoch: f"best epoch {best_epoch}"} if best_epoch else {}
+    return line_charts({axis: [line(name) for name in names] for axis, names in curves.items()}, marks)
 
 
 def settings_by_weight(summary: Mapping[str, Any]) -> list[Picture]:
