@@ -295,7 +295,7 @@ class NetworkRegressor(RegressorMixin, _Network):
 
     Args:
         head: "squared" by default, "absolute" (less moved by outliers), "huber" (between them), "quantile", whose
-            middle one is predicted, or a Head.
+            median is predicted, or a Head.
         random_state: Seed of the split, the initial weights and the order of the rows: a number gives the same network
             each time.
 

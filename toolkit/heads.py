@@ -85,9 +85,16 @@ class Head:
         return round(self.quantiles[-1] - self.quantiles[0], 12) if self.quantiles else 0.9
 
     @property
-    def middle(self) -> int:
-        """The position of the quantile nearest to the median: the one that counts as the prediction."""
-        return min(range(len(self.quantiles)), key=lambda index: abs(self.quantiles[index] - 0.5))
+    def median(self) -> NDArray[np.float64]:
+        """The share of each quantile in the median, (quantiles,): of its neighbors, where it is none of them.
+
+        Where all quantiles lie on one side of the median, it is the nearest.
+
+        Example:
+            >>> get_head("regression", "quantile", quantiles=(0.1, 0.4, 0.8)).median.round(2)
+            array([0.  , 0.75, 0.25])
+        """
+        return np.array([np.interp(0.5, self.quantiles, row) for row in np.eye(len(self.quantiles))])
 
     @property
     def meaning(self) -> str:
@@ -150,13 +157,13 @@ class Head:
         return (scores > 0).astype(np.int64)
 
     def points(self, scores: NDArray[Any]) -> NDArray[Any]:
-        """Return the number that raw scores (n, units) predict for each target, (n, targets): of quantiles the middle.
+        """Return the number that raw scores (n, units) predict for each target, (n, targets): of quantiles the median.
 
         Example:
             >>> get_head("regression", "quantile").points(np.array([[0.1, 0.7, 0.4]]))
             array([[0.4]])
         """
-        return self.decide(scores)[:, [self.middle]] if self.quantiles else scores
+        return self.decide(scores) @ self.median[:, None] if self.quantiles else scores
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64] | None:
         """Return the probabilities of raw scores (n, units) in float64, or None where the head has none.
@@ -368,7 +375,8 @@ def get_head(
     quantiles: Annotated[
         Sequence[float] | None,
         "With head='quantile': two or more rising numbers between 0 and 1. The outer ones are the ends of intervals, "
-        "and errors are those of the one nearest to 0.5. By default 0.05, 0.5 and 0.95.",
+        "and errors are those of the median, which is interpolated where it is none of them. By default 0.05, 0.5 and "
+        "0.95.",
         "regression",
     ] = None,
 ) -> Head:

@@ -79,11 +79,12 @@ def test_the_metric_of_the_curves_agrees_with_the_keras_metric(key):
         assert (1 - measured if head.metric == "hamming_loss" else measured) == pytest.approx(shown, rel=1e-6)
 
 
-def test_quantiles_are_sorted_and_the_one_nearest_to_the_median_is_the_prediction():
+def test_quantiles_are_sorted_and_the_median_between_them_is_the_prediction():
     head, scores = get_head("regression", "quantile", quantiles=[0.1, 0.6, 0.8]), np.array([[0.3, -1.0, 0.1]])
     assert head.decide(scores).tolist() == [[-1.0, 0.1, 0.3]]
-    assert head.points(scores).tolist() == [[0.1]]
-    assert head.measure(np.array([[0.5]]), scores, np.array([10.0])) == pytest.approx(4.0)
+    assert head.points(scores)[0] == pytest.approx(-1.0 + 0.8 * 1.1)  # 0.5 is at four fifths from 0.1 to 0.6
+    assert head.measure(np.array([[0.5]]), scores, np.array([10.0])) == pytest.approx(6.2)
+    assert get_head("regression", "quantile", quantiles=(0.6, 0.8)).points(scores[:, 1:]).tolist() == [[-1.0]]
     assert (head.units(1), head.quantile_names, head.coverage) == (3, ["0.1", "0.6", "0.8"], 0.7)
 
 

@@ -115,7 +115,8 @@ def answer_columns(result: Predictor, scores: NDArray[Any], coverage: float | No
     """
     names, head = result.target.columns, result.head
     decided = np.asarray(result.target.decode(result.decide(scores)))
-    predicted = decided[:, [head.middle]] if head.quantiles else decided.reshape(len(scores), len(names))
+    predicted = result.target.decode(head.points(scores)) if head.quantiles else decided
+    predicted = predicted.reshape(len(scores), len(names))
     columns = dict(zip(names, predicted.T, strict=True))
     more: dict[str, NDArray[Any]] = {}
     if head.quantiles:

@@ -76,7 +76,6 @@ def interval(result: Result) -> dict[str, Any] | None:
     coverage = result.head.coverage
     about = {"coverage": coverage, "rows": len(outcome.y_true), "quantiles": None}
     if outcome.quantiles is not None:
-        about["middle"] = result.head.quantile_names[result.head.middle]
         names, below = result.head.quantile_names, (outcome.y_true <= outcome.quantiles).mean(axis=0)
         about["quantiles"] = [{"quantile": name, "below": share} for name, share in zip(names, below, strict=True)]
         if outcome.ends is None:
