@@ -179,7 +179,10 @@ function prepare(points, state) {
   const far = Math.max(...places.flat().map(Math.abs)), side = points.scaled ? Math.min(4, 1.05 * far) : SIDE;
   const outside = places.filter((place) => Math.max(...place.map(Math.abs)) > side).length;
   const notes = [...points.notes];
-  if (points.scaled) notes.push("Columns are standardized: mean 0 and standard deviation 1 on the training points.");
+  if (points.scaled) {
+    const what = state.problem === "regression" ? "Columns and target" : "Columns";
+    notes.push(`${what} are standardized: mean 0 and standard deviation 1 on the training points.`);
+  }
   if (outside) notes.push(`${outside} points lie outside the picture.`);
   return { ...points, places, y, train, test, side, scales, notes };
 }
