@@ -68,7 +68,7 @@ def _fit(data, kind="one", lives=None, dies=_die, **options):
     if kind == "images":
         networks = [cnn((8, 8, 1), 3, filters=4, dropout=0.2, seed=1)]
         options |= {"shift": 1, "flip": True}
-    defaults = {"epochs": 6, "batch_size": 32, "progress": False, "xla": kind == "one"}
+    defaults = {"epochs": 6, "batch_size": 32, "progress": False, "xla": False}
     head = SOFTMAX if kind == "images" else LOGISTIC
     if lives is not None:
         head = _dying(head, lives * (3 if several else 1), dies)
@@ -89,12 +89,14 @@ def _killed(data, kind, lives, **options):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_that_dies_twice_goes_on_to_the_same_weights_and_history(data, kind, tmp_path, capsys):
-    alone = _fit(data, kind)
+    options = {"xla": kind == "one"}
+    alone = _fit(data, kind, **options)
     WORKERS.clear()  # as in a new process
-    _killed(data, kind, 2, resume=tmp_path / "state")
+    options["resume"] = tmp_path / "state"
+    _killed(data, kind, 2, **options)
     before = capsys.readouterr().err
-    _killed(data, kind, 1, resume=tmp_path / "state")
-    resumed = _fit(data, kind, resume=tmp_path / "state", progress=True)
+    _killed(data, kind, 1, **options)
+    resumed = _fit(data, kind, progress=True, **options)
     assert _same(alone, resumed)
     assert resumed[0].best_epoch == alone[0].best_epoch
     assert resumed[0].stopped == alone[0].stopped
@@ -103,7 +105,7 @@ def test_a_training_that_dies_twice_goes_on_to_the_same_weights_and_history(data
     assert resumed[0].settings["resume"] == f"{tmp_path / 'state'}, resumed after epoch {first}"
     assert first in (1, 2, 3)
     # What has ended is returned at once; nothing else is left in the folder.
-    again = _fit(data, kind, resume=tmp_path / "state", lives=0)
+    again = _fit(data, kind, lives=0, **options)
     assert _same(alone, again)
     assert [file.name for file in (tmp_path / "state").iterdir()] == ["training.state"]
 
