@@ -57,6 +57,7 @@ PLACES = {
     "reading": "Reading a file",
     "preprocessing": "From columns to numbers",
     "target": "The target",
+    "head": "The head",
     "weights": "Weights of classes",
     "ensemble": "Which networks",
     "model": "The network of columns (`mlp`)",
@@ -71,7 +72,7 @@ def options_by_place() -> dict[str, dict[str, Option]]:
     places = {"recipe": options_of(multiclass.train), **all_options()}
     cnn = all_options(builders.cnn)["model"]
     places["cnn"] = {name: option for name, option in cnn.items() if name not in places["model"]}
-    return {place: places[place] for place in PLACES}
+    return dict(sorted(places.items(), key=lambda item: list(PLACES).index(item[0])))  # a place without a title fails
 
 
 def option_lines() -> Iterator[str]:
