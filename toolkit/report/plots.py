@@ -107,7 +107,7 @@ def line_charts(curves: Mapping[str, Sequence[Line]], marks: Mapping[float, str]
 
     Example:
         >>> figure = line_charts({"loss": [Line([1, 2], [3.0, 2.5], SERIES["training"], "training")]}, {2: "best"})
-        >>> [axes.get_title() for axes in figure.axes]
+        >>> [axes.get_title("left") for axes in figure.axes]
         ['loss']
     """
     with look():

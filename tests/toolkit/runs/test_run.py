@@ -482,7 +482,7 @@ def test_a_field_that_is_assigned_to_says_what_to_do_instead(runs):
 def test_plot_draws_the_history_and_marks_the_best_epoch(runs):
     run = runs["multiclass"]
     loss, accuracy = run.plot().axes
-    assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
+    assert (loss.get_title("left"), accuracy.get_title("left")) == ("loss", "accuracy")
     training, validation, best = loss.lines
     assert training.get_ydata().tolist() == run.history["loss"].tolist()
     assert validation.get_ydata().tolist() == run.history["val_loss"].tolist()
