@@ -185,6 +185,17 @@ def joined_trial(label: str, seed: int, results: Sequence[Result]) -> Trial:
     )
 
 
+def _in_ranks(
+    trials: Sequence[Trial], baselines: Mapping[int, Mapping[str, Outcome]]
+) -> tuple[list[Trial], dict[int, dict[str, Outcome]]]:
+    """Return trials and baselines whose errors are measured in ranks of the classes too."""
+    ranked = [replace(trial, outcome=replace(trial.outcome, ordered=True)) for trial in trials]
+    by_seed = {
+        seed: {name: replace(fit, ordered=True) for name, fit in fits.items()} for seed, fits in baselines.items()
+    }
+    return ranked, by_seed
+
+
 def compare_trials(
     trials: Sequence[Trial],
     datasets: Mapping[int, Dataset],
@@ -205,13 +216,9 @@ def compare_trials(
     Raises:
         DataError: The contenders were not tested on the same rows.
     """
+    if any(trial.head.ordered for trial in trials):
+        trials, baselines = _in_ranks(trials, baselines or {})
     # Distinct labels in the order of their first trial, since the first one is the reference.
-    if any(trial.head.ordered for trial in trials):  # errors of all are then measured in ranks too
-        trials = [replace(trial, outcome=replace(trial.outcome, ordered=True)) for trial in trials]
-        baselines = {
-            seed: {name: replace(fit, ordered=True) for name, fit in fits.items()}
-            for seed, fits in (baselines or {}).items()
-        }
     labels, seeds = list(dict.fromkeys(trial.label for trial in trials)), list(datasets)
     by_key = {(trial.label, trial.seed): trial for trial in trials}
     for trial in trials:
