@@ -48,6 +48,7 @@ FIGURES = {
     "seconds",
     "created",
     "history",
+    "importance",
 }
 ABOUT_TEST_SCORES = ("saturation", "rounding")
 

@@ -60,16 +60,17 @@ def test_the_other_parts_have_no_small_part_here():
 def test_the_browser_notices_whatever_a_page_does(tmp_path):
     page = """<!doctype html>{}<body>shown<script>document.title = 1</script><img src=//evil.test onerror=alert(1)>
         <iframe srcdoc="<script>parent.x = 1</script><img src=http://evil.test>"></iframe>
-        <a href="javascript:0"><svg onload="location.hash = 'here'">"""
+        <iframe srcdoc="<script>location = 'data:,here'</script>"></iframe>
+        <a href="javascript:0"><svg onload="location.hash = 'a page may'">"""
     policy = """<meta http-equiv="Content-Security-Policy" content="default-src 'none'">"""
     (tmp_path / "open.html").write_text(page.format(""))
     (tmp_path / "closed.html").write_text(page.format(policy))
     with browser() as chromium:
         visit = chromium.visit(tmp_path / "open.html")
         closed = chromium.visit(tmp_path / "closed.html")
-    assert len(visit.scripts) == 4
+    assert len(visit.scripts) == 5
     assert sorted(visit.requests) == ["file://evil.test/", "http://evil.test/"]
-    assert (visit.dialogs, [url[-5:] for url in visit.navigations]) == (["1"], ["#here"])
+    assert (visit.dialogs, set(visit.navigations)) == (["1"], {"data:,here"})
     assert "shown" in visit.text
     assert "javascript:0" in visit.links
     assert (closed.scripts, closed.dialogs, closed.navigations) == ([], [], [])

@@ -164,9 +164,11 @@ def split_rows(
     for index in np.flatnonzero(drawn):
         if not (part == index).any():
             raise DataError(f"no rows are left for {PARTS[index]}: {' '.join(sentences)}")
-    given = {"test": test, "validation": validation}
-    own = [name for name, source in given.items() if not is_drawn(source) and not isinstance(source, Fold)]
-    reasons = [str(test)] * isinstance(test, Fold) + [f"{' and '.join(own)} as given"] * bool(own) + [why] * bool(why)
+    sources = {"test": test, "validation": validation}
+    as_given = [name for name, source in sources.items() if not is_drawn(source) and not isinstance(source, Fold)]
+    reasons = [str(test)] if isinstance(test, Fold) else []
+    reasons += [f"{' and '.join(as_given)} as given"] if as_given else []
+    reasons += [why] if why else []
     opening = f"{(part >= 0).sum():,} rows: {'; '.join([_sizes(part), *reasons])}."
     return Split(part, folds, " ".join(text for text in (opening, *sentences, *equal_rows) if text), dependent, notes)
 

@@ -575,8 +575,9 @@ def test_some_networks_take_the_pieces_of_numbers_where_the_others_do_not(rows):
     x, y = make_friedman1(rows, n_features=5, random_state=0)
     asked = workflow.read_options("default", {}, images=False)
     dataset, _ = workflow.prepare("regression", (x[:, :2], y), None, None, 0, asked)
-    chosen = asked.chosen(get_head("regression", "squared"), dataset)
-    widths = [setting.models[0].input_shape[1] for setting in workflow._pack(asked, dataset, chosen, 0)]
+    head = get_head("regression", "squared")
+    pack = workflow._pack(asked, dataset, head, asked.chosen(head, dataset), 0)
+    widths = [setting.models[0].input_shape[1] for setting in pack]
     assert widths[-1] != widths[0] == widths[1] == widths[2]
     assert min(widths) == 2, "the numbers alone"
     assert max(widths) == dataset.preprocessing.width
