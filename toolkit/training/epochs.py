@@ -11,7 +11,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,6 +72,7 @@ class Worker:
         loss: Loss of targets (n, ...) and raw scores (n, units).
         optimizer: A Keras optimizer that has not been used yet.
         override: The variable of `toolkit.training.optimizers.make_optimizer` that takes the optimizer's rate over.
+        planned_by: The variables there by which the rate is planned, or None.
         batch: Rows per step.
         by_layer: Multiply the learning rate of each variable by its factor of `layer_rates`.
         clip_norm: Largest norm of the gradient of each of several members; for a single model the optimizer clips.
@@ -90,6 +90,7 @@ class Worker:
         batch: int,
         *,
         override: Any = None,
+        planned_by: Sequence[Any] | None = None,
         by_layer: bool = False,
         clip_norm: float | None = None,
         tied: bool = False,
@@ -99,7 +100,7 @@ class Worker:
     ) -> None:
         import keras
 
-        self.model, self.optimizer, self.override = model, optimizer, override
+        self.model, self.optimizer, self.override, self.planned_by = model, optimizer, override, planned_by
         self._loss, self._batch, self._clip_norm = loss, batch, clip_norm
         self._members = int(model.output_shape[1]) if len(model.output_shape) == 3 else 1
         self._variables = model.trainable_variables
@@ -185,16 +186,16 @@ class Worker:
             interrupts.check()
             began, programs = time.perf_counter(), len(self._programs)
             stop = min(start + (1 if by_batch else self._batches_per_call), steps)
-            if full > 3 and not rest and stop - start == steps:
-                total = self._compiled(self._epoch, (*data, rows), "epoch", count)
+            if self._xla and full > 3 and not rest and stop - start == steps:
+                total = self._compiled(self._epoch, (*data, rows), "epoch")
             else:
                 parts = parts or self._shuffled(*data, rows)
                 if start < full:
                     bounds = tf.constant([start, min(stop, full)])
-                    total = self._compiled(partial(self._loop, count), (*parts, bounds, total), "loop", count)
+                    total = self._compiled(self._loop, (*parts, tf.constant(count), bounds, total), "loop")
                 if stop > full:
                     rows_left = [None if part is None else part[full * batch :] for part in parts]
-                    total = total + self._compiled(self._step, rows_left, "rest", count) * rest
+                    total = total + self._compiled(self._step, rows_left, "rest") * rest
             loss = float(total) / min(stop * batch, count)
             self._measure(stop - start, time.perf_counter() - began, compiled=len(self._programs) > programs)
             start = stop
@@ -218,8 +219,7 @@ class Worker:
         total, scores = np.zeros(self._members), []
         rows = data[0].shape[0]
         for piece in self._pieces(data):
-            shapes = [None if part is None else (tuple(part.shape), part.dtype) for part in piece]
-            losses, piece_scores = self._compiled(self._validation, piece, *shapes)
+            losses, piece_scores = self._compiled(self._validation, piece, "validation")
             total += losses.numpy() * piece_scores.shape[1]
             scores.append(piece_scores.numpy())
         return total / rows, np.concatenate(scores, axis=1)
@@ -243,13 +243,18 @@ class Worker:
         for start in range(0, data[0].shape[0], self._piece):
             yield [None if part is None else part[start : start + self._piece] for part in data]
 
-    def _compiled(self, function: Callable[..., Any], arguments: Sequence[Any], *key: Any) -> Any:
-        """Call a function, compiled at its first call of a key."""
+    def _compiled(self, function: Callable[..., Any], arguments: Sequence[Any], name: str) -> Any:
+        """Call a function, compiled at its first call; with XLA for each number of rows, without for any number."""
         import tensorflow as tf
 
+        def spec(part: Any) -> tf.TensorSpec:
+            any_rows = part.ndim and not self._xla
+            return tf.TensorSpec([None, *part.shape[1:]] if any_rows else part.shape, part.dtype)
+
+        specs = [None if part is None else spec(part) for part in arguments]
+        key = (name, *specs)
         if key not in self._programs:
-            program = tf.function(function, jit_compile=self._xla)
-            self._programs[key] = program.get_concrete_function(*arguments)
+            self._programs[key] = tf.function(function, jit_compile=self._xla).get_concrete_function(*specs)
         return self._programs[key](*arguments)
 
     def _epoch(self, x: Any, y: Any, w: Any, order: Any) -> Any:
@@ -258,7 +263,7 @@ class Worker:
         # differently than in single steps.
         count = order.shape[0]
         x, y, w = self._shuffled(x, y, w, order)
-        return self._loop(count, x, y, w, (0, self.steps(count)[0]), 0.0)
+        return self._loop(x, y, w, count, (0, self.steps(count)[0]), 0.0)
 
     def _shuffled(self, x: Any, y: Any, w: Any, order: Any) -> list[Any]:
         """Return x, y, and weights or None in an order of rows, padded as `steps` says."""
@@ -280,7 +285,7 @@ class Worker:
             parts[2] = tf.constant(shares) if w is None else w * shares.reshape(-1, *[1] * (w.ndim - 1))
         return parts
 
-    def _loop(self, count: int, x: Any, y: Any, w: Any, bounds: Any, total: Any) -> Any:
+    def _loop(self, x: Any, y: Any, w: Any, count: Any, bounds: Any, total: Any) -> Any:
         """Run the full batches between two bounds, and add the losses of their rows to the total."""
         import tensorflow as tf
 
@@ -411,5 +416,6 @@ def _scale_rates(
     optimizer.update_step = update_step
 
 
-#: Workers by what they were compiled for. A training takes one out, so that no other thread has it meanwhile.
-WORKERS = Recent[Worker](4)
+#: Workers by what they were compiled for: for each of five settings and one more. A training takes one out, so that no
+#: other thread has it meanwhile.
+WORKERS = Recent[Worker](6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.common.errors import DataError
@@ -12,11 +13,14 @@ from toolkit.training.options import OPTIMIZERS, Options
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["make_optimizer"]
+__all__ = ["PLANNED", "make_optimizer"]
+
+#: Schedules that are planned by a rate and a number of steps, which may be variables.
+PLANNED = ("cosine", "cycles", "exponential")
 
 
 def make_optimizer(
-    options: Options, steps: int, clip_norm: float | None, override: Any = None
+    options: Options, steps: int, clip_norm: float | None, override: Any = None, planned_by: Sequence[Any] | None = None
 ) -> tuple[keras.optimizers.Optimizer, float, str]:
     """Return the optimizer for a training of so many steps, its initial learning rate and the name of its schedule.
 
@@ -25,6 +29,7 @@ def make_optimizer(
         steps: Steps of the whole training.
         clip_norm: The gradient's largest norm, in place of the option: networks side by side are not clipped here.
         override: A variable that takes over the rate of an optimizer by name, once it is no longer NaN.
+        planned_by: Variables that the schedules of `PLANNED` take for the rate and the steps, to be changed later.
 
     Raises:
         DataError: Two options contradict each other.
@@ -62,6 +67,10 @@ def make_optimizer(
     kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
     kind = kinds.get(optimizer, keras.optimizers.SGD)
     planned = _rate_over_steps(schedule, rate, steps)
+    if planned_by is not None and schedule in PLANNED:
+        planned_by[0].assign(rate)
+        planned_by[1].assign(steps)
+        planned.initial_learning_rate, planned.decay_steps = planned_by
     return kind(planned if override is None else _overridable(planned, override), **keywords), rate, schedule
 
 
@@ -106,11 +115,14 @@ def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateS
     import keras
 
     class Cycles(keras.optimizers.schedules.LearningRateSchedule):
+        def __init__(self) -> None:
+            self.initial_learning_rate, self.decay_steps = rate, steps
+
         def __call__(self, step: Any) -> Any:
             # Cycles 1 to 4 take 1, 2, 4 and 8 fifteenths of the steps, so log2(1 + 15 * done) counts them: 0 to 4.
-            done = keras.ops.cast(step, "float32") / steps
+            done = keras.ops.cast(step, "float32") / self.decay_steps
             cycles = keras.ops.log2(1 + 15 * keras.ops.minimum(done, 1.0))
-            return rate * 0.5 * (1 - keras.ops.cos(2 * math.pi * cycles))
+            return self.initial_learning_rate * 0.5 * (1 - keras.ops.cos(2 * math.pi * cycles))
 
         def get_config(self) -> dict[str, Any]:
             return {}

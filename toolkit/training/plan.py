@@ -16,7 +16,7 @@ from toolkit.training.augmentation import check_augmentation
 from toolkit.training.callbacks import wants_batches
 from toolkit.training.epochs import WORKERS, Worker
 from toolkit.training.in_turns import Turns, gains_from_turns, rows_per_network
-from toolkit.training.optimizers import make_optimizer
+from toolkit.training.optimizers import PLANNED, make_optimizer
 from toolkit.training.options import OPTIMIZERS, Options, default_batch_size, default_epochs
 from toolkit.training.scoring import gains_from_xla, is_plain, structure
 from toolkit.training.side_by_side import join, member_axes
@@ -45,6 +45,8 @@ class Plan:
         shared: Whether other trainings may use the compiled programs: all of the model is Keras's own.
         override: The variable that takes over the learning rate of an optimizer by name; None without callbacks, which
             alone may set it, because a small network trains a tenth faster without it.
+        planned_by: Variables with the rate and the number of steps, by which trainings that differ in them share
+            programs; None where they are constants.
         step: Rows per step that a network learns from.
         rows: Rows per epoch that a network learns from.
 
@@ -89,10 +91,15 @@ class Plan:
         # Side by side each network's gradient is clipped separately, by the worker: the optimizer sees all at once.
         clip_norm = None if several and not self.in_turns else options.clip_norm
         self.override = tf.Variable(tf.constant(math.nan), trainable=False) if options.callbacks else None
-        self.optimizer, self.learning_rate, self.schedule = make_optimizer(options, all_steps, clip_norm, self.override)
         # Networks in turns repeat the program, networks side by side share its steps.
         many = all_steps * (len(models) if self.in_turns else 1) >= _XLA_STEPS
         self.xla = many and gains_from_xla(self.learner) if options.xla is None else options.xla
+        planned_by = [tf.Variable(tf.zeros(()), trainable=False) for _ in ("rate", "steps")]
+        constant = self.xla or bool(options.callbacks)
+        self.optimizer, self.learning_rate, self.schedule = make_optimizer(
+            options, all_steps, clip_norm, self.override, None if constant else planned_by
+        )
+        self.planned_by = None if constant or self.schedule not in PLANNED else planned_by
 
 
 @contextmanager
@@ -104,7 +111,8 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     loss = head.smoothed(options.label_smoothing)
     settings: dict[str, Any] = {"by_layer": options.layer_rates, "clip_norm": options.clip_norm, "xla": plan.xla}
     settings["tied"] = head.ordered
-    fresh: dict[str, Any] = {"optimizer": plan.optimizer, "override": plan.override, "batch": plan.step}
+    fresh: dict[str, Any] = {name: getattr(plan, name) for name in ("optimizer", "override", "planned_by")}
+    fresh["batch"] = plan.step
     if not plan.shared:  # the learner itself is trained
         worker = Worker(plan.learner, loss, **fresh, **settings)
         worker.start(plan.learner)
@@ -114,15 +122,19 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
         networks = [join([model], feature_scale=True) for model in plan.models]
     elif plan.in_turns:
         networks = plan.models
-    # A program is compiled for a structure, a loss, an optimizer and the shapes of the data: networks that differ only
-    # in their weights use it one after another.
-    shapes = tuple((tuple(part.shape), part.dtype) for part in data if part is not None)
-    rates = (options.optimizer, options.learning_rate, plan.schedule, options.weight_decay, options.beta_2)
+    # A program is compiled for a structure, a loss, an optimizer and the shapes of the data, with XLA with their rows:
+    # networks that differ only in their weights use it one after another.
+    shapes = tuple((tuple(part.shape)[not plan.xla :], part.dtype) for part in data if part is not None)
+    planned = (plan.learning_rate, plan.epochs * plan.steps)
+    rates = (options.optimizer, plan.schedule, options.weight_decay, options.beta_2)
+    constants = (plan.override is None, planned if plan.planned_by is None else None, plan.step)
     loss_key = (structure(networks[0]), head, options.label_smoothing)
-    key = (*loss_key, *rates, plan.epochs * plan.steps, plan.override is None, plan.step, *settings.values(), *shapes)
+    key = (*loss_key, *rates, *constants, *settings.values(), *shapes)
     worker = WORKERS.take(key)
     if worker is None:
         worker = Worker(keras.models.clone_model(networks[0]), loss, **fresh, **settings)
+    for variable, value in zip(worker.planned_by or (), planned, strict=False):
+        variable.assign(value)
     turns = None
     if plan.in_turns:
         turns = Turns(worker, networks, plan.member_axes or [], plan.left_out, plan.rows, plan.steps)

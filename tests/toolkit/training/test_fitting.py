@@ -374,6 +374,28 @@ def test_a_second_training_of_the_same_structure_is_the_same_as_if_it_were_the_f
     assert all(np.array_equal(a, b) for a, b in zip(kept, first.get_weights(), strict=True)), "the first is untouched"
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "cycles", "exponential"])
+def test_trainings_that_differ_in_rows_rate_and_epochs_share_programs_and_give_what_they_give_alone(
+    two_classes, schedule
+):
+    x, y = two_classes
+
+    def weights(rows, rate, epochs):
+        model = mlp(6, 1, hidden=(12,), dropout=0.2)
+        data, rest = (x[:rows], y[:rows]), (x[rows:], y[rows:])
+        _fit(model, data, validation=rest, learning_rate=rate, epochs=epochs, schedule=schedule, xla=False)
+        return model.get_weights()
+
+    cases, alone = [(310, 0.01, 3), (289, 0.02, 5)], []
+    for case in cases:
+        WORKERS.clear()
+        alone.append(weights(*case))
+    WORKERS.clear()
+    for case, expected in zip(cases, alone, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(weights(*case), expected, strict=True))
+    assert len(WORKERS) == 1
+
+
 def test_trainings_in_several_threads_give_what_they_give_alone(two_classes):
     def weights(seed):
         model = mlp(6, 1, hidden=(8,), dropout=0.2, seed=seed)
