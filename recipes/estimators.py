@@ -217,19 +217,19 @@ class NetworkClassifier(ClassifierMixin, _Network):
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: ArrayLike | None = None) -> Self:
         X, labels = self._features(X, reset=True), self._labels(X, y)
         is_matrix = labels.ndim == 2
-        known = np.arange(labels.shape[1]) if is_matrix else np.unique(labels if classes is None else classes)
-        self.classes_ = known
-        task = "multilabel" if is_matrix else "binary" if len(known) == 2 else "multiclass"
-        if get_head(task, self.head or DEFAULT_HEADS[task]).ordered and known.dtype.kind not in "iuf":
+        distinct = np.arange(labels.shape[1]) if is_matrix else np.unique(labels if classes is None else classes)
+        self.classes_ = distinct
+        task = "multilabel" if is_matrix else "binary" if len(distinct) == 2 else "multiclass"
+        if get_head(task, self.head or DEFAULT_HEADS[task]).ordered and distinct.dtype.kind not in "iuf":
             raise DataError(
                 f"head={self.head!r} needs classes in order, and those of an estimator are sorted: give y as numbers, "
                 "such as the codes of an ordered Categorical."
             )
         target = self._target(X, y, labels)
-        lacks = not is_matrix and len(np.unique(labels)) < len(known)  # some of the classes given to partial_fit
+        lacks = not is_matrix and len(np.unique(labels)) < len(distinct)  # some of the classes given to partial_fit
         weights = self.class_weight
         if isinstance(weights, Mapping) and not is_matrix:
-            named = dict(zip(known.tolist(), self._names.tolist(), strict=True))
+            named = dict(zip(distinct.tolist(), self._names.tolist(), strict=True))
             weights = {named.get(label, label): weight for label, weight in weights.items()}
         return self._train(
             task,
@@ -258,8 +258,8 @@ class NetworkClassifier(ClassifierMixin, _Network):
             return _named(labels, y, X)
         unknown = np.setdiff1d(labels, self.classes_).tolist()
         if unknown:
-            known = listing([repr(label) for label in self.classes_.tolist()])
-            raise DataError(f"y holds {unknown[0]!r}, not one of the classes: {known}.")
+            class_list = listing([repr(label) for label in self.classes_.tolist()])
+            raise DataError(f"y holds {unknown[0]!r}, not one of the classes: {class_list}.")
         codes = np.searchsorted(self.classes_, labels)
         return _named(pd.Categorical.from_codes(codes, self._names, ordered=True), y, X)
 

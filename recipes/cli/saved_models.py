@@ -57,9 +57,9 @@ def importance(model: str, data: str, metric: str | None, correlated: bool, as_j
     if as_json:
         print_json({"model": model, "data": data, **about, "columns": table.to_dict("records")})
         return
-    drawn = f" of {about['of']:,}" if about["rows"] < about["of"] else ""
+    sampled = f" of {about['of']:,}" if about["rows"] < about["of"] else ""
     click.echo(
-        f"How much worse {about['metric']} gets without the column ({about['rows']:,}{drawn} rows), 95 % interval"
+        f"How much worse {about['metric']} gets without the column ({about['rows']:,}{sampled} rows), 95 % interval"
     )
     for name, value, low, high in table.itertuples(index=False):
         click.echo(f"  {value:<9.4g} {f'{low:.4g} to {high:.4g}':<22} {plain(name)}")

@@ -24,6 +24,6 @@ def serve(model: str, port: int, host: str) -> None:
     POST one record or a list of records as JSON, or a table as CSV, to /predict; /schema and /openapi.json describe the
     fields, /health says that the model answers, and / is a page with a form.
     """
-    from toolkit.serving import serve as serve_run
+    from recipes.serving import serve as serve_run
 
     serve_run(model, host=host, port=port, announce=click.echo)

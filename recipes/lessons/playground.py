@@ -221,11 +221,11 @@ def _table(
         raise DataError(f"target={target!r}: this lesson takes one target.")
     names = list(two_columns(dataset, columns))
     frame = pd.concat([dataset.features.frame[names], dataset.target_frame.reset_index(drop=True)], axis=1)
-    kept = np.sort(np.random.default_rng(seed).permutation(len(frame))[:MOST_ROWS])
-    note = f"{plain(dataset.name)}, {number(len(kept))}"
-    note += f" of {number(len(frame))} rows, drawn at random" if len(kept) < len(frame) else " rows"
+    chosen_rows = np.sort(np.random.default_rng(seed).permutation(len(frame))[:MOST_ROWS])
+    note = f"{plain(dataset.name)}, {number(len(chosen_rows))}"
+    note += f" of {number(len(frame))} rows, drawn at random" if len(chosen_rows) < len(frame) else " rows"
     header = [plain(str(name)) for name in frame]
-    cells = frame.iloc[kept].astype(object).where(frame.iloc[kept].notna(), "")
+    cells = frame.iloc[chosen_rows].astype(object).where(frame.iloc[chosen_rows].notna(), "")
     rows = [[plain(str(cell)) for cell in row] for row in cells.to_numpy()]
     if task != "regression" and (classes := frame.iloc[:, 2].nunique()) > MOST_CLASSES:
         note += f"; of {number(classes)} classes the {MOST_CLASSES} most frequent"

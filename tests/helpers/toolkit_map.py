@@ -9,7 +9,6 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "toolkit" / "README.md"
 # From the top floor down, as in the contract of pyproject.toml.
 FLOORS = (
-    "serving",
     "runs",
     "report",
     "numerics",

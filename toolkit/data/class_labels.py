@@ -41,8 +41,10 @@ def are_unchanged(classes: Iterable[Any]) -> bool:
         ... )
         (True, False, False, True)
     """
-    words = {"", "?", *NEVER_A_CLASS, *_EITHER}
-    return all(label == label.strip() and label.casefold() not in words for label in classes if isinstance(label, str))
+    reserved = {"", "?", *NEVER_A_CLASS, *_EITHER}
+    return all(
+        label == label.strip() and label.casefold() not in reserved for label in classes if isinstance(label, str)
+    )
 
 
 def missing_words(

@@ -307,15 +307,15 @@ def _absent(
     texts = [value if isinstance(value, str) else None for value in series.astype(object)]
     distinct = dict.fromkeys(text for text in texts if text is not None)
     empty = {text for text in distinct if not text.strip()}
-    words = {text for text in distinct if text.strip() == "?" or text.strip().casefold() in NEVER_A_CLASS}
+    missing_texts = {text for text in distinct if text.strip() == "?" or text.strip().casefold() in NEVER_A_CLASS}
     if task == "regression":
-        words |= {text for text in distinct if text.strip().casefold() in _NO_NUMBER}
+        missing_texts |= {text for text in distinct if text.strip().casefold() in _NO_NUMBER}
     elif task != "multilabel":
         meant, note = missing_words(series, column, task, classes)
-        words |= set(meant)
+        missing_texts |= set(meant)
         notes += [note] if note else []
     absent |= np.array([text in empty for text in texts], dtype=bool)
-    meant_missing = np.array([text in words for text in texts], dtype=bool)
+    meant_missing = np.array([text in missing_texts for text in texts], dtype=bool)
     if task == "regression" and distinct:
         meant_missing[_odd_cells(series, column, absent | meant_missing, written)] = True
     return absent, meant_missing

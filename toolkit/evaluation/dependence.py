@@ -38,9 +38,9 @@ def explained(result: Result) -> Result:
         powerful = sorted(described, key=lambda name: -(described[name]["alone"] or 0.0))[:_COLUMNS]
         columns = [name for name in described if name in powerful]
         budget = max(_SCORED, _SCORED_PER_ROW * len(result.dataset.fit_parts["train"]))
-        most = min(_IMPORTANCE_ROWS, max(budget // (REPEATS * len(columns)), 1))
+        row_limit = min(_IMPORTANCE_ROWS, max(budget // (REPEATS * len(columns)), 1))
         rows = rows_of(result)
-        table = permutation_importance(result, rows.sample(most), columns=columns)
+        table = permutation_importance(result, rows.sample(row_limit), columns=columns)
         table.attrs["left_out"] = len(described) - len(columns)
         few = rows.sample(_DEPENDENCE_ROWS)
         slices = slice_table(result, rows.sample(_IMPORTANCE_ROWS), columns)
@@ -71,10 +71,10 @@ def partial_dependence(result: Result, rows: Rows, described: Mapping[str, Any])
     """
     preprocessing: Any = result.preprocessing
     index = [column.name for column in preprocessing.columns].index(described["name"])
-    span, fitted = preprocessing.spans[index], preprocessing.by_column[index]
+    span, column_preprocessing = preprocessing.spans[index], preprocessing.by_column[index]
     values, grid = _grid(result, described)
-    inputs = np.zeros((len(values), fitted.width), np.float32)
-    fitted.encode(values, inputs)
+    inputs = np.zeros((len(values), column_preprocessing.width), np.float32)
+    column_preprocessing.encode(values, inputs)
     # (grid, rows, width), then (grid, rows, outputs)
     x = np.repeat(rows.x[None], len(values), axis=0)
     x[:, :, span] = inputs[:, None, :]

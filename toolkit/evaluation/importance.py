@@ -151,7 +151,7 @@ def column_groups(
     Raises:
         DataError: A group names a column that the model does not take, or one that another group has.
     """
-    known = [column.name for column in preprocessing.columns]
+    column_names = [column.name for column in preprocessing.columns]
     if isinstance(groups, str) and groups == "correlated":
         groups = _correlated(preprocessing, rows.x)
     if not isinstance(groups, list | tuple) or not all(isinstance(group, list | tuple) for group in groups):
@@ -159,13 +159,13 @@ def column_groups(
     named = [[str(name) for name in group] for group in groups]
     flat = [name for group in named for name in group]
     for name in flat:
-        if name not in known:
-            raise DataError(f"groups: the model takes no column '{name}'.{nearest(name, known)}")
+        if name not in column_names:
+            raise DataError(f"groups: the model takes no column '{name}'.{nearest(name, column_names)}")
         if flat.count(name) > 1:
             raise DataError(f"groups: column '{name}' is named twice.")
     first = {group[0]: group for group in named if group}
-    wanted = known if columns is None else list(columns)
-    return [first.get(name, [name]) for name in wanted if name in first or name not in flat]
+    chosen_columns = column_names if columns is None else list(columns)
+    return [first.get(name, [name]) for name in chosen_columns if name in first or name not in flat]
 
 
 def associations(preprocessing: Preprocessing, x: NDArray[Any]) -> NDArray[np.float64]:
@@ -181,7 +181,8 @@ def associations(preprocessing: Preprocessing, x: NDArray[Any]) -> NDArray[np.fl
     """
     # All three are the same of two sets of centered inputs: the mean squared canonical correlation.
     bases = [
-        _basis(x[:, span], fitted) for span, fitted in zip(preprocessing.spans, preprocessing.by_column, strict=True)
+        _basis(x[:, span], column_preprocessing)
+        for span, column_preprocessing in zip(preprocessing.spans, preprocessing.by_column, strict=True)
     ]
     strength = np.eye(len(bases))
     for i, j in combinations(range(len(bases)), 2):

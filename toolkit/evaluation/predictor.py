@@ -109,9 +109,9 @@ class Predictor:
 
     def sets(self, chances: NDArray[Any], decided: NDArray[Any], coverage: float) -> NDArray[np.bool_]:
         """Return which classes the set of each row holds, (n, classes), from probabilities and decisions."""
-        held = class_ranks(by_class(chances)) <= conformal_quantile(np.asarray(self.conformity), coverage)
-        held[np.arange(len(held)), decided] = True
-        return held
+        in_set = class_ranks(by_class(chances)) <= conformal_quantile(np.asarray(self.conformity), coverage)
+        in_set[np.arange(len(in_set)), decided] = True
+        return in_set
 
     def check_sets(self, coverage: float) -> None:
         """Check that there are sets of classes with a coverage.

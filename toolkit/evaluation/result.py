@@ -152,8 +152,8 @@ class Result(Predictor):
             y_true = np.asarray(self.target.encode(y)).astype(np.int64)
             # (n, 1) -> (n,)
             y_true = y_true[:, 0] if self.task == "binary" else y_true
-        known = Outcome(self.task, y_true, y_true, seconds=seconds, units=units, unit=unit)
-        return self.rescored(known, scores)
+        outcome = Outcome(self.task, y_true, y_true, seconds=seconds, units=units, unit=unit)
+        return self.rescored(outcome, scores)
 
     def rescored(self, outcome: Outcome, scores: NDArray[np.float32]) -> Outcome:
         """Return an outcome on the same rows with the decisions and probabilities of other raw scores (n, units)."""
@@ -162,9 +162,9 @@ class Result(Predictor):
             decided = self.target.decode(self.head.points(scores)).reshape(len(scores), -1)
             return replace(outcome, y_pred=decided, scores=scores, **more)
         probabilities = self.probabilities(scores) if self.has_probabilities else None
-        shown = None if self.head.ordered else scores  # between classes in order: no score belongs to one
+        class_scores = None if self.head.ordered else scores  # between classes in order: no score belongs to one
         decided, ordered = self.decide(scores), self.head.ordered
-        return replace(outcome, y_pred=decided, probabilities=probabilities, scores=shown, ordered=ordered)
+        return replace(outcome, y_pred=decided, probabilities=probabilities, scores=class_scores, ordered=ordered)
 
     def _quantiles(self, scores: NDArray[np.float32]) -> dict[str, Any]:
         """Return the fields of an outcome that hold quantiles, and the interval where there are enough rows for it."""

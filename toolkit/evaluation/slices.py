@@ -51,15 +51,15 @@ def slice_table(
         DataError: An unknown metric or column.
     """
     kinds = {column.name: column.kind for column in result.preprocessing.columns}
-    wanted = list(kinds) if columns is None else [columns] if isinstance(columns, str) else list(columns)
-    for name in wanted:
+    chosen_columns = list(kinds) if columns is None else [columns] if isinstance(columns, str) else list(columns)
+    for name in chosen_columns:
         if name not in kinds:
             raise DataError(f"slices: the model takes no column '{name}'.{nearest(name, kinds)}")
     metric = ranked_metric(result, metric)
     overall = _measured(rows.outcome, metric, np.ones((1, len(rows.x))))[0]
     masks = [
         (name, text, mask)
-        for name in wanted
+        for name in chosen_columns
         for text, mask in _slices(rows.frame[name].to_numpy(), kinds[name])
         if rows.outcome.distinct(mask) >= FEWEST
     ]

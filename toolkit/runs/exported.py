@@ -86,11 +86,12 @@ def load_exported(path: str | Path, *, head: Head | None = None) -> ExportedRun:
     check_head(head, content, path)
     session = open_session(data, path)
     with explained(path, "run.export"):
-        ((name, taken),) = [(entry.name, entry.shape) for entry in session.get_inputs()]
-        given = {entry.name: entry.shape for entry in session.get_outputs()}["scores"]
+        ((name, input_shape),) = [(entry.name, entry.shape) for entry in session.get_inputs()]
+        output_shapes = {entry.name: entry.shape for entry in session.get_outputs()}["scores"]
         network = _ExportedNetwork(**Predictor.predicting_fields(content, head), session=session, input_name=name)
         check_predictor(
-            network, *(tuple(size if isinstance(size, int) else None for size in s) for s in (taken, given))
+            network,
+            *(tuple(size if isinstance(size, int) else None for size in s) for s in (input_shape, output_shapes)),
         )
     return ExportedRun(network)
 
@@ -118,8 +119,8 @@ def open_session(data: bytes, path: Path) -> Any:
 def _errors() -> tuple[type[Exception], ...]:
     """Return the exceptions that onnxruntime raises, which have no class of their own in common."""
     state = library("onnxruntime.capi.onnxruntime_pybind11_state", "export")
-    own = [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    return (*own, RuntimeError, ValueError, IndexError, TypeError)
+    kinds = [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*kinds, RuntimeError, ValueError, IndexError, TypeError)
 
 
 # An ONNX file is a protobuf message: fields with a number, each of which is a number, or bytes that may be a message.

@@ -116,8 +116,8 @@ class Predicting:
         """
         self.result.check_sets(coverage)
         scores = self.decision_function(new)
-        held = self.result.sets(self.result.probabilities(scores), self.result.decide(scores), coverage)
-        return in_form_of(new, held, self.classes)
+        sets = self.result.sets(self.result.probabilities(scores), self.result.decide(scores), coverage)
+        return in_form_of(new, sets, self.classes)
 
     def predict_interval(self, new: Any, coverage: float | None = None) -> Any:
         """Return an interval around each prediction that holds the truth for a share of new rows (regression).

@@ -54,22 +54,22 @@ def sets(result: Result) -> dict[str, Any] | None:
     enough = result.conformity is not None and len(result.conformity) >= fewest_rows(coverage)
     if outcome is None or outcome.probabilities is None or not enough:
         return None
-    held = result.sets(outcome.probabilities, outcome.y_pred, coverage)
-    sizes, right = held.sum(axis=1), held[np.arange(len(held)), outcome.y_true]
-    shown = np.minimum(sizes, SIZES)
+    sets = result.sets(outcome.probabilities, outcome.y_pred, coverage)
+    sizes, right = sets.sum(axis=1), sets[np.arange(len(sets)), outcome.y_true]
+    counted_sizes = np.minimum(sizes, SIZES)
     return {
         "coverage": coverage,
-        "rows": len(held),
+        "rows": len(sets),
         "held": right.mean(),
         "size": sizes.mean(),
-        "classes": held.shape[1],
+        "classes": sets.shape[1],
         "sizes": [
             {
-                "classes": f"{size} or more" if (sizes[shown == size] > size).any() else str(size),
-                "rows": (shown == size).sum(),
-                "held": right[shown == size].mean(),
+                "classes": f"{size} or more" if (sizes[counted_sizes == size] > size).any() else str(size),
+                "rows": (counted_sizes == size).sum(),
+                "held": right[counted_sizes == size].mean(),
             }
-            for size in np.unique(shown)
+            for size in np.unique(counted_sizes)
         ],
     }
 

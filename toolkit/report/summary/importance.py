@@ -31,6 +31,6 @@ def for_result(result: Result) -> dict[str, Any] | None:
         }
         for entry in result.dependence
     ]
-    found = result.slices[result.slices["clear"]] if len(result.slices) else result.slices
-    slices = {**result.slices.attrs, "found": found.to_dict("records")}
+    clear_slices = result.slices[result.slices["clear"]] if len(result.slices) else result.slices
+    slices = {**result.slices.attrs, "found": clear_slices.to_dict("records")}
     return {**table.attrs, "slices": slices, "columns": columns, "answer": answer, "dependence": dependence}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from toolkit.common.formatting import listing
 
 if TYPE_CHECKING:
+    from recipes.serving.records import Records
     from toolkit.data.columns import Column
-    from toolkit.serving.records import Records
 
 __all__ = ["POLICY", "SCRIPT", "start_page"]
 

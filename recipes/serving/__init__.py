@@ -1,5 +1,5 @@
 """Predictions over HTTP: the columns as a schema, the web application, and its start page."""
 
-from toolkit.serving.application import application, serve
+from recipes.serving.application import application, serve
 
 __all__ = ["application", "serve"]

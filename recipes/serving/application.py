@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recipes.serving.records import MOST_ROWS, Records
+from recipes.serving.start_page import POLICY, SCRIPT, start_page
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import listing
 from toolkit.common.libraries import library
 from toolkit.runs.loading import load
 from toolkit.runs.predicting import Predicting
-from toolkit.serving.records import MOST_ROWS, Records
-from toolkit.serving.start_page import POLICY, SCRIPT, start_page
 
 __all__ = ["application", "serve"]
 
@@ -138,8 +138,8 @@ async def _predicted(records: Records, request: Any) -> tuple[int, dict[str, Any
     except TimeoutError:
         return 408, _problem([], f"not answered within {_SECONDS:g} seconds", "timeout")
     except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return 422, {"detail": [{**entry, "loc": ["body", *entry["loc"]]} for entry in found[:20]]}
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        return 422, {"detail": [{**entry, "loc": ["body", *entry["loc"]]} for entry in problems[:20]]}
     except DataError as error:
         return 422, _problem(["body"], str(error), "data")
     return 200, {"predictions": predictions, "notes": notes}

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from recipes.samples import path
+from recipes.serving import application, serve
+from recipes.serving.application import MOST_BYTES
 from tests.helpers.cli import run_command
 from toolkit.common.errors import DataError
-from toolkit.serving import application, serve
-from toolkit.serving.application import MOST_BYTES
 
 for name in ("fastapi", "uvicorn"):
     pytest.importorskip(name, reason=f"{name} is not installed: the extra [serve] brings it")

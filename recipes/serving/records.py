@@ -69,8 +69,8 @@ class Records:
 
     def levels(self, column: Column) -> list[str]:
         """Return the first levels of a category that was learned; none of other columns."""
-        learned = self._preprocessing.by_column[self.columns.index(column)]
-        return [str(level) for level in getattr(learned, "levels", ())[:_LEVELS]]
+        preprocessing = self._preprocessing.by_column[self.columns.index(column)]
+        return [str(level) for level in getattr(preprocessing, "levels", ())[:_LEVELS]]
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of a record."""
@@ -129,14 +129,14 @@ class Records:
         """Return the inputs of one row; what its cells become is remembered: pandas takes a millisecond for each."""
         x, notes, start = np.zeros((1, self._preprocessing.width), np.float32), [], 0
         for index, cell in enumerate(cells):
-            column, learned = self.columns[index], self._preprocessing.by_column[index]
-            inputs = x[:, start : start + learned.width]
+            column, preprocessing = self.columns[index], self._preprocessing.by_column[index]
+            inputs = x[:, start : start + preprocessing.width]
             if column.kind == "number" and column.format is None and not column.missing:
-                learned.encode(np.array([np.nan if cell is None else cell]), inputs)
+                preprocessing.encode(np.array([np.nan if cell is None else cell]), inputs)
             else:
                 inputs[:], said = self._remembered(index, type(cell), cell)
                 notes += said
-            start += learned.width
+            start += preprocessing.width
         return x, notes
 
     def _cell(self, index: int, kind: type, cell: Any) -> tuple[NDArray[np.float32], list[str]]:
