@@ -95,11 +95,10 @@ class Plan:
         many = all_steps * (len(models) if self.in_turns else 1) >= _XLA_STEPS
         self.xla = many and gains_from_xla(self.learner) if options.xla is None else options.xla
         planned_by = [tf.Variable(tf.zeros(()), trainable=False) for _ in ("rate", "steps")]
-        constant = self.xla or bool(options.callbacks)
         self.optimizer, self.learning_rate, self.schedule = make_optimizer(
-            options, all_steps, clip_norm, self.override, None if constant else planned_by
+            options, all_steps, clip_norm, self.override, None if self.xla else planned_by
         )
-        self.planned_by = None if constant or self.schedule not in PLANNED else planned_by
+        self.planned_by = None if self.xla or self.schedule not in PLANNED else planned_by
 
 
 @contextmanager
