@@ -229,7 +229,13 @@ def report(records: Sequence[Record], into: Path) -> None:
     text += ["## Log loss of each table", "", *_each(records, who, _log_loss_text), ""]
     text += ["## 1 - AUC of each binary table", "", *_each(records, who, _auc_text), ""]
     text += ["## Expected calibration error of our networks", "", *_calibration(records), ""]
-    text += ["## Seconds per fit", "", *_each(records, who, _seconds_text, "median"), ""]
+    text += [
+        "## Seconds per fit",
+        "",
+        "Fits of several runs stand here, on a machine more or less busy. Compare with care.",
+        "",
+    ]
+    text += [*_each(records, who, _seconds_text, "median"), ""]
     measuring.write(into.with_suffix(".md"), "\n".join(text))
     if "ours, default" in who:
         measuring.write(into.with_suffix(".svg"), _picture(records, who))
