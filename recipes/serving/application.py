@@ -87,7 +87,7 @@ def application(run: Predicting, *, name: str = "model") -> Any:
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        """Say that the model answers."""
+        """Return the status "ok": the model is loaded and answers."""
         return {"status": "ok", "model": name}
 
     @app.get("/schema")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ _NO_CALIBRATION = (
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Predictor:
+class Predictor(ABC):
     """What turns rows into the inputs of a network, and its scores into answers.
 
     Attributes:
@@ -84,9 +85,9 @@ class Predictor:
         """The positive class of a binary task; None for other tasks."""
         return self.target.classes[1] if self.task == "binary" else None
 
+    @abstractmethod
     def raw_scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw scores, shape (n, units), of encoded rows, shape (n, ...)."""
-        raise NotImplementedError
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
         """Turn raw scores (n, units) into probabilities, calibrated where there were validation rows.
