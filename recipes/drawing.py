@@ -11,19 +11,22 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from toolkit.report.style import COLORS, LINES, few_ticks, fix_layout, log_scale, look, stroke
+from toolkit.report.style import CLASSES, COLORS, LINES, few_ticks, fix_layout, log_scale, look, stroke
 
 # fmt: off
 __all__ = [
-    "BLUE", "GRAY", "GREEN", "INK", "LINE", "MUTED", "ORANGE", "PAPER", "PURPLE", "STYLES",
-    "boundary", "dots", "field", "label_lines", "log_scale", "panels", "plane", "regions",
+    "BLUE", "CLASS_COLORS", "GRAY", "GREEN", "INK", "LINE", "MUTED", "ORANGE", "PAPER", "PURPLE", "STYLES",
+    "boundary", "dots", "field", "key", "label_lines", "log_scale", "panels", "plane", "regions",
 ]
 # fmt: on
 
 INK, MUTED, LINE, PAPER = (COLORS[name][0] for name in ("ink", "muted", "line", "paper"))
 BLUE, ORANGE, GREEN, PURPLE, GRAY = (COLORS[name][0] for name in ("network", "second", "linear", "tree", "dummy"))
+#: Colors of the first, second, ... class.
+CLASS_COLORS = tuple(COLORS[name][0] for name in CLASSES)
 #: Color and dash of the first, second, ... of several lines.
 STYLES: tuple[tuple[str, Any], ...] = tuple((stroke(line)["color"], stroke(line)["linestyle"]) for line in LINES)
 
@@ -103,6 +106,11 @@ def label_lines(axes: Axes, names: Sequence[str], *, gap: float = 0.075) -> None
         )
 
 
+def key(figure: Figure, names: Sequence[str], lines: Sequence[Line2D]) -> None:
+    """Write the names of lines that all panels share below the panels, each beside its line."""
+    figure.legend(lines, names, loc="outside lower right", ncols=len(names), labelcolor="linecolor")
+
+
 def boundary(
     axes: Axes,
     weights: Sequence[float] | NDArray[Any],
@@ -147,7 +155,9 @@ def regions(axes: Axes, decided: NDArray[Any], window: tuple[float, float], *, a
     for k in np.unique(decided):
         # 0 and 1, filled above one half: the border runs between the grid points, where it belongs.
         inside = (decided == k).astype(float)
-        axes.contourf(ticks, ticks, inside, levels=[0.5, 1.5], colors=[STYLES[k % len(STYLES)][0]], alpha=alpha)
+        axes.contourf(
+            ticks, ticks, inside, levels=[0.5, 1.5], colors=[CLASS_COLORS[k % len(CLASS_COLORS)]], alpha=alpha
+        )
     _bare(axes, window)
 
 
@@ -182,9 +192,9 @@ def dots(
     """
     mistakes = np.zeros(len(x), bool) if wrong is None else np.asarray(wrong, bool)
     for k in np.unique(ids):
-        for marker, edge, mask in (("o", 0.0, ~mistakes), ("x", 0.9, mistakes)):
-            color, points = STYLES[k % len(STYLES)][0], x[(ids == k) & mask]
-            axes.plot(points[:, 0], points[:, 1], marker, color=color, markersize=size, markeredgewidth=edge)
+        for marker, edge, scale, mask in (("o", 0.0, 1.0, ~mistakes), ("x", 1.1, 1.8, mistakes)):
+            color, points = CLASS_COLORS[k % len(CLASS_COLORS)], x[(ids == k) & mask]
+            axes.plot(points[:, 0], points[:, 1], marker, color=color, markersize=scale * size, markeredgewidth=edge)
 
 
 def _bare(axes: Axes, window: tuple[float, float]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recipes.drawing import BLUE, INK, MUTED, ORANGE, PAPER, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.shapes import START, X, Y
+from toolkit.common.formatting import number
 
 __all__ = ["cost", "descend", "show"]
 
@@ -160,7 +161,7 @@ def _learning_rates(best: Floats, limit: float) -> tuple[Picture, Picture]:
     costs = {f"rate {rate}": cost(*paths[label].T) for label, rate in RATES.items()}
     contours = Picture(
         "Step sizes on the surface",
-        "Each closed curve joins points of equal cost, the cross marks the minimum, and every dot is a step. "
+        "Each thin curve joins points of equal cost, the cross marks the minimum, and every dot is a step. "
         f"Rate {RATES['too small']} hardly moves, {RATES['right']} soon reaches the valley and then follows it, and "
         f"{RATES['too large']} jumps from side to side and climbs.",
         _contours(
@@ -188,8 +189,7 @@ def _rows_per_step(best: Floats, seed: int) -> tuple[Picture, Picture]:
     }
     maps = Picture(
         "Rows per step",
-        f"All three read the four rows {EPOCHS} times at rate {BATCH_RATE}. One row per step gets furthest along the "
-        "valley, because it takes four times as many steps, but it never settles down.",
+        f"All three read the four rows {EPOCHS} times at rate {BATCH_RATE}. {_ends(paths)}",
         _contours(
             list(paths.values()),
             list(BATCHES),
@@ -213,6 +213,18 @@ def _rows_per_step(best: Floats, seed: int) -> tuple[Picture, Picture]:
         ),
     )
     return maps, curves
+
+
+def _ends(paths: dict[str, Floats]) -> str:
+    """Describe which path ends at the lowest cost, and which of its last steps raised the cost."""
+    costs = {label: cost(*path.T) for label, path in paths.items()}
+    lowest, single = min(costs, key=lambda label: costs[label][-1]), costs["one row"]
+    raised = int((np.diff(single[-len(X) - 1 :]) > 0).sum())
+    ending = f"{raised} of its last {len(X)} steps raised the cost" if raised else "its last steps all lowered the cost"
+    return (
+        f"One row per step takes {len(X)} times as many steps as all rows per step; {ending}. The lowest cost at the "
+        f"end is {number(float(costs[lowest][-1]), 3)}, with {lowest} per step."
+    )
 
 
 def _contours(

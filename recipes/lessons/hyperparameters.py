@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -71,17 +72,25 @@ def show(
     return Lesson(
         name="hyperparameters",
         title="Hyperparameters, drawn at random",
-        summary=f"Of five hyperparameters, the {shares.index[0]} explains the largest share of the ranking of {trials} "
-        f"networks: {percent(shares.iloc[0], 0)}. The best network has an error of {as_text(winner[ERROR])} on the "
+        summary=f"{_largest_share(shares, trials)} The best network has an error of {as_text(winner[ERROR])} on the "
         f"validation rows and of {as_text(test_error)} on the test rows, which were used only once.",
         pictures=(
             _importance(table, shares, axis),
             _two_at_once(table, shares),
-            _best_so_far(table[ERROR], axis),
+            _best_so_far(table[ERROR], axis, as_text),
             _luck(float(winner[ERROR]), restarted, test_error, as_text(test_error), axis),
         ),
         decks=("NN", "MB", "SC"),
         data=f"{rows.description}; {trials} networks, {epochs} epochs each",
+    )
+
+
+def _largest_share(shares: pd.Series, trials: int) -> str:
+    if not shares.iloc[0]:
+        return f"None of the five hyperparameters explains the ranking of {trials} networks better than chance does."
+    return (
+        f"Of five hyperparameters, the {shares.index[0]} explains the largest share of the ranking of {trials} "
+        f"networks: {percent(shares.iloc[0], 0)}."
     )
 
 
@@ -256,8 +265,8 @@ def _two_at_once(table: pd.DataFrame, shares: pd.Series) -> Picture:
     )
 
 
-def _best_so_far(error: pd.Series, axis: str) -> Picture:
-    best = error.cummin()
+def _best_so_far(error: pd.Series, axis: str, as_text: Callable[[float], str]) -> Picture:
+    best, first = error.cummin(), min(10, len(error))
     trial = np.arange(1, len(error) + 1)
     with panels(width=4.4, height=2.8) as (figure, axes):
         ax: Axes = axes[0, 0]
@@ -268,8 +277,9 @@ def _best_so_far(error: pd.Series, axis: str) -> Picture:
         ax.set_xlabel("networks tried")
     return Picture(
         "The best so far",
-        "Each dot is a network, in the order they were drawn; the line is the lowest error so far. Most of the gain "
-        "usually comes from the first ten or twenty networks, so even a short random search is worth its time.",
+        "Each dot is a network, in the order they were drawn; the line is the lowest error so far: "
+        f"{as_text(best.iloc[0])} after the first network, {as_text(best.iloc[first - 1])} after {first} of them, and "
+        f"{as_text(best.iloc[-1])} after all {len(best)}.",
         figure,
         "A falling staircase: the best validation error so far over the number of networks tried.",
         pd.DataFrame({"trial": trial, ERROR: error, "best so far": best}),

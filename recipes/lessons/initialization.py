@@ -279,7 +279,7 @@ def _xor_picture(results: Mapping[int, tuple[Floats, Floats]]) -> Picture:
     return Picture(
         "Different starts, different minima",
         f"A network with two hidden neurons learns xor from {shares[0]} of its random starts; the others end at a "
-        f"higher loss. With three neurons it is {shares[1]}, with four {shares[2]}: more neurons, fewer failures.",
+        f"higher loss. With three neurons it is {shares[1]}, with four {shares[2]}.",
         _xor_figure(*results[2]),
         "Histogram of the final loss: most starts near 0, the others at a higher loss.",
         table,

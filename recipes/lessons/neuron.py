@@ -32,7 +32,8 @@ SIDES: tuple[Neuron, ...] = (((-0.5, 1), -1.5), ((0.5, -1), 1.5), ((-1, 1), 2), 
 LIMIT = 6.0  # the planes reach from -LIMIT to LIMIT
 GRID = np.linspace(-LIMIT, LIMIT, 97)
 POINTS = np.stack(np.meshgrid(GRID, GRID), axis=-1)  # (97, 97, 2): x1 and x2 of every point of the grid
-Z = np.arange(-6, 6.25, 0.25)  # scores
+Z = np.linspace(-6, 6, 481)  # scores, 0.025 apart
+JUMP = 0.2  # a curve that changes by more than this from one score to the next has a kink or a step there
 PANELS = ("linear", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
 
 
@@ -169,15 +170,16 @@ def _activations() -> Picture:
     curves = {name: _curve(activation) for name, activation in _functions().items()}
     table = pd.DataFrame(
         [
-            (name.replace("_", " "), _zeros(values), slopes[Z == -3][0], slopes[Z == 3][0], slopes.max())
+            (name.replace("_", " "), _zeros(values), *np.interp([-3, 3], Z, slopes), slopes.max())
             for name, (values, slopes) in curves.items()
         ],
         columns=["activation", "output is 0 at", "slope at −3", "slope at 3", "largest slope"],
     )
     return Picture(
         "What the activation makes of the score",
-        "Blue is the output. Orange is its slope, by which backpropagation multiplies the gradient. Where the slope is "
-        "0 the neuron learns nothing: everywhere for sign, left of 0 for ReLU, far from 0 for sigmoid and tanh.",
+        "Blue is the output. Orange is its slope, by which backpropagation multiplies the gradient. "
+        "Where the slope is 0 the neuron learns nothing: everywhere for sign, left of 0 for ReLU. Far from 0 the "
+        "slopes of sigmoid and tanh are close to 0.",
         _curves(curves),
         "Eight small panels for scores from −6 to 6, each with an activation and its slope. The slope of sign is 0 "
         "everywhere; the sigmoid’s is at most a quarter; ReLU’s is 0 below and 1 above.",
@@ -276,9 +278,10 @@ def _curves(curves: dict[str, tuple[Floats, Floats]]) -> Figure:
         for panel, name in zip(axes.flat, PANELS, strict=True):
             values, slopes = curves[name]
             panel.axhline(0, color=MUTED, linewidth=0.6)
-            kind = "steps-mid" if name == "sign" else "default"
-            panel.plot(Z, values, color=BLUE, drawstyle=kind)
-            panel.plot(Z, slopes, color=ORANGE, linestyle=(0, (4, 2)))
+            for curve, color, dash in ((values, BLUE, "solid"), (slopes, ORANGE, (0, (4, 2)))):
+                # NaN at each jump leaves a gap: the slope of ReLU is 0 on one side and 1 on the other, nothing between.
+                jumps = np.flatnonzero(np.abs(np.diff(curve)) > JUMP) + 1
+                panel.plot(np.insert(Z, jumps, np.nan), np.insert(curve, jumps, np.nan), color=color, linestyle=dash)
             panel.set_ylim(-1.6, 2.6)
             panel.set_title("maxout of z and −z / 2" if name == "maxout" else name.replace("_", " "))
         axes[0, 0].text(0.8, -0.9, "output", color=BLUE)

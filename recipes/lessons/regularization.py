@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.drawing import BLUE, GRAY, ORANGE, STYLES, label_lines, log_scale, panels
+from recipes.drawing import BLUE, GRAY, ORANGE, STYLES, key, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
-from recipes.lessons.tools.rows import Rows, error_name, error_text, load
+from recipes.lessons.tools.rows import Rows, column_names, error_name, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.formatting import number, percent
 
@@ -160,8 +160,7 @@ def _strengths(trained: pd.DataFrame, error: str) -> Picture:
             if index:
                 panel.tick_params(labelleft=False)
         axes[0, 0].set_title(error)
-        axes[0, -2].set_title("training rows", color=BLUE, fontweight="bold")
-        axes[0, -1].set_title("validation rows", color=ORANGE, fontweight="bold")
+        key(figure, ["training rows", "validation rows"], axes[0, 0].lines[1:])
     return Picture(
         "Too little, enough, too much",
         "Each method gets stronger to the right; the gray line is the validation error without regularization. A wide "
@@ -212,7 +211,7 @@ def _columns(rows: Rows, trained: pd.DataFrame, best: dict[str, int], *, generat
             panel.grid(visible=False, axis="x")
             panel.set_title({NONE: "no penalty"}.get(method, method))
         axes[0, 1].set_xlabel("column" if len(bars) == len(table) else f"column, the first {BARS} of {len(table)}")
-    hint = "Columns 1 to 5 matter, the others are noise. " if generated else ""
+    hint = "Columns 1 to 5 matter, the others are noise. " if generated else column_names(rows.columns[:BARS])
     return Picture(
         "Which columns are kept",
         f"{hint}A bar is the sum of the sizes of a column's weights. It is above a tenth of the largest for "

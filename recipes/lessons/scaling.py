@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recipes import samples
 from recipes.drawing import BLUE, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
-from recipes.lessons.tools.rows import Rows, error_text, load
+from recipes.lessons.tools.rows import Rows, column_names, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import number
@@ -198,7 +198,8 @@ def _columns(rows: Rows, parts: Mapping[str, dict[str, Matrix]], numbers: list[s
     )
     return Picture(
         "The columns before and after",
-        "Each bar reaches from the 5 % to the 95 % quantile of a column. A linear model's loss curves in one direction "
+        f"{column_names(numbers[:BARS])}Each bar reaches from the 5 % to the 95 % quantile of a column. A linear "
+        "model's loss curves in one direction "
         f"{raw} times as strongly as in another on raw columns, and {standard} times on standardized ones. The larger "
         "this ratio, the more steps gradient descent needs.",
         figure,
@@ -227,6 +228,7 @@ def _curves(best: pd.DataFrame) -> Picture:
 
 
 def _rates(trained: pd.DataFrame, best: pd.DataFrame) -> Picture:
+    raw, standard = best.loc["raw", "rate"], best.loc["standardization", "rate"]
     with panels(width=4.4, height=3.0) as (figure, axes):
         panel = axes[0, 0]
         log_scale(panel, "x")
@@ -237,8 +239,8 @@ def _rates(trained: pd.DataFrame, best: pd.DataFrame) -> Picture:
     return Picture(
         "Which rates work",
         "The final loss on validation rows against the learning rate. The lower and wider the dip, the easier it is to "
-        f"find a good rate. The best rate is {best.loc['raw', 'rate']:g} for raw columns and "
-        f"{best.loc['standardization', 'rate']:g} for standardized ones: large columns allow only small steps.",
+        f"find a good rate. The best rate is {raw:g} for raw columns and {standard:g} for standardized ones"
+        f"{': large columns allow only small steps' if raw < standard else ''}.",
         figure,
         "Validation loss against learning rate, both on logarithmic scales, one line per scaling.",
         trained.drop(columns=["curve", EARLY, "test error"]),

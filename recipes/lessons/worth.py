@@ -301,8 +301,8 @@ def summary(answers: pd.DataFrame) -> str:
                 f"A network is worth it on none of these {len(answers)} tables: a cheaper model does as well on each."
             )
         return (
-            f"Of these {len(answers)} tables a network is worth it on {' and '.join(worth)}. There no line fits, and "
-            "trees, which predict in steps, can't follow the curve. Try the cheaper models first."
+            f"Of these {len(answers)} tables a network is worth it on {' and '.join(worth)}: its error there is the "
+            "lowest in all draws. Try the cheaper models first."
         )
     answer = answers.iloc[0]
     rows = f"With {number(answer['rows'])} rows to learn from"

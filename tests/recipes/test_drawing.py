@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from recipes.drawing import BLUE, ORANGE, dots, field, label_lines, log_scale, panels, regions
+from recipes.drawing import BLUE, CLASS_COLORS, ORANGE, dots, field, key, label_lines, log_scale, panels, regions
+from recipes.lessons import playground
+from toolkit.report import plots
 from toolkit.report.style import COLORS
 from toolkit.report.svg import svg
 
@@ -23,6 +25,31 @@ def test_line_labels_have_the_color_and_order_of_their_lines_and_keep_a_gap():
     heights = {name: text.get_position()[1] for name, text in texts.items()}
     assert heights["high"] - heights["low"] == pytest.approx(0.1, abs=0.02)
     assert heights["cut"] < heights["low"]
+
+
+def test_a_class_has_the_same_color_in_lessons_reports_and_the_playground():
+    decided = np.array([[0] * 5 + [1] * 5] * 10)
+    report = plots.decision_regions(decided, (0, 1), (0, 1), classes=2, points=([0.1, 0.9], [0.5, 0.5], [0, 1], [0, 0]))
+    with panels() as (figure, axes):
+        dots(axes[0, 0], np.array([[0.1, 0.5], [0.9, 0.5]]), np.array([0, 1]))
+    drawn = [
+        [to_hex(line.get_color()) for line in fig.axes[0].lines if len(line.get_xdata())] for fig in (report, figure)
+    ]
+    assert drawn[0] == drawn[1] == [BLUE, ORANGE]
+    page = playground.show().content
+    assert f"--k0:{BLUE};--k1:{ORANGE};" in page
+    assert CLASS_COLORS[9] in page
+
+
+def test_a_key_names_lines_below_all_panels():
+    with panels(2) as (figure, axes):
+        for panel in axes[0]:
+            panel.plot([0, 1], [0, 1], color=BLUE)
+        key(figure, ["training rows"], axes[0, 0].lines)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["training rows"]
+    assert not any(panel.get_title() for panel in axes[0])
+    assert legend.get_window_extent().y1 < min(panel.get_window_extent().y0 for panel in axes[0])
 
 
 def test_a_logarithmic_axis_has_plain_numbers():

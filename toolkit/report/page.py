@@ -22,7 +22,7 @@ from toolkit.report import cells
 from toolkit.report.figures import pictures
 from toolkit.report.figures.distributions import distribution
 from toolkit.report.pixels import scale_of
-from toolkit.report.style import COLORS
+from toolkit.report.style import CLASSES, COLORS
 
 __all__ = ["check_page", "fill", "frame", "notebook", "page_path", "render", "write", "write_pair"]
 
@@ -286,6 +286,7 @@ def _templates() -> jinja2.Environment:
         distribution=distribution,
         scale_of=scale_of,
         colors=COLORS,
+        class_colors=CLASSES,
         metrics=metric_names.METRICS,
         tasks=TASKS,
         part_names={"all": "all rows"},

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.formatting import percent
 from toolkit.report.style import (
+    CLASSES,
     COLORS,
     SERIES,
     Curve,
@@ -46,7 +47,6 @@ __all__ = [
 ]
 
 NICE_STEPS = [1, 2, 2.5, 5, 10]  # distances between the numbers of an axis, times a power of ten
-CLASSES = ("linear", "second", "network", "tree", "dummy")  # colors of the first, second, ... class; they start over
 
 
 @dataclass(frozen=True)
@@ -390,7 +390,7 @@ def decision_regions(
     y: tuple[float, float],
     *,
     classes: int,
-    points: tuple[Numbers, Numbers, Numbers, Sequence[bool]] | None = None,
+    points: tuple[Numbers, Numbers, Numbers, Sequence[int]] | None = None,
     along: tuple[str, str] = ("first component", "second component"),
     width: float = 3.6,
 ) -> Figure:
@@ -401,7 +401,8 @@ def decision_regions(
         x: The ends of the grid from left to right.
         y: Its ends from bottom to top.
         classes: How many classes there are.
-        points: x and y of rows to draw, their true class ids, and whether each was decided wrongly (a cross).
+        points: x and y of rows to draw, their true class ids, and how each is marked: 0 a dot, 1 a cross for a row
+            decided wrongly, 2 a ring for one that the model decides otherwise than the color below it says.
         along: What x and y show.
         width: Width in inches.
 
@@ -416,17 +417,32 @@ def decision_regions(
         for k in range(classes):
             _region(axes, grid, decided == k, k)
         if points is not None:
-            across, up, true, wrong = map(np.asarray, points)
+            across, up, true, marks = map(np.asarray, points)
             for k in range(classes):
-                for marker, size, is_wrong in (("o", 3.6, False), ("X", 5.6, True)):
-                    rows = (true == k) & (wrong == is_wrong)
-                    marks = {"markersize": size, "markeredgewidth": 0.4, "markeredgecolor": COLORS["paper"][0]}
+                for mark, (kind, look_of) in enumerate(_MARKS.items()):
+                    rows = (true == k) & (marks == mark)
+                    edge = _color(k) if kind == " off the plane" else COLORS["paper"][0]
                     if rows.any():
-                        label = f"_{k}{' wrong' if is_wrong else ''}"
-                        axes.plot(across[rows], up[rows], marker, color=_color(k), label=label, **marks)
+                        axes.plot(
+                            across[rows],
+                            up[rows],
+                            color=_color(k),
+                            markeredgecolor=edge,
+                            label=f"_{k}{kind}",
+                            ls="",
+                            **look_of,
+                        )
         axes.set(xlim=x, ylim=y)
         axes.grid(visible=False)
         return finish(figure, axes, along[1], along[0])
+
+
+# Kind of a row -> its mark.
+_MARKS: dict[str, dict[str, Any]] = {
+    "": {"marker": "o", "markersize": 3.6, "markeredgewidth": 0.4},
+    " wrong": {"marker": "X", "markersize": 5.6, "markeredgewidth": 0.4},
+    " off the plane": {"marker": "o", "markersize": 4, "markeredgewidth": 0.9, "markerfacecolor": "none"},
+}
 
 
 def _region(axes: Axes, grid: tuple[NDArray[Any], NDArray[Any]], inside: NDArray[np.bool_], k: int) -> None:

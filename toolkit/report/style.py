@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from toolkit.common.formatting import number
 
 __all__ = [
+    "CLASSES",
     "COLORS",
     "LINES",
     "SERIES",
@@ -44,7 +45,13 @@ COLORS: dict[str, tuple[str, str]] = {
     "linear": ("#3f7a52", "#84c79b"),
     "tree": ("#7c4d9e", "#c9a2e6"),
     "dummy": ("#777b82", "#8f96a1"),
+    "gold": ("#9a7400", "#dcb94a"),
+    "pink": ("#b83472", "#f08fba"),
+    "teal": ("#10807f", "#5fcac8"),
+    "brown": ("#6b4a2f", "#c9a283"),
 }
+# Colors of the first, second, ... class, the same on every page; they start over.
+CLASSES = ("network", "second", "linear", "tree", "dummy", "ink", "gold", "pink", "teal", "brown")
 LineStyle = tuple[str, tuple[float, ...]]  # color, dashes: lengths of ink and gap in turn
 
 # The first, second, ... of several lines of one kind, as contenders are; they start over.

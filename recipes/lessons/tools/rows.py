@@ -11,16 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError, nearest
-from toolkit.common.formatting import number, percent
+from toolkit.common.formatting import number, percent, plain
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 
-__all__ = ["Rows", "error", "error_name", "error_text", "load", "noisy", "prepare"]
+__all__ = ["Rows", "column_names", "error", "error_name", "error_text", "load", "noisy", "prepare"]
 
 VALIDATION_ROWS, TEST_ROWS = 1_000, 4_000  # the most that a lesson takes
+MOST_NAMES = 16  # columns that a text names
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,18 @@ def error_name(head: Head) -> str:
 def error_text(head: Head, value: float) -> str:
     """Format an `error`: a share as a percentage, an RMSE in standard deviations."""
     return f"{number(value, 2)} standard deviations" if head.metric == "rmse" else percent(value)
+
+
+def column_names(names: Sequence[str]) -> str:
+    """Return the names of numbered columns as a sentence; the picture itself holds no text of the user's.
+
+    Example:
+        >>> column_names(["height", "width"])
+        'From left to right: 1 height, 2 width. '
+    """
+    listed = [f"{index} {plain(name)}" for index, name in enumerate(names[:MOST_NAMES], 1)]
+    more = f" and {len(names) - MOST_NAMES} more, see the numbers" if len(names) > MOST_NAMES else ""
+    return f"From left to right: {', '.join(listed)}{more}. "
 
 
 def noisy(rows: int, seed: int) -> pd.DataFrame:

@@ -66,3 +66,12 @@ def test_the_same_seed_writes_the_same_page_and_another_seed_does_not(lesson, tm
     contents = [page.read_bytes() for page in pages]
     assert contents[0] == contents[1] != contents[2]
     assert len(contents[0]) < 1_000_000
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_text_on_rows_per_step_agrees_with_its_numbers(seed):
+    lesson = descent.show(seed=seed)
+    picture = next(picture for picture in lesson.pictures if picture.title == "Rows per step")
+    costs = picture.table["cost at the end"]
+    assert f"is {costs.min():.3f}".rstrip("0") in picture.text.replace("\u202f", "")
+    assert f"with {costs.idxmin()} per step" in picture.text

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from recipes.drawing import ORANGE
 from recipes.lessons import neuron
 from toolkit.builders import ACTIVATIONS
 
@@ -56,6 +57,18 @@ def test_every_activation_is_listed_with_its_zeros_and_slopes(lesson):
     assert table.loc["leaky relu", "slope at −3"] == pytest.approx(0.1)
     assert table.loc["elu", "slope at −3"] == pytest.approx(np.exp(-3))
     assert table.loc["sign", "largest slope"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"), [("relu", (0, 1)), ("leaky relu", (0.1, 1)), ("maxout of z and −z / 2", (-0.5, 1))]
+)
+def test_a_slope_jumps_at_a_kink_and_is_not_drawn_slanted(lesson, name, sides):
+    (panel,) = (
+        axes for axes in lesson.figures["What the activation makes of the score"].axes if axes.get_title("left") == name
+    )
+    slopes = next(line.get_ydata() for line in panel.lines if line.get_color() == ORANGE)
+    assert np.isnan(slopes).any()
+    assert np.unique(slopes[np.isfinite(slopes)]).tolist() == pytest.approx(sides)
 
 
 def test_the_third_neuron_computes_b_and_not_a(lesson):

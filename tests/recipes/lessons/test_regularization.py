@@ -69,6 +69,7 @@ def test_an_own_table_gives_the_same_page_every_time(tmp_path):
     assert pages[0] == pages[1]
     assert lesson.tables["Which columns are kept"]["column"].tolist() == ["a", "b = x", "b = y", "b is missing"]
     assert "standard deviations" in lesson.summary
+    assert "From left to right: 1 a, 2 b = x, 3 b = y, 4 b is missing." in lesson.pictures[2].text
 
 
 def test_the_test_error_is_measured_for_the_best_strength_of_each_method_only():

@@ -24,6 +24,14 @@ def own():
     return pd.DataFrame(x, columns=["a", "b", "c"]).assign(color=["red", "blue"] * 100, where=ring)
 
 
+def test_the_axes_of_your_table_are_named_in_words_and_no_text_of_it_is_drawn(own):
+    lesson = space.show(own, target="where", columns=["c", "a"])
+    assert "From left to right: c; upwards: a; both scaled." in lesson.pictures[0].text
+    for figure in lesson.figures.values():
+        named = {axes.get_xlabel() for axes in figure.axes} | {axes.get_ylabel() for axes in figure.axes}
+        assert {"first column", "second column"} <= named
+
+
 def test_a_line_classifies_49_percent_of_the_spiral_and_a_hidden_layer_98_or_more(lesson):
     row = lesson.table.loc["spiral"]
     assert round(row["linear"], 2) == 0.49  # the number of the case study, on its points

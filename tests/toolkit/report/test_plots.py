@@ -152,15 +152,18 @@ def test_reliability_shows_before_only_where_there_is_one():
     assert len(plots.reliability(after).axes[0].lines) == 2
 
 
-def test_regions_mark_each_class_its_number_and_each_wrong_row_a_cross():
+def test_regions_mark_each_class_its_number_each_wrong_row_a_cross_and_each_row_off_the_plane_a_ring():
     decided = np.array([[0] * 5 + [2] * 5] * 10)
-    points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2], [0, 2, 0], [False, False, True])
+    points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2], [0, 2, 0], [0, 2, 1])
     figure = plots.decision_regions(decided, (0, 1), (0, 1), classes=3, points=points)
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "3"]
     assert axes.texts[0].get_position()[0] < 0.5 < axes.texts[1].get_position()[0]
     drawn = {str(line.get_label()): (line.get_marker(), list(np.asarray(line.get_xdata()))) for line in axes.lines}
-    assert drawn == {"_0": ("o", [0.1]), "_0 wrong": ("X", [0.8]), "_2": ("o", [0.9])}
+    assert drawn == {"_0": ("o", [0.1]), "_0 wrong": ("X", [0.8]), "_2 off the plane": ("o", [0.9])}
+    assert {str(line.get_label()) for line in axes.lines if line.get_markerfacecolor() == "none"} == {
+        "_2 off the plane"
+    }
     text = svg(figure, title="t", description="d")
     assert "var(--linear" in text
     assert "data:" not in text

@@ -29,15 +29,23 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
             tuple(regions["x"]),
             tuple(regions["y"]),
             classes=len(classes),
-            points=points and (points["x"], points["y"], points["true"], points["wrong"][index]),
+            points=points and (points["x"], points["y"], points["true"], _marks(points, index)),
             along=(f"first {inputs}", f"second {inputs}"),
             width=side_by_side(len(names)),
         )
         caption = "Numbers are classes."
         if not regions["exact"]:
-            caption = f"For {percent(entry['as_the_network'])} of the test rows the plane agrees with the network."
+            caption = f"The color is the network’s decision for {percent(entry['as_the_network'])} of the test rows."
         rows = [[f"{i}: {name}", percent(entry["shares"][i - 1])] for i, name in enumerate(classes, 1)]
         pictures.append(
             Picture.draw(figure, names[int(entry["contender"])], caption, ["class", "share of the plane"], rows)
         )
     return pictures
+
+
+def _marks(points: Mapping[str, Any], index: int) -> list[int]:
+    """Return the mark of each row: 1 where the network is wrong, 2 where it decides otherwise than the plane."""
+    wrong = points["wrong"][index]
+    # Summaries saved by earlier versions lack "off".
+    off = points.get("off", [[False] * len(wrong)] * (index + 1))[index]
+    return [1 if is_wrong else 2 * int(is_off) for is_wrong, is_off in zip(wrong, off, strict=True)]

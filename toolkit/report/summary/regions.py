@@ -50,12 +50,13 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any] | None:
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)], axis=1)  # (GRID * GRID, 2), row by row from below
     drawn_rows = sample(random, len(rows), POINTS)
     drawn_rows = drawn_rows[((points[drawn_rows] >= low) & (points[drawn_rows] <= high)).all(axis=1)]
-    maps, wrong = [], []
+    maps, wrong, off = [], [], []
     for i, outcome, network in networks:
         # plane (GRID * GRID, 2) -> inputs (GRID * GRID, inputs) -> classes (GRID, GRID)
         decided = _decided(network, plane.lift(grid)).reshape(GRID, GRID)
         on_plane, predicted = _decided(network, plane.lift(points)), outcome.y_pred[rows]
         wrong.append((outcome.y_true[rows] != predicted)[drawn_rows])
+        off.append((on_plane != predicted)[drawn_rows])
         maps.append(
             {
                 "contender": i,
@@ -77,6 +78,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any] | None:
             "y": short(points[drawn_rows, 1]),
             "true": networks[0][1].y_true[rows][drawn_rows],
             "wrong": wrong,
+            "off": off,
             "of": len(inputs),
         },
         "left_out": [plain(trial.label) for i, trial in enumerate(trials) if i not in [k for k, *_ in networks]],

@@ -29,6 +29,10 @@ def test_the_plane_is_that_of_the_first_two_principal_components(comparisons, co
     for entry in found["maps"]:
         assert sum(entry["shares"]) == pytest.approx(1)
     outcome = one.trials["softmax", 0].outcome
+    # So few test rows that all lie in the picture or beside it: the rings are those that the share leaves out.
+    off, drawn = np.array(found["points"]["off"][0]), len(found["points"]["x"])
+    assert off.shape == (drawn,)
+    assert off.sum() <= round((1 - found["maps"][0]["as_the_network"]) * found["points"]["of"])
     assert len(found["points"]["x"]) <= len(outcome.y_true) == found["points"]["of"]
 
 
