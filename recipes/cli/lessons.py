@@ -18,7 +18,7 @@ __all__ = ["lessons"]
 @click.argument("name", required=False)
 @click.argument("file", required=False, type=click.Path())
 @click.option("--target", multiple=True, help="Column to predict, for a table of your own; repeat it for several.")
-@click.option("--task", help="regression, binary, multiclass or multilabel; the lesson's page says which it accepts.")
+@click.option("--task", help="regression, binary, multiclass or multilabel; needed where the target is a number.")
 @click.option("--columns", multiple=True, help="For space and playground: the two columns, as a,b or one at a time.")
 @click.option("--seed", type=int, help="Same seed, same lesson.")
 @click.option("--all", "everything", is_flag=True, help="Run every lesson, and write an index of them.")
@@ -32,6 +32,7 @@ def lessons(
     Some lessons accept a table of your own, FILE, in place of their example.
     """
     from recipes.lessons import show
+    from recipes.lessons.tools import progress
 
     options |= {"target": target[0] if len(target) == 1 else list(target), "columns": _split(columns)}
     options = {key: value for key, value in options.items() if value not in (None, [])}
@@ -48,8 +49,10 @@ def lessons(
         )
     else:
         with naming_pages(reports):
-            lesson = show(name, *([] if file is None else [file]), **options)
-            click.echo(lesson.report(Path(reports) / f"{name}.html"))
+            with progress.shown(name):
+                lesson = show(name, *([] if file is None else [file]), **options)
+            linked = (Path(reports) / "index.html").is_file()
+            click.echo(lesson.report(Path(reports) / f"{name}.html", linked=linked))
             if file is not None:
                 click.echo(f"Data: {lesson.data}.")
 
@@ -61,12 +64,14 @@ def _split(columns: tuple[str, ...]) -> list[str]:
 
 def _run_all(reports: Path) -> None:
     from recipes.lessons import LESSONS, show
+    from recipes.lessons.tools import progress
     from recipes.lessons.tools.page import write_index
 
     pages = []
-    for name in LESSONS:
-        pages.append(show(name))
-        click.echo(pages[-1].report(reports / f"{name}.html"))
+    for number, name in enumerate(LESSONS, 1):
+        with progress.shown(f"{number} of {len(LESSONS)}, {name}"):
+            pages.append(show(name))
+        click.echo(pages[-1].report(reports / f"{name}.html", linked=True))
     click.echo(write_index(pages, reports))
 
 

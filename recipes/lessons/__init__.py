@@ -58,7 +58,25 @@ def show(name: str, *arguments: Any, **options: Any) -> Lesson:
     typed = dict(zip(positional, arguments, strict=False)) | options
     changed = {option: value for option, value in typed.items() if value is not parameters[option].default}
     load_keras()
-    return dataclasses.replace(run(*arguments, **options), again=again(name, changed))
+    from recipes.lessons.tools.rows import UnclearTask, clear_task  # pandas takes a second to import
+
+    data = typed.get("data")
+    try:
+        if data is not None and options.get("task") is None and not hasattr(data, "decision_function"):
+            options["task"] = clear_task(data, typed.get("target"), int(typed.get("seed", 0)), ON_YOUR_DATA[name])
+        return dataclasses.replace(run(*arguments, **options), again=again(name, changed))
+    except UnclearTask as error:
+        raise DataError(f"{error}: {_advice(name, changed, error.tasks)}.") from None
+
+
+def _advice(name: str, changed: Mapping[str, Any], tasks: Sequence[str]) -> str:
+    """Return what to type where the task of a lesson isn't clear."""
+    accepted = [task for task in tasks if task in ON_YOUR_DATA[name]]
+    if not accepted:
+        return "choose another target, or group its values into fewer classes"
+    # The command line can't repeat a call with a DataFrame.
+    calls = [again(name, {**changed, "task": task}) or (f'task="{task}"',) for task in accepted]
+    return f"type {' or '.join(call[-1] for call in calls)}"
 
 
 def _check(

@@ -42,11 +42,11 @@ class Passes:
     Attributes:
         scores: Weighted sums z, shape (units,).
         outputs: Activations a, shape (units,); the network's input comes first, so there is one entry more.
-        loss: The loss J.
-        output_gradients: dJ/da.
-        slopes: da/dz, the slope of the activation at each score.
-        signals: dJ/dz, the error signal of each neuron, which is also the gradient of its bias.
-        weight_gradients: dJ/dW, shape (inputs, units).
+        loss: The loss L.
+        output_gradients: ∂L/∂a.
+        slopes: ∂a/∂z, the slope of the activation at each score.
+        signals: ∂L/∂z, the error signal of each neuron, which is also the gradient of its bias.
+        weight_gradients: ∂L/∂W, shape (inputs, units).
     """
 
     scores: list[Floats]
@@ -138,9 +138,9 @@ def show(
             _one_step(steps, passes),
         ),
         corrections=(
-            "Mason Brain: gradients are subtracted, W − α dJ/dW; the slides add them, which raises the loss.",
+            "Mason Brain: gradients are subtracted, W − α ∂L/∂W; the slides add them, which raises the loss.",
             "Mason Brain: the input of a layer is the activation A of the layer before it, not that layer’s score Z.",
-            "Mason Brain: the gradient of a bias is the error signal dJ/dZ of its neuron, with no other factor.",
+            "Mason Brain: the gradient of a bias is the error signal ∂L/∂Z of its neuron, with no other factor.",
         ),
         decks=("NN", "MB"),
         data=f"your network, {sizes}" if is_users else "the lecture’s network, its input (−2, 5) and its target 15",
@@ -204,12 +204,12 @@ def _forward(layers: Sequence[Layer], passes: Passes, y: Any) -> Picture:
     return Picture(
         "Forward",
         "Each neuron multiplies its inputs by its weights and adds its bias b: this is its score z. The activation "
-        f"turns z into the output a. The loss J, at the end, is {number(passes.loss, 6)}.",
+        f"turns z into the output a. The loss L, at the end, is {number(passes.loss, 6)}.",
         _graph(
             names,
             [inputs, *labels],
             [layer.weights for layer in layers],
-            f"target {target}\nloss J = {number(passes.loss)}",
+            f"target {target}\nloss L = {number(passes.loss)}",
             BLUE,
         ),
         "The network as circles in columns, joined by lines. Each line shows its weight, each circle its bias, score "
@@ -223,7 +223,7 @@ def _backward(layers: Sequence[Layer], passes: Passes, x: Floats, loss: Callable
     names = _names(passes)
     labels = [
         [
-            (_equation("dJ/db", signal), f"{_equation('dJ/da', gradient)}\n{_equation('da/dz', slope)}")
+            (_equation("∂L/∂b", signal), f"{_equation('∂L/∂a', gradient)}\n{_equation('∂a/∂z', slope)}")
             for signal, gradient, slope in zip(*numbers, strict=True)
         ]
         for numbers in zip(passes.signals, passes.output_gradients, passes.slopes, strict=True)
@@ -233,7 +233,7 @@ def _backward(layers: Sequence[Layer], passes: Passes, x: Floats, loss: Callable
         "Backward",
         "From the loss back to the inputs: the gradient of a weight, on its line, is its input times the error signal "
         f"of its neuron. {_signal_text(names, passes)}",
-        _graph(names, [inputs, *labels], passes.weight_gradients, f"loss J = {number(passes.loss)}", ORANGE),
+        _graph(names, [inputs, *labels], passes.weight_gradients, f"loss L = {number(passes.loss)}", ORANGE),
         "The same network. Each line shows the gradient of its weight, each circle the gradients of its bias and its "
         "output and the slope of its activation. Lines without a gradient are dotted.",
         _gradient_table(names, layers, passes, _automatic(layers, x, loss)),
@@ -268,7 +268,7 @@ def _signal_text(names: list[list[str]], passes: Passes) -> str:
         if abs(slope) < NEAR_ZERO
     ]
     if not flat:
-        return "A neuron’s signal is dJ/da times the slope da/dz; it goes on through the weights to the layer before."
+        return "A neuron’s signal is ∂L/∂a times the slope ∂a/∂z; it goes on through the weights to the layer before."
     neurons = f"Neuron {flat[0]} is" if len(flat) == 1 else f"Neurons {', '.join(flat)} are"
     return (
         f"{neurons} on a flat part of the activation (slope near 0), so no signal gets through and nothing is learned."

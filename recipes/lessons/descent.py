@@ -43,7 +43,7 @@ def cost(w: Floats | float, b: Floats | float) -> Floats:
 
 
 def gradient(w: float, b: float, rows: NDArray[np.intp] | slice = slice(None)) -> tuple[float, float]:
-    """Return dJ/dw and dJ/db of the cost of some rows."""
+    """Return ∂J/∂w and ∂J/∂b of the cost of some rows."""
     residuals = w * X[rows] + b - Y[rows]
     return float((residuals * X[rows]).mean()), float(residuals.mean())
 
@@ -93,7 +93,7 @@ def show(*, seed: int = 0) -> Lesson:
     """
     # The exact minimum: the columns x and 1, shape (4, 2), get the slope and the intercept.
     best = np.linalg.lstsq(np.stack([X, np.ones_like(X)], axis=1), Y)[0]
-    # The cost is quadratic, so its second derivatives (d²J/dw², d²J/dwdb; d²J/dwdb, d²J/db²) are the same everywhere.
+    # The cost is quadratic, so its second derivatives (∂²J/∂w², ∂²J/∂w∂b; ∂²J/∂w∂b, ∂²J/∂b²) are the same everywhere.
     # A step of rate r multiplies the distance along an eigenvector by 1 - r * eigenvalue: it grows where that is < -1.
     curvature = np.linalg.eigvalsh([[np.square(X).mean(), X.mean()], [X.mean(), 1.0]])
     limit = 2 / curvature[-1]
@@ -127,11 +127,11 @@ def _one_step(best: Floats) -> Picture:
         rows.append(
             {"w": w, "b": b}
             | {f"prediction at {x:g}": p for x, p in zip(X, predicted, strict=True)}
-            | {"cost J": float(cost(w, b)), "dJ/dw": w_gradient, "dJ/db": b_gradient}
+            | {"cost J": float(cost(w, b)), "∂J/∂w": w_gradient, "∂J/∂b": b_gradient}
         )
     table = pd.DataFrame(rows, index=pd.Index(lines))
     # At the minimum the gradient is 0 up to round-off, which is removed.
-    table[["dJ/dw", "dJ/db"]] = table[["dJ/dw", "dJ/db"]].round(9) + 0.0
+    table[["∂J/∂w", "∂J/∂b"]] = table[["∂J/∂w", "∂J/∂b"]].round(9) + 0.0
     with panels(width=4.2, height=2.9) as (figure, axes):
         panel = axes[0, 0]
         x_range = np.array([0.0, 6.6])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import BLUE, INK, MUTED, ORANGE, PAPER, STYLES, dots, label_lines, log_scale, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.shapes import points
 from toolkit.common.formatting import number, percent
 
@@ -115,6 +116,7 @@ def _train(
     for epoch in range(1, epochs + 1):
         worker.train(rows, np.random.default_rng((seed, epoch)).permutation(len(x)).astype(np.int32))
         losses.append(worker.validate(rows)[0])
+        step(f"{len(starts)} networks, epoch", epoch, epochs)
     weights = list(zip(joined.get_weights(), member_axes(joined), strict=True))
     return _Training(
         {start: model.get_weights() for start, model in models.items()},

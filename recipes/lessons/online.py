@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import BLUE, GRAY, GREEN, INK, MUTED, ORANGE, STYLES, label_lines, panels
 from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.rows import error, error_name, prepare
 from toolkit import builders, training
 from toolkit.common.errors import DataError
@@ -225,6 +226,7 @@ def learn_row_by_row(stream: Stream, initial: keras.Sequential, rate: float) -> 
     )
     errors, weights = [stream.errors(initial)], []
     for index in range(PARTS):
+        step(f"row by row at rate {rate:g}, part", index, PARTS)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", RuntimeWarning)
             # The run learns in its model, which is `initial`.
@@ -243,6 +245,7 @@ def _learn_in_batches(stream: Stream, memory: int) -> Floats:
     """Train a new network on the last `memory` rows after every few parts; return the errors, (PARTS + 1, 2)."""
     errors = []
     for index in range(PARTS + 1):
+        step("batch, part", index, PARTS)
         if index % REFIT == 0:
             rows = stream.order[: stream.seen[index]][-memory:]
             # Of the remembered rows, those that came after the change.

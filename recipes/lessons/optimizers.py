@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 
 def slope(point: Floats) -> Floats:
-    """Return the derivatives by w and b of the cost of the lecture's line ``w x + b``."""
+    """Return ∂J/∂w and ∂J/∂b of the cost of the lecture's line ``w x + b``."""
     residual = point[0] * X + point[1] - Y
     return np.array([(residual * X).mean(), residual.mean()])
 

@@ -19,7 +19,6 @@ from recipes.lessons.tools.page import DECKS, Lesson
 from recipes.lessons.tools.rows import prepare
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, plain
-from toolkit.report import fill
 
 __all__ = ["EXERCISES", "SCRIPTS", "Exercise", "show", "source"]
 
@@ -180,18 +179,16 @@ def show(
     state = {"problem": "regression" if task == "regression" else "classification", "seed": int(seed)}
     if table is not None:
         state |= {"data": "table", "columns": [0, 1, 2], "head": "squared" if task == "regression" else "softmax"}
-    content = fill(
-        "playground.html",
-        sections=[],
-        exercises=EXERCISES,
-        features=FEATURES,
-        notes=notes,
-        sources=[DECKS[tag] for tag in decks],
-        script=Markup(code),
+    values = {
+        "sections": [],
+        "exercises": EXERCISES,
+        "features": FEATURES,
+        "notes": notes,
+        "script": Markup(code),
         # The policy names the script by its digest: any other script, such as one in a column's name, does not run.
-        digest=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
-        table=Markup(_as_json((table or {}) | {"state": state})),
-    )
+        "digest": base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
+        "table": Markup(_as_json((table or {}) | {"state": state})),
+    }
     return Lesson(
         name="playground",
         title="Playground",
@@ -200,7 +197,8 @@ def show(
         pictures=(),
         decks=decks,
         data=notes,
-        content=content,
+        template="playground.html",
+        values=values,
     )
 
 

@@ -79,7 +79,7 @@ def show(
             "Week 2: L1 does not penalize “zero weights”; it penalizes the weights that are not zero, by their size, "
             "and drives them to zero.",
             "Mason Brain: the update under L2 lacks its factor 2. With R the sum of W², W becomes W (1 − 2 a λ) − a "
-            "dJ/dW. With R their mean, 2 λ is divided by the number of weights, not of rows.",
+            "∂L/∂W. With R their mean, 2 λ is divided by the number of weights, not of rows.",
             "Week 2: dropout drops neurons, each with all its weights, and not single weights.",
         ),
         decks=("W2", "MB"),

@@ -146,7 +146,7 @@ def _by_probability(link: str) -> Loss:
 
 
 def _measure(loss: Loss, y: NDArray[Any], scores: Floats, kind: str) -> tuple[Floats, Floats]:
-    """Return the loss of each row, (n,), and its gradient by the scores, (n, units), computed in one number type."""
+    """Return the loss of each row, (n,), and its gradient ∂L/∂s, (n, units), computed in one number type."""
     import tensorflow as tf
 
     typed, targets = tf.cast(scores, kind), tf.constant(y)
@@ -245,7 +245,7 @@ def _wrong_row() -> Picture:
                     kind, align = name.removeprefix("probability, "), "right" if quantity == "loss" else "left"
                     panel.text(SCORES[last] + x, values[last] + y, kind, color=color, ha=align)
             panel.set_ylim(-0.03 * top, top)
-            panel.set_title(quantity if quantity == "loss" else "gradient by the score")
+            panel.set_title(quantity if quantity == "loss" else "gradient ∂L/∂s")
             panel.set_xlabel("score of a row whose label is 0")
             panel.grid(visible=False, axis="x")
         axes[0, 0].text(21.5, 23.6, "logits", color=BLUE, ha="right")

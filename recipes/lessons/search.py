@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import BLUE, INK, MUTED, STYLES, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.rows import Rows, load
 from toolkit.common.formatting import number, percent
 
@@ -56,7 +57,7 @@ class Problem:
         return float((_log_sum_exp(scores)[:, 0] - (scores * self.y).sum(axis=1)).mean())
 
     def gradient(self, w: Floats) -> tuple[float, Floats]:
-        """Return the mean loss and its derivative by each weight."""
+        """Return the mean loss and its gradient ∂L/∂w."""
         scores = self.x @ w
         if not self.classes:
             # (rows, units). The gradient of |XW - Y|² / 2n is X'(XW - Y) / n: (inputs, rows) @ (rows, units).
@@ -156,10 +157,11 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     """
     rows = _rows(data, target, task, seed)
     problem = _problem(rows, "train")
-    searches = {
-        strategy: [search(problem, strategy, EVALUATIONS, seed + start) for start in range(SEEDS)]
-        for strategy in STRATEGIES
-    }
+    searches: dict[str, list[Search]] = {strategy: [] for strategy in STRATEGIES}
+    for strategy, runs in searches.items():
+        for start in range(SEEDS):
+            step(f"{strategy}, search", start + 1, SEEDS)
+            runs.append(search(problem, strategy, EVALUATIONS, seed + start))
     table = _table(rows, problem, searches)
     slope = problem.gradient(np.zeros(problem.shape))[1]
     cosines = _cosines(slope, seed)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import INK, MUTED, dots, field, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.recording import Recording, forward
 from recipes.lessons.tools.rows import load
 from recipes.lessons.tools.shapes import SHAPES, points
@@ -229,6 +230,7 @@ class Trainer:
         rows = [tf.constant(plane.x), tf.constant(plane.y), None]
         states = []
         for epoch in range(max(epochs) + 1):
+            step(f"{plane.name}, epoch", epoch, max(epochs))
             if epoch:
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(plane.x))
                 # Several passes in one call: order 2 0 1, two passes -> 2 0 1 2 0 1.

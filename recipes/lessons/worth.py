@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import BLUE, GRAY, GREEN, PURPLE, label_lines, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
+from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.rows import prepare
 from recipes.samples import path
 from recipes.workflow import defaults
@@ -163,6 +164,7 @@ def _errors(
     lines = []
     for size in used:  # all draws of a size share a compiled program
         for draw, (split, draw_seed) in enumerate(zip(splits, seeds, strict=True)):
+            step(f"{name}, {number(size)} rows, draw", draw + 1, DRAWS)
             outcomes = _fit(subset(split, size, draw_seed), draw_seed)
             lines += [
                 {"table": name, "rows": size, "draw": draw, "model": model}

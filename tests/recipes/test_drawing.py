@@ -27,7 +27,7 @@ def test_line_labels_have_the_color_and_order_of_their_lines_and_keep_a_gap():
     assert heights["cut"] < heights["low"]
 
 
-def test_a_class_has_the_same_color_in_lessons_reports_and_the_playground():
+def test_a_class_has_the_same_color_in_lessons_reports_and_the_playground(tmp_path):
     decided = np.array([[0] * 5 + [1] * 5] * 10)
     report = plots.decision_regions(decided, (0, 1), (0, 1), classes=2, points=([0.1, 0.9], [0.5, 0.5], [0, 1], [0, 0]))
     with panels() as (figure, axes):
@@ -36,7 +36,7 @@ def test_a_class_has_the_same_color_in_lessons_reports_and_the_playground():
         [to_hex(line.get_color()) for line in fig.axes[0].lines if len(line.get_xdata())] for fig in (report, figure)
     ]
     assert drawn[0] == drawn[1] == [BLUE, ORANGE]
-    page = playground.show().content
+    page = playground.show().report(tmp_path / "page").read_text()
     assert f"--k0:{BLUE};--k1:{ORANGE};" in page
     assert CLASS_COLORS[9] in page
 

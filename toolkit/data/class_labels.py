@@ -17,7 +17,16 @@ from toolkit.common.formatting import counted, listing
 from toolkit.data.cells import is_number
 from toolkit.data.labels import labels_of
 
-__all__ = ["NEVER_A_CLASS", "are_unchanged", "check_classes", "look_alike", "missing_words", "one_type", "stripped"]
+__all__ = [
+    "NEVER_A_CLASS",
+    "TooManyClasses",
+    "are_unchanged",
+    "check_classes",
+    "look_alike",
+    "missing_words",
+    "one_type",
+    "stripped",
+]
 
 #: Text for "no value" that is a class nowhere: what programs write for a missing cell.
 NEVER_A_CLASS = frozenset({"nan", "<na>", "#n/a", "nat"})
@@ -27,6 +36,12 @@ _EITHER = frozenset({"na", "n/a", "none", "null"})
 _FREQUENT = 0.05
 _MANY_CLASSES = 20
 _LARGEST = 2**63
+
+
+class TooManyClasses(DataError):
+    """A target has nearly one class per row."""
+
+    __module__ = "toolkit"
 
 
 def are_unchanged(classes: Iterable[Any]) -> bool:
@@ -253,7 +268,7 @@ def check_classes(series: pd.Series, column: str, task: str, name: str) -> list[
     numbers = not any(isinstance(label, str) for label in classes)
     if len(classes) > _MANY_CLASSES and len(classes) > 0.5 * len(series):
         advice = "Use regression, or cut the numbers into classes." if numbers else "Is it a name or a key?"
-        raise DataError(
+        raise TooManyClasses(
             f"target '{column}' of {name} has {len(classes):,} different values in {len(series):,} rows, "
             f"too many for classes. {advice}"
         )

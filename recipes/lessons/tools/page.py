@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from recipes.lessons.tools.catalog import LESSONS, ON_YOUR_DATA
+from recipes.lessons.tools.catalog import GROUPS, LESSONS, ON_YOUR_DATA
+from recipes.lessons.tools.teaching import teaching
 from toolkit.common.files import write_whole
 from toolkit.common.formatting import number, plain
 from toolkit.report import fill, frame, page_path
@@ -66,7 +67,8 @@ class Lesson:
         corrections: What is right where a lecture has a mistake; each line begins with the lecture.
         decks: The lectures this lesson comes from, keys of `DECKS`.
         data: What the experiment was run on.
-        content: HTML of the whole page, where it is not made of pictures.
+        template: The template of the page, where it is not made of pictures.
+        values: What that template needs besides the lesson.
         again: The call that runs the lesson again, in Python and on the command line; empty if unknown.
 
     Example:
@@ -87,7 +89,8 @@ class Lesson:
     corrections: tuple[str, ...] = ()
     decks: tuple[str, ...] = ()
     data: str = ""
-    content: str = field(default="", repr=False)
+    template: str = "lesson.html"
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     again: tuple[str, ...] = ()
 
     @property
@@ -105,11 +108,12 @@ class Lesson:
         """Title of a picture -> its figure."""
         return {picture.title: picture.figure for picture in self.pictures if picture.figure is not None}
 
-    def report(self, path: str | Path) -> Path:
+    def report(self, path: str | Path, *, linked: bool = False) -> Path:
         """Write the lesson's page, one HTML file that works offline.
 
         Args:
             path: Where to write it. `.html` is added if the name has no ending; missing folders are created.
+            linked: Link the pages before and after it and the index, as in a folder that holds the whole book.
 
         Returns:
             The path of the page.
@@ -118,10 +122,10 @@ class Lesson:
             DataError: The name has another ending, or the file can't be written.
         """
         path = page_path(path)
-        return write_whole(path, self.content or _page(self))
+        return write_whole(path, _page(self, linked=linked))
 
     def _repr_html_(self) -> str:
-        return frame(self.content or _page(self, embedded=True), "Lesson")
+        return frame(_page(self, embedded=True), "Lesson")
 
 
 def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
@@ -137,28 +141,47 @@ def write_index(lessons: Sequence[Lesson], folder: str | Path) -> Path:
     Raises:
         DataError: The file can't be written.
     """
-    content = fill("lessons.html", lessons=lessons, questions=LESSONS, sections=[])
+    by_name = {lesson.name: lesson for lesson in lessons}
+    groups = {
+        group: [(by_name[name], question) for name, question in entries.items() if name in by_name]
+        for group, entries in GROUPS.items()
+    }
+    sections = [(group.lower().replace(" ", "-"), group) for group, entries in groups.items() if entries]
+    content = fill("lessons.html", groups=groups, sections=sections)
     return write_whole(Path(folder) / "index.html", content)
 
 
-def _page(lesson: Lesson, *, embedded: bool = False) -> str:
-    """Return the HTML of a lesson made of pictures; embedded is one for a frame in a notebook."""
+def _page(lesson: Lesson, *, embedded: bool = False, linked: bool = False) -> str:
+    """Return the HTML of a lesson; embedded is one for a frame in a notebook."""
+    taught = teaching(lesson.name)
     sections = [(f"picture-{index}", picture.title) for index, picture in enumerate(lesson.pictures, 1)]
-    if lesson.corrections:
-        sections.append(("corrections", "Corrections to the slides"))
     takes_data = lesson.name in ON_YOUR_DATA
-    if lesson.again or takes_data:
-        sections.append(("again", "Run it yourself"))
+    further = {
+        "formulas": ("Formulas", taught.formulas),
+        "exercises": ("Exercises", taught.exercises),
+        "corrections": ("Corrections to the slides", lesson.corrections),
+        "again": ("Run it yourself", lesson.again or takes_data),
+    }
+    sections += [(anchor, heading) for anchor, (heading, has) in further.items() if has]
     return fill(
-        "lesson.html",
+        lesson.template,
         embedded=embedded,
         lesson=lesson,
         question=LESSONS.get(lesson.name, ""),
         takes_data=takes_data,
+        taught=taught,
         pictures=[_picture_view(picture) for picture in lesson.pictures],
         sources=[DECKS[tag] for tag in lesson.decks],
-        sections=sections,
+        neighbors=_neighbors(lesson.name) if linked else {},
+        **{"sections": sections} | dict(lesson.values),
     )
+
+
+def _neighbors(name: str) -> dict[str, tuple[str, str] | None]:
+    """Return the pages before and after a lesson, as (name, question); None at both ends of the book."""
+    pages = [None, *LESSONS.items(), None]
+    position = 1 + list(LESSONS).index(name)
+    return {"previous": pages[position - 1], "next": pages[position + 1]}
 
 
 def _picture_view(picture: Picture) -> dict[str, Any]:

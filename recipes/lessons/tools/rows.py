@@ -13,15 +13,40 @@ from numpy.typing import NDArray
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, percent, plain
 from toolkit.data import prepare as preparing
+from toolkit.data.class_labels import TooManyClasses
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 
-__all__ = ["Rows", "column_names", "error", "error_name", "error_text", "load", "noisy", "prepare"]
+__all__ = [
+    "Rows",
+    "UnclearTask",
+    "clear_task",
+    "column_names",
+    "error",
+    "error_name",
+    "error_text",
+    "load",
+    "noisy",
+    "prepare",
+]
 
 VALIDATION_ROWS, TEST_ROWS = 1_000, 4_000  # the most that a lesson takes
 MOST_NAMES = 16  # columns that a text names
+MOST_CLASSES = 50
+
+
+class UnclearTask(DataError):
+    """The task isn't given, and the target can mean several.
+
+    Attributes:
+        tasks: The tasks that it can mean.
+    """
+
+    def __init__(self, message: str, tasks: Sequence[str]) -> None:
+        super().__init__(message)
+        self.tasks = tuple(tasks)
 
 
 @dataclass(frozen=True)
@@ -52,6 +77,41 @@ class Rows:
         return *self.x["train"].shape, self.dataset.target.units
 
 
+def clear_task(data: Any, target: str | Sequence[str] | None, seed: int, tasks: Sequence[str]) -> str:
+    """Return "multiclass" where the target can only be classes.
+
+    Args:
+        data: A path, a DataFrame, or an (X, y) pair.
+        target: The column to predict, or several.
+        seed: Seed of the split.
+        tasks: The tasks that the lesson accepts.
+
+    Raises:
+        UnclearTask: The target is more than two numbers, which can be classes or amounts, or there are several targets.
+        DataError: The data or the target can't be used.
+
+    Example:
+        >>> clear_task((np.arange(80.0)[:, None], np.arange(80) % 2), None, 0, ["multiclass", "regression"])
+        'multiclass'
+    """
+    if not (target is None or isinstance(target, str)) and len(target) > 1:
+        several = [task for task in tasks if task in ("multilabel", "regression")]
+        raise UnclearTask(f"{len(target)} targets need a task", several)
+    if "regression" not in tasks:
+        return "multiclass"
+    try:
+        table = prepare(data, target=target, task="multiclass", seed=seed)
+    except TooManyClasses as error:
+        raise UnclearTask(str(error).rstrip("."), ["regression"]) from None
+    values = table.target_frame.iloc[:, 0]
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 2:
+        raise UnclearTask(
+            f"the target of {table.name} has {values.nunique()} different numbers, which can be classes or amounts",
+            [task for task in tasks if task in ("multiclass", "regression")],
+        )
+    return "multiclass"
+
+
 def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: int) -> SplitData:
     """Read and split a table of columns.
 
@@ -71,6 +131,14 @@ def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: i
     table = preparing.prepare(data, target, task=task, seed=seed)
     if not table.features.columns:
         raise DataError(f"{table.name} holds images: give this lesson a table of columns.")
+    classes = table.target_frame.iloc[:, 0].nunique()
+    if task == "multiclass" and classes > MOST_CLASSES:
+        is_number = pd.api.types.is_numeric_dtype(table.target_frame.iloc[:, 0])
+        raise UnclearTask(
+            f"the target of {table.name} has {classes} different values, and a lesson compares networks on up to "
+            f"{MOST_CLASSES} classes",
+            ["regression"] if is_number else [],
+        )
     return table
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.rows import error
 from toolkit.builders import mlp
 from toolkit.heads import Head
@@ -128,6 +129,7 @@ class Sweep:
         for epoch in range(1, self._epochs + 1):
             order = np.random.default_rng((seed, epoch)).permutation(rows)
             self._worker.train(data, order.astype(np.int32))
+            step(f"{len(self.networks)} networks, epoch", epoch, self._epochs)
             for name, (part_x, part_y) in (watch or {}).items():
                 measured[name].append(self.measure(part_x, part_y))
         return {

@@ -20,7 +20,7 @@ def test_one_step_has_the_corrected_numbers_of_the_lecture(lesson):
     start, after = table.loc["start"], table.loc["after one step"]
     assert [start[f"prediction at {x}"] for x in X] == [6, 16, 31, 26]
     assert start["cost J"] == 65.75
-    assert (start["dJ/dw"], start["dJ/db"]) == (48.25, 10.0)  # the mean residual is 10, not 11.25
+    assert (start["∂J/∂w"], start["∂J/∂b"]) == (48.25, 10.0)  # the mean residual is 10, not 11.25
     assert after[["w", "b"]].tolist() == pytest.approx([4.5175, 0.9])
 
 
@@ -72,6 +72,6 @@ def test_the_same_seed_writes_the_same_page_and_another_seed_does_not(lesson, tm
 def test_the_text_on_rows_per_step_agrees_with_its_numbers(seed):
     lesson = descent.show(seed=seed)
     picture = next(picture for picture in lesson.pictures if picture.title == "Rows per step")
-    costs = picture.table["cost at the end"]
+    costs = lesson.tables[picture.title]["cost at the end"]
     assert f"is {costs.min():.3f}".rstrip("0") in picture.text.replace("\u202f", "")
     assert f"with {costs.idxmin()} per step" in picture.text

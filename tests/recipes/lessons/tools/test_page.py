@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib
 import inspect
+import io
 import re
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 
 from recipes import cli, lessons
 from recipes.drawing import panels
-from recipes.lessons.tools.catalog import FORMER_NAMES
+from recipes.lessons.tools import progress, rows
+from recipes.lessons.tools.catalog import FORMER_NAMES, GROUPS
 from recipes.lessons.tools.page import (
     DECKS,
     Lesson,
@@ -65,7 +67,7 @@ def test_a_page_works_offline_and_runs_no_script(tmp_path):
 def test_a_page_names_every_section_in_its_contents(tmp_path):
     text = _text(_lesson(corrections=("Right.",)), tmp_path)
     assert set(re.findall(r'<li><a href="#([^"]+)"', text)) == set(re.findall(r'<section id="([^"]+)"', text))
-    assert len(re.findall(r"<section ", text)) == 4
+    assert len(re.findall(r"<section ", text)) == 6  # three pictures, formulas, exercises, corrections
 
 
 def test_the_same_lesson_gives_the_same_bytes(tmp_path):
@@ -110,8 +112,28 @@ def test_a_notebook_shows_the_page_in_a_frame_without_its_contents():
 def test_the_index_lists_question_and_answer_of_each_lesson_in_order(tmp_path):
     path = write_index([_lesson(name=name, summary=f"Answer of {name}.") for name in lessons.LESSONS], tmp_path)
     assert path == tmp_path / "index.html"
-    entries = re.findall(r'<a href="(\w+)\.html">([^<]+)</a>\s*<p>([^<]+)</p>', path.read_text())
+    text = path.read_text()
+    entries = re.findall(r'<a href="(\w+)\.html">([^<]+)</a>\s*<p>([^<]+)</p>', text)
     assert entries == [(name, question, f"Answer of {name}.") for name, question in lessons.LESSONS.items()]
+    assert re.findall(r"<h2 id=[^>]+>([^<]+)</h2>\s*<ul", text) == list(GROUPS)
+
+
+def test_a_page_of_the_book_links_its_neighbors_and_the_index(tmp_path):
+    links = {
+        name: re.findall(r'href="(\w+)\.html"', _lesson(name=name).report(tmp_path / name, linked=True).read_text())
+        for name in lessons.LESSONS
+    }
+    names = list(lessons.LESSONS)
+    assert links[names[0]] == ["index", names[1]]
+    assert links[names[-1]] == [names[-2], "index"]
+    assert all(links[b] == [a, "index", c] for a, b, c in zip(names, names[1:], names[2:], strict=False))
+    assert ".html" not in _text(_lesson(), tmp_path)  # a page by itself has no neighbors
+
+
+def test_a_page_states_its_formulas_and_asks_its_exercises(tmp_path):
+    text = html.unescape(_text(_lesson(), tmp_path))
+    assert text.count("<math") == 3
+    assert "What is its hinge?</p>\n<details><summary>Answer</summary><p>max(0, 1 − 1.5 + 1)" in text
 
 
 @pytest.mark.parametrize("name", lessons.LESSONS)
@@ -216,7 +238,65 @@ def test_the_command_writes_the_book_with_its_index(capsys, tmp_path, monkeypatc
     code, out, err = _run(capsys, "--all", "--reports", tmp_path)
     assert (code, err) == (0, "")
     assert out.split() == [str(tmp_path / f"{name}.html") for name in ("losses", "neuron", "index")]
-    assert (tmp_path / "index.html").read_text().count("<li>") == 2
+    assert len(re.findall(r'<li><a href="\w+.html"', (tmp_path / "index.html").read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            ["amount"],
+            "too many for classes. Use regression, or cut the numbers into classes: type {} --task regression.",
+        ),
+        (
+            ["grade"],
+            "5 different numbers, which can be classes or amounts: type {} --task multiclass or {} --task regression.",
+        ),
+        (["a", "b"], "2 targets need a task: type {} --task regression or {} --task multilabel."),
+    ],
+)
+def test_a_target_that_can_mean_several_tasks_is_asked_about_with_the_command_to_type(
+    capsys, tmp_path, target, message
+):
+    i = np.arange(100)
+    frame = pd.DataFrame({"x": i % 7, "a": i % 2, "b": i % 3 > 1, "grade": i % 5, "amount": i**2})
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    targets = [argument for name in target for argument in ("--target", name)]
+    code, _, err = _run(capsys, "capacity", tmp_path / "own.csv", *targets)
+    command = " ".join(["recipes lessons capacity", str(tmp_path / "own.csv"), *targets])
+    assert (code, err.count("\n")) == (2, 1)
+    assert message.replace("{}", command) in err
+
+
+def test_text_and_two_values_are_classes_and_need_no_task():
+    frame = pd.DataFrame({"x": np.arange(80.0) % 9, "text": list("abcd") * 20, "two": np.arange(80) % 2})
+    for target in ("text", "two"):
+        assert rows.clear_task(frame, target, 0, lessons.ON_YOUR_DATA["capacity"]) == "multiclass"
+    # Of a number, a lesson for classes only can mean nothing else.
+    assert rows.clear_task(frame, "x", 0, lessons.ON_YOUR_DATA["space"]) == "multiclass"
+
+
+def test_more_than_50_classes_are_refused_also_where_the_task_is_given():
+    frame = pd.DataFrame({"x": np.arange(600.0) % 11, "name": [f"n{i % 60}" for i in range(600)]})
+    with pytest.raises(DataError, match=r"60 different values, .* up to 50 classes: choose another target"):
+        lessons.show("regularization", frame, target="name", task="multiclass")
+
+
+def test_progress_is_one_line_that_is_rewritten_in_a_terminal_and_cleared(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    now = iter([0.0, 1.0, 3.0, 3.1, 4.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    stream = Terminal()
+    with progress.shown("worth", stream):
+        for epoch in range(1, 5):
+            progress.step("epoch", epoch, 80)
+    progress.step("epoch", 5, 80)  # outside: nothing
+    lines = [line.rstrip() for line in stream.getvalue().split("\r") if line.strip()]
+    assert lines == ["worth: epoch 2 of 80, 3 s", "worth: epoch 4 of 80, 4 s"]
+    assert stream.getvalue().endswith(f"\r{'':<79}\r")
 
 
 @pytest.mark.parametrize(
