@@ -21,7 +21,8 @@ FOLDERS = [
 
 
 def test_the_toolkit_exports_the_names_of_its_public_surface():
-    names = ["Comparison", "DataError", "DataWarning", "Head", "Run", "__version__", "load", "losses", "numerics"]
+    names = ["Comparison", "DataError", "DataWarning", "Head", "Run", "__version__", "decision_regions", "load"]
+    names += ["losses", "numerics"]
     assert toolkit.__all__ == dir(toolkit) == names
     assert [toolkit.Head.__name__, toolkit.Run.__name__, toolkit.Comparison.__name__] == ["Head", "Run", "Comparison"]
     assert issubclass(toolkit.DataError, ValueError)

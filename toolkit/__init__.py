@@ -10,13 +10,28 @@ from toolkit.common.errors import DataError, DataWarning
 if TYPE_CHECKING:
     from toolkit import losses, numerics
     from toolkit.heads import Head
+    from toolkit.report.model_regions import decision_regions
     from toolkit.runs import Comparison, Run, load
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "DataError", "DataWarning", "Head", "Run", "__version__", "load", "losses", "numerics"]
+__all__ = [
+    "Comparison",
+    "DataError",
+    "DataWarning",
+    "Head",
+    "Run",
+    "__version__",
+    "decision_regions",
+    "load",
+    "losses",
+    "numerics",
+]
 
 # Loaded on first use: pandas and Keras take seconds that `recipes --help` need not wait.
-_MODULES = {"Comparison": "toolkit.runs", "Head": "toolkit.heads", "Run": "toolkit.runs", "load": "toolkit.runs"}
+_MODULES = dict.fromkeys(("Comparison", "Run", "load"), "toolkit.runs") | {
+    "Head": "toolkit.heads",
+    "decision_regions": "toolkit.report.model_regions",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -390,11 +390,12 @@ def decision_regions(
     y: tuple[float, float],
     *,
     classes: int,
-    points: tuple[Numbers, Numbers, Numbers, Sequence[int]] | None = None,
+    points: tuple[Numbers, Numbers, Numbers, Numbers] | None = None,
     along: tuple[str, str] = ("first component", "second component"),
     width: float = 3.6,
+    first: int = 1,
 ) -> Figure:
-    """Draw the region of each class, with the class's number, from 1, in it.
+    """Draw the region of each class, with the class's number in it.
 
     Args:
         decided: Class ids on an even grid, shape (rows, columns), the lowest row first.
@@ -405,6 +406,7 @@ def decision_regions(
             decided wrongly, 2 a ring for one that the model decides otherwise than the color below it says.
         along: What x and y show.
         width: Width in inches.
+        first: The number of the first class.
 
     Example:
         >>> figure = decision_regions(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1]]), (0, 1), (0, 1), classes=2)
@@ -415,7 +417,7 @@ def decision_regions(
         figure, axes = canvas(width, 3.3 * width / 3.6)
         grid = np.linspace(*x, decided.shape[1]), np.linspace(*y, decided.shape[0])
         for k in range(classes):
-            _region(axes, grid, decided == k, k)
+            _region(axes, grid, decided == k, k, str(k + first))
         if points is not None:
             across, up, true, marks = map(np.asarray, points)
             for k in range(classes):
@@ -445,7 +447,7 @@ _MARKS: dict[str, dict[str, Any]] = {
 }
 
 
-def _region(axes: Axes, grid: tuple[NDArray[Any], NDArray[Any]], inside: NDArray[np.bool_], k: int) -> None:
+def _region(axes: Axes, grid: tuple[NDArray[Any], NDArray[Any]], inside: NDArray[np.bool_], k: int, name: str) -> None:
     """Fill the region of class k, and write its number where it is farthest from the region's border."""
     from scipy.ndimage import distance_transform_edt
 
@@ -457,7 +459,7 @@ def _region(axes: Axes, grid: tuple[NDArray[Any], NDArray[Any]], inside: NDArray
     depth = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     font = {"color": COLORS["ink"][0], "fontsize": 11, "fontweight": "bold", "ha": "center", "va": "center"}
-    axes.text(grid[0][column], grid[1][row], str(k + 1), **font)
+    axes.text(grid[0][column], grid[1][row], name, **font)
 
 
 def _color(k: int) -> str:
