@@ -19,7 +19,7 @@ from toolkit.report.style import CLASSES, COLORS, LINES, few_ticks, fix_layout, 
 # fmt: off
 __all__ = [
     "BLUE", "CLASS_COLORS", "GRAY", "GREEN", "INK", "LINE", "MUTED", "ORANGE", "PAPER", "PURPLE", "STYLES",
-    "boundary", "dots", "field", "key", "label_lines", "log_scale", "panels", "plane", "regions",
+    "boundary", "dots", "field", "key", "label_lines", "log_scale", "name_axes", "panels", "plane", "regions",
 ]
 # fmt: on
 
@@ -140,6 +140,14 @@ def plane(axes: NDArray[Any], limit: float) -> None:
         panel.set_xlabel("x1")
         panel.grid(visible=False)
     axes[0, 0].set_ylabel("x2")
+
+
+def name_axes(axes: NDArray[Any], names: tuple[str, str]) -> None:
+    """Name what x shows below the lowest panels, and what y shows beside the leftmost ones."""
+    for panel in axes[-1]:
+        panel.set_xlabel(names[0])
+    for panel in axes[:, 0]:
+        panel.set_ylabel(names[1])
 
 
 def regions(axes: Axes, decided: NDArray[Any], window: tuple[float, float], *, alpha: float = 0.28) -> None:

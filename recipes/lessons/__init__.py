@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["LESSONS", "ON_YOUR_DATA", "show"]
 
 _SEED_LIMIT = 2**32  # scikit-learn accepts smaller seeds only
-_COMMAND_LINE_OPTIONS = ("data", "target", "task", "columns", "seed")
+_DATA = ("data", "picture")  # what a lesson may call its first argument that the command line can give, a file
+_COMMAND_LINE_OPTIONS = (*_DATA, "target", "task", "columns", "seed")
 
 
 @keep_random_state()
@@ -88,7 +89,7 @@ def _check(
 ) -> None:
     """Check that a lesson accepts these arguments and options."""
     first = positional[0] if positional else None
-    if arguments and (first is None or (first != "data" and isinstance(arguments[0], str))):
+    if arguments and (first is None or (first not in _DATA and isinstance(arguments[0], str))):
         hint = f"; it takes a {first}, in Python only" if first else ""
         raise DataError(f"the lesson '{name}' takes no table{hint}.")
     for option in options:
@@ -131,7 +132,7 @@ def again(name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         if option not in _COMMAND_LINE_OPTIONS or not (is_list or isinstance(value, str | Path | Integral)):
             return ()
         values[option] = value if is_list else int(value) if isinstance(value, Integral) else str(value)
-    data = [values.pop("data")] if "data" in values else []
+    data = [values.pop(option) for option in _DATA if option in values]
     python = [*map(_quoted, [name, *data]), *(f"{option}={_quoted(value)}" for option, value in values.items())]
     command = ["recipes", "lessons", name, *data]
     for option, value in values.items():

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from recipes.drawing import INK, MUTED, dots, field, panels, regions
+from recipes.drawing import INK, MUTED, dots, field, name_axes, panels, regions
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.progress import step
 from recipes.lessons.tools.recording import Recording, forward
@@ -21,7 +21,7 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import percent, plain
 from toolkit.data.dataset import SplitData
 
-__all__ = ["Trainer", "generated_plane", "show", "table_plane", "two_columns"]
+__all__ = ["COLOR_NAMES", "Plane", "Trainer", "generated_plane", "show", "table_plane", "two_columns"]
 
 ROWS = 300
 MAX_CLASSES = 6
@@ -292,7 +292,7 @@ def _lines_and_curves(planes: Sequence[Plane], fits: Fits, table: pd.DataFrame) 
                 _map(panel, lambda x, w=fits[plane.name, hidden]: _scores(w, x), plane, 2.0)
                 name = f"{plane.name}, {model}" if several else model
                 panel.set_title(f"{name}: {percent(table.loc[plane.name, model], 0)}", color=INK)
-        _name_axes(axes, several)
+        name_axes(axes, _axis_names(several))
     colors = "; ".join(f"{label} is {color}" for label, color in zip(planes[-1].labels, COLOR_NAMES, strict=False))
     across, up = planes[-1].axes
     return Picture(
@@ -306,13 +306,9 @@ def _lines_and_curves(planes: Sequence[Plane], fits: Fits, table: pd.DataFrame) 
     )
 
 
-def _name_axes(axes: NDArray[Any], generated: bool) -> None:
-    """Name both axes of maps. The names of a table's columns are in the text: a picture holds no text of the user's."""
-    names = ("x", "y") if generated else ("first column", "second column")
-    for panel in axes[-1]:
-        panel.set_xlabel(names[0])
-    for panel in axes[:, 0]:
-        panel.set_ylabel(names[1])
+def _axis_names(generated: bool) -> tuple[str, str]:
+    """Return the names of both axes. Those of a table are in the text: a picture holds no text of the user's."""
+    return ("x", "y") if generated else ("first column", "second column")
 
 
 def _training(recording: Recording) -> Picture:
@@ -321,7 +317,7 @@ def _training(recording: Recording) -> Picture:
             state = recording.epochs.index(epoch)
             _map(panel, lambda x, w=recording.weights[state]: forward(w, x)[-1], recording, 1.9)
             panel.set_title(f"epoch {epoch}: {percent(recording.right[state], 0)}", color=INK)
-        _name_axes(axes, recording.name in SHAPES)
+        name_axes(axes, _axis_names(recording.name in SHAPES))
     return Picture(
         "While it learns",
         f"A small network of {SMALL[0]} and {SMALL[1]} hidden neurons on {_the(recording.name)}, after more and more "
@@ -354,7 +350,7 @@ def _layers(recordings: Sequence[Recording]) -> Picture:
                 _bent_net(panel, recording.window, view)
                 dots(panel, view(recording.x), recording.y, size=2.0)
                 panel.set_title(title, color=INK)
-            _name_axes(row[:1, None], recording.name in SHAPES)
+            name_axes(row[:1, None], _axis_names(recording.name in SHAPES))
             row[1].set(xlabel="first principal component", ylabel="second")
             row[2].set(xlabel="neuron 1", ylabel="neuron 2")
             # The last layer is linear: its borders on the plane of layer 2 are straight.
@@ -425,7 +421,7 @@ def _neurons(recording: Recording) -> Picture:
     with panels(5, 2, width=7.4, height=3.3) as (figure, axes):
         order = [*axes[:, :4].flat, *axes[:, 4]]  # layer 1 in the first four columns, layer 2 in the last
         neurons = [(layer, unit) for layer, units in enumerate(SMALL) for unit in range(units)]
-        _name_axes(axes, recording.name in SHAPES)
+        name_axes(axes, _axis_names(recording.name in SHAPES))
         for panel, (layer, unit) in zip(order, neurons, strict=True):
             name = f"layer {layer + 1}, neuron {unit + 1}"
             field(panel, on_grid[layer][:, unit].reshape(NEURON_GRID, NEURON_GRID), recording.window)

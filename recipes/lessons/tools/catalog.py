@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["FORMER_NAMES", "GROUPS", "LESSONS", "ON_YOUR_DATA"]
+__all__ = ["FORMER_NAMES", "GROUPS", "LESSONS", "ON_YOUR_DATA", "ON_YOUR_PICTURE"]
 
 #: Group of the book -> its lessons -> the question that each one answers, in the order of the book.
 GROUPS: dict[str, dict[str, str]] = {
     "Losses": {
         "losses": "What does a loss ask of the scores?",
+        "regression_losses": "What does one outlier do to a line?",
+        "heads": "SVM or softmax: which borders do they draw, and what moves them?",
         "roundoff": "What do probabilities lose that raw scores keep?",
     },
     "One neuron": {
@@ -20,6 +22,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "space": "What does each hidden layer do to the input?",
         "playground": "What changes when you change the network, the loss or the data?",
         "initialization": "Why do weights start at random, and how large should they be?",
+        "convolution": "Why slide a filter over a picture?",
         "multilabel": "One network with three outputs, or three networks?",
     },
     "Training": {
@@ -34,6 +37,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "online": "Can a network learn from rows that it sees only once?",
     },
     "Judging": {
+        "calibration": "Is a margin a probability?",
         "capacity": "How large should a network be, and for how many rows?",
         "worth": "When is a neural network worth it?",
     },
@@ -48,6 +52,7 @@ _ALL = (*_ONE_TARGET, "multilabel")
 
 #: The lessons that accept the reader's table in place of their example -> the tasks they accept.
 ON_YOUR_DATA: dict[str, tuple[str, ...]] = {
+    "heads": _CLASSES,
     "roundoff": (*_CLASSES, "multilabel"),
     "gradients": _ALL,
     "space": _CLASSES,
@@ -58,9 +63,13 @@ ON_YOUR_DATA: dict[str, tuple[str, ...]] = {
     "hyperparameters": _ALL,
     "scaling": _ALL,
     "online": _ONE_TARGET,
+    "calibration": _CLASSES,
     "capacity": _ALL,
     "worth": _ALL,
 }
+
+#: The lessons that accept a picture of the reader's.
+ON_YOUR_PICTURE = frozenset({"convolution"})
 
 #: British name, which still works -> today's name.
 FORMER_NAMES = {

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from recipes.lessons.tools.catalog import GROUPS, LESSONS, ON_YOUR_DATA
+from recipes.lessons.tools.catalog import GROUPS, LESSONS, ON_YOUR_DATA, ON_YOUR_PICTURE
 from recipes.lessons.tools.teaching import teaching
 from toolkit.common.files import write_whole
 from toolkit.common.formatting import number, plain
@@ -155,12 +155,12 @@ def _page(lesson: Lesson, *, embedded: bool = False, linked: bool = False) -> st
     """Return the HTML of a lesson; embedded is one for a frame in a notebook."""
     taught = teaching(lesson.name)
     sections = [(f"picture-{index}", picture.title) for index, picture in enumerate(lesson.pictures, 1)]
-    takes_data = lesson.name in ON_YOUR_DATA
+    takes_data, takes_picture = lesson.name in ON_YOUR_DATA, lesson.name in ON_YOUR_PICTURE
     further = {
         "formulas": ("Formulas", taught.formulas),
         "exercises": ("Exercises", taught.exercises),
         "corrections": ("Corrections to the slides", lesson.corrections),
-        "again": ("Run it yourself", lesson.again or takes_data),
+        "again": ("Run it yourself", lesson.again or takes_data or takes_picture),
     }
     sections += [(anchor, heading) for anchor, (heading, has) in further.items() if has]
     return fill(
@@ -169,6 +169,7 @@ def _page(lesson: Lesson, *, embedded: bool = False, linked: bool = False) -> st
         lesson=lesson,
         question=LESSONS.get(lesson.name, ""),
         takes_data=takes_data,
+        takes_picture=takes_picture,
         taught=taught,
         pictures=[_picture_view(picture) for picture in lesson.pictures],
         sources=[DECKS[tag] for tag in lesson.decks],
