@@ -20,6 +20,7 @@ __all__ = [
     "plain",
     "printable",
     "rows_text",
+    "signed",
 ]
 
 NARROW = "\u202f"  # the narrow no-break space between a number and its unit
@@ -54,6 +55,16 @@ def number(value: float | None, digits: int = 4) -> str:
         if "." in text:
             text = text.rstrip("0").rstrip(".")
     return f"{MINUS}{text}" if value < 0 and text.strip("0.,") else text
+
+
+def signed(text: str) -> str:
+    """Write a minus sign for the hyphen of a formatted number, and none before a zero.
+
+    Example:
+        >>> signed("-1.5"), signed("-0.00")
+        ('−1.5', '0.00')
+    """
+    return text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-")
 
 
 def percent(value: float | None, places: int = 1) -> str:

@@ -73,9 +73,13 @@ class SplitData:
         """All feature columns as the user gave them, those set aside included."""
         return self.features.source_columns
 
-    def describe(self) -> dict[str, Any]:
-        """Return the distribution of every column and target (see `toolkit.data.describe.describe`)."""
-        return self._description
+    def describe(self, *, in_folds: bool = False) -> dict[str, Any]:
+        """Return the distribution of every column and target (see `toolkit.data.describe.describe`).
+
+        Args:
+            in_folds: Whether training and validation rows are one part, since each network leaves out a fold of them.
+        """
+        return self._description_in_folds if in_folds else self._description
 
     def leaks(self) -> list[str]:
         """Return the columns that predict the target almost perfectly without any other."""
@@ -92,8 +96,16 @@ class SplitData:
 
     @cached_property
     def _description(self) -> dict[str, Any]:
+        return self._described(self.parts)
+
+    @cached_property
+    def _description_in_folds(self) -> dict[str, Any]:
+        learned = np.sort(np.concatenate([self.parts["train"], self.parts["validation"]]))
+        return self._described({"train": learned, "test": self.parts["test"]})
+
+    def _described(self, parts: dict[str, np.ndarray]) -> dict[str, Any]:
         frame, columns = self.features.frame, self.features.columns
-        return describe(frame, columns, self.target_frame, self.task, self.parts, self.set_aside, self._powers)
+        return describe(frame, columns, self.target_frame, self.task, parts, self.set_aside, self._powers)
 
     def preprocess(
         self,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit.common.checks import check_choice, check_whole
 from toolkit.common.errors import DataError, DataWarning
-from toolkit.common.formatting import counted, listing
+from toolkit.common.formatting import counted, join_names, listing
 from toolkit.common.options import documented, options_of, refuse_unknown
 from toolkit.data.columns import Columns
 from toolkit.data.dataset import SplitData
@@ -310,7 +310,7 @@ def _split_data(
     # Rows of a table without weights count 1.
     weights = [np.ones(len(table)) if table.weights is None else table.weights for table in tables]
     return SplitData(
-        tables[0].source.name,
+        join_names(list(dict.fromkeys(table.source.name for table in tables))),
         task,
         features if stays.all() else features.take(stays),
         target,

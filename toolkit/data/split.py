@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import percent
 from toolkit.data.column_kinds import infer
 from toolkit.data.folds import Fold
 from toolkit.data.groups import merge, number_groups
@@ -299,7 +300,7 @@ def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, 
     elif validation is None:
         rest = 0.15 if rows >= 20_000 else 0.20
         validation_share = rest * (1 - test_share)
-        why.append(f"validation takes {rest:.0%} of the other rows, as usual for {rows:,} rows")
+        why.append(f"validation takes {percent(rest, 0)} of the other rows, as usual for {rows:,} rows")
     if test_share + validation_share >= 1:
         options = {"test": test, "validation": validation}
         asked = [f"{name}={value}" for name, value in options.items() if is_drawn(value) and value is not None]
@@ -343,7 +344,7 @@ def _times(series: pd.Series) -> np.ndarray:
 def _sizes(part: np.ndarray) -> str:
     counts = np.bincount(part[part >= 0], minlength=len(PARTS))
     return ", ".join(
-        f"{name} {count:,} ({count / counts.sum():.0%})" for name, count in zip(PARTS, counts, strict=True)
+        f"{name} {count:,} ({percent(count / counts.sum())})" for name, count in zip(PARTS, counts, strict=True)
     )
 
 
@@ -375,8 +376,8 @@ def _uneven(part: np.ndarray, target: pd.DataFrame, task: str, what: str) -> lis
             if off[worst] > max(0.02, 2 * np.sqrt(shares[worst] * (1 - shares[worst]) / rows)):
                 share = values[part == index, worst].mean()
                 sentences.append(
-                    f"The {PARTS[index]} part has {share:.0%} {names[worst]}, against {shares[worst]:.0%} of all: "
-                    f"{what} are too large or too few to be shared out more evenly."
+                    f"The {PARTS[index]} part has {percent(share)} {names[worst]}, against {percent(shares[worst])} "
+                    f"of all: {what} are too large or too few to be shared out more evenly."
                 )
     return sentences
 

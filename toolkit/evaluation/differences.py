@@ -322,8 +322,8 @@ def verdict(name: str, reference: str, metric: str, difference: Difference) -> s
     sign = 1 if value >= 0 else -1
     # From the point of view of the better model: by how much it is higher, or lower.
     ends = sorted((sign * difference.low, sign * difference.high))
-    size, *ends = _amounts(metric, [abs(value), *ends])
-    unit = " points" if _is_share(metric) else ""
+    size, *ends = metric_names.amounts(metric, [abs(value), *ends])
+    unit = " points" if metric_names.scale_of(metric) == 100 else ""
     way = "lower" if lower else "higher"
     interval = f"{formatting.percent(difference.coverage, 0).replace(formatting.NARROW, ' ')} interval"
     interval = f"{interval} {ends[0]} to {ends[1]}{unit if value == 0 else ''} over {over}"
@@ -417,21 +417,3 @@ def _common_correlation(resampled: NDArray[np.float64], bound: float) -> float:
         return bound
     # Mean of the splits * (splits - 1) entries off the diagonal of (splits, splits), over the mean on the diagonal.
     return float(np.clip((covariance.sum() - variance) / (splits - 1) / variance, 0, bound))
-
-
-def _is_share(metric: str) -> bool:
-    return metric in metric_names.METRICS and metric_names.METRICS[metric].share
-
-
-def _amounts(metric: str, values: list[float]) -> list[str]:
-    """Format differences that are read together with the same digits; differences of percentages in points."""
-    scale = 100 if _is_share(metric) else 1
-    largest = max((abs(scale * value) for value in values if math.isfinite(value)), default=0.0)
-    if not largest or largest >= 1e10 or largest < 1e-6:
-        return [formatting.number(scale * value, 3) for value in values]
-    # Three significant digits of the largest value, two for points, with one decimal at least: 0.0234 -> 4, 12.3 points
-    # -> 1.
-    decimals = max(1 if scale == 100 else 0, 2 - math.floor(math.log10(largest)) - (scale == 100))
-    texts = [f"{scale * value:,.{decimals}f}" for value in values]
-    # A value that rounds to -0.0 loses its sign.
-    return [text.replace("-", formatting.MINUS) if text.strip("-0.,") else text.lstrip("-") for text in texts]

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.common.formatting import MINUS, NARROW, UNDEFINED, number
+from toolkit.common.formatting import MINUS, NARROW, UNDEFINED, number, signed
 
-__all__ = ["BASELINES", "METRICS", "Metric", "in_sentence", "interval", "margin_of", "metric_value"]
+__all__ = [
+    "BASELINES",
+    "METRICS",
+    "Metric",
+    "amounts",
+    "in_sentence",
+    "interval",
+    "margin_of",
+    "metric_value",
+    "scale_of",
+]
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,39 @@ def _fixed(name: str, values: list[float]) -> list[str]:
         # Fewer than 0 decimals round to tens or hundreds: 123,456 -> 123,500.
         texts = [f"{round(value, decimals):,.{max(0, decimals)}f}" for value in values]
     return [text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-") for text in texts]
+
+
+def scale_of(metric: str) -> int:
+    """Return 100 for a share, whose differences are told in percentage points, and 1 for other metrics."""
+    return 100 if metric in METRICS and METRICS[metric].share else 1
+
+
+def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) -> list[str]:
+    """Format differences of a metric with the same number of decimals; those of shares in percentage points.
+
+    Args:
+        metric: scikit-learn's name of the metric.
+        values: The differences; None and NaN are "not defined".
+        sign: Whether those above 0 get a plus sign.
+
+    Example:
+        >>> amounts("accuracy", [-0.0029, 0.011], sign=True), amounts("roc_auc", [0.00123, None])
+        (['−0.3', '+1.1'], ['0.00123', 'not defined'])
+    """
+    scale = scale_of(metric)
+    scaled = [None if value is None else scale * value for value in values]
+    largest = max((abs(value) for value in scaled if value is not None and math.isfinite(value)), default=0.0)
+    if not largest or largest >= 1e6 or largest < 1e-6:  # decimals would be too many or none
+        texts = [number(value, 3) for value in scaled]
+    else:
+        # Three significant digits of the largest; of percentage points, whose tenths are enough, one fewer.
+        decimals = max(int(scale == 100), 2 - math.floor(math.log10(largest)) - (scale == 100))
+        texts = [
+            signed(f"{value:,.{decimals}f}") if value is not None and math.isfinite(value) else number(value)
+            for value in scaled
+        ]
+    positive = [sign and value is not None and value > 0 for value in values]
+    return [f"+{text}" if plus else text for text, plus in zip(texts, positive, strict=True)]
 
 
 def metric_value(name: str, value: float | None) -> str:

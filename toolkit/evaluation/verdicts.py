@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from toolkit.common.formatting import NARROW, duration, join_names, number, plain
+from toolkit.common.formatting import MINUS, duration, join_names, number, plain
 from toolkit.evaluation.evidence import FEWEST
-from toolkit.evaluation.metric_names import METRICS, in_sentence, metric_value
+from toolkit.evaluation.metric_names import METRICS, amounts, in_sentence, metric_value
 from toolkit.evaluation.metrics import LOWER_IS_BETTER
 from toolkit.evaluation.standings import Standing, Standings
 
@@ -22,7 +22,7 @@ _ROWS_PER_CLASS = 1000
 def read_baselines(
     standings: Standings, rows: int, *, parameters: int | None = None, images: bool = False
 ) -> list[str]:
-    """Return sentences on how the network compares with each baseline, and what follows.
+    r"""Return sentences on how the network compares with each baseline, and what follows.
 
     Args:
         standings: What the test rows show.
@@ -43,7 +43,7 @@ def read_baselines(
         >>> truth = np.tile([0, 1], 200)
         >>> network, dummy = Outcome("multiclass", truth, truth), Outcome("multiclass", truth, 0 * truth)
         >>> standings = standings_of(network, {"dummy": dummy}, ["a", "b"])
-        >>> read_baselines(standings, rows=1600)[0].replace(NARROW, " ")
+        >>> read_baselines(standings, rows=1600)[0].replace("\u202f", " ")
         "On 400 test rows the network's accuracy is 100.0 %: better than guessing (50.0 %)."
     """
     others = [limit.sentence for limit in standings.limits if limit is not standings.limit]
@@ -216,14 +216,9 @@ def _unclear(standings: Standings) -> list[str]:
         unit = " points" if METRICS[metric].share else ""
         sentences.append(
             "No clear difference does not mean equal: these test rows cannot show a difference below about "
-            f"{_amount(metric, widest)}{unit}."
+            f"{amounts(metric, [widest])[0]}{unit}."
         )
     return sentences
-
-
-def _amount(metric: str, value: float) -> str:
-    """Format a difference of a metric; a difference of percentages is in points, without a percent sign."""
-    return metric_value(metric, value).removesuffix(f"{NARROW}%")
 
 
 def _differ_on_few(standing: Standing) -> bool:
@@ -247,16 +242,17 @@ def _against(name: str, standings: Standings, images: bool) -> str:
     if standing.kind == "unclear" and _differ_on_few(standing) and _is_one_sided(standing):
         return f"The network and {IN_WORDS[name]} {_few(standings, name)}."
     value, low, high = standing.value, standing.low, standing.high
+    texts = amounts(metric, [abs(value), low, high])  # with the same decimals as in the report's tables
     unit = " points" if METRICS[metric].share else ""
     if standing.kind in ("even", "unclear"):
-        size = f"the difference lies between {_amount(metric, low)} and {_amount(metric, high)}{unit}"
+        size = f"the difference lies between {texts[1]} and {texts[2]}{unit}"
         size = "there is no difference" if low == high == 0 else size
     else:
         # Both ends have one sign, as the interval excludes 0: from -5 to -2 is lower by 2 to 5.
-        near, far = sorted((abs(low), abs(high)))
+        near, far = (text.lstrip(MINUS) for text in (texts[1:] if low > 0 else texts[:0:-1]))
         size = (
-            f"its {in_sentence(metric)} is {'lower' if value < 0 else 'higher'} by {_amount(metric, abs(value))}{unit} "
-            f"(95 % interval {_amount(metric, near)} to {_amount(metric, far)})"
+            f"its {in_sentence(metric)} is {'lower' if value < 0 else 'higher'} by {texts[0]}{unit} "
+            f"(95 % interval {near} to {far})"
         )
     took = ""
     if standing.seconds and standings.seconds:

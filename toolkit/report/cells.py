@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 from matplotlib.ticker import MaxNLocator
 
-from toolkit.common.formatting import MINUS, UNDEFINED, duration, number, percent
-from toolkit.evaluation.metric_names import METRICS, metric_value
+from toolkit.common.formatting import UNDEFINED, duration, number, percent, signed
+from toolkit.evaluation.metric_names import amounts, metric_value, scale_of
 from toolkit.report.style import line_style
 
 __all__ = [
-    "amounts",
     "difference",
     "fold_rows",
+    "harmed",
     "legend",
     "mean_and_range",
     "network_first",
@@ -132,6 +131,20 @@ def legend(index: int) -> dict[str, str]:
     return {"color": color, "dashes": " ".join(f"{2 * length:g}" for length in dashes)}
 
 
+def harmed(numerics: Mapping[str, Any]) -> bool:
+    """Return whether rounding harms a row in any of the ways tried, `numerics` of a summary.
+
+    Example:
+        >>> harmed(
+        ...     {"table": [{"infinite": 0, "nan": 0, "gradient_lost": 0}], "saturation": [{"type": "a", "share": 0.5}]}
+        ... )
+        True
+    """
+    counts = ("infinite", "nan", "gradient_lost")
+    shares = [value for row in numerics["saturation"] for value in row.values() if not isinstance(value, str)]
+    return any(row.get(name) for row in numerics["table"] for name in counts) or any(shares)
+
+
 def weight_rows(first: Mapping[str, Any]) -> list[list[str]]:
     """Return name, smallest and largest weight of each unit of the first layer, `images["filters"]` of a summary.
 
@@ -154,30 +167,6 @@ def occlusion_rows(occlusion: Mapping[str, Any]) -> list[list[str]]:
         fall, rise = max(entry["drops"]), -min(entry["drops"])  # a negative drop is a rise
         rows.append([number(value) for value in (entry["row"], entry["score"], max(0.0, fall), max(0.0, rise))])
     return rows
-
-
-def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) -> list[str]:
-    """Format differences of a metric with the same number of decimals; those of shares in percentage points.
-
-    Args:
-        metric: scikit-learn's name of the metric.
-        values: The differences; None is "not defined".
-        sign: Whether those above 0 get a plus sign.
-
-    Example:
-        >>> amounts("accuracy", [-0.0029, 0.011], sign=True), amounts("roc_auc", [0.00123, None])
-        (['−0.3', '+1.1'], ['0.00123', 'not defined'])
-    """
-    scale = _scale(metric)
-    largest = max((abs(scale * value) for value in values if value is not None), default=0.0)
-    if not largest or largest >= 1e6 or largest < 1e-6:  # decimals would be too many or none
-        texts = [UNDEFINED if value is None else number(scale * value, 3) for value in values]
-    else:
-        # Three significant digits of the largest; of percentage points, whose tenths are enough, one fewer.
-        decimals = max(int(scale == 100), 2 - math.floor(math.log10(largest)) - (scale == 100))
-        texts = [UNDEFINED if value is None else _signed(f"{scale * value:,.{decimals}f}") for value in values]
-    positive = [sign and value is not None and value > 0 for value in values]
-    return [f"+{text}" if plus else text for text, plus in zip(texts, positive, strict=True)]
 
 
 def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> dict[str, str]:
@@ -210,36 +199,44 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
         # Reports of version 0.1.0 call a difference that is not clear "level".
         words = {"unclear": "no clear difference", "level": "no clear difference", "even": "level"}
         meaning = words.get(str(entry["standing"]), str(entry["standing"]))
-    unit = " points" if _scale(metric) == 100 and value is not None else ""
+    unit = " points" if scale_of(metric) == 100 and value is not None else ""
     return {"value": f"{text}{unit}", "interval": "" if None in ends else f"{low} to {high}", "meaning": meaning}
 
 
-def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference: float | None = 0.0) -> dict[str, Any]:
+def on_axis(
+    entries: Iterable[Mapping[str, Any] | None],
+    metric: str,
+    reference: float | None = 0.0,
+    beyond: Sequence[int] = (),
+) -> dict[str, Any]:
     """Place values, their intervals and those of each seed on one axis, from 3 % to 97 % of its length.
 
     Args:
         entries: `value`, `low`, `high` and perhaps `seeds` of each row of a table; None where a row has none.
         metric: scikit-learn's name of the metric.
         reference: A value that the axis shows too.
+        beyond: Positions of rows for which the axis makes no room: one that lies outside is at its end.
 
     Returns:
         `reference`, where that lies; `ticks`, pairs of position and text; `entries`, for each None or its `value`, its
-        `span` (low, high; None where it has no interval) and `dots`, one per seed.
+        `span` (low, high; None where it has no interval), `dots`, one per seed, and `outside`, "left" or "right" for a
+        value beyond the axis.
 
     Example:
         >>> entry = {"value": 0.5, "low": 0.0, "high": 1.0, "seeds": [0.2, 0.8]}
         >>> on_axis([None, entry], "r2")["entries"]
-        [None, {'value': 50.0, 'span': (3.0, 97.0), 'dots': [21.8, 78.2]}]
+        [None, {'value': 50.0, 'span': (3.0, 97.0), 'dots': [21.8, 78.2], 'outside': ''}]
     """
     rows = [entry if entry is not None and entry["value"] is not None else None for entry in entries]
-    ends = [end for row in rows if row for end in (row["value"], row["low"], row["high"], *row.get("seeds", []))]
+    inside = [row for i, row in enumerate(rows) if row and i not in beyond]
+    ends = [end for row in inside for end in (row["value"], row["low"], row["high"], *row.get("seeds", []))]
     values = [value for value in [reference, *ends] if value is not None]
     low, high = min(values, default=0.0), max(values, default=1.0)
     if low == high:  # a single value lies in the middle
         low, high = low - 0.01, high + 0.01
 
     def at(value: float) -> float:
-        return round(3 + 94 * (value - low) / (high - low), 2)
+        return round(3 + 94 * (min(max(value, low), high) - low) / (high - low), 2)
 
     # Percent rather than pixels: the picture stretches with its column.
     placed = [
@@ -248,22 +245,14 @@ def on_axis(entries: Iterable[Mapping[str, Any] | None], metric: str, reference:
             "value": at(row["value"]),
             "span": None if None in (row["low"], row["high"]) else (at(row["low"]), at(row["high"])),
             "dots": [at(value) for value in row.get("seeds", []) if value is not None],
+            "outside": "left" if row["value"] < low else "right" if row["value"] > high else "",
         }
         for row in rows
     ]
     ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
-    texts = [("+" if tick > 0 else "") + _signed(f"{_scale(metric) * tick:.6g}") for tick in ticks]
+    texts = [("+" if tick > 0 else "") + signed(f"{scale_of(metric) * tick:.6g}") for tick in ticks]
     return {
         "reference": None if reference is None else at(reference),
         "ticks": list(zip(map(at, ticks), texts, strict=True)),
         "entries": placed,
     }
-
-
-def _scale(metric: str) -> int:
-    return 100 if metric in METRICS and METRICS[metric].share else 1
-
-
-def _signed(text: str) -> str:
-    """Write a minus sign for a hyphen, and none before a zero."""
-    return text.replace("-", MINUS) if text.strip("-0.,") else text.lstrip("-")

@@ -283,6 +283,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.globals.update(
         {name: getattr(cells, name) for name in cells.__all__},
+        amounts=metric_names.amounts,
         distribution=distribution,
         scale_of=scale_of,
         colors=COLORS,

@@ -379,7 +379,7 @@ def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
     first, said, *_ = told(network, {"dummy": GUESS, "linear": linear}, 4000)
     assert "level with the linear model" in first
     assert said == (
-        "Against the linear model the difference lies between −0.3 and 0.3 points: it does as well, and its weights "
+        "Against the linear model the difference lies between −0.28 and 0.28 points: it does as well, and its weights "
         "can be read: prefer it to the network."
     )
 

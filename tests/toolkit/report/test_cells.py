@@ -34,3 +34,13 @@ def test_intervals_seeds_and_zero_lie_on_one_axis():
     assert drawn["entries"][1]["dots"][0] == drawn["reference"]
     step = (at["+4"] - at["0"]) / 4  # in points
     assert drawn["entries"][1]["dots"][1] == pytest.approx(at["0"] + 4 * step)
+
+
+def test_a_row_beyond_the_axis_takes_no_room_and_says_on_which_side_it_is():
+    near, far = ({"value": value, "low": value - 1, "high": value + 1} for value in (10.0, 99.0))
+    drawn = cells.on_axis([near, far], "rmse", None, beyond=[1])
+    assert drawn["entries"][0]["span"] == (3.0, 97.0)
+    assert [entry["outside"] for entry in drawn["entries"]] == ["", "right"]
+    assert drawn["entries"][1]["value"] == 97.0
+    # One that lies between the others is drawn as they are.
+    assert cells.on_axis([near, far, near | {"value": 10.5}], "rmse", None, beyond=[2])["entries"][2]["outside"] == ""

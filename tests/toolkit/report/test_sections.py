@@ -148,3 +148,41 @@ def test_without_rows_the_page_of_a_comparison_names_none(compared):
     assert "are left out of this report" in page
     assert "rows of your data" not in page
     assert "Row " not in Page(page).all("main")[0]["text"]
+
+
+def test_the_scale_of_the_verdict_makes_no_room_for_a_dummy_far_away(contents):
+    content = copy.deepcopy(contents["run", "regression"])
+    row = content["results"]["metrics"]["rmse"]
+    row.update(value=10.0, low=9.0, high=11.0)
+    for name, value in (("tree", 10.5), ("linear", 9.5), ("dummy", 500.0)):
+        row["baselines"][name] = {"value": value, "low": value - 1, "high": value + 1}
+    page = Page(render(content))
+    drawn = next(element for element in page.all("table") if "beside" in element.get("class", ""))
+    assert "An arrow: further away than drawn." in drawn["text"]
+    assert drawn["text"].count("→") == 1
+    values = {element["cx"] for element in page.all("circle") if element["path"][-1] == "svg"}
+    assert len(values) >= 3  # three models on three spots
+
+
+def test_numerics_that_harm_no_row_are_one_paragraph(contents):
+    content = copy.deepcopy(contents["run", "binary"])
+    for line in content["numerics"]["saturation"]:
+        line.update(zero=0.0, one=0.0, saturated=0.0, rows=0.0)
+    for line in content["numerics"]["table"]:
+        line.update(infinite=0, nan=0, gradient_lost=0)
+    for finding in content["numerics"]["findings"]:
+        finding["severity"] = "note"
+    quiet = Page(render(content)).section("numerics")
+    assert "Rounding changes nothing here" in quiet
+    assert "float32" not in quiet
+    content["numerics"]["table"][1]["gradient_lost"] = 3
+    assert "Rounding changes nothing" not in Page(render(content)).section("numerics")
+    content["numerics"]["table"][1]["gradient_lost"] = 0
+    content["numerics"]["findings"][0]["severity"] = "warning"
+    assert "warning:" in Page(render(content)).section("numerics")
+
+
+def test_the_learning_curve_names_its_loss_and_unit(pages):
+    losses = {"multiclass": "cross-entropy, in nats", "regression": "mean squared error of the standardized target"}
+    for task, loss in losses.items():
+        assert f"loss: {loss}" in Page(pages["run", task]).section("training")

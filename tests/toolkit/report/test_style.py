@@ -15,7 +15,7 @@ from toolkit.report.style import COLORS, LINES, SERIES
 @pytest.fixture(scope="module")
 def page():
     """A page without content: its style is that of every page."""
-    return fill("lessons.html", lessons=[], questions={}, sections=[])
+    return fill("lessons.html", groups={}, sections=[])
 
 
 def rules(page, marker):

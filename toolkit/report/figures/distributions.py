@@ -43,9 +43,9 @@ def _row(entry: Mapping[str, Any]) -> Row:
     if entry["levels"] is not None:
         typical, extent = _most_common(entry, total), f"{number(total['distinct'])} values"
     else:
-        extent = f"{_value(total['min'])} to {_value(total['max'])}"
+        extent = f"{_value(entry, total['min'])} to {_value(entry, total['max'])}"
         if entry["kind"] == "number":
-            typical = f"{_value(total['mean'], 3)} ± {_value(total['std'], 3)}"
+            typical = f"{_value(entry, total['mean'], 3)} ± {_value(entry, total['std'], 3)}"
     return Row(
         name=entry["name"],
         kind=entry["kind"],
@@ -69,12 +69,13 @@ def _row(entry: Mapping[str, Any]) -> Row:
     )
 
 
-def _value(value: Any, digits: int = 4) -> str:
+def _value(entry: Mapping[str, Any], value: Any, digits: int = 4) -> str:
     if isinstance(value, str):  # a date
         return value
+    total = entry["parts"]["all"]
+    is_year = total["min"] is not None and total["min"] >= 1_000 and total["max"] < 3_000
     text = number(value, digits)
-    # Four digits have no comma: they may be a year.
-    return text.replace(",", "") if len(text.lstrip("−")) == 5 else text
+    return text.replace(",", "") if is_year else text
 
 
 def _most_common(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
@@ -83,10 +84,10 @@ def _most_common(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
     if not sum(counts):
         return "no values"
     top = counts.index(max(counts))
-    share = percent(counts[top] / sum(counts), 0)
+    share = percent(counts[top] / sum(counts))
     if entry["levels"] is not None:
         return f"most often {isolated(shorten(entry['levels'][top]))}, {share}"
-    return f"{share} from {_value(entry['edges'][top])} to {_value(entry['edges'][top + 1])}"
+    return f"{share} from {_value(entry, entry['edges'][top])} to {_value(entry, entry['edges'][top + 1])}"
 
 
 def _in_numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
@@ -96,7 +97,7 @@ def _in_numbers(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str:
         return "; ".join(f"{level} {percent(count / total)}" for level, count in pairs)
     if entry["kind"] == "number":
         names = ("mean", "std", "min", "q1", "median", "q3", "max")
-        return "; ".join(f"{name} {_value(part[name])}" for name in names)
+        return "; ".join(f"{name} {_value(entry, part[name])}" for name in names)
     return f"from {part['min']} to {part['max']}"
 
 

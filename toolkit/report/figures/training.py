@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,10 +31,11 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
     marks = {} if best is None else {best: f"best epoch {best}"}
     rows, note = _table_rows(len(epochs), [epochs.index(best)] if best in epochs else [])
 
-    def draw(columns: Mapping[str, str], quantity: str, axis: str, caption: str, **options: Any) -> Picture:
-        figure = line_chart(
-            [Line(epochs, history[name], SERIES[kind], kind) for name, kind in columns.items()], name=axis, **options
-        )
+    def draw(
+        columns: Mapping[str, str], quantity: str, axis: str, caption: str, unit: str = "", **options: Any
+    ) -> Picture:
+        lines = [Line(epochs, history[name], SERIES[kind], kind) for name, kind in columns.items()]
+        figure = line_chart(lines, name=axis + unit, **options)
         head = ["epoch", *(axis if kind == "rate" else f"{kind} {axis}" for kind in columns.values())]
         table = [[str(epochs[i]), *(number(history[name][i]) for name in columns)] for i in rows]
         return Picture.draw(figure, f"{quantity} by epoch", caption, head, table, note)
@@ -42,7 +44,7 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
     if "val_loss" in history:
         losses["val_loss"] = "validation"
         caption += ", the validation loss after each epoch"
-    pictures = [draw(losses, "Loss", "loss", f"{caption}.", marks=marks)]
+    pictures = [draw(losses, "Loss", "loss", f"{caption}.", _loss_in_words(summary), marks=marks)]
     for name in history:
         if name.startswith("val_") and name != "val_loss":
             metric = name.removeprefix("val_")
@@ -54,6 +56,15 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         caption = "The size of a step, at the end of each epoch."
         pictures.append(draw({"learning_rate": "rate"}, "Learning rate", "learning rate", caption, height=1.7))
     return pictures
+
+
+def _loss_in_words(summary: Mapping[str, Any]) -> str:
+    """Return what the loss is and its unit, to follow the word "loss"."""
+    # The first words of the head's description: "max-margin (hinge, SVM): the distance by which ..."
+    name = re.match(r"[^,:(]*(\([^)]*\))?", summary["model"]["head"]["loss"])
+    words = name.group().strip() if name else ""
+    unit = ", in nats" if words.startswith("cross-entropy") else ""
+    return f": {words}{unit}" if words else ""
 
 
 def learning_curves(history: pd.DataFrame, best_epoch: int) -> Figure:

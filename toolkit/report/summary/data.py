@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.common.formatting import number
+from toolkit.common.formatting import number, percent
 from toolkit.data.dataset import SplitData
 from toolkit.evaluation.baselines import notes_on_images
 from toolkit.evaluation.comparison_result import ComparisonResult
@@ -21,8 +22,9 @@ COLUMNS = 40  # shown with their distributions
 def for_result(result: Result) -> dict[str, Any]:
     """Return what the page says about the data of a result."""
     dataset: Any = result.dataset
-    described = dataset.describe()
-    parts = ["all", *(part for part, rows in dataset.parts.items() if len(rows))]
+    folds = bool(result.settings.get("training", {}).get("folds"))
+    described = dataset.describe(in_folds=folds)
+    parts = ["all", *(part for part, rows in described["parts"].items() if rows)]
     columns, updated = described["columns"], result.settings.get("updated", 0)
     later = [f"After this training the model learned from {number(updated)} more rows, which this report leaves out."]
     return {
@@ -50,9 +52,17 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     }
 
 
-def split(dataset: SplitData) -> dict[str, Any]:
-    """Return the rows of each part, and why they were split this way."""
-    return {"parts": _sizes(dataset)["parts"], "reason": dataset.split_reason}
+def split(dataset: SplitData, folds: int | None) -> dict[str, Any]:
+    """Return the rows of each part, and why they were split this way; with folds, train and validation are one part."""
+    parts, reason = _sizes(dataset)["parts"], dataset.split_reason
+    if folds:
+        learned = parts["train"] + parts["validation"]
+        share = percent(learned / max(1, sum(parts.values())))
+        # "178 rows: train 104 (58.4 %), validation 26 (14.6 %), test 48 (27.0 %); validation takes 20 % ...; ..."
+        both = r"train [^(]*\([^)]*\), validation [^(]*\([^)]*\)"
+        reason = re.sub(both, f"{number(learned)} ({share}) in {folds} folds", reason, count=1)
+        reason = re.sub(r"; validation takes [^;.]*", "", reason, count=1)
+    return {"parts": parts, "reason": reason, "folds": folds}
 
 
 def most_predictive(columns: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:

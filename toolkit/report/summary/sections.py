@@ -131,7 +131,7 @@ def _of_result(result: Result) -> dict[str, Any]:
         "verdict": verdict.for_result(result, about_data, about_training, about_results),
         "data": about_data,
         "images": images.for_result(result) if result.is_image else None,
-        "split": data.split(result.dataset),
+        "split": data.split(result.dataset, result.settings.get("training", {}).get("folds")),
         "model": model.for_result(result),
         "training": about_training,
         "results": about_results,
