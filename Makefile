@@ -5,6 +5,7 @@
 # make docs    build the documentation in docs/_build/html
 # make soak    run the attacks, such as damaged files and killed processes, and print counts (minutes)
 # make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
+# make scale   train on tables of 1, 10 and 30 million rows, into reports/benchmarks/scale.md (an hour)
 # Each builds .venv if it is missing. PYTHON=python3.12 chooses the interpreter.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ FITS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 
 BIN := .venv/bin
 
-.PHONY: demo test format oldest docs soak bench
+.PHONY: demo test format oldest docs soak bench scale
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -52,6 +53,10 @@ bench: .venv/.installed .venv-bench/.installed
 	$(BIN)/python -m tests.benchmarks.calls
 	$(BIN)/python -m tests.benchmarks.accuracy
 	$(BIN)/python -m tests.benchmarks.images
+
+scale: export TF_CPP_MIN_LOG_LEVEL = 3
+scale: .venv/.installed
+	$(BIN)/python -m tests.benchmarks.scale run
 
 # The stamp files make the second call quick. --group needs pip 25.1.
 .venv/.installed: pyproject.toml

@@ -55,6 +55,7 @@ PLACES = {
     "recipe": "The recipe itself",
     "data": "The table and its split",
     "reading": "Reading a file",
+    "memory": "Memory",
     "preprocessing": "From columns to numbers",
     "target": "The target",
     "head": "The head",

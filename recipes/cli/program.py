@@ -8,6 +8,7 @@ import warnings
 
 import click
 
+from recipes.cli.cache import cache
 from recipes.cli.digits import digits
 from recipes.cli.lessons import lessons
 from recipes.cli.predict import predict
@@ -45,6 +46,7 @@ for command in (
     digits,
     compare,
     cross_validate,
+    cache,
     lessons,
 ):
     program.add_command(command)

@@ -108,6 +108,7 @@ _BETA_2 = 0.95
 _STEP_GROWS = ("sgd", "momentum")  # their steps grow with the gradient
 _SMOOTHING = 0.1
 _IMAGE_RATE = 0.005
+_SEVERAL_ROWS = 4_000_000  # streamed training rows from which on one setting is trained
 _FEW_ROWS, _MANY_ROWS = 300, 2_000  # training rows from which on some networks, and most of them, take pieces
 _RATES = {"regression": 0.0044, "binary": 0.00125, "multiclass": 0.00125, "multilabel": 0.00125}
 
@@ -216,10 +217,11 @@ def _batch_size(rows: int) -> int:
     return 1_024 if rows > 200_000 else max(16, min(256, 2 ** round(math.log2(rows / 10))))
 
 
-def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
+def networks(effort: str, options: ByPlace, streamed_rows: int = 0, *, custom: bool = False) -> int:
     """Return how many networks of a setting are trained: the user's number, several default networks, or another one.
 
-    A custom builder is any other than `mlp`; images count as one.
+    A custom builder is any other than `mlp`; images count as one. On rows that are read anew in each epoch half as many
+    networks are trained, because many rows leave them little to differ in.
 
     Raises:
         DataError: The user's number is not a whole number from 1 to 1,000.
@@ -235,11 +237,15 @@ def networks(effort: str, options: ByPlace, *, custom: bool = False) -> int:
         if not 1 <= count <= 1_000:
             raise DataError(f"members={members!r}: expected a whole number of networks, from 1 to 1,000.")
         return count
-    return NETWORKS[effort] if _is_default(options, custom=custom) else 1
+    count = NETWORKS[effort] if _is_default(options, custom=custom) else 1
+    return max(1, count // 2) if streamed_rows else count
 
 
-def settings(effort: str, options: ByPlace, *, custom: bool = False) -> tuple[Setting, ...]:
+def settings(effort: str, options: ByPlace, streamed_rows: int = 0, *, custom: bool = False) -> tuple[Setting, ...]:
     """Return the settings of which networks are trained: several for the default network, unless the user counts them.
+
+    At most two settings are trained on rows that are read anew in each epoch, and one from 4 million on, because each
+    setting reads all of them.
 
     Example:
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
@@ -249,7 +255,8 @@ def settings(effort: str, options: ByPlace, *, custom: bool = False) -> tuple[Se
         1
     """
     several = _is_default(options, custom=custom) and options["ensemble"].get("members") is None
-    return SETTINGS[: _SETTINGS[effort] if several else 1]
+    most = len(SETTINGS) if not streamed_rows else 2 if streamed_rows < _SEVERAL_ROWS else 1
+    return SETTINGS[: min(most, _SETTINGS[effort]) if several else 1]
 
 
 def by_setting(settings: Sequence[Setting], chosen: ByPlace, options: ByPlace) -> dict[str, dict[str, Any]]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         header: int | str | None
         na_values: str | Sequence[str]
         dayfirst: bool | None
+        memory: int | str | None
         scaling: str
         pieces: int
         rare: int | None
@@ -135,6 +136,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     from toolkit.data.preprocessing import Preprocessing
     from toolkit.data.reading_options import ReadingOptions
     from toolkit.data.row_weights import row_weights
+    from toolkit.data.streaming.memory import MemoryOptions
     from toolkit.data.target import Target
     from toolkit.evaluation.options import Options as EvaluationOptions
     from toolkit.heads import get_head
@@ -143,6 +145,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     return {
         "data": options_of(prepare, leave_out=("task", "test", "seed")),
         "reading": options_of(ReadingOptions),
+        "memory": options_of(MemoryOptions),
         "preprocessing": options_of(Preprocessing.fit),
         "target": options_of(Target.fit),
         "head": options_of(get_head),

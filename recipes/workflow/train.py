@@ -24,6 +24,8 @@ from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.stack import holds_images
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.streaming.memory import MemoryOptions, readable
+from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
 from toolkit.data.target import Target
 from toolkit.evaluation.dependence import explained
 from toolkit.evaluation.options import Options as EvaluationOptions
@@ -52,12 +54,14 @@ class CallOptions:
         effort: The effort.
         by_place: The options that the user gave, by the places of `recipes.workflow.options.all_options`.
         one_setting: Train only networks of the default network's first setting, as a comparison of heads does.
+        streamed_rows: The training rows of a table that is read anew in each epoch; 0 where all are in memory.
     """
 
     build: Callable[..., Any]
     effort: str
     by_place: dict[str, dict[str, Any]]
     one_setting: bool = False
+    streamed_rows: int = 0
 
     @property
     def custom(self) -> bool:
@@ -81,11 +85,17 @@ class CallOptions:
 
     def networks(self) -> int:
         """Return how many networks of each setting are trained."""
-        return defaults.networks(self.effort, self.by_place, custom=self.custom)
+        return defaults.networks(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
 
     def settings(self) -> tuple[defaults.Setting, ...]:
         """Return the settings of which networks are trained."""
-        return defaults.settings(self.effort, self.by_place, custom=self.custom)[: 1 if self.one_setting else None]
+        settings_used = defaults.settings(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
+        return settings_used[: 1 if self.one_setting else None]
+
+    @property
+    def inputs(self) -> int:
+        """The most inputs that a network has for a number: its value, a mark where it is missing, and its pieces."""
+        return 2 if self.custom or self.by_place["model"] else 34
 
     def preprocessing(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the preprocessing."""
@@ -102,7 +112,7 @@ class CallOptions:
 
     def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
         """Return the defaults of the options of the builder and of the training."""
-        return defaults.choose(head, self.effort, self.by_place, len(data.parts["train"]), custom=self.custom)
+        return defaults.choose(head, self.effort, self.by_place, data.part_sizes["train"], custom=self.custom)
 
 
 class ImageCallOptions(CallOptions):
@@ -149,7 +159,9 @@ def train(
     call_options = read_options(effort, options, images=holds_images(data))
     task_head = get_head(task, head, **call_options.by_place["head"])
     call_options.check_metric(task_head)
-    dataset, seconds = prepare(task, data, target, test, seed, call_options)
+    dataset, seconds = prepare(task, data, target, test, seed, call_options, may_stream=True)
+    if dataset.stream is not None:
+        call_options = replace(call_options, streamed_rows=dataset.stream.rows)
     if classes is not None:
         dataset = replace(dataset, target=dataset.target.with_classes(classes))
     before = {**(seconds_before or {}), **seconds}
@@ -200,6 +212,8 @@ def read_options(
     by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
     ReadingOptions(**by_place["reading"])
+    if MemoryOptions(**by_place["memory"]).memory is not None and arguments is not ARGUMENTS:
+        raise DataError("memory= is for train: a comparison needs all rows in memory. Leave it out.")
     in_training = training.Options(**by_place["training"])
     if in_training.callbacks:
         by_place["training"]["callbacks"] = in_training.callbacks
@@ -207,14 +221,31 @@ def read_options(
 
 
 def prepare(
-    task: str, data: Any, target: str | list[str] | None, test: Any, seed: int, options: CallOptions
+    task: str,
+    data: Any,
+    target: str | list[str] | None,
+    test: Any,
+    seed: int,
+    options: CallOptions,
+    *,
+    may_stream: bool = False,
 ) -> tuple[Dataset, dict[str, float]]:
-    """Read, split and encode a table or images; return the dataset and the seconds of each step."""
+    """Read, split and encode a table or images; return the dataset and the seconds of each step.
+
+    With `may_stream`, a table whose training would take too much memory is read anew in each epoch.
+    """
     seconds: dict[str, float] = {}
+    by_place = options.by_place
     with timed(seconds, "read"):
-        split = preparing.prepare(
-            data, target, task=task, test=test, seed=seed, **options.by_place["data"], **options.by_place["reading"]
-        )
+        how: dict[str, Any] = {"task": task, "test": test, "seed": seed} | by_place["data"] | by_place["reading"]
+        table, memory = None, MemoryOptions(**by_place["memory"])
+        if may_stream and not holds_images(data):
+            table = table_to_stream(data, memory, options.inputs, ReadingOptions(**by_place["reading"]), target)
+        if table is None:
+            split = preparing.prepare(data, target, **how)
+        else:
+            split = prepare_stream(table, target, memory=memory, inputs=options.inputs, **how)
+            options = replace(options, streamed_rows=split.part_sizes["train"])
     with timed(seconds, "encode"):
         dataset = split.preprocess(
             networks=options.networks(),
@@ -272,6 +303,7 @@ def train_and_evaluate(
             sample_weight=dataset.weights("train"),
             scale=dataset.target.scale,
             seed=seed,
+            stream=dataset.stream,
             **validation,
         )
     seconds["train"] += trained.resumed_seconds
@@ -327,9 +359,10 @@ def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, A
     preprocessing, by_place = dataset.preprocessing, options.by_place
     preprocessed = settings.resolved(type(preprocessing).fit, options.preprocessing(dataset)) | preprocessing.facts
     builder = getattr(options.build, "__name__", type(options.build).__name__)
+    memory = {} if dataset.stream is None else {"memory": readable(dataset.stream.budget)}
     return {
         "effort": options.effort,
-        "data": {"source": dataset.name} | settings.shown(by_place["data"] | by_place["reading"]),
+        "data": {"source": dataset.name} | settings.shown(by_place["data"] | by_place["reading"]) | memory,
         "preprocessing": preprocessed | settings.resolved(Target.fit, by_place["target"]),
         "weights": settings.shown(by_place["weights"]),
         "model": {"builder": builder} | settings.resolved(options.build, model_options),

@@ -209,9 +209,16 @@ class CategoryPreprocessing:
         """Learn the levels in at least `rare` rows, the `most` frequent of them, from text, None where missing."""
         missing = np.asarray(pd.isna(values))
         levels, counts = np.unique(values[~missing].astype(str), return_counts=True)
+        return cls.of_counts(levels, counts, rare, most, missing=bool(missing.any()))
+
+    @classmethod
+    def of_counts(
+        cls, levels: np.ndarray, counts: np.ndarray, rare: int, most: int, *, missing: bool
+    ) -> CategoryPreprocessing:
+        """Learn as `fit` does from distinct levels, the rows of each, and whether cells are missing."""
         order = np.lexsort((levels, -counts))
         chosen = [str(levels[index]) for index in order[:most] if counts[index] >= rare]
-        return cls(tuple(sorted(chosen)), len(chosen) < len(levels), bool(missing.any()))
+        return cls(tuple(sorted(chosen)), len(chosen) < len(levels), missing)
 
     @property
     def width(self) -> int:

@@ -45,6 +45,8 @@ class SplitData:
         unit: What a unit is called: "row", or "group" where the split goes by groups.
         positive: For binary the positive class, chosen by the rows that are no separate test or validation table.
         target_form: How the target stood in the user's table.
+        stream: For a table that is read anew in each epoch: all its training rows, of which the rows here are a sample
+            (`toolkit.data.streaming.stream`). None where all rows are here.
     """
 
     name: str
@@ -62,11 +64,19 @@ class SplitData:
     unit: str = field(default="row", kw_only=True)
     positive: Any = field(default=None, kw_only=True)
     target_form: TargetForm | None = field(default=None, kw_only=True)
+    stream: Any = field(default=None, kw_only=True)
 
     @property
     def rows(self) -> int:
         """The number of rows, over all parts."""
         return len(self.features)
+
+    @property
+    def part_sizes(self) -> dict[str, int]:
+        """The number of rows of each part, of the whole table where the rows here are a sample."""
+        if self.stream is not None:
+            return self.stream.part_sizes
+        return {part: len(rows) for part, rows in self.parts.items()}
 
     @property
     def source_columns(self) -> tuple[str, ...]:
@@ -150,7 +160,11 @@ class SplitData:
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
         entries: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         entries["folds"] = folds
-        if isinstance(fitted, Preprocessing):
+        if self.stream is not None:
+            rows, notes = self.stream.fitted(fitted, coded, preprocessing or {}, class_weight)
+            fitted, coded = rows.preprocessing, rows.target
+            entries |= {"stream": rows, "notes": [*self.notes, *notes]}
+        elif isinstance(fitted, Preprocessing):
             most = {name: value for name, value in (preprocessing or {}).items() if name == "most_levels"}
             entries["notes"] = [*self.notes, *fitted.pooled(train, **most)]
         return Dataset(**entries, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)

@@ -82,21 +82,25 @@ class NewRows:
         self._zoned: dict[str, bool] = {}  # dates that have a time zone where those of the training had none, or not
 
     @refuse_surrogates()
-    def add(self, data: Any) -> pd.DataFrame:
+    def add(self, data: Any, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the next rows with exactly `columns`; the index starts at 0.
 
+        Args:
+            data: The rows.
+            rows: Their numbers in messages, shape (rows,); by default they are numbered over all pieces, from 1.
+
         Raises:
-            DataError: As for `coerce`; the rows are numbered over all pieces.
+            DataError: As for `coerce`.
         """
         frame = (
             data if isinstance(data, pd.DataFrame) else _with_names(data, self.columns, self.source_columns, self.name)
         )
         positions = self._positions(frame)
-        rows = np.arange(self.count + 1, self.count + len(frame) + 1)
+        rows = np.arange(self.count + 1, self.count + len(frame) + 1) if rows is None else rows
         values: dict[str, np.ndarray] = {}
         for column, unread in zip(self.columns, self._unread, strict=True):
             series = frame.iloc[:, positions[column.name]]
-            cells = self._read(series, column)
+            cells = self._read(series, column, rows)
             unread.add(series, cells, rows)
             if self.most_rows is not None and unread.counts[ODD] > _most_odd_of_new(self.most_rows):
                 raise self._wrong(column, *unread.first[ODD][0])
@@ -140,11 +144,11 @@ class NewRows:
             )
         return positions
 
-    def _read(self, series: pd.Series, column: Column) -> Cells:
+    def _read(self, series: pd.Series, column: Column, rows: np.ndarray) -> Cells:
         try:
             return read_values(series, column)
         except WrongType as wrong:
-            raise self._wrong(column, self.count + wrong.position + 1, wrong.value) from None
+            raise self._wrong(column, int(rows[wrong.position]), wrong.value) from None
         except TypeError:
             raise DataError(
                 f"column '{column.name}' of {self.name} holds cells that are lists or objects; expected "

@@ -34,7 +34,7 @@ from toolkit.data.target_checks import TASKS, CheckedTarget, check_target, match
 from toolkit.data.target_form import TargetForm
 from toolkit.data.usable_columns import Wanted, usable_columns
 
-__all__ = ["labeled", "prepare"]
+__all__ = ["labeled", "labeled_source", "prepare", "target_names"]
 
 _FEWEST_ROWS = 10
 
@@ -117,7 +117,7 @@ def prepare(
     request = _Request(task, shares, positive, sample_weight, int(seed), named, ReadingOptions(**reading))
     # What is decided before the split comes from the target, the columns that the split goes by, and which rows are
     # equal. Everything else is learned from the rows outside the test part.
-    tables, checked = _read_tables(data, _target_names(target, isinstance(data, ImageSet) or is_pair(data)), request)
+    tables, checked = _read_tables(data, target_names(target, isinstance(data, ImageSet) or is_pair(data)), request)
     images = None if tables[0].source.images is None else _images(tables)
     split = _split(tables, images, request)
     if images is None:
@@ -179,6 +179,9 @@ def _read_tables(data: Any, targets: list[str], request: _Request) -> tuple[list
 
 def _split(tables: Sequence[_Table], images: Images | None, request: _Request) -> Split:
     """Decide the part of each row, by the target, the columns that the split goes by, and which rows are equal."""
+    dealt = tables[0].source.part
+    if dealt is not None:
+        return Split(dealt[tables[0].present], None, "", _cell_units(tables, request.named), [])
     cells = [_named_alike(table, tables[0].cells) for table in tables]
     return split_rows(
         _cell_units(tables, request.named) if images is None else images.same_rows(),
@@ -339,14 +342,10 @@ def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
     Raises:
         DataError: The target is missing or doesn't suit the task.
     """
-    form = target.form
-    source = load(data, list(form.columns), target.task, "labeled", form.reading, form.decimal or None)
+    source, checked = labeled_source(data, target)
+    present = checked.present
     for sentence in source.damage:
         warnings.warn(sentence, DataWarning, stacklevel=4)
-    checked = check_target(
-        source.target, target.task, source.name, from_file=is_path(data), form=form, classes=target.classes
-    )
-    present = checked.present
     for sentence in checked.notes if not present.all() else []:
         if " dropped (" in sentence:  # the other notes say how the target is read
             warnings.warn(sentence, DataWarning, stacklevel=4)
@@ -356,6 +355,15 @@ def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
     return source.features.loc[present].reset_index(drop=True), checked.frame, source.name
 
 
+def labeled_source(data: Any, target: Target) -> tuple[Source, CheckedTarget]:
+    """Return further labeled rows as `labeled` does: all of them, with a target that says which lack one."""
+    form = target.form
+    source = load(data, list(form.columns), target.task, "labeled", form.reading, form.decimal or None)
+    return source, check_target(
+        source.target, target.task, source.name, from_file=is_path(data), form=form, classes=target.classes
+    )
+
+
 def _check_size(rows: int, name: str, random: bool) -> None:
     if rows < _FEWEST_ROWS and random:
         raise DataError(
@@ -363,7 +371,12 @@ def _check_size(rows: int, name: str, random: bool) -> None:
         )
 
 
-def _target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
+def target_names(target: str | Sequence[str] | None, pair: bool) -> list[str]:
+    """Return the names of the target columns; an `(X, y)` pair has none.
+
+    Raises:
+        DataError: A name is given twice, or with a pair.
+    """
     if pair:
         if target is not None:
             raise DataError("target= names a column of a table; with an (X, y) pair leave it out.")

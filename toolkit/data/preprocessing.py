@@ -21,7 +21,7 @@ from toolkit.data.column_preprocessing import CategoryPreprocessing, ColumnPrepr
 from toolkit.data.columns import CLOCK, Column
 from toolkit.data.features import Features
 
-__all__ = ["SCALINGS", "Preprocessing"]
+__all__ = ["SCALINGS", "Preprocessing", "most_levels_for"]
 
 SCALINGS = ("standard", "smooth", "mean", "robust")
 
@@ -126,7 +126,7 @@ class Preprocessing:
             rare = rare_limit(len(features))
         check_whole("rare", rare, least=1)
         if most_levels is None:
-            most_levels = _most_levels(features, rare)
+            most_levels = most_levels_for(features, rare)
         options: dict[str, Any] = {"scaling": scaling, "pieces": pieces, "rare": rare, "most_levels": most_levels}
         by_column = [
             column_preprocessing.fit(column.kind, features.frame[column.name].to_numpy(), **options)
@@ -307,7 +307,7 @@ class Preprocessing:
             raise DataError(f"the preprocessing is damaged: {type(error).__name__} {error}.") from error
 
 
-def _most_levels(features: Features, rare: int) -> int:
+def most_levels_for(features: Features, rare: int) -> int:
     """Return the default of the largest number of levels of a column: more than few where all columns have room."""
     if len(features) < _MANY_ROWS:
         return _FEW_LEVELS

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.feather
@@ -46,6 +47,8 @@ class Table:
         damage: One sentence on each thing that was lost or filled: short rows, lines skipped, bytes that are no text.
         separator: What separates the cells of a text file, or "".
         encoding: The encoding of a text file, where it was found out and is not UTF-8, or "".
+        rows: For rows taken from a larger table: their numbers in it, from 1; otherwise None.
+        part: For rows that are dealt already: the index of each one's part in `toolkit.data.stratify.PARTS`.
     """
 
     frame: pd.DataFrame
@@ -55,6 +58,8 @@ class Table:
     damage: list[str] = field(default_factory=list)
     separator: str = ""
     encoding: str = ""
+    rows: np.ndarray | None = None
+    part: np.ndarray | None = None
 
 
 def is_file(source: Any) -> bool:

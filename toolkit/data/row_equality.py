@@ -13,7 +13,7 @@ from toolkit.data.identifiers import numbers_rows
 from toolkit.data.number_formats import plain_column
 from toolkit.data.plain_numbers import plain_numbers
 
-__all__ = ["compared_columns", "same_rows"]
+__all__ = ["compared_columns", "row_hashes", "same_rows"]
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _EXACT = 2**53
@@ -82,20 +82,30 @@ def same_rows(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> np.ndarra
         >>> same_rows([pd.DataFrame({"a": ["1", " 1.0 ", "x", None]}), pd.DataFrame({"a": [1]})], ["a"]).tolist()
         [0, 0, 1, 2, 0]
     """
-    combined = np.zeros(sum(len(frame) for frame in frames), dtype=np.uint64)
-    for name in names:
-        hashed = [
-            _hashes(frame.iloc[:, list(frame.columns).index(name)])
-            if name in frame.columns
-            else np.full(len(frame), _MISSING)
-            for frame in frames
-        ]
-        # A row's hash depends on all its cells and their order: multiply, add, mix the high bits into the low ones.
-        combined = combined * np.uint64(6364136223846793005) + np.concatenate(hashed)
-        combined ^= combined >> np.uint64(29)
-    units = pd.factorize(combined)[0].astype(np.int64)
+    units = pd.factorize(np.concatenate([row_hashes(frame, names) for frame in frames]))[0].astype(np.int64)
     # Where all rows are equal, the columns don't tell what a row is.
     return units if units.any() else np.arange(len(units))
+
+
+def row_hashes(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Return a hash of each row, uint64 of shape (rows,): equal rows have equal hashes, as `same_rows` compares them.
+
+    Args:
+        frame: The rows, their cells as they came.
+        names: The columns to compare, in any table in the same order.
+
+    Example:
+        >>> a, b = row_hashes(pd.DataFrame({"a": ["1.0", None]}), ["a"]), row_hashes(pd.DataFrame({"a": [1]}), ["a"])
+        >>> a[0] == b[0], a[1] == b[0]
+        (np.True_, np.False_)
+    """
+    combined, labels = np.zeros(len(frame), dtype=np.uint64), list(frame.columns)
+    for name in names:
+        # A row's hash depends on all its cells and their order: multiply, add, mix the high bits into the low ones.
+        hashed = _hashes(frame.iloc[:, labels.index(name)]) if name in labels else _MISSING
+        combined = combined * np.uint64(6364136223846793005) + hashed
+        combined ^= combined >> np.uint64(29)
+    return combined
 
 
 def _numbers(series: pd.Series) -> np.ndarray:

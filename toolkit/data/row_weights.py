@@ -19,7 +19,7 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.surrogates import valid_text
 from toolkit.data.target import Target
 
-__all__ = ["read_weights", "row_weights"]
+__all__ = ["class_weights", "read_weights", "row_weights"]
 
 
 def read_weights(
@@ -28,6 +28,8 @@ def read_weights(
     name: str,
     present: NDArray[np.bool_],
     reading: ReadingOptions | None = None,
+    *,
+    all_rows: bool = True,
 ) -> NDArray[np.float64] | None:
     """Return the user's weights of the rows with a target.
 
@@ -37,6 +39,7 @@ def read_weights(
         name: The name of the table in messages.
         present: Mask of the rows that have a target, shape (rows,).
         reading: How numbers are written; by default it is found out.
+        all_rows: Whether these are all rows of the table, not all of which may have a weight of 0.
 
     Raises:
         DataError: The weights are no numbers, negative, infinite, all 0, or not one per row.
@@ -61,7 +64,7 @@ def read_weights(
         raise DataError(f"weights must be finite and not negative ({rows_text(np.flatnonzero(bad) + 1)} of {name}).")
     with np.errstate(over="ignore"):
         total = values[present].sum()
-    if total == 0:
+    if total == 0 and all_rows:
         raise DataError(f"every weight of {name} is zero.")
     if np.isinf(total):
         raise DataError(f"the weights of {name} are too large to be added: divide them.")
@@ -106,7 +109,8 @@ def row_weights(
         if target.task not in ("binary", "multiclass"):
             raise DataError(f"class_weight is for binary and multiclass, and this is {target.task}.")
         ids = np.asarray(target.encode(target_frame)).reshape(-1).astype(np.int64)
-        weights = weights * _by_class(class_weight, target, ids[parts["train"]])[ids]
+        counts = np.bincount(ids[parts["train"]], minlength=len(target.classes))
+        weights = weights * class_weights(class_weight, target, counts)[ids]
     _check_parts(weights, target_frame, target, parts)
     return weights / weights[parts["train"]].mean()
 
@@ -133,12 +137,12 @@ def _check_parts(
                 )
 
 
-def _by_class(class_weight: str | Mapping[Any, float], target: Target, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the weight of each class."""
+def class_weights(class_weight: str | Mapping[Any, float], target: Target, counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the weight of each class; the counts are its training rows, shape (classes,)."""
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise DataError(f"class_weight='{class_weight}': expected 'balanced' or a weight for each label.")
-        return len(ids) / (len(target.classes) * np.bincount(ids, minlength=len(target.classes)))
+        return counts.sum() / (len(target.classes) * counts)
     if not isinstance(class_weight, Mapping) or not all(isinstance(w, Real) for w in class_weight.values()):
         raise DataError(
             f"class_weight={class_weight!r}: expected 'balanced' or a dictionary with a number for each label."

@@ -16,7 +16,7 @@ from toolkit.common.formatting import counted, listing
 from toolkit.data.cells import is_number
 from toolkit.data.column_kinds import infer
 from toolkit.data.images.stack import ImageSet, canonical, holds_images
-from toolkit.data.read import is_file, read
+from toolkit.data.read import Table, is_file, read
 from toolkit.data.reading.encoding import REPLACEMENT
 from toolkit.data.reading.frames import as_frame, frame_of, is_table, matrix_of, plain_target
 from toolkit.data.reading.typed_text import typed
@@ -46,6 +46,7 @@ class Source:
         separator: What separates the cells of the text file, or "".
         encoding: The encoding of the text file, where it was found out and is not UTF-8, or "".
         damage: Those of the notes that are about what was lost or filled in reading.
+        part: For rows that are dealt already: the index of each one's part in `toolkit.data.stratify.PARTS`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Source:
     separator: str = ""
     encoding: str = ""
     damage: Sequence[str] = ()
+    part: np.ndarray | None = None
 
 
 @refuse_surrogates()
@@ -73,8 +75,8 @@ def load(
     """Read one source and divide it into features and target.
 
     Args:
-        source: A path or another source of `toolkit.data.read.read` that holds the target too, an `(X, y)` pair, or
-            images.
+        source: A path or another source of `toolkit.data.read.read` that holds the target too, a `Table` that was read
+            already, an `(X, y)` pair, or images.
         targets: The names of the target columns; none for a pair.
         task: The task, which decides how y of a pair is read.
         role: "" for the data themselves; for further rows what they are: "test", "validation" or "labeled".
@@ -89,7 +91,8 @@ def load(
     if is_pair(source):
         x, y = source
         return _load_pair(x, y, targets, task, role, reading)
-    table = read(source, reading, expected_names=targets, further=role == "labeled")
+    further = role == "labeled"
+    table = source if isinstance(source, Table) else read(source, reading, expected_names=targets, further=further)
     name = f"the {role} {table.name}" if role and is_table(source) else table.name
     features, target = _divide(table.frame.reset_index(drop=True), targets, name, role)
     notes = [*table.damage, *table.notes]
@@ -100,14 +103,14 @@ def load(
     features = _with_text_labels(features)
     if not role and is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
         notes.append(f"Every column name of {name} is a number: does its first line hold names?")
-    rows = np.arange(1, len(features) + 1)
     return Source(
         name,
         features,
         target,
-        rows,
+        np.arange(1, len(features) + 1) if table.rows is None else table.rows,
         notes,
         False,
+        part=table.part,
         from_text=table.from_text,
         separator=table.separator,
         encoding=table.encoding,
@@ -289,5 +292,5 @@ def is_pair(source: Any) -> bool:
 
 
 def is_path(source: Any) -> bool:
-    """Return whether a source is a path or an open file."""
-    return is_file(source)
+    """Return whether a source is a path or an open file, or was read from one."""
+    return is_file(source) or isinstance(source, Table)

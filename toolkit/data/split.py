@@ -16,7 +16,7 @@ from toolkit.data.folds import Fold
 from toolkit.data.groups import merge, number_groups
 from toolkit.data.stratify import PARTS, deal_at_random, deal_by_time, deal_folds, strata
 
-__all__ = ["Split", "fractions_for", "is_drawn", "is_none", "share_from_text", "split_rows"]
+__all__ = ["Split", "fractions_for", "is_drawn", "is_none", "share_from_text", "shares_of", "split_rows"]
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 _LEFT_OUT = -2
@@ -137,7 +137,7 @@ def split_rows(
             "every row of the data is also in the test or validation rows given; nothing is left to train on. "
             + " ".join(sentences)
         )
-    fractions, why = _shares(len(rows), test, validation)
+    fractions, why = shares_of(len(rows), test, validation)
     folds, equal_rows, about_groups = None, [free_rows], list[str]()
     if "time" in by:
         how = _split_by_time(part, rows, units, by["time"].iloc[:, 0], fractions, sentences)
@@ -286,7 +286,7 @@ def _folds(part: np.ndarray, rows: np.ndarray, stratum: np.ndarray, units: np.nd
     return folds
 
 
-def _shares(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, float], str]:
+def shares_of(rows: int, test: Any, validation: Any) -> tuple[tuple[float, float, float], str]:
     """Return the shares of train, validation and test in the data's rows, and why."""
     default = fractions_for(rows)
     test_share = 0.0 if not is_drawn(test) else default[2] if test is None else _share(test, "test", rows)

@@ -31,7 +31,7 @@ from toolkit.data.reading.files import (
 from toolkit.data.reading.text_pieces import PIECE, TextPieces, survey
 from toolkit.data.reading_options import ReadingOptions
 
-__all__ = ["TablePieces", "open_table"]
+__all__ = ["TablePieces", "frame_of_batch", "open_table"]
 
 _ROWS = 1 << 14  # of a piece of a table that is no text
 _LARGE = 2  # pieces: a smaller text is read at once
@@ -204,6 +204,11 @@ class _Frame:
             yield self._frame.iloc[start : start + _ROWS].reset_index(drop=True)
 
 
+def frame_of_batch(batch: pyarrow.RecordBatch) -> pd.DataFrame:
+    """Return the rows of a Parquet file that came together, with the cells that `toolkit.data.read.read` gives."""
+    return pyarrow.Table.from_batches([batch]).to_pandas(ignore_metadata=True, types_mapper=_NULLABLE.get)
+
+
 class _ParquetPieces:
     """The rows of a Parquet file."""
 
@@ -222,8 +227,7 @@ class _ParquetPieces:
             yield self._file.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
         try:
             for batch in self._file.iter_batches(_ROWS, columns=self._columns):
-                table = pyarrow.Table.from_batches([batch])
-                yield table.to_pandas(ignore_metadata=True, types_mapper=_NULLABLE.get)
+                yield frame_of_batch(batch)
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise self._error(error) from error
 

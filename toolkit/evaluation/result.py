@@ -244,7 +244,7 @@ def evaluate(
         return result
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
-        rows = len(dataset.fit_parts["train"])
+        rows = len(dataset.fit_parts["train"]) if dataset.stream is None else dataset.stream.rows
         verdict = read_baselines(result.standings, rows, parameters=parameters, images=result.is_image)
         return replace(
             result, table=titled(_table(outcome, result.baselines, seed), result.positive), verdict=verdict + notes

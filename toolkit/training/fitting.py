@@ -17,7 +17,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
 from toolkit.heads import Head
 from toolkit.training.identity import identity
-from toolkit.training.loop import Course, rows_on_device, run_epochs
+from toolkit.training.loop import Course, RowStream, rows_on_device, run_epochs
 from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
 from toolkit.training.plan import Plan, programs
@@ -79,12 +79,12 @@ def fit(
     sample_weight: NDArray[Any] | None = None,
     scale: NDArray[np.float64] | None = None,
     seed: int = 0,
+    stream: RowStream | None = None,
     **options: Any,
 ) -> Training:
     """Train a model with a head's loss on its raw scores, and leave the best epoch's weights in it.
 
-    With the same batches, and without dropout, it gives the weights of ``model.fit``. The training data must fit into
-    memory.
+    With the same batches, and without dropout, it gives the weights of ``model.fit``.
 
     Several networks of one structure see the rows in the same order; each learns from its own scores and keeps its own
     best epoch; their mean validation loss decides when to stop. With ``folds`` each leaves out other rows to choose
@@ -102,6 +102,8 @@ def fit(
         sample_weight: Weight of each training row, shape (n,), not negative.
         scale: Standard deviations of regression targets, to show the error in the user's units.
         seed: Seed of the order of the rows.
+        stream: The rows to learn from, read anew in each epoch, where they don't fit into memory; x, y and the weights
+            are then a sample of them.
         options: See `toolkit.training.Options`.
 
     Returns:
@@ -138,13 +140,16 @@ def fit(
         raise DataError("folds needs several networks and one number per row, and replaces validation.")
     # (n, networks), true where a network leaves a row out of its training to be validated on it.
     left_out = None if folds is None else _left_out(folds, len(models), sample_weight)
-    plan = Plan(models, head, Options(**options), x, left_out, seed)
-    rows = rows_on_device(plan, x, y, sample_weight, validation)
+    if stream is not None and left_out is not None:
+        raise DataError("folds needs all rows in memory: give validation rows with a stream.")
+    plan = Plan(models, head, Options(**options), x, left_out, seed, None if stream is None else stream.rows)
+    rows = rows_on_device(plan, x, y, sample_weight, validation, stream)
     saved = None
     if plan.options.resume is not None:
         arrays = {"the training rows": x, "their targets": y, "their weights": sample_weight, "the folds": folds}
         arrays |= dict(zip(_VALIDATION, (*(validation or ()), None, None, None), strict=False)) | {
-            "the scales of the targets": scale
+            "the scales of the targets": scale,
+            "the streamed rows": None if stream is None else stream.fingerprint,
         }
         saved = SavedState(plan.options.resume, identity(plan, arrays))
     with programs(plan, rows.train) as worker:
@@ -157,7 +162,7 @@ def fit(
         course.history,
         course.best_epoch,
         course.stopped,
-        _settings(plan, course, optimizer, folds),
+        _settings(plan, course, optimizer, folds, stream),
         course.resumed_after,
         np.full(len(models), 1 / len(models)) if several else None,
         resumed_seconds=float(course.history["seconds"][: course.resumed_after].sum()),
@@ -217,12 +222,20 @@ def _finished(plan: Plan) -> tuple[keras.Sequential, keras.optimizers.Optimizer]
 
 
 def _settings(
-    plan: Plan, course: Course, optimizer: keras.optimizers.Optimizer, folds: NDArray[Any] | None
+    plan: Plan,
+    course: Course,
+    optimizer: keras.optimizers.Optimizer,
+    folds: NDArray[Any] | None,
+    stream: RowStream | None,
 ) -> dict[str, Any]:
     """Return every option with the value that was used."""
     names = options_of(Options, leave_out=("in_turns", "progress"))
     by_batch = ", batch by batch for a callback" if plan.by_batch else ""
     resumed = f", resumed after epoch {course.resumed_after}" if course.resumed_after else ""
+    window, seconds = "", max(float(course.history["seconds"][course.resumed_after :].sum()), 1e-9)
+    if stream is not None:
+        share = f"{course.waited / seconds:.1%} of the time waiting for rows"
+        window = f", in windows of {stream.window(plan.step):,} rows, {share}"
     networks = ", networks in turns" if plan.in_turns else ", networks side by side" if len(plan.models) > 1 else ""
     return {name: getattr(plan.options, name) for name in names} | {
         "epochs": plan.epochs,
@@ -237,7 +250,7 @@ def _settings(
         "resume": None if plan.options.resume is None else f"{plan.options.resume}{resumed}",
         "xla": plan.xla,
         "folds": None if folds is None else int(folds.max()) + 1,
-        "loop": f"compiled epoch{by_batch}{networks}",
+        "loop": f"compiled epoch{window}{by_batch}{networks}",
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.metrics.score_metric import ScoreMetric, score_metric
+from toolkit.training.ahead import Ahead
 from toolkit.training.augmentation import augmented
 from toolkit.training.epochs import Worker
 from toolkit.training.hooks import Hooks
@@ -25,7 +26,7 @@ from toolkit.training.progress import Progress
 from toolkit.training.saved_state import SavedState
 from toolkit.training.stopping import Best, third_cycle
 
-__all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
+__all__ = ["Course", "RowStream", "Rows", "rows_on_device", "run_epochs"]
 
 
 _TIME_LIMIT = "the time limit"
@@ -34,7 +35,8 @@ _TIME_LIMIT = "the time limit"
 class Course(NamedTuple):
     """How a training went: the history, the epoch of the best weights, why it ended, and what set the learning rate.
 
-    For several networks the epoch is their mean. The last number is the epoch after which it was resumed, or 0.
+    For several networks the epoch is their mean. The last numbers are the epoch after which it was resumed, or 0, and
+    the seconds in which no rows of a stream were ready.
     """
 
     history: pd.DataFrame
@@ -42,15 +44,44 @@ class Course(NamedTuple):
     stopped: str
     schedule: str
     resumed_after: int
+    waited: float
+
+
+class RowStream(Protocol):
+    """Training rows that are read anew in each epoch: see `toolkit.data.streaming.stream.TrainingRows`."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of an epoch."""
+        ...
+
+    @property
+    def fingerprint(self) -> NDArray[Any]:
+        """Numbers that differ for other rows."""
+        ...
+
+    def window(self, batch: int) -> int:
+        """Return how many rows are in memory together."""
+        ...
+
+    def windows(
+        self, seed: int, epoch: int, batch: int, *, shuffle: bool
+    ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]:
+        """Yield x, y, and weights or None of all rows once, in windows of whole batches."""
+        ...
 
 
 class Rows(NamedTuple):
-    """The rows of a training: tensors of x, y, and weights or None; x without augmentation and y to validate on."""
+    """The rows of a training: tensors of x, y, and weights or None; x without augmentation and y to validate on.
+
+    With a stream, those to train on are a sample.
+    """
 
     x: NDArray[Any]
     train: list[Any]
     validation: list[Any] | None
     truth: NDArray[Any]
+    stream: RowStream | None = None
 
 
 def rows_on_device(
@@ -59,12 +90,14 @@ def rows_on_device(
     y: NDArray[Any],
     sample_weight: NDArray[Any] | None,
     validation: tuple[Any, ...] | None,
+    stream: RowStream | None = None,
 ) -> Rows:
     """Return the rows as tensors: one transfer per training."""
     train = _tensors(x, y, sample_weight)
     left_out = plan.left_out
     if left_out is None:
-        return Rows(x, train, None, y) if validation is None else Rows(x, train, _tensors(*validation), validation[1])
+        held_out = None if validation is None else _tensors(*validation)
+        return Rows(x, train, held_out, y if validation is None else validation[1], stream)
     if plan.in_turns:  # each network picks its own rows
         return Rows(x, train, list(train), y)
     # Side by side all networks see all rows; weights (n, networks) say who learns from which and who is validated on
@@ -129,6 +162,7 @@ class _Loop:
             _check_metric(self._metric, plan, rows)
         self._hooks = Hooks(plan, worker)
         self.history: list[dict[str, float]] = []
+        self.waited = 0.0  # seconds in which no rows were ready
         self.stopped: str | None = None
         self._started = time.perf_counter()
         plan.learner.stop_training = False  # a callback may set it
@@ -196,15 +230,12 @@ class _Loop:
         """Train for one epoch and validate; return its row of the history, and the networks' losses or None."""
         start = time.perf_counter()
         plan, worker, rows, hooks = self._plan, self._worker, self._rows, self._hooks
-        options, n = plan.options, len(rows.x)
-        # The order depends only on the seed and the epoch: the same whatever was trained before.
-        order = np.random.default_rng((plan.seed, epoch)).permutation(n) if options.shuffle else np.arange(n)
-        order = order.astype(np.int32)
+        options = plan.options
         if options.shift or options.flip:
             random = np.random.default_rng((plan.seed, epoch, 1))
             rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
         row: dict[str, float] = {"epoch": epoch, "loss": 0.0}
-        pieces = worker.train_in_pieces(rows.train, order, by_batch=plan.by_batch)
+        pieces = self._epoch(epoch) if rows.stream is None else self._streamed_epoch(rows.stream, epoch)
         for index in range(plan.steps if plan.by_batch else 1):
             if plan.by_batch:
                 hooks("on_train_batch_begin", index)
@@ -231,6 +262,31 @@ class _Loop:
             row["gradient_norm"] = worker.gradient_norm(rows.train)
         return row, losses
 
+    def _epoch(self, epoch: int) -> Generator[float, None, None]:
+        """Train on all rows; yield the mean loss so far after each batch, or only after the last one."""
+        plan, n = self._plan, len(self._rows.x)
+        # The order depends only on the seed and the epoch: the same whatever was trained before.
+        order = np.random.default_rng((plan.seed, epoch)).permutation(n) if plan.options.shuffle else np.arange(n)
+        return self._worker.train_in_pieces(self._rows.train, order.astype(np.int32), by_batch=plan.by_batch)
+
+    def _streamed_epoch(self, stream: RowStream, epoch: int) -> Generator[float, None, None]:
+        """Train as `_epoch` does on rows that come in windows, which are read and encoded ahead in a thread."""
+        plan, total, count = self._plan, 0.0, 0
+        windows = stream.windows(plan.seed, epoch, plan.step, shuffle=plan.options.shuffle)
+        with Ahead(windows) as ready:
+            for x, y, weights in ready:
+                rows, loss, tensors = len(x), 0.0, _tensors(x, y, weights)
+                del x, y, weights  # a window is large
+                order = np.arange(rows, dtype=np.int32)
+                for loss in self._worker.train_in_pieces(tensors, order, by_batch=plan.by_batch):
+                    if plan.by_batch:
+                        yield (total + loss * rows) / (count + rows)
+                total, count = total + loss * rows, count + rows
+                interrupts.check()
+        self.waited += ready.waited
+        if not plan.by_batch:
+            yield total / max(1, count)
+
     def finish(self, before: int) -> Course:
         """Leave the best weights in the learner; return what is known of the epochs, the first of them from a file."""
         plan, hooks, best_epoch = self._plan, self._hooks, round(self._best.epochs.mean())
@@ -243,7 +299,7 @@ class _Loop:
             _warn(str(self.stopped), best_epoch, plan.learning_rate)
         by_callback = "" if hooks.rate_from is None else f"; set by a callback from epoch {hooks.rate_from} on"
         history = pd.DataFrame(self.history).astype({"epoch": int})
-        return Course(history, best_epoch, str(self.stopped), plan.schedule + by_callback, before)
+        return Course(history, best_epoch, str(self.stopped), plan.schedule + by_callback, before, self.waited)
 
 
 def _is_finite(row: dict[str, float]) -> bool:

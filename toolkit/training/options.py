@@ -174,7 +174,14 @@ def default_batch_size(rows: int) -> int:
 
 
 def default_epochs(rows: int) -> int:
-    """Return the default epochs: about 2,500 steps for few training rows, fewer epochs for many rows."""
+    """Return the default epochs: about 2,500 steps for few training rows, fewer epochs for many rows.
+
+    Example:
+        >>> [default_epochs(rows) for rows in (1_000, 10_000, 1_000_000, 4_000_000, 30_000_000)]
+        [80, 64, 8, 4, 2]
+    """
+    if rows > 2_000_000:
+        return max(2, 16_000_000 // rows)
     if rows > 100_000:
         return max(8, 6_400_000 // rows)
     return min(256, max(64, 2_500 * default_batch_size(rows) // rows))

@@ -104,7 +104,10 @@ def fit_pack(
 
     def train(setting: Setting) -> Training:
         left_out = None if validation is None else (setting.columns(validation[0]), *validation[1:])
-        return fit(setting.models, head, setting.columns(x), y, validation=left_out, **{**options, **setting.options})
+        passed = {**options, **setting.options}
+        if passed.get("stream") is not None:
+            passed["stream"] = passed["stream"].columns(setting.inputs)
+        return fit(setting.models, head, setting.columns(x), y, validation=left_out, **passed)
 
     if len(settings) == 1:
         trained = train(settings[0])

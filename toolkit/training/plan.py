@@ -39,6 +39,7 @@ class Plan:
         x: Inputs of the training rows, shape (n, ...).
         left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
         seed: Seed of the order of the rows.
+        rows: How many rows an epoch has, where x is only a sample of them.
 
     Attributes:
         learner: The model that callbacks see: the network itself, or all networks side by side.
@@ -62,11 +63,12 @@ class Plan:
         x: NDArray[Any],
         left_out: NDArray[np.bool_] | None = None,
         seed: int = 0,
+        rows: int | None = None,
     ) -> None:
         import tensorflow as tf
 
         self.models, self.head, self.options, self.left_out, self.seed = models, head, options, left_out, seed
-        n, several, by_name = len(x), len(models) > 1, isinstance(options.optimizer, str)
+        n, several, by_name = rows or len(x), len(models) > 1, isinstance(options.optimizer, str)
         if several and not by_name:
             raise DataError(f"several networks need an optimizer by name: {', '.join(OPTIMIZERS)}.")
         check_augmentation(x, options.shift, options.flip)

@@ -73,10 +73,10 @@ def most_predictive(columns: Sequence[Mapping[str, Any]], count: int) -> list[Ma
 
 def _sizes(dataset: SplitData) -> dict[str, Any]:
     return {
-        "rows": dataset.rows,
+        "rows": sum(dataset.part_sizes.values()),
         "columns_given": len(dataset.source_columns),
         "columns_used": len(dataset.features.columns),
-        "parts": {part: len(positions) for part, positions in dataset.parts.items()},
+        "parts": dataset.part_sizes,
     }
 
 

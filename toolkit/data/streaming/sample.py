@@ -1,0 +1,112 @@
+"""The first pass over a table: it counts the rows of each part, and draws the rows that are kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from toolkit.common.errors import DataError
+from toolkit.common.formatting import listing
+from toolkit.data.stratify import PARTS
+from toolkit.data.streaming.dealing import Dealer, uniform
+from toolkit.data.streaming.row_groups import RowGroups
+
+__all__ = ["Sample", "draw", "with_target"]
+
+_FEWEST_OF_CLASS = 5  # training rows that are kept of each class, however rare it is
+_MOST_CLASSES = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows drawn from a table, in its order.
+
+    Attributes:
+        frame: Their cells as they came.
+        part: The index in `PARTS` of each row.
+        positions: The rows of the table before each of them.
+        counts: The rows of the table with a target, by part.
+        without_target: Its rows without one.
+    """
+
+    frame: pd.DataFrame
+    part: np.ndarray
+    positions: np.ndarray
+    counts: dict[str, int]
+    without_target: int
+
+
+@dataclass
+class _Classes:
+    """How many training rows were kept of each class."""
+
+    kept: dict[object, int] = field(default_factory=dict)
+
+    def first_rows(self, labels: pd.Series, allowed: np.ndarray) -> np.ndarray:
+        """Return the positions of further rows to keep: the first allowed ones of classes that few were kept of."""
+        try:
+            codes, values = pd.factorize(labels)
+        except TypeError:  # lists, which are no classes
+            return np.empty(0, np.int64)
+        chosen = [np.empty(0, np.int64)]
+        for code, value in enumerate(values):
+            wanted = _FEWEST_OF_CLASS - self.kept.get(value, 0)
+            if wanted > 0 and (value in self.kept or len(self.kept) < _MOST_CLASSES):
+                rows = np.flatnonzero((codes == code) & allowed)[:wanted]
+                self.kept[value] = _FEWEST_OF_CLASS - wanted + len(rows)
+                chosen.append(rows)
+        return np.concatenate(chosen)
+
+
+def with_target(frame: pd.DataFrame, targets: Sequence[str]) -> np.ndarray:
+    """Return which rows have a cell in each target column, shape (rows,)."""
+    return frame[list(targets)].notna().to_numpy(dtype=bool).all(axis=1)
+
+
+def draw(
+    table: RowGroups, dealer: Dealer, targets: Sequence[str], most: Sequence[int], *, classes: bool, size: int
+) -> Sample:
+    """Deal all rows of a table, and keep some of each part, each row with the same chance.
+
+    Args:
+        table: The table.
+        dealer: Decides the part of each row.
+        targets: The target columns.
+        most: About how many rows to keep of each part.
+        classes: Whether the target holds classes: of each of them a few training rows are kept in any case.
+        size: The rows that are read together.
+
+    Raises:
+        DataError: The table is damaged, or no row has a target.
+    """
+    shares = np.maximum(np.array(dealer.shares), 1e-12)
+    rates = np.minimum(1.0, np.array(most) / (table.rows * shares))
+    counts, without_target, seen = np.zeros(len(PARTS), np.int64), 0, _Classes()
+    frames: list[pd.DataFrame] = []
+    parts: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    for group in table.groups:
+        for start, frame in table.batches(group, size):
+            part, present = dealer.parts(frame, start), with_target(frame, targets)
+            counts += np.bincount(part[present], minlength=len(PARTS))
+            without_target += int((~present).sum())
+            position = np.arange(start, start + len(frame))
+            kept = present & (uniform(position.astype(np.uint64), dealer.seed, 1) < rates[part])
+            if classes:
+                kept[seen.first_rows(frame[targets[0]], present & (part == 0))] = True
+            frames.append(frame[kept])
+            parts.append(part[kept])
+            positions.append(position[kept])
+    if not counts.any():
+        where = f"target '{targets[0]}'" if len(targets) == 1 else f"one of its targets ({listing(targets)})"
+        raise DataError(f"every row of {table.name} lacks {where}.")
+    return Sample(
+        pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True),
+        np.concatenate(parts).astype(np.int64),
+        np.concatenate(positions),
+        dict(zip(PARTS, counts.tolist(), strict=True)),
+        without_target,
+    )

@@ -1,0 +1,288 @@
+"""The training rows of a table that need not fit into memory: counted in one pass, and read anew in each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.common.errors import DataError
+from toolkit.common.rounding import rare_limit
+from toolkit.data.features import Features
+from toolkit.data.new_rows import NewRows
+from toolkit.data.prepare import labeled_source
+from toolkit.data.preprocessing import Preprocessing, most_levels_for
+from toolkit.data.row_weights import class_weights, read_weights
+from toolkit.data.streaming.counts import Moments, counters, with_counts
+from toolkit.data.streaming.dealing import Dealer
+from toolkit.data.streaming.row_groups import RowGroup, RowGroups
+from toolkit.data.streaming.sample import with_target
+from toolkit.data.target import Target
+
+__all__ = ["Stream", "TrainingRows"]
+
+_READERS = 8  # row groups that are read side by side, so that the rows of a window come from several
+_WINDOW_SHARE, _WINDOW_BYTES = 1 / 32, 2**27  # of the memory, and at most: some four windows are alive
+_FEWEST_BATCHES, _FEWEST_ROWS = 8, 4_096  # of a window, however little memory there is
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The training rows of a table, as they came.
+
+    Attributes:
+        table: The table.
+        dealer: Decides the part of each row.
+        features: The usable columns of a sample.
+        part_sizes: The rows of each part that have a target.
+        size: The rows that are read together.
+        budget: The memory that a training may take, in bytes.
+        sample_weight: The column of weights, or None.
+    """
+
+    table: RowGroups
+    dealer: Dealer
+    features: Features
+    part_sizes: dict[str, int]
+    size: int
+    budget: int
+    sample_weight: str | None = None
+
+    def fitted(
+        self, sampled: Preprocessing, target: Target, options: Mapping[str, Any], class_weight: Any
+    ) -> tuple[TrainingRows, list[str]]:
+        """Count all training rows, and put exact counts in the place of the sample's.
+
+        Args:
+            sampled: The preprocessing, learned from the training rows of the sample.
+            target: The encoding of the target, learned from them.
+            options: The options of the preprocessing.
+            class_weight: See `toolkit.data.row_weights.row_weights`.
+
+        Returns:
+            The training rows, and sentences about their columns.
+
+        Raises:
+            DataError: A row can't be used.
+        """
+        counts, targets = counters(sampled.columns), [Moments() for _ in target.columns]
+        new_rows = NewRows(sampled.columns, self.features.source_columns, self.table.name)
+        classes, totals = (np.zeros(max(1, len(target.classes))) for _ in ("rows", "weights"))
+        for group in self.table.groups:
+            for frame, y, weights in self.pieces(group, target, new_rows):
+                for column, counter in zip(sampled.columns, counts, strict=True):
+                    counter.add(frame[column.name].to_numpy())
+                outputs = y.reshape(len(y), -1)
+                for moments, values in zip(targets, outputs.T.astype(np.float64), strict=False):
+                    moments.add(values)
+                ids = outputs[:, 0].astype(np.int64) if target.classes else np.zeros(len(y), np.int64)
+                classes += np.bincount(ids, minlength=len(classes))
+                totals += np.bincount(ids, weights, minlength=len(classes))
+        rows = targets[0].rows
+        if rows == 0:
+            raise DataError(f"no row of {self.table.name} is left to train on: give more rows.")
+        if target.task == "regression":  # y was scaled by the sample: value = y * scale + center
+            means, stds = (np.array([getattr(m, name) for m in targets]) for name in ("mean", "std"))
+            stds = np.where(stds > 0, stds, 1.0)
+            target = replace(target, center=target.center + target.scale * means, scale=target.scale * stds)
+        rare = options.get("rare") or rare_limit(len(self.features))
+        most = options.get("most_levels") or most_levels_for(self.features, rare)
+        preprocessing, pooled = with_counts(sampled, counts, rare=rare, most_levels=most)
+        by_class = None if class_weight is None else class_weights(class_weight, target, classes)
+        totals = totals if by_class is None else totals * by_class
+        stream = replace(self, part_sizes=self.part_sizes | {"train": rows})
+        sums = np.array([*classes, *totals, *(m.mean for m in [*counts, *targets] if isinstance(m, Moments))])
+        fitted = TrainingRows(stream, preprocessing, target, by_class, float(totals.sum()) / rows, sums)
+        return fitted, [*new_rows.finish(), *pooled]
+
+    def pieces(
+        self, group: RowGroup, target: Target, new_rows: NewRows | None = None, size: int | None = None
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]:
+        """Yield the training rows of a group in pieces: canonical columns, what is learned, and the user's weights.
+
+        Args:
+            group: The group.
+            target: The encoding of the target.
+            new_rows: Checks the cells of several groups together.
+            size: The largest number of rows that are read together.
+        """
+        columns, names = self.features.columns, list(target.form.columns)
+        new_rows = new_rows or NewRows(columns, self.features.source_columns, self.table.name)
+        weight = [self.sample_weight] if self.sample_weight else []
+        wanted = {*(column.name for column in columns), *self.dealer.columns, *names, *weight}
+        for start, frame in self.table.batches(group, min(self.size, size or self.size), wanted):
+            train = (self.dealer.parts(frame, start) == 0) & with_target(frame, names)
+            if not train.any():
+                continue
+            rows = np.arange(start + 1, start + len(frame) + 1)
+            if not train.all():
+                frame, rows = frame[train].reset_index(drop=True), rows[train]
+            every = np.ones(len(frame), dtype=bool)
+            weights = read_weights(self.sample_weight, frame, self.table.name, every, all_rows=False)
+            weights = np.ones(len(frame)) if weights is None else weights
+            y, present = self._learned(frame, rows, target)
+            if not present.all():
+                frame, rows, weights = frame[present].reset_index(drop=True), rows[present], weights[present]
+            if len(frame):
+                yield new_rows.add(frame, rows), y, weights
+
+    def _learned(self, frame: pd.DataFrame, rows: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is learned of the rows with a target, and which rows those are."""
+        names = list(target.form.columns)
+        if target.task not in ("binary", "multiclass"):
+            _, checked = labeled_source(self.table.table_of(frame[names]), target)
+            return target.encode(checked.frame, rows=rows[checked.present]), checked.present
+        # Each distinct label is checked once: labels of rows (n,) -> codes (n,) of distinct labels (k,) -> y (k, ...)
+        codes, labels = pd.factorize(frame[names[0]])
+        firsts = np.unique(codes, return_index=True)[1]
+        _, checked = labeled_source(self.table.table_of(pd.DataFrame({names[0]: labels})), target)
+        position = np.cumsum(checked.present) - 1
+        present = checked.present[codes]
+        y = target.encode(checked.frame, rows=rows[firsts][checked.present])
+        return y[position[codes[present]]], present
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Training rows as a network takes them, in windows.
+
+    Attributes:
+        stream: The rows as they came.
+        preprocessing: What turns columns into inputs.
+        target: What turns labels into what is learned.
+        by_class: The weight of each class, or None.
+        mean_weight: The mean weight of a training row.
+        fingerprint: Sums over the rows, which differ for other rows.
+        inputs: Which of the inputs the network takes, shape (inputs,); None takes all.
+    """
+
+    stream: Stream
+    preprocessing: Preprocessing
+    target: Target
+    by_class: np.ndarray | None
+    mean_weight: float
+    fingerprint: np.ndarray
+    inputs: np.ndarray | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of training rows."""
+        return self.stream.part_sizes["train"]
+
+    @property
+    def part_sizes(self) -> dict[str, int]:
+        """The rows of each part of the table."""
+        return self.stream.part_sizes
+
+    @property
+    def budget(self) -> int:
+        """The memory that a training may take, in bytes."""
+        return self.stream.budget
+
+    def columns(self, inputs: np.ndarray | None) -> TrainingRows:
+        """Return the rows with only some of the inputs."""
+        return self if inputs is None else replace(self, inputs=inputs)
+
+    def window(self, batch: int) -> int:
+        """Return how many rows are in memory together: whole batches of that many rows."""
+        room = int(min(self.budget * _WINDOW_SHARE, _WINDOW_BYTES) / (4 * self.preprocessing.width))
+        return max(_FEWEST_BATCHES, -(-_FEWEST_ROWS // batch), room // batch) * batch
+
+    def windows(
+        self, seed: int, epoch: int, batch: int, *, shuffle: bool = True
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+        """Yield all training rows once, in windows: inputs, what is learned, and weights or None.
+
+        The order is a function of the seed and the epoch: the row groups are permuted, several are read side by side,
+        and the rows of a window are permuted.
+
+        Args:
+            seed: The seed.
+            epoch: The epoch, from 1.
+            batch: Rows per step; each window but the last holds whole batches.
+            shuffle: Whether the order is drawn; otherwise it is that of the table.
+        """
+        random, size = np.random.default_rng((seed, epoch)), self.window(batch)
+        weighted = self.by_class is not None or self.stream.sample_weight is not None
+        window, left = _Window(size, self.preprocessing, random if shuffle else None), self.rows
+        for frame, y, weights in self._pieces(random if shuffle else None, size // _READERS):
+            by_class = 1.0 if self.by_class is None else self.by_class[y.reshape(-1).astype(np.int64)]
+            weights = (weights * by_class / self.mean_weight).astype(np.float32)
+            start = 0
+            while start < len(frame):
+                start += window.add(frame, y, weights, start, min(size, left))
+                if window.is_full:
+                    left -= window.rows
+                    x, outputs, row_weights = window.take()
+                    yield self._chosen(x), outputs, row_weights if weighted else None
+        if window.rows:  # fewer rows than were counted: the file has changed
+            x, outputs, row_weights = window.take()
+            yield self._chosen(x), outputs, row_weights if weighted else None
+
+    def _chosen(self, x: np.ndarray) -> np.ndarray:
+        return x if self.inputs is None else np.ascontiguousarray(x[:, self.inputs])
+
+    def _pieces(
+        self, random: np.random.Generator | None, size: int
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]:
+        """Yield the rows of all groups in pieces, in turns from several groups if the order is random."""
+        groups: Sequence[RowGroup] = self.stream.table.groups
+        if random is not None:
+            groups = [groups[index] for index in random.permutation(len(groups))]
+        waiting = iter(groups)
+        reading: list[Iterator[Any]] = []
+        while True:
+            while len(reading) < (1 if random is None else _READERS):
+                group = next(waiting, None)
+                if group is None:
+                    break
+                reading.append(self.stream.pieces(group, self.target, size=size))
+            if not reading:
+                return
+            for reader in list(reading):
+                piece = next(reader, None)
+                if piece is None:
+                    reading.remove(reader)
+                else:
+                    yield piece
+
+
+class _Window:
+    """Rows that are encoded into their places in a random order, or one after another."""
+
+    def __init__(self, size: int, preprocessing: Preprocessing, random: np.random.Generator | None) -> None:
+        self._size, self._preprocessing, self._random = size, preprocessing, random
+        self.rows, self._goal = 0, 0
+        self._arrays: list[np.ndarray] = []
+
+    @property
+    def is_full(self) -> bool:
+        return 0 < self._goal == self.rows
+
+    def add(self, frame: pd.DataFrame, y: np.ndarray, weights: np.ndarray, start: int, goal: int) -> int:
+        """Take rows from one on, until there are `goal` of them; return how many were taken."""
+        if self.rows == 0:
+            self._goal = goal
+            width = self._preprocessing.width
+            x = np.empty((goal, width), np.float32)
+            self._arrays = [x, np.empty((goal, *y.shape[1:]), y.dtype), np.empty(goal, np.float32)]
+            self._order = np.arange(goal) if self._random is None else self._random.permutation(goal)
+        count = min(len(frame) - start, self._goal - self.rows)
+        taken = slice(start, start + count)
+        places = self._order[self.rows : self.rows + count]
+        x = self._preprocessing.transform(frame.iloc[taken])
+        for array, values in zip(self._arrays, (x, y[taken], weights[taken]), strict=True):
+            array[places] = values
+        self.rows += count
+        return count
+
+    def take(self) -> list[np.ndarray]:
+        """Return the rows, and begin anew."""
+        arrays = self._arrays
+        if self.rows < self._goal:
+            arrays = [array[np.sort(self._order[: self.rows])] for array in arrays]
+        self.rows, self._arrays = 0, []
+        return arrays
