@@ -203,6 +203,11 @@ class Head:
         wrong = np.reshape(self.decide(scores), np.shape(y_true)) != y_true
         return float(wrong.mean()) if self.task == "multilabel" else float(1.0 - wrong.mean())
 
+    def own_measure(self, metric: Callable[[Any, Any], Any], y_true: NDArray[Any], scores: NDArray[Any]) -> float:
+        """Return a metric of the user's own, of encoded targets and raw scores (n, units)."""
+        decided = self.points(scores) if self.task == "regression" else self.decide(scores)
+        return float(metric(y_true, decided))
+
     def smoothed(self, share: float) -> keras.losses.Loss:
         """Return the loss with a share (0 to below 1) of each target spread over all classes; 0 is the loss itself.
 
@@ -225,7 +230,7 @@ class Head:
         """Whether the loss is a cross-entropy that takes ``label_smoothing``."""
         return "label_smoothing" in inspect.signature(self.loss).parameters
 
-    def start(self, model: keras.Sequential, y: NDArray[Any]) -> None:
+    def start(self, model: keras.Model, y: NDArray[Any]) -> None:
         """Give the last layer of a new model what this head begins with, from the encoded targets of its training.
 
         For ordered classes all scores have the same weights, which training keeps equal, and differ in their biases:
@@ -237,9 +242,10 @@ class Head:
         if not self.ordered:
             return
         last = model.layers[-1]
-        kernel, *bias = last.get_weights()
-        if not bias:
+        weights = last.get_weights() if model.outputs[0]._keras_history.operation is last else []  # a sum has none
+        if len(weights) != 2:
             raise DataError(f"head '{self.name}' needs a last layer with a bias, which holds its thresholds.")
+        kernel, _ = weights
         last.set_weights([np.repeat(kernel[:, :1], kernel.shape[1], axis=1), above_logits(y, kernel.shape[1] + 1)])
 
     def keras_metrics(self) -> list[keras.metrics.Metric]:

@@ -84,7 +84,9 @@ def parameters(options: Iterable[Option], chosen: Iterable[str] = ()) -> list[cl
         options: The options, as declared.
         chosen: Names of options whose defaults are chosen when the command runs.
     """
-    written = [o for o in options if not o.kind.startswith("Callable") and "Callback" not in o.kind]
+    written = [
+        o for o in options if not o.kind.startswith(("Callable", "Sequence[Callable")) and "Callback" not in o.kind
+    ]
     return [click_option(option, chosen=option.name in chosen) for option in written]
 
 

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from recipes.workflow import settings
-from recipes.workflow.train import CallOptions, prepare, read_options, train_and_evaluate, write_report
+from recipes.workflow.train import (
+    CallOptions,
+    prepare,
+    read_options,
+    refuse_own_metrics,
+    train_and_evaluate,
+    write_report,
+)
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
@@ -58,6 +65,7 @@ def compare(
     check_page(report)
     # Margins can't be trained on smoothed labels: for equal terms, no head is.
     options_for_all = {"label_smoothing": 0.0} | dict(options)
+    refuse_own_metrics(options_for_all)
     call_options = read_options(effort, options_for_all, images=holds_images(data), arguments=ARGUMENTS)
     call_options = dataclasses.replace(call_options, one_setting=True)  # heads are compared, not settings
     heads = tuple(heads) if isinstance(heads, Iterable) and not isinstance(heads, str | Set) else (heads,)

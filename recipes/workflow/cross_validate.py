@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.workflow import settings
-from recipes.workflow.train import prepare, read_options, train_and_evaluate, write_report
+from recipes.workflow.train import prepare, read_options, refuse_own_metrics, train_and_evaluate, write_report
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError
 from toolkit.data.dataset import Dataset
@@ -43,6 +43,7 @@ def cross_validate(
 ) -> Comparison:
     """Train a network on each fold and return all of them; the arguments are those of the recipes' functions."""
     check_page(report)
+    refuse_own_metrics(options)
     call_options = read_options(effort, options, images=holds_images(data), arguments=ARGUMENTS)
     task_head, folds = get_head(task, head), Folds(cv)
     call_options.check_metric(task_head)

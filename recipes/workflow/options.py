@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         shift: int
         flip: bool
         metric: str | None
+        metrics: Sequence[Callable[[Any, Any], Any]]
         patience: int | None
         time_limit: float | None
         min_gradient_norm: float | None
@@ -121,7 +122,7 @@ class Networks:
     build: Annotated[
         str | Callable[..., Any] | None,
         "The network: mlp, linear or cnn; in Python also a function of (inputs, units) that returns a keras.Sequential "
-        "with a linear output. By default mlp, and for images cnn.",
+        "or a functional model, with one input and a linear output. By default mlp, and for images cnn.",
     ] = None
     members: Annotated[
         int | None,
@@ -154,7 +155,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
         "training": options_of(TrainingOptions, leave_out=("shuffle", "in_turns")),
         # Convolutions are not trained side by side.
         "ensemble": options_of(Networks, leave_out=("members",) if build is cnn else ()),
-        "evaluation": options_of(EvaluationOptions, leave_out=("intervals",)),
+        "evaluation": options_of(EvaluationOptions, leave_out=("intervals", "metrics")),
     }
 
 

@@ -107,6 +107,8 @@ def _code(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple) and all(isinstance(v, int | float | str) for v in value):
         return repr(value)
+    if isinstance(value, list | tuple) and all(callable(v) for v in value):
+        return f"[{', '.join(map(_code, value))}]"
     return getattr(value, "__name__", type(value).__name__)
 
 

@@ -31,6 +31,7 @@ from toolkit.evaluation.dependence import explained
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, check_order, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
+from toolkit.metrics.own_metrics import OwnMetric
 from toolkit.metrics.score_metric import score_metric
 from toolkit.report.page import check_page, page_path
 from toolkit.runs.comparison import Comparison
@@ -39,7 +40,15 @@ from toolkit.runs.run import Run
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["CallOptions", "prepare", "read_options", "train", "train_and_evaluate", "write_report"]
+__all__ = [
+    "CallOptions",
+    "prepare",
+    "read_options",
+    "refuse_own_metrics",
+    "train",
+    "train_and_evaluate",
+    "write_report",
+]
 
 #: The arguments of each recipe's `train`.
 ARGUMENTS = ("target", "test", "head", "effort", "seed", "report")
@@ -206,7 +215,7 @@ def read_options(
     if not callable(build) or hasattr(build, "get_config"):
         raise DataError(
             f"build={build!r}: expected {', '.join(map(repr, builders.BUILDERS))} or a function of (inputs, units) "
-            f"that returns a keras.Sequential.{nearest(build, builders.BUILDERS)}"
+            f"that returns a Keras model.{nearest(build, builders.BUILDERS)}"
         )
     defaults.check_effort(effort)
     by_place = route(options, build, images=images, arguments=arguments)
@@ -215,9 +224,23 @@ def read_options(
     if MemoryOptions(**by_place["memory"]).memory is not None and arguments is not ARGUMENTS:
         raise DataError("memory= is for train: a comparison needs all rows in memory. Leave it out.")
     in_training = training.Options(**by_place["training"])
-    if in_training.callbacks:
-        by_place["training"]["callbacks"] = in_training.callbacks
+    for name in ("callbacks", "metrics"):
+        if getattr(in_training, name):
+            by_place["training"][name] = getattr(in_training, name)
     return (ImageCallOptions if images else CallOptions)(build, effort, by_place)
+
+
+def refuse_own_metrics(options: Mapping[str, Any]) -> None:
+    """Check that there are no metrics of the user's own, of which no differences are known.
+
+    Raises:
+        DataError: There are some.
+    """
+    if options.get("metrics"):
+        raise DataError(
+            "metrics= is for train. Here leave it out: each trial's run is trained alike by train(..., seed=seed), or "
+            "give scikit-learn's cross_validate an estimator of recipes, with scoring=."
+        )
 
 
 def prepare(
@@ -276,9 +299,12 @@ def train_and_evaluate(
         evaluation: Options of `toolkit.evaluation.options.Options` that replace those of the call.
     """
     load_keras()
-    evaluating = EvaluationOptions(**options.by_place["evaluation"] | evaluation)
+    functions = options.by_place["training"].get("metrics", ())
+    evaluating = EvaluationOptions(**{"metrics": functions, **options.by_place["evaluation"], **evaluation})
     check_threshold_for(dataset, head, evaluating.threshold)
     check_order(dataset, head)
+    for function in functions:  # a mistake in one is found before the training
+        OwnMetric(function, dataset.target.decode)(dataset.y("train"), dataset.y("train"))
     chosen, declared = options.chosen(head, dataset), options_of(options.build)
     chosen["model"] |= {
         name: value for name, value in dataset.preprocessing.builder_options.items() if name in declared
@@ -331,6 +357,8 @@ def _pack(
         train_options = chosen["training"] | dict(setting.training) | options.by_place["training"]
         if train_options.get("resume") is not None and len(settings_used) > 1:
             train_options["resume"] = Path(train_options["resume"]) / f"setting-{number}"
+        if train_options.get("metrics"):
+            train_options["metrics"] = [OwnMetric(metric, dataset.target.decode) for metric in train_options["metrics"]]
         inputs, width = None, preprocessing.inputs
         takes = defaults.takes_pieces(setting, len(dataset.parts["train"]))
         if is_piece.any() and not takes:
@@ -372,7 +400,7 @@ def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, A
 
 def _build(
     build: Callable[..., Any], inputs: int | tuple[int, int, int], units: int, options: dict[str, Any]
-) -> keras.Sequential:
+) -> keras.Model:
     """Call the builder and check what it returns."""
     import keras
 
@@ -391,15 +419,42 @@ def _build(
             f"build={name} failed: {first}. For images inputs is (height, width, channels), here {inputs}: begin with "
             "keras.Input(inputs), and flatten before dense layers."
         ) from error
-    if not isinstance(model, keras.Sequential):
-        raise DataError(f"build={name} returned {type(model).__name__}; expected a keras.Sequential.")
+    model = _one_to_one(model, name)
     if not model.built:
         model.build((None, inputs) if isinstance(inputs, int) else (None, *inputs))
     if tuple(model.output_shape) != (None, units):
         raise DataError(f"build={name} returned a model with output {model.output_shape}; expected (None, {units}).")
-    last = model.layers[-1]
-    if getattr(last, "activation", keras.activations.linear) is not keras.activations.linear or not last.weights:
+    operation: Any = model.layers[-1] if isinstance(model, keras.Sequential) else model.output._keras_history.operation
+    if not _is_linear(operation):
         raise DataError(
-            f"build={name} ends in {type(last).__name__}; the last layer must be a dense one without activation."
+            f"build={name} ends in {type(operation).__name__}; the last layer must be a dense one without activation, "
+            "or a sum of such."
         )
     return model
+
+
+def _one_to_one(model: Any, name: str) -> keras.Model:
+    """Return a Sequential, or a functional model of one input and one output, of the user's own."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return model
+    inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
+    if not isinstance(model, keras.Model) or len(inputs) != 1 or len(outputs) != 1:
+        what = f" with {len(inputs)} inputs and {len(outputs)} outputs" if inputs else ""
+        raise DataError(
+            f"build={name} returned {type(model).__name__}{what}; expected a keras.Sequential, or a functional model "
+            "with one input and one output: keras.Model(inputs, scores)."
+        )
+    return keras.Model(inputs[0], outputs[0], name=model.name)  # not a list of one, nor a class of the user's own
+
+
+def _is_linear(operation: Any) -> bool:
+    """Return whether what gives the scores is a layer with weights and no activation, or a sum of such."""
+    import keras
+
+    if type(operation).__name__ in ("Add", "Subtract", "Average") and isinstance(operation.input, list | tuple):
+        return all(_is_linear(tensor._keras_history.operation) for tensor in operation.input)
+    return getattr(operation, "activation", keras.activations.linear) is keras.activations.linear and bool(
+        getattr(operation, "weights", None)
+    )

@@ -27,6 +27,19 @@ def train(folder: Path) -> None:
             path(name), target=sample.target, hidden=(6,), epochs=4, progress=False, **OPTIONS[sample.task]
         )
         run.save(folder / f"{sample.task}.keras")
+    recipe = importlib.import_module("recipes.multiclass")
+    run = recipe.train(path("wine"), target="grower", build=with_skip, epochs=4, progress=False)
+    run.save(folder / "functional.keras")
+
+
+def with_skip(inputs: int, units: int) -> Any:
+    """Return a functional model with connections past layers."""
+    import keras
+
+    source = keras.Input((inputs,))
+    hidden = keras.layers.Dense(6, "tanh")(source)
+    hidden = hidden + keras.layers.Dense(6)(hidden)
+    return keras.Model(source, keras.layers.Dense(units)(keras.layers.Concatenate()([hidden, source])))
 
 
 if __name__ == "__main__":

@@ -202,6 +202,16 @@ class Target:
         labels[:] = self.classes
         return labels[decisions.reshape(-1).astype(np.int64)]
 
+    def in_user_terms(self, values: np.ndarray) -> np.ndarray:
+        """Return the truth or the predictions of an outcome as the user writes them: numbers already are.
+
+        Args:
+            values: Regression: in the target's unit, shape (rows, targets). Otherwise as for `decode`.
+        """
+        if self.task != "regression":
+            return self.decode(values)
+        return values[:, 0] if values.shape[1] == 1 else values
+
     def to_dict(self) -> dict[str, Any]:
         """Return the target as a dict that strict JSON can hold, exactly."""
         return {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from toolkit.common.checks import check_bool
 from toolkit.common.options import documented
@@ -28,6 +29,7 @@ class Options:
         "binary",
     ] = None
     intervals: Annotated[bool, "Compute the intervals of the metrics, the verdict and the notes."] = True
+    metrics: Annotated[Sequence[Callable[[Any, Any], Any]], "As the option metrics of the training."] = ()
 
     def __post_init__(self) -> None:
         for name in ("baselines", "intervals"):

@@ -22,6 +22,7 @@ from toolkit.data.labels import has_order
 from toolkit.data.notes import notes_of
 from toolkit.evaluation import calibration, metrics
 from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
+from toolkit.evaluation.bootstrap import draw_weights, percentile_interval
 from toolkit.evaluation.conformal import (
     absolute_errors,
     around,
@@ -40,11 +41,14 @@ from toolkit.evaluation.standings import Standings, standings_of
 from toolkit.evaluation.threshold import choose_threshold
 from toolkit.evaluation.verdicts import read_baselines
 from toolkit.heads import Head
+from toolkit.metrics.own_metrics import OwnMetric, resampled
 from toolkit.training.fitting import Training, unseen
 from toolkit.training.scoring import Scorer
 
 if TYPE_CHECKING:
     import keras
+
+_OWN_RESAMPLES = 200
 
 _NO_TEST_ROWS = (
     "There are no test rows (test=0), so nothing is known about new rows: train with test rows first, or give labeled "
@@ -86,6 +90,7 @@ class Result(Predictor):
         notes: Sentences about the data: what was suspected, set aside, dropped, guessed and converted. See
             `toolkit.data.notes`.
         summary: For a loaded result: the content of the report, as it was saved.
+        own_metrics: Metrics of the user's own, of decisions in the user's terms; none after `toolkit.load`.
     """
 
     model: keras.Sequential
@@ -108,6 +113,7 @@ class Result(Predictor):
     verdict: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: dict[str, Any] | None = None
+    own_metrics: tuple[OwnMetric, ...] = ()
 
     @cached_property
     def standings(self) -> Standings:
@@ -119,6 +125,26 @@ class Result(Predictor):
         if self.outcome is None:
             raise DataError("a loaded run has no test rows to compare on: run.verdict holds what was saved with it.")
         return standings_of(self.outcome, self.baselines, self.class_names)
+
+    def values_of(self, outcome: Outcome) -> dict[str, float]:
+        """Return every metric of an outcome, those of the user's own too."""
+        own = {metric.__name__: metric(outcome.y_true, outcome.y_pred) for metric in self.own_metrics}
+        return metrics.evaluate(outcome) | own
+
+    def table_of(self, outcome: Outcome, seed: int = 0) -> pd.DataFrame:
+        """Return every metric of an outcome with its interval, as `toolkit.evaluation.metrics.intervals` does.
+
+        The intervals of the user's own metrics are percentiles of 200 resamples.
+        """
+        table = metrics.intervals(outcome, seed=seed)
+        for metric in self.own_metrics:
+            value = metric(outcome.y_true, outcome.y_pred)
+            drawn = [
+                resampled(metric, outcome.y_true, outcome.y_pred, weights)
+                for weights in draw_weights(outcome, _OWN_RESAMPLES, seed)
+            ]
+            table.loc[metric.__name__] = [value, *percentile_interval(drawn, value, 0.95)]
+        return table
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -220,6 +246,7 @@ def evaluate(
         dataset=dataset,
         losses=losses,
         pack=training.pack,
+        own_metrics=tuple(OwnMetric(function, dataset.target.in_user_terms) for function in options.metrics),
         **calibrated,
     )
     if options.intervals:
@@ -232,7 +259,7 @@ def evaluate(
         units = dataset.units[dataset.parts["test"]]
         outcome = result.outcome_of(result.raw_scores(x), y, times.get("train", 0.0), units, dataset.unit)
         members = _member_metrics(training, result, x, y)
-    result = replace(result, outcome=outcome, metrics=metrics.evaluate(outcome), members=members)
+    result = replace(result, outcome=outcome, metrics=result.values_of(outcome), members=members)
     notes: list[str] = []
     if options.baselines:
         with timed(times, "baselines"):
@@ -246,9 +273,7 @@ def evaluate(
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
         rows = len(dataset.fit_parts["train"]) if dataset.stream is None else dataset.stream.rows
         verdict = read_baselines(result.standings, rows, parameters=parameters, images=result.is_image)
-        return replace(
-            result, table=titled(_table(outcome, result.baselines, seed), result.positive), verdict=verdict + notes
-        )
+        return replace(result, table=titled(_table(result, outcome, seed), result.positive), verdict=verdict + notes)
 
 
 def _member_metrics(training: Training, result: Result, x: NDArray[Any], y: pd.DataFrame) -> pd.DataFrame:
@@ -384,12 +409,12 @@ def _about_interruption(training: Training, fits: Collection[str] = BASELINES) -
     return sentences
 
 
-def _table(outcome: Outcome, baselines: Mapping[str, Outcome], seed: int) -> pd.DataFrame:
+def _table(result: Result, outcome: Outcome, seed: int) -> pd.DataFrame:
     """Return the metrics with their intervals, and beside them those of the baselines."""
-    table = metrics.intervals(outcome, seed=seed)
-    for name, baseline in baselines.items():
+    table = result.table_of(outcome, seed)
+    for name, baseline in result.baselines.items():
         # Rows as in the network's table: NaN for a metric that the baseline lacks.
-        columns = metrics.intervals(baseline, seed=seed).reindex(table.index)
+        columns = result.table_of(baseline, seed).reindex(table.index)
         table[[name, f"{name}_low", f"{name}_high"]] = columns[["value", "low", "high"]]
     return table
 

@@ -2,7 +2,7 @@
 
 ``keras.models.load_model`` opens it without this project and ignores the member. Reading is safe: the sizes of all
 members are bounded before they are unpacked, the settings of every layer are checked, neither Keras nor the HDF5
-library opens the file, and nothing in it is code.
+library opens the file, and nothing in it is code. A layer of the user's own is known by its name alone.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
 
 from toolkit.backend import keep_random_state, load_keras
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import is_stream, scratch, user_path, write_whole
+from toolkit.common.formatting import join_names
 from toolkit.common.strict_json import parse
 from toolkit.runs.hdf5 import read_arrays
 from toolkit.runs.layers import foreign_object, rebuild
+from toolkit.training.scoring import own_parts
 
 if TYPE_CHECKING:
     import keras
@@ -55,36 +61,35 @@ _LARGEST_TEXT = 2**27
 
 
 @keep_random_state()
-def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) -> Path:
+def write(path: str | Path, model: keras.Model, content: dict[str, Any]) -> Path:
     """Write a model and its JSON member, whole or not at all; return the path.
 
     Args:
         path: The file; its name ends in ``.keras``. A device or a pipe has any name.
-        model: A model of built-in layers. It is saved without compile state.
+        model: A model of built-in layers and layers of the user's own, which are saved by name. It is saved without
+            compile state.
         content: Content of the JSON member, as strict JSON.
 
     Raises:
         DataError: The name has another ending, the model holds a layer that a safe file can't, or the file can't be
             written.
     """
-    import keras
-
     path = user_path(path, "run.keras")
     if not path.name:
         raise DataError(f"{path} is a folder; name the file in it, such as {(path / 'run.keras').as_posix()}.")
     if path.suffix != ".keras" and not is_stream(path):
         raise DataError(f"{path}: the file's name must end in .keras, such as {path.with_suffix('.keras').name}.")
-    config = model.get_config()
-    foreign = foreign_object({"module": "keras", "class_name": type(model).__name__, "config": config})
-    if foreign:
+    own = own_parts(model)
+    with _own_explained(own):
+        foreign = foreign_object(json.loads(model.to_json()), own)
+        uncompiled = None if foreign else _uncompiled(model)
+    if uncompiled is None:
         raise DataError(
-            f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's plain layers, or write "
-            "the model alone with run.model.save."
+            f"the model holds {foreign}, which a safe .keras file can't: build it from Keras's plain layers and layers "
+            "of your own, or write the model alone with run.model.save."
         )
-    uncompiled = keras.Sequential([keras.layers.deserialize(layer) for layer in config["layers"]], name=model.name)
-    if not uncompiled.built:
-        uncompiled.build(model.input_shape)
     uncompiled.set_weights(model.get_weights())
+    content = {**content, "custom_objects": sorted(own)} if own else content
     try:
         with scratch(Path(tempfile.gettempdir())) as folder:
             file = folder / "model.keras"
@@ -92,41 +97,99 @@ def write(path: str | Path, model: keras.Sequential, content: dict[str, Any]) ->
             with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(MEMBER, json.dumps(content, allow_nan=False))
             data = file.read_bytes()
-            _checked(file)
+            config, _, arrays = _checked(file, own)
     except OSError as error:
         raise _no_room(path, error) from error
     except ValueError as error:
         raise DataError(
             f"{path} was not written: no file that can be loaded again holds this run ({error})."
         ) from error
+    if own:
+        with _own_explained(own):
+            _check_alike(model, rebuild(config, arrays, own))
     return write_whole(path, data)
 
 
+def _uncompiled(model: keras.Model) -> keras.Model:
+    """Return a copy of a model with other weights and without compile state."""
+    import keras
+
+    if not isinstance(model, keras.Sequential):
+        # `clone_model` would compile the copy as the model is: a second model of the same layers is not compiled.
+        return keras.models.clone_model(keras.Model(model.input, model.output, name=model.name))
+    layers = [type(layer).from_config(layer.get_config()) for layer in model.layers]
+    return keras.Sequential(
+        [keras.Input(batch_shape=model.input_shape, name=model.inputs[0].name), *layers], name=model.name
+    )
+
+
+@contextmanager
+def _own_explained(own: Mapping[str, Any]) -> Iterator[None]:
+    """Raise what layers of the user's own raise while they are described or made again as a DataError."""
+    import keras
+
+    try:
+        with keras.saving.custom_object_scope(dict(own)):
+            yield
+    except (NotImplementedError, TypeError, ValueError, AttributeError, LookupError) as error:
+        if not own or isinstance(error, DataError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"the model is not saved: {join_names(sorted(own))} can't be made again from what get_config says "
+            f"({reason}). A layer's get_config must return every argument of its __init__."
+        ) from error
+
+
+def _check_alike(model: keras.Model, rebuilt: keras.Model) -> None:
+    """Check that a model that was made again answers as the model does.
+
+    Raises:
+        ValueError: It doesn't.
+    """
+    x = np.random.default_rng(0).normal(size=(8, *(size or 8 for size in model.input_shape[1:]))).astype(np.float32)
+    if not np.allclose(model(x, training=False), rebuilt(x, training=False), atol=1e-6, equal_nan=True):
+        raise ValueError("it answers differently")
+
+
 @keep_random_state()
-def read(path: str | Path) -> tuple[keras.Sequential, dict[str, Any]]:
+def read(path: str | Path, own: Mapping[str, Any] | None = None) -> tuple[keras.Model, dict[str, Any]]:
     """Return the model, not compiled, and the JSON content of a file that `write` made, once they are checked.
+
+    Args:
+        path: The file.
+        own: The user's own layers and functions by name. No others are made.
 
     Raises:
         DataError: No such file; not a ``.keras`` archive, or a damaged one; a ``.keras`` file of another origin;
             members or layers that a saved run doesn't have.
     """
-    path = saved_file(path)
+    path, own = saved_file(path), own or {}
     try:
-        config, content, arrays = _checked(path)
+        config, content, arrays = _checked(path, own)
     except _Refused as error:
         raise DataError(f"{path} {error}") from error
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise DataError(f"{path} is damaged: {error}.") from error
 
     load_keras()
     import tensorflow as tf
 
+    _check_own(own)
     try:
-        return rebuild(config, arrays), content
+        return rebuild(config, arrays, own), content
     except (*FOREIGN_ERRORS, tf.errors.OpError) as error:
         _explain(path, content, error)
+
+
+def _check_own(own: Any) -> None:
+    """Check the layers and functions that the user gives by name."""
+    import keras
+
+    for name, value in own.items():
+        is_layer = isinstance(value, type) and issubclass(value, keras.layers.Layer)
+        if not (is_layer or callable(value)) or (isinstance(value, type) and issubclass(value, keras.Model)):
+            raise DataError(f"custom_objects: {name!r} is {value!r:.80}; expected the class of a layer, or a function.")
 
 
 def saved_file(path: str | Path, ending: str = ".keras", writer: str = "run.save") -> Path:
@@ -150,7 +213,7 @@ class _Refused(ValueError):
     """A file that is not a saved run, in words that follow its name."""
 
 
-def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _checked(path: Path, own: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return the settings of the model, the JSON content and the weights of a file, once they are checked.
 
     Raises:
@@ -161,7 +224,15 @@ def _checked(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
         config, content = parse(members[_CONFIG]), parse(members[MEMBER])
     except (ValueError, RecursionError) as error:
         raise _Refused(f"is damaged: its settings are not JSON that run.save writes ({error}).") from error
-    foreign = foreign_object(config)
+    names = content.get("custom_objects", []) if isinstance(content, dict) else []
+    missing = [str(name)[:80] for name in names if name not in own] if isinstance(names, list) else []
+    if missing:
+        given = ", ".join(f"{name!r}: {name.rpartition('>')[2]}" for name in missing[:5])
+        raise _Refused(
+            "was saved with layers or functions of your own, and a file holds no code: toolkit.load(path, "
+            f"custom_objects={{{given}}})."
+        )
+    foreign = foreign_object(config, own)
     if foreign or not isinstance(content, dict):
         raise _Refused(f"is not loaded: it holds {foreign or 'no settings'}, which no saved run has.")
     return config, content, read_arrays(members[_WEIGHTS])

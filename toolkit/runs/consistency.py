@@ -19,7 +19,7 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
 from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.predictor import Predictor
-from toolkit.heads import Head
+from toolkit.heads import HEADS, Head
 from toolkit.runs.archive import FOREIGN_ERRORS
 
 if TYPE_CHECKING:
@@ -38,10 +38,16 @@ def check_head(head: Head | None, content: Any, path: str | Path) -> None:
     """Check a user's own head against the content of the file that is loaded with it.
 
     Raises:
-        DataError: It is no head, or one for another task.
+        DataError: It is no head, or one for another task, or it is missing.
     """
     if not isinstance(head, Head | None):
         raise DataError(f"head={head!r}: expected the Head of your own that the run was trained with, or None.")
+    name = content.get("head")
+    if head is None and isinstance(name, str) and name not in {known.name for known in HEADS.values()}:
+        raise DataError(
+            f"{path} was saved with a head of your own, {name!r:.80}, and a file holds no code: "
+            "toolkit.load(path, head=...) takes it."
+        )
     if head is not None and head.task != content.get("task"):
         raise DataError(f"head= is for {head.task}, and the run in {path} for {content.get('task')}.")
 

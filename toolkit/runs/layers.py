@@ -1,7 +1,8 @@
-"""Models of built-in layers, rebuilt from the settings and the weights of a saved file.
+"""Models rebuilt from the settings and the weights of a saved file.
 
 Keras could rebuild them too, but it believes what a file says: names of functions and of files, widths that take all
-memory. Here every name is in a list, and no array is made that the file doesn't hold.
+memory. Here every name is in a list, and no array is made that the file doesn't hold. Layers of the user's own are made
+by the classes that the user gives, and by no others.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from toolkit.common.files import scratch
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +44,10 @@ _LAYERS = """
     MaxPooling1D MaxPooling2D MaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
     GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D Cropping1D Cropping2D Cropping3D
     UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    Add Average Concatenate Maximum Minimum Multiply Subtract
 """
+# What operators between the outputs of layers become, in a functional model.
+_OPERATIONS = {"Add", "Divide", "Maximum", "Minimum", "Multiply", "Subtract"}
 _INITIALIZERS = """
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones
     Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
@@ -59,34 +67,44 @@ _DTYPES = {"float32", "float64", "float16", "mixed_float16", "uint8", "int32", "
 _UNSET = ("quantization_config", "lora_rank")
 
 
-def foreign_object(config: Any) -> str:
+def foreign_object(config: Any, own: Collection[str] = ()) -> str:
     """Return the first object in the settings of a model that is not known to be safe, or an empty string.
 
     Args:
-        config: What Keras writes about a model: a `Sequential` with its layers.
+        config: What Keras writes about a model: a `Sequential` or a functional model with its layers.
+        own: The names of the user's own layers and functions.
     """
-    if not isinstance(config, dict) or (config.get("module"), config.get("class_name")) != ("keras", "Sequential"):
-        return _name(config) if isinstance(config, dict) else repr(config)[:80]
-    layers = config["config"].get("layers") if isinstance(config.get("config"), dict) else None
+    if not isinstance(config, dict):
+        return repr(config)[:80]
+    kind, content = (config.get("module"), config.get("class_name")), config.get("config")
+    if kind not in (("keras", "Sequential"), ("keras.src.models.functional", "Functional")):
+        return _name(config)
+    layers = content.get("layers") if isinstance(content, dict) else None
     if not isinstance(layers, list) or not 1 < len(layers) <= _MOST_LAYERS:
         return f"{len(layers) if isinstance(layers, list) else 'no'} layers"
     for layer in layers:
         if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
             return repr(layer)[:80]
-        if not _known(layer, "keras.layers", _LAYERS.split()):
+        if kind[1] == "Functional" and not _wired(layer):
+            return f"connections of {layer.get('name')!r:.80}"
+        is_operation = kind[1] == "Functional" and _known(layer, "keras.src.ops.numpy", _OPERATIONS)
+        if not (is_operation or _known(layer, "keras.layers", _LAYERS.split()) or _is_own(layer, own)):
             return _name(layer)
-        unsafe = next(_unsafe_parts(layer["config"]), "")
+        unsafe = next(_unsafe_parts(layer["config"], own), "")
         if unsafe:
             return unsafe
     return ""
 
 
-def rebuild(config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> keras.Sequential:
+def rebuild(
+    config: dict[str, Any], arrays: Mapping[str, NDArray[Any]], own: Mapping[str, Any] | None = None
+) -> keras.Model:
     """Return the model of settings in which `foreign_object` found nothing, with its weights.
 
     Args:
         config: The settings.
         arrays: The weights by their paths in the file that Keras writes.
+        own: The user's own layers and functions by name.
 
     Raises:
         ValueError: The weights don't fit the layers, or a layer computes too many numbers. The settings of damaged
@@ -94,30 +112,145 @@ def rebuild(config: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> keras
     """
     import keras
 
-    entries = config["config"]["layers"]
-    first, *rest = entries
-    if first["class_name"] != "InputLayer":
-        raise ValueError(f"the first layer is {first['class_name']}, not an InputLayer")
-    layers = [keras.layers.InputLayer.from_config(first["config"])]
-    shape = _checked(layers[0].batch_shape)
-    stores = _stores(arrays)
-    counts: Counter[str] = Counter()
-    for entry in rest:
+    content, own = config["config"], dict(own or {})
+    entries = content["layers"]
+    if entries[0]["class_name"] != "InputLayer":
+        raise ValueError(f"the first layer is {entries[0]['class_name']}, not an InputLayer")
+    # Layers of one class are numbered in the file: dense, dense_1, ...
+    groups, counts = [], Counter[str]()
+    for entry in entries:
         group = _snake_case(entry["class_name"])
-        counts[group] += 1
-        group = f"{group}_{counts[group] - 1}" if counts[group] > 1 else group
-        layer = _layer(entry, shape, stores.pop(group, {}))
-        shape = _checked(layer.compute_output_shape(shape))
-        layers.append(layer)
+        counts[group] += entry.get("module") != "keras.src.ops.numpy"
+        groups.append(f"{group}_{counts[group] - 1}" if counts[group] > 1 else group)
+    own_groups = {group for entry, group in zip(entries, groups, strict=True) if _is_own(entry, own)}
+    stores = _stores(arrays, own_groups)
+
+    def make(index: int, shape: Any) -> keras.layers.Layer:
+        return _layer(entries[index], shape, stores.pop(groups[index], {}), own)
+
+    with keras.saving.custom_object_scope(own):
+        model = (_functional if config["class_name"] == "Functional" else _sequential)(content, make)
     if stores:
         raise ValueError(f"no layer has the weights {next(iter(stores))}")
-    return keras.Sequential(layers, name=config["config"]["name"])
+    if own_groups:
+        _load_all(model, arrays)
+    return model
 
 
-def _layer(entry: dict[str, Any], shape: tuple[int | None, ...], store: dict[str, NDArray[Any]]) -> keras.Layer:
-    """Return a layer for inputs of a shape, with its weights; no array is made whose shape is not in the store."""
+# Makes the layer of an entry, by its number, for a shape of its input or shapes of several.
+_Make = Callable[[int, Any], Any]
+
+
+def _sequential(content: dict[str, Any], make: _Make) -> keras.Sequential:
     import keras
 
+    entries = content["layers"]
+    layers = [keras.layers.InputLayer.from_config(entries[0]["config"])]
+    x = layers[0].output
+    _checked(x.shape)
+    for index in range(1, len(entries)):
+        layers.append(make(index, x.shape))
+        x = _called(layers[-1], x)
+    return keras.Sequential(layers, name=content["name"])
+
+
+def _functional(content: dict[str, Any], make: _Make) -> keras.Model:
+    """Return a functional model: each layer is called as soon as what it takes is there."""
+    import keras
+
+    entries = content["layers"]
+    source = keras.layers.InputLayer.from_config(entries[0]["config"]).output
+    _checked(source.shape)
+    outputs, layers = {(entries[0]["name"], 0): source}, {}
+    calls = [(i, k, node) for i, entry in enumerate(entries) for k, node in enumerate(entry["inbound_nodes"])]
+    while calls:
+        waiting = []
+        for index, k, node in calls:
+            name, sources = entries[index]["name"], list(_sources(node))
+            if not all(source in outputs for source in sources):
+                waiting.append((index, k, node))
+                continue
+            tensors = [outputs[source] for source in sources]
+            if entries[index]["module"] == "keras.src.ops.numpy":
+                rest = iter(tensors)
+                values = [next(rest) if isinstance(a, dict) else a for a in node["args"]]
+                outputs[name, k] = getattr(keras.ops, entries[index]["class_name"].lower())(*values)
+                _checked(outputs[name, k].shape)
+                continue
+            several = isinstance(node["args"][0], list)
+            if name not in layers:
+                layers[name] = make(index, [x.shape for x in tensors] if several else tensors[0].shape)
+            outputs[name, k] = _called(layers[name], tensors if several else tensors[0])
+        if len(waiting) == len(calls):
+            raise ValueError("a layer takes what no other gives")
+        calls = waiting
+    return keras.Model(source, outputs[tuple(content["output_layers"][:2])], name=content["name"])
+
+
+def _called(layer: keras.layers.Layer, x: Any) -> Any:
+    """Return the symbolic output of a layer, once its size is checked."""
+    if type(layer).__module__.startswith("keras."):
+        _checked(layer.compute_output_shape([each.shape for each in x] if isinstance(x, list) else x.shape))
+    output = layer(x)
+    _checked(output.shape)
+    return output
+
+
+def _wired(entry: dict[str, Any]) -> bool:
+    """Return whether an entry of a functional model takes the outputs of others, and nothing else that matters."""
+    nodes, is_operation = entry.get("inbound_nodes"), entry.get("module") == "keras.src.ops.numpy"
+    if not isinstance(entry.get("name"), str) or not isinstance(nodes, list):
+        return False
+    for node in nodes:
+        args = node.get("args") if isinstance(node, dict) else None
+        if not isinstance(args, list) or not args or not isinstance(node.get("kwargs"), dict):
+            return False
+        if any(value is not None for value in node["kwargs"].values()) or (len(args) != 1 + is_operation):
+            return False
+        given = args[0] if isinstance(args[0], list) and not is_operation else args
+        if not all(_source(a) is not None or (is_operation and type(a) in (int, float)) for a in given):
+            return False
+    return True
+
+
+def _sources(node: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield which outputs a call takes: the name of the layer and the number of its call."""
+    args = node["args"]
+    for argument in args[0] if isinstance(args[0], list) else args:
+        if isinstance(argument, dict):
+            yield _source(argument) or ("", 0)
+
+
+def _source(argument: Any) -> tuple[str, int] | None:
+    """Return which output an argument is, or None where it is none."""
+    config = argument.get("config") if isinstance(argument, dict) else None
+    history = config.get("keras_history") if isinstance(config, dict) else None
+    if isinstance(history, list) and len(history) == 3 and list(map(type, history)) == [str, int, int]:
+        return (history[0], history[1]) if not history[2] else None
+    return None
+
+
+def _load_all(model: keras.Model, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Load all weights, those of the user's own layers too, from a file that holds nothing else."""
+    import h5py
+
+    with scratch(Path(tempfile.gettempdir())) as folder:
+        path = folder / "all.weights.h5"
+        with h5py.File(path, "w") as file:
+            for name, array in arrays.items():
+                file[name] = array
+        model.load_weights(path)
+
+
+def _layer(entry: dict[str, Any], shape: Any, store: dict[str, NDArray[Any]], own: Mapping[str, Any]) -> keras.Layer:
+    """Return a layer for inputs of a shape, with its weights; no array is made whose shape is not in the store.
+
+    A layer of the user's own comes without its weights.
+    """
+    import keras
+
+    if _is_own(entry, own):
+        return own[entry["class_name"]].from_config(entry["config"])
     shapes = {array.shape for array in store.values()}
 
     def blank(shape: tuple[int, ...], dtype: Any = None) -> Any:
@@ -139,15 +272,17 @@ def _layer(entry: dict[str, Any], shape: tuple[int | None, ...], store: dict[str
     return layer
 
 
-def _stores(arrays: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[Any]]]:
-    """Return the arrays of each layer, whose paths are such as `layers/dense_1/vars/0`."""
+def _stores(arrays: Mapping[str, NDArray[Any]], own_groups: Collection[str]) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return the arrays of each layer, whose paths are such as `layers/dense_1/vars/0`, without those of own layers."""
     stores: dict[str, dict[str, NDArray[Any]]] = {}
     for path, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"the weights {path} hold NaN or infinite numbers")
+        if path.count("/") > 1 and path.split("/")[1] in own_groups:
+            continue
         match = re.fullmatch(r"layers/([a-z0-9_]+)/vars/([0-9]+)", path)
         if match is None:
             raise ValueError(f"no layer has the weights {path}")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"the weights {path} hold NaN or infinite numbers")
         stores.setdefault(match[1], {})[match[2]] = array
     return stores
 
@@ -179,16 +314,30 @@ def _known(entry: dict[str, Any], module: Any, names: Any) -> bool:
     )
 
 
-def _unsafe_parts(value: Any) -> Iterator[str]:
+def _is_own(entry: dict[str, Any], own: Collection[str]) -> bool:
+    """Return whether an entry is one of the user's own objects."""
+    name, module = entry.get("class_name"), entry.get("module")
+    return isinstance(name, str) and name in own and not str(module).startswith("keras")
+
+
+def _is_own_part(value: dict[str, Any], own: Collection[str]) -> bool:
+    """Return whether a part of a layer's settings is one of the user's functions or objects, by the name Keras uses."""
+    is_function = (value.get("class_name"), value.get("module")) == ("function", "builtins")
+    name = value.get("config") if is_function else value.get("registered_name")
+    return isinstance(name, str) and name in own
+
+
+def _unsafe_parts(value: Any, own: Collection[str]) -> Iterator[str]:
     """Yield what the settings of a layer hold beside numbers, text and known parts."""
     if isinstance(value, list | tuple):
         for entry in value:
-            yield from _unsafe_parts(entry)
+            yield from _unsafe_parts(entry, own)
     if not isinstance(value, dict):
         return
     if "class_name" in value:
         module = value.get("module")
-        if not isinstance(module, str) or not _known(value, module, _PARTS.get(module, ())):
+        known = isinstance(module, str) and _known(value, module, _PARTS.get(module, ()))
+        if not (known or _is_own_part(value, own)):
             yield _name(value)
     dtype = value.get("dtype")
     policy = dtype.get("config") if isinstance(dtype, dict) else {"name": dtype}
@@ -196,7 +345,7 @@ def _unsafe_parts(value: Any) -> Iterator[str]:
         yield f"dtype {dtype!r:.80}"
     yield from (f"{name} {value[name]!r:.80}" for name in _UNSET if value.get(name) is not None)
     for entry in value.values():
-        yield from _unsafe_parts(entry)
+        yield from _unsafe_parts(entry, own)
 
 
 def _name(entry: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +20,6 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.inputs import encode_labeled, labeled_frame
 from toolkit.data.notes import names_in, sentences, without_cells
-from toolkit.evaluation import metrics
 from toolkit.evaluation.importance import Rows, permutation_importance, rows_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.predictor import Predictor
@@ -53,7 +52,7 @@ class Run(Predicting):
 
     result: Result
 
-    model: keras.Sequential = from_result()
+    model: keras.Model = from_result()
     history: pd.DataFrame = from_result()
     best_epoch: int = from_result()
     stopped: str = from_result()
@@ -78,7 +77,7 @@ class Run(Predicting):
         Raises:
             DataError: The target or a column is missing, a label was never seen, or a value has another type.
         """
-        return metrics.evaluate(self._outcome_on(labeled))
+        return self.result.values_of(self._outcome_on(labeled))
 
     def table_on(self, labeled: Any) -> pd.DataFrame:
         """Return the metrics on other labeled rows with their intervals: value, low, high (95 %), as in `table`.
@@ -90,7 +89,7 @@ class Run(Predicting):
             labeled: As for `evaluate`.
         """
         outcome = self._outcome_on(labeled)
-        table = titled(metrics.intervals(outcome), self.positive)
+        table = titled(self.result.table_of(outcome), self.positive)
         table.attrs["rows"] = len(outcome.y_true)
         return table
 
@@ -274,8 +273,8 @@ class Run(Predicting):
             The path.
 
         Raises:
-            DataError: The name has another ending, the model holds a layer that isn't built into Keras, or the file
-                can't be written. A file that was there before is then unchanged.
+            DataError: The name has another ending, the model holds a layer that can't be made again from its
+                settings, or the file can't be written. A file that was there before is then unchanged.
         """
         content = {
             **self.result.predicting_content(),
@@ -320,9 +319,13 @@ class Run(Predicting):
         return exported
 
 
-def load_run(path: str | Path, *, head: Head | None = None) -> Run:
+def load_run(path: str | Path, *, head: Head | None = None, custom_objects: Mapping[str, Any] | None = None) -> Run:
     """Return a run saved by `Run.save`; see `toolkit.runs.loading.load`."""
-    model, content = archive.read(path)
+    if not isinstance(custom_objects, Mapping | None):
+        raise DataError(
+            f"custom_objects={custom_objects!r}: expected names and the layers or functions they stand for."
+        )
+    model, content = archive.read(path, custom_objects)
     check_schema(content, f"run in {path}")
     check_head(head, content, path)
     with explained(path, "run.save"):

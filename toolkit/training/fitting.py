@@ -246,6 +246,7 @@ def _settings(
         "weight_decay": float(optimizer.weight_decay or 0.0),
         "metric": plan.options.metric or "loss",
         "patience": plan.patience,
+        "metrics": [metric.__name__ for metric in plan.options.metrics],
         "callbacks": [type(callback).__name__ for callback in plan.options.callbacks],
         "resume": None if plan.options.resume is None else f"{plan.options.resume}{resumed}",
         "xla": plan.xla,

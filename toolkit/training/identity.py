@@ -31,7 +31,7 @@ def identity(plan: Plan, arrays: Mapping[str, NDArray[Any] | None]) -> dict[str,
         arrays: What it learns from and is validated on, by name.
     """
     options = {field.name: getattr(plan.options, field.name) for field in dataclasses.fields(plan.options)}
-    for name in ("progress", "resume", "callbacks", "in_turns", "time_limit"):
+    for name in ("progress", "resume", "callbacks", "in_turns", "time_limit", "metrics"):
         del options[name]
     loss, optimizer = plan.head.loss(), plan.optimizer
     options |= {name: getattr(plan, name) for name in ("epochs", "batch_size", "learning_rate", "patience", "xla")}

@@ -256,6 +256,9 @@ class _Loop:
                 values = _measured(plan, rows.truth, scores, self._metric)
                 row[f"val_{self._metric.name}"] = float(values.mean())
                 losses = values if self._metric.lower_is_better else -values
+            for metric in options.metrics:
+                measure = partial(plan.head.own_measure, metric)
+                row[f"val_{metric.__name__}"] = float(_measured(plan, rows.truth, scores, measure).mean())
         row["learning_rate"] = float(worker.optimizer.learning_rate)
         row["seconds"] = seconds
         if options.min_gradient_norm is not None:

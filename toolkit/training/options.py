@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from toolkit.common.checks import check_bool, check_number, check_whole
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import check_writable
 from toolkit.common.options import documented
+from toolkit.metrics.own_metrics import checked_metrics
 from toolkit.training.callbacks import check_restorable, checked
 from toolkit.training.saved_state import state_path
 
@@ -91,6 +92,12 @@ class Options:
         "f1_macro; for multilabel log_loss, roc_auc, hamming_loss, subset_accuracy, f1_micro, f1_macro. The recipes "
         "smooth no labels by themselves for log_loss, brier_score, roc_auc and average_precision.",
     ] = None
+    metrics: Annotated[
+        Sequence[Callable[[Any, Any], Any]],
+        "Metrics of your own: functions of the true and the predicted labels or numbers, such as those of "
+        "sklearn.metrics. Each is followed on the validation rows and reported under its name, and callbacks can "
+        "monitor val_<name>.",
+    ] = ()
     patience: Annotated[
         int | None,
         "Epochs without a lower validation loss, or a better metric=, before training stops. By default a quarter of "
@@ -161,8 +168,9 @@ class Options:
                 raise DataError("beta_2 is for the optimizers adam and adamw by name: leave it out.")
         if self.layer_rates and not (isinstance(self.optimizer, str) and self.optimizer in _SCALE_FREE):
             raise DataError(f"layer_rates needs one of the optimizers {', '.join(_SCALE_FREE)}: leave it out.")
-        # A single callback is accepted too; a frozen dataclass is assigned to in this way.
+        # A single callback or metric is accepted too; a frozen dataclass is assigned to in this way.
         object.__setattr__(self, "callbacks", checked(self.callbacks))
+        object.__setattr__(self, "metrics", checked_metrics(self.metrics))
         if self.resume is not None:
             check_restorable(self.callbacks)
             check_writable(state_path(self.resume))

@@ -14,7 +14,7 @@ from toolkit.training.recent import Recent
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["WIDEST", "Scorer", "gains_from_xla", "is_plain", "piece_sizes", "scores_by_row", "structure"]
+__all__ = ["WIDEST", "Scorer", "gains_from_xla", "is_plain", "own_parts", "piece_sizes", "scores_by_row", "structure"]
 
 #: Largest number of values that a layer returns for the rows scored together: 128 MB.
 WIDEST = 2**25
@@ -79,14 +79,45 @@ def piece_sizes(model: keras.Model, widest: int = WIDEST) -> list[int]:
 
 
 def is_plain(model: keras.Model) -> bool:
-    """Return whether all layers, and the activations, initializers and penalties in them, are Keras's own."""
-    parts = [part for layer in model.layers for part in (layer, *_parts(layer))]
-    return all(str(getattr(part, "__module__", type(part).__module__)).startswith("keras.") for part in parts)
+    """Return whether all layers, and the activations, initializers and penalties in them, are Keras's own.
+
+    A model within the model is not: what is in it is not looked at.
+    """
+    import keras
+
+    return not own_parts(model) and not any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def own_parts(model: keras.Model) -> dict[str, Any]:
+    """Return the classes of the layers, and the activations, initializers and so on, that are not Keras's.
+
+    Their names are those that Keras saves: of a registered function or part with its package, such as "mine>act".
+    """
+    import keras
+
+    own: dict[str, Any] = {}
+    for layer in _operations(model):
+        if not _is_keras(layer):
+            own[type(layer).__name__] = type(layer)
+        for part in _parts(layer):
+            if not _is_keras(part):
+                named = part if hasattr(part, "__name__") else type(part)
+                own[str(keras.saving.get_registered_name(named))] = named
+    return own
+
+
+def _is_keras(part: Any) -> bool:
+    return str(getattr(part, "__module__", type(part).__module__)).startswith("keras.")
+
+
+def _operations(model: keras.Model) -> list[Any]:
+    """Return the layers, and what stands between them in a functional model."""
+    return list(getattr(model, "operations", model.layers))
 
 
 def _parts(layer: keras.layers.Layer) -> list[Any]:
     endings = ("activation", "_initializer", "_regularizer", "_constraint")
-    parts = [getattr(layer, name, None) for name in dir(layer) if name.endswith(endings)]
+    parts = [getattr(layer, name, None) for name in dir(layer) if name.endswith(endings) or name == "function"]
     return [part for part in parts if part is not None and not isinstance(part, str)]
 
 
@@ -100,11 +131,15 @@ def structure(model: keras.Model) -> str:
     """
     if not is_plain(model):
         return f"own model {id(model)}"  # the name of a user's class does not say what it computes
+    # The connections of a functional model are such as ["dense_7", 0, 0]: the layer's number stands for its name.
+    numbers = {layer.name: number for number, layer in enumerate(_operations(model))}
 
     # {"layers": [{"name": "dense_7", "units": 8, "kernel_initializer": {"seed": 3, ...}}]}, nested: names and seeds go.
     def without(config: Any) -> Any:
         if isinstance(config, dict):
             return {key: without(value) for key, value in config.items() if key not in ("name", "seed")}
+        if isinstance(config, list | tuple) and len(config) == 3 and type(config[0]) is str:
+            return [numbers.get(config[0], config[0]), *config[1:]]
         return [without(value) for value in config] if isinstance(config, list | tuple) else config
 
     return json.dumps(without(model.get_config()), default=repr, sort_keys=True)
