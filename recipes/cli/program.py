@@ -12,7 +12,7 @@ from recipes.cli.cache import cache
 from recipes.cli.digits import digits
 from recipes.cli.lessons import lessons
 from recipes.cli.predict import predict
-from recipes.cli.saved_models import evaluate, export, importance, info, report
+from recipes.cli.saved_models import evaluate, export, importance, info, report, slices
 from recipes.cli.serve import serve
 from recipes.cli.training import RecipeGroup, compare, cross_validate, demo
 from toolkit import __version__
@@ -38,6 +38,7 @@ for command in (
     predict,
     evaluate,
     importance,
+    slices,
     report,
     info,
     export,

@@ -1,4 +1,4 @@
-"""The commands about a saved model: ``recipes evaluate``, ``importance``, ``report``, ``info`` and ``export``."""
+"""The commands about a saved model: evaluate, importance, slices, report, info and export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from toolkit.common.formatting import plain
 if TYPE_CHECKING:
     from toolkit.runs.run import Run
 
-__all__ = ["evaluate", "export", "importance", "info", "report"]
+__all__ = ["evaluate", "export", "importance", "info", "report", "slices"]
 
 
 @click.command()
@@ -67,17 +67,47 @@ def importance(model: str, data: str, metric: str | None, correlated: bool, as_j
 
 @click.command()
 @click.argument("model", type=PATH)
+@click.argument("data", type=PATH)
+@click.option("--column", "columns", multiple=True, help="A column to look at; may be repeated. By default all.")
+@click.option("--metric", help="The metric; by default the main one of the task.")
+@json_option
+def slices(model: str, data: str, columns: tuple[str, ...], metric: str | None, as_json: bool) -> None:
+    """Tell where a saved MODEL (.keras) does worse: a metric within levels and quarters of the columns of DATA.
+
+    DATA holds labeled rows that the model has not learned from. Slices of fewer than 10 distinct rows are left out. A
+    slice marked with * differs clearly from all rows, however many slices were looked at.
+    """
+    table = _load(model).slices(list(columns) or None, data, metric=metric)
+    about = table.attrs
+    if as_json:
+        print_json({"model": model, "data": data, **about, "slices": table.to_dict("records")})
+        return
+    click.echo(
+        f"{about['metric']} of all {about['rows']:,} rows: {about['overall']:.4g}. In {len(table)} slices, the worst "
+        "first, with 95 % intervals"
+    )
+    for column, name, rows, value, low, high, clear in table.itertuples(index=False):
+        span = f"{low:.4g} to {high:.4g}"
+        click.echo(f"{'*' if clear else ' '} {value:<9.4g} {span:<22} {rows:>7,} rows  {plain(column)}: {plain(name)}")
+
+
+@click.command()
+@click.argument("model", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, help="Page to write (.html).")
+@click.option("--card", type=PATH, help="Model card to write, too (.md).")
 @open_option
-def report(model: str, output: str, in_browser: bool) -> None:
+def report(model: str, output: str, card: str | None, in_browser: bool) -> None:
     """Write the report of a saved MODEL (.keras), as it was after the training, without rows of the data."""
     from toolkit.report.page import check_page, page_path
 
     check_page(output)
     if page_path(output).resolve() == user_path(model).resolve():
         raise DataError(f"-o {output} names the model: the report would replace it.")
-    page = _load(model).report(output)
+    run = _load(model)
+    page = run.report(output)
     click.echo(f"Report: {page}")
+    if card is not None:
+        click.echo(f"Model card: {run.model_card(card)}")
     if in_browser:
         open_page(page)
 

@@ -48,7 +48,8 @@ class OwnMetric:
         """
         value: Any = self.function(self.decode(y), self.decode(decided))
         if not isinstance(value, Real | np.ndarray) or np.ndim(cast(Any, value)):
-            raise DataError(f"metrics: {self.__name__} returned {value!r:.80}; expected one number.")
+            given = " ".join(repr(value).split())[:80]
+            raise DataError(f"metrics: {self.__name__} returned {given}; expected one number.")
         return float(value)
 
 

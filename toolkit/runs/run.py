@@ -27,6 +27,7 @@ from toolkit.evaluation.result import Result, titled
 from toolkit.evaluation.slices import slice_table
 from toolkit.heads import Head
 from toolkit.report import page
+from toolkit.report.card import write_card
 from toolkit.report.figures.training import learning_curves
 from toolkit.report.summary import summarize
 from toolkit.runs import archive
@@ -251,6 +252,27 @@ class Run(Predicting):
             if self.result.dataset is not None:
                 raise
             raise DataError(f"no report: the summary in the saved file is damaged ({error!r:.100}).") from error
+
+    def model_card(self, path: str | Path) -> Path:
+        """Write a model card as Markdown: what the report says of the model, and places for what only you know.
+
+        It states the data, the split, the metrics with intervals beside the baselines, the calibration, groups of rows
+        on which the model does worse, and notes. Intended use, origin of the data and ethical considerations are marked
+        "To be written". It holds no rows of the data.
+
+        Args:
+            path: The file; its name ends in ``.md``.
+
+        Returns:
+            The path.
+
+        Raises:
+            DataError: The name has another ending, or the file can't be written.
+
+        References:
+            Mitchell et al., Model Cards for Model Reporting, FAT* 2019.
+        """
+        return write_card(self.summary(rows=False), path)
 
     def _repr_html_(self) -> str:
         return page.notebook(self.summary())

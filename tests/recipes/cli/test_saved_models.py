@@ -58,6 +58,27 @@ def test_importance_is_that_of_the_run(runs, saved, capsys):
     assert [line.split(maxsplit=4)[-1] for line in out.splitlines()[1:]] == table["column"].tolist()
 
 
+def test_slices_are_those_of_the_run(runs, saved, capsys):
+    table = runs["regression"].slices(["sex", "bmi"], path("diabetes"), metric="mae")
+    words = ("slices", saved["regression"], path("diabetes"), "--metric", "mae", "--column", "sex", "--column", "bmi")
+    content, _ = _json(capsys, *words)
+    assert (content["metric"], content["rows"], content["looks"]) == ("mae", 442, 6)
+    assert content["overall"] == pytest.approx(table.attrs["overall"])
+    assert [(entry["column"], entry["slice"]) for entry in content["slices"]] == list(
+        zip(table["column"], table["slice"], strict=True)
+    )
+    code, out, err = run_command(capsys, *words)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith(f"mae of all 442 rows: {table.attrs['overall']:.4g}. In 6 slices")
+    assert [line.startswith("*") for line in lines[1:]] == table["clear"].tolist()
+    assert all(
+        line.endswith(f"{row.column}: {row.slice}") for line, row in zip(lines[1:], table.itertuples(), strict=True)
+    )
+    code, _, err = run_command(capsys, "slices", saved["regression"], path("diabetes"), "--column", "bmy")
+    assert (code, err) == (2, "recipes: slices: the model takes no column 'bmy'. Did you mean 'bmi'?\n")
+
+
 def test_the_intervals_of_the_test_rows_are_those_of_the_training(runs):
     for task, run in runs.items():
         rows = run.dataset.source_rows[run.dataset.parts["test"]] - 1
