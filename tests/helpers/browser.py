@@ -116,14 +116,8 @@ class Browser:
         self._call("Emulation.setDeviceMetricsOverride", metrics, self._page)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", {"features": [scheme]}, self._page)
-        self._call("Page.navigate", {"url": "about:blank"}, self._page)
-        self._read(_SETTLE)
-        self._events.clear()
-        self._call("Page.navigate", {"url": path.as_uri()}, self._page)
-        deadline = time.monotonic() + _WAIT
-        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
-            if not self._read(1.0) and time.monotonic() > deadline:
-                raise TimeoutError(f"{path} was not loaded")
+        self._navigate("about:blank")
+        self._navigate(path.as_uri())
         while self._read(_SETTLE):
             pass
         visit = _visit(self._events, path.as_uri(), self._page)
@@ -151,6 +145,14 @@ class Browser:
         """Return the value of a JavaScript expression in the page."""
         return self._evaluate(expression, self._page)
 
+    def answer(self, expression: str) -> Any:
+        """Return what the promise of a JavaScript expression is kept with."""
+        options = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        answer = self._call("Runtime.evaluate", options, self._page)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(answer["exceptionDetails"].get("exception", {}).get("description", "no answer"))
+        return answer["result"].get("value")
+
     def settle(self) -> None:
         """Wait for the page's next picture."""
         self._call("Runtime.evaluate", {"expression": _NEXT_PICTURE, "awaitPromise": True}, self._page)
@@ -159,6 +161,15 @@ class Browser:
         """Return the errors that scripts of the page have not caught since it was opened."""
         thrown = [e["params"]["exceptionDetails"] for e in self._events if e["method"] == "Runtime.exceptionThrown"]
         return [entry.get("exception", {}).get("description", entry["text"]) for entry in thrown]
+
+    def _navigate(self, address: str) -> None:
+        """Open an address and wait until it is loaded; what happened before is forgotten."""
+        self._events.clear()
+        self._call("Page.navigate", {"url": address}, self._page)
+        deadline = time.monotonic() + _WAIT
+        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
+            if not self._read(1.0) and time.monotonic() > deadline:
+                raise TimeoutError(f"{address} was not loaded")
 
     def _watch(self, session: str) -> None:
         for domain in ("Page", "Network", "Debugger", "Runtime", "Audits"):
