@@ -106,7 +106,10 @@ HELP = {
 _NETWORK = {"activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
 _BETA_2 = 0.95
 _STEP_GROWS = ("sgd", "momentum")  # their steps grow with the gradient
-_SMOOTHING = 0.1
+# By the head's link. On four binary tables (adult, bank_marketing, heloc, in_vehicle_coupon) 0.03 has 0 to 2 % less log
+# loss than 0.1 and a third less calibration error; on digits and splice 0.1 has 1 and 4 % less log loss than 0.03.
+_SMOOTHING = {"softmax": 0.1, "sigmoid": 0.03}
+_IMAGE_SMOOTHING = 0.1
 _IMAGE_RATE = 0.005
 _SEVERAL_ROWS = 4_000_000  # streamed training rows from which on one setting is trained
 _FEW_ROWS, _MANY_ROWS = 300, 2_000  # training rows from which on some networks, and most of them, take pieces
@@ -193,7 +196,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
         if not designed:
             # Fewer passes than a plain network needs, because the rates are higher.
             training |= {"epochs": min(64, default_epochs(rows)), "batch_size": _batch_size(rows), "beta_2": _BETA_2}
-            training |= _smoothing(head, options)
+            training |= _smoothing(head, options, _SMOOTHING.get(head.link or "", 0.1))
     elif (
         not designed and options["training"]["optimizer"] in _STEP_GROWS and "learning_rate" not in options["training"]
     ):
@@ -201,10 +204,10 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
     return {"model": {} if designed else dict(_NETWORK), "training": training}
 
 
-def _smoothing(head: Head, options: ByPlace) -> dict[str, float]:
+def _smoothing(head: Head, options: ByPlace, share: float) -> dict[str, float]:
     """Return the label smoothing, for heads that can be smoothed; none where it would harm the metric of the user."""
     harms = options["training"].get("metric") in SMOOTHING_HARMS
-    return {"label_smoothing": _SMOOTHING} if head.can_be_smoothed and not harms else {}
+    return {"label_smoothing": share} if head.can_be_smoothed and not harms else {}
 
 
 def _batch_size(rows: int) -> int:
@@ -320,7 +323,7 @@ def choose_for_images(
         "shift": min(shape[:2]) // 14,
     }
     if "optimizer" not in options["training"]:
-        training |= {"learning_rate": _IMAGE_RATE} | _smoothing(head, options)
+        training |= {"learning_rate": _IMAGE_RATE} | _smoothing(head, options, _IMAGE_SMOOTHING)
     return {"model": {"filters": filters}, "training": training}
 
 

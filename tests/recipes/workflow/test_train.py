@@ -374,7 +374,7 @@ def test_the_metric_that_chooses_the_epoch_is_shown_and_turns_off_smoothed_label
         defaults.choose(LOGISTIC, "quick", NOTHING | {"training": training}, 300)["training"].get("label_smoothing")
         for training in ({}, {"metric": "roc_auc"}, {"metric": "log_loss"}, {"metric": "accuracy"})
     ]
-    assert chosen == [0.1, None, None, 0.1]
+    assert chosen == [0.03, None, None, 0.03]
     run = binary.train(frame[["a", "b", "two"]], target="two", members=2, metric="roc_auc", **QUICK)
     assert run.settings["training"]["metric"] == "roc_auc"
     assert "val_roc_auc" in run.history
