@@ -44,8 +44,8 @@ pd.read_csv(path("wine")).head()
 # ## The network
 #
 # One call reads the columns, splits the rows, encodes them, trains, calibrates, and evaluates the network on test rows
-# that it has never seen. `effort="quick"` trains one network; without it, sixteen networks are trained, and the
-# mean of their scores answers.
+# that it has never seen. `effort="quick"` trains one network; without it, twelve networks are trained, and
+# the mean of the best answers.
 
 # %%
 run = multiclass.train(path("wine"), target="grower", effort="quick", progress=False)

@@ -56,12 +56,12 @@ class Setting(NamedTuple):
 #: that do best on rows that they have not learned from (`toolkit.training.pack`).
 SETTINGS = (
     Setting("dropout 0.15"),
-    Setting("dropout 0.45", {"dropout": 0.45}),
     Setting("no dropout", {"dropout": 0.0}),
     Setting("no dropout, other inputs", {"dropout": 0.0}, other_pieces=True),
+    Setting("dropout 0.45", {"dropout": 0.45}),
     Setting("dropout 0.3", {"dropout": 0.3}),
 )
-_SETTINGS = {"quick": 1, "default": 4, "best": 5}
+_SETTINGS = {"quick": 1, "default": 3, "best": 5}
 
 #: For images by effort: filters of the first convolution, and passes as a share of `image_epochs`.
 IMAGE_EFFORTS = {"quick": (16, 0.4), "default": (32, 1.0), "best": (48, 2.0)}
@@ -102,8 +102,10 @@ HELP = {
     },
 }
 
-# RealMLP's defaults (Holzmueller et al. 2024). RealMLP writes the rates 16 times larger, for a layer with one input.
-_NETWORK = {"activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
+# RealMLP's defaults (Holzmueller et al. 2024), with two layers in place of three: on seven tables (digits, heloc,
+# miami_housing, splice, titanic, wine_quality_red and _white) four networks with each of three settings have 1 % less log
+# loss or RMSE so, in 60 % of the time. RealMLP writes the rates 16 times larger, for a layer with one input.
+_NETWORK = {"hidden": (256, 256), "activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
 _BETA_2 = 0.95
 _STEP_GROWS = ("sgd", "momentum")  # their steps grow with the gradient
 # By the head's link. On four binary tables (adult, bank_marketing, heloc, in_vehicle_coupon) 0.03 has 0 to 2 % less log
@@ -158,7 +160,7 @@ def takes_pieces(setting: Setting, rows: int) -> bool:
 
     Example:
         >>> [takes_pieces(setting, 500) for setting in SETTINGS]
-        [False, False, False, True, False]
+        [False, False, True, False, False]
     """
     return setting.other_pieces != (rows >= _MANY_ROWS)
 
@@ -181,7 +183,7 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
         >>> from toolkit.heads import get_head
         >>> nothing = {"model": {}, "training": {}}
         >>> choose(get_head("binary", "logistic"), "default", nothing, 300)["model"]
-        {'activation': 'mish', 'bias_spread': 1.0, 'dropout': 0.15}
+        {'hidden': (256, 256), 'activation': 'mish', 'bias_spread': 1.0, 'dropout': 0.15}
         >>> choose(get_head("binary", "logistic"), "default", nothing | {"model": {"hidden": (25, 15)}}, 300)["model"]
         {}
     """
@@ -253,7 +255,7 @@ def settings(effort: str, options: ByPlace, streamed_rows: int = 0, *, custom: b
     Example:
         >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
         >>> [setting.name for setting in settings("default", nothing)]
-        ['dropout 0.15', 'dropout 0.45', 'no dropout', 'no dropout, other inputs']
+        ['dropout 0.15', 'no dropout', 'no dropout, other inputs']
         >>> len(settings("default", nothing | {"ensemble": {"members": 8}}))
         1
     """
@@ -276,9 +278,9 @@ def by_setting(settings: Sequence[Setting], chosen: ByPlace, options: ByPlace) -
     Example:
         >>> nothing = {"model": {}, "training": {}}
         >>> chosen = {"model": {"dropout": 0.15}, "training": {}}
-        >>> by_setting([SETTINGS[0], SETTINGS[2]], chosen, nothing)["model"]
+        >>> by_setting([SETTINGS[0], SETTINGS[1]], chosen, nothing)["model"]
         {'dropout': {'dropout 0.15': 0.15, 'no dropout': 0.0}}
-        >>> by_setting([SETTINGS[1]], chosen, nothing)["model"], by_setting([SETTINGS[0]], chosen, nothing)["model"]
+        >>> by_setting([SETTINGS[3]], chosen, nothing)["model"], by_setting([SETTINGS[0]], chosen, nothing)["model"]
         ({'dropout': 0.45}, {})
     """
     differing: dict[str, dict[str, Any]] = {"model": {}, "training": {}}

@@ -94,9 +94,9 @@ Test = Annotated[
 ]
 Effort = Annotated[
     str,
-    "Time to spend. 'quick' trains one default network, 'default' sixteen of four settings and 'best' forty of "
-    "five, which answer with the mean of their scores, weighted by how each setting did on rows left out; for images "
-    "more effort makes the network wider and trains it longer.",
+    "Time to spend. 'quick' trains one default network, 'default' twelve of three settings and 'best' forty of five. "
+    "Those of the best one or two settings answer with the mean of their scores, weighted by how each setting did on "
+    "rows left out; for images more effort makes the network wider and trains it longer.",
 ]
 Seed = Annotated[
     int, "Seed of the split, the initial weights and the order of the rows: the same seed gives the same run."

@@ -31,13 +31,14 @@ PARTS: dict[str, dict[str, Any]] = {
     "without pieces": {"pieces": 0},
     "with standard scaling": {"scaling": "standard"},
     "four networks": {"members": 4},
-    "four networks of each of four settings, weighed": {"effort": "default"},
+    "four networks of each of three settings, weighed": {"effort": "default"},
 }
 #: Options of the network itself. The recipes leave all defaults out once one of these is given, so they are given too.
 NETWORK: dict[str, dict[str, Any]] = {
     "without dropout": {"dropout": 0.0},
     "with biases that start at 0": {"bias_spread": 0.0},
     "with ReLU in place of Mish": {"activation": "relu"},
+    "with three layers of 256": {"hidden": (256, 256, 256)},
 }
 
 

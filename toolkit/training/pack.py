@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Setting", "fit_pack"]
 
 
+_MOST_SETTINGS = 2  # in the answer, which is then at most twice as large and as slow as that of one setting
+
+
 @dataclass(frozen=True)
 class Setting:
     """Networks that are trained alike.
@@ -68,7 +71,7 @@ def fit_pack(
     Each setting is weighed by the loss of its networks' mean score on the rows that they have not learned from: with
     folds, that of the networks that left a row out. Cross-entropy is judged after the scores of a setting were
     multiplied by the number that suits them best, as calibration would do. With the option ``metric`` the weights are
-    chosen by that metric, for which each row counts once. A setting without weight is left out.
+    chosen by that metric, for which each row counts once. At most two settings answer: the others are left out.
 
     Args:
         settings: The settings. Their networks leave out one fold each, and each fold equally often.
@@ -116,10 +119,10 @@ def fit_pack(
         return dataclasses.replace(_joined(settings, [trained], head, np.ones(1), [(1.0, math.nan)]), pack=None)
     _check_unseen(settings, folds, validation)
     rows: tuple[Any, ...] = (x, y, sample_weight) if validation is None else (*validation, None)
-    unseen_x, truth, weights = rows[:3]
+    unseen_x, truth, row_weights = rows[:3]
 
     def loss(scores: NDArray[Any]) -> float:
-        return float(head.loss()(truth, scores, sample_weight=weights))
+        return float(head.loss()(truth, scores, sample_weight=row_weights))
 
     shared = {"progress": True, **options, **settings[0].options}
     metric, limit = shared.get("metric"), shared.get("time_limit")
@@ -131,7 +134,8 @@ def fit_pack(
         scale = 1.0 if head.link is None else best_scale(scores, loss)
         answers.append((scale * scores).astype(np.float32))
         losses.append((scale, loss(answers[-1])))
-    joined = _joined(settings[: len(trainings)], trainings, head, greedy_weights(answers, judge), losses)
+    weights = greedy_weights(answers, judge, most=_MOST_SETTINGS)
+    joined = _joined(settings[: len(trainings)], trainings, head, weights, losses)
     early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
     missing = ", ".join(setting.name for setting in settings[len(trainings) :])
     stopped = early[0] if early else interrupts.BY_HAND if missing and interrupts.requested() else joined.stopped

@@ -17,7 +17,7 @@ Scores = NDArray[np.float32]
 Loss = Callable[[Scores], float]
 
 
-def greedy_weights(scores: Sequence[Scores], loss: Loss) -> NDArray[np.float64]:
+def greedy_weights(scores: Sequence[Scores], loss: Loss, *, most: int | None = None) -> NDArray[np.float64]:
     """Return a weight for each of several answers, 0 or more, with a sum of 1.
 
     All begin with one share. Then, again and again, another share goes to the answer with which the loss of the mean
@@ -27,6 +27,7 @@ def greedy_weights(scores: Sequence[Scores], loss: Loss) -> NDArray[np.float64]:
     Args:
         scores: The scores of each answer, shape (n, units).
         loss: The loss of scores of the same rows.
+        most: Largest number of answers with a weight: those with the largest weights are weighed again by themselves.
 
     References:
         Caruana et al., Ensemble Selection from Libraries of Models, ICML 2004.
@@ -36,6 +37,8 @@ def greedy_weights(scores: Sequence[Scores], loss: Loss) -> NDArray[np.float64]:
         >>> weights = greedy_weights([y + 1, y - 1, y + 5], lambda scores: float(np.mean((scores - y) ** 2)))
         >>> weights.round(2).tolist()
         [0.41, 0.59, 0.0]
+        >>> greedy_weights([y + 1, y - 1, y + 5], lambda scores: float(np.mean((scores - y) ** 2)), most=1).tolist()
+        [0.0, 1.0, 0.0]
     """
     shares = np.ones(len(scores))
     total = np.sum(scores, axis=0, dtype=np.float64)
@@ -45,7 +48,12 @@ def greedy_weights(scores: Sequence[Scores], loss: Loss) -> NDArray[np.float64]:
         shares[best] += 1
         total += scores[best]
     shares[shares == 1] = 0
-    return shares / shares.sum()
+    if most is None or np.count_nonzero(shares) <= most:
+        return shares / shares.sum()
+    kept = np.sort(np.argsort(-shares, kind="stable")[:most])
+    weights = np.zeros(len(scores))
+    weights[kept] = greedy_weights([scores[number] for number in kept], loss)
+    return weights
 
 
 def best_scale(scores: Scores, loss: Loss) -> float:
