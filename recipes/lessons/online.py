@@ -79,7 +79,9 @@ def moving_disc(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"x1": points[:, 0], "x2": points[:, 1], "inside": before, "later": after})
 
 
-def show(data: Any = None, *, target: str | None = None, task: str = "multiclass", seed: int = 0) -> Lesson:
+def show(
+    data: Any = None, *, target: str | None = None, task: str = "multiclass", seed: int = 0, epochs: int = EPOCHS
+) -> Lesson:
     """Run the lesson: one network learns a stream row by row, others learn it in batches, and the answers change.
 
     The rows come in random order. Halfway the answers change: the disc of the example moves; in a table of your own
@@ -90,6 +92,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
         target: The column to predict; None for a pair.
         task: ``"binary"``, ``"multiclass"`` or ``"regression"``.
         seed: Seed of the split, the order of the stream and the initial weights.
+        epochs: Epochs of each training in batches.
 
     Raises:
         DataError: The lesson can't use the data, the target or the task, or there are too few rows.
@@ -97,13 +100,13 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     if task not in TASKS:
         raise DataError(f"task={task!r}: this lesson is for {', '.join(TASKS)}.")
     stream = _disc_stream(seed) if data is None else table_stream(data, target, task, seed)
-    initial = stream.train(stream.start, 0)
+    initial = stream.train(stream.start, 0, epochs)
     paths = {rate: learn_row_by_row(stream, initial, rate) for rate in RATES}
     # Learner -> errors by the old and by the new answers, (PARTS + 1, 2).
     errors = {
         "row by row": paths[RATE].errors,
-        "batch, all rows": _learn_in_batches(stream, len(stream.order)),
-        "batch, last rows": _learn_in_batches(stream, len(stream.start)),
+        "batch, all rows": _learn_in_batches(stream, len(stream.order), epochs),
+        "batch, last rows": _learn_in_batches(stream, len(stream.start), epochs),
         "not updated": np.repeat([stream.errors(initial)], PARTS + 1, axis=0),
     }
     current = {learner: _by_current_answers(values) for learner, values in errors.items()}
@@ -117,7 +120,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
             "Rows kept in memory, and rows processed in total to follow the stream. At the end "
             f"{_lowest_at_the_end(current)} the lowest error; learning row by row keeps no row and processes each one "
             "once.",
-            table=_cost(stream, current),
+            table=_cost(stream, current, epochs),
         ),
     )
     return Lesson(
@@ -175,7 +178,7 @@ class Stream:
         # False and True are the positions 0 and 1: first the old answers, then the new ones.
         return self.table.features.frame.iloc[rows].join(self.answers[index >= CHANGE].iloc[rows])
 
-    def train(self, rows: NDArray[np.int64], changed: int) -> keras.Sequential:
+    def train(self, rows: NDArray[np.int64], changed: int, epochs: int = EPOCHS) -> keras.Sequential:
         """Return a network trained in batches on rows, the last `changed` of them with the answers after the change."""
         old, new = rows[: len(rows) - changed], rows[len(rows) - changed :]
         y = np.concatenate([self.y[0][old], self.y[1][new]])
@@ -184,7 +187,7 @@ class Stream:
         network = builders.mlp(self.preprocessing.width, self.target.units, hidden=HIDDEN, seed=self.seed)
         training.fit(
             network, self.head, self.x[rows][repeated], y[repeated],
-            epochs=EPOCHS, batch_size=BATCH, learning_rate=0.01, seed=self.seed, progress=False,
+            epochs=epochs, batch_size=BATCH, learning_rate=0.01, seed=self.seed, progress=False,
         )  # fmt: skip
         return network
 
@@ -241,7 +244,7 @@ def learn_row_by_row(stream: Stream, initial: keras.Sequential, rate: float) -> 
     return Path(np.array(errors), (weights[0], weights[1]))
 
 
-def _learn_in_batches(stream: Stream, memory: int) -> Floats:
+def _learn_in_batches(stream: Stream, memory: int, epochs: int) -> Floats:
     """Train a new network on the last `memory` rows after every few parts; return the errors, (PARTS + 1, 2)."""
     errors = []
     for index in range(PARTS + 1):
@@ -250,7 +253,7 @@ def _learn_in_batches(stream: Stream, memory: int) -> Floats:
             rows = stream.order[: stream.seen[index]][-memory:]
             # Of the remembered rows, those that came after the change.
             changed = max(0, min(len(rows), stream.seen[index] - stream.seen[CHANGE]))
-            errors.append(stream.errors(stream.train(rows, changed)))
+            errors.append(stream.errors(stream.train(rows, changed, epochs)))
         else:
             errors.append(errors[-1])
     return np.array(errors)
@@ -409,7 +412,7 @@ def _lowest_at_the_end(current: Mapping[str, Floats]) -> str:
     return "learning row by row has" if best == "row by row" else f"the learner “{best}” has"
 
 
-def _cost(stream: Stream, current: Mapping[str, Floats]) -> pd.DataFrame:
+def _cost(stream: Stream, current: Mapping[str, Floats], epochs: int) -> pd.DataFrame:
     length, trainings = max(EPOCH_ROWS, stream.seen[-1]), len(range(0, PARTS + 1, REFIT))
     rows_kept = {"batch, all rows": len(stream.order), "batch, last rows": len(stream.start)}
     processed = {"row by row": stream.seen[-1] - stream.seen[0], "not updated": 0}
@@ -417,7 +420,7 @@ def _cost(stream: Stream, current: Mapping[str, Floats]) -> pd.DataFrame:
         {
             learner: {
                 "rows kept": rows_kept.get(learner, 0),
-                "rows processed": processed.get(learner, length * EPOCHS * trainings),
+                "rows processed": processed.get(learner, length * epochs * trainings),
                 "error before the change": errors[CHANGE - 1],
                 "just after it": errors[CHANGE],
                 "at the end": errors[-1],

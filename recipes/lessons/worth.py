@@ -79,7 +79,12 @@ def robot_arm(rows: int, seed: int) -> pd.DataFrame:
 
 
 def show(
-    data: Any = None, *, target: str | Sequence[str] | None = None, task: str = "multiclass", seed: int = 0
+    data: Any = None,
+    *,
+    target: str | Sequence[str] | None = None,
+    task: str = "multiclass",
+    seed: int = 0,
+    steps: int = STEPS,
 ) -> Lesson:
     """Run the lesson: fit four kinds of models to growing numbers of rows, and compare their errors and times.
 
@@ -91,6 +96,7 @@ def show(
         target: The column to predict; several for ``"multilabel"``. None for a pair.
         task: ``"regression"``, ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
         seed: Seed of the splits, the samples of rows and the initial weights.
+        steps: Steps of each training of a network.
 
     Returns:
         The lesson. With the same seed it is the same, apart from the times, which are those of this machine.
@@ -108,10 +114,12 @@ def show(
     if task not in TASKS:
         raise DataError(f"task={task!r}: expected one of {', '.join(TASKS)}.")
     if data is None:
-        errors = pd.concat([_errors(*example, seed, SIZES[::2]) for example in _examples(seed)], ignore_index=True)
+        errors = pd.concat(
+            [_errors(*example, seed, SIZES[::2], steps) for example in _examples(seed)], ignore_index=True
+        )
         description = f"diabetes.csv, 442 rows; street_scenes.csv, 1,500 rows; a generated arm, {number(ARM_ROWS)} rows"
     else:
-        errors = _errors("", data, target, task, seed, SIZES)
+        errors = _errors("", data, target, task, seed, SIZES, steps)
         description = f"{errors['table'].iloc[0]}"
     answers = _answers(errors)
     # Means over the draws; of the seconds the fastest.
@@ -149,7 +157,7 @@ def _examples(seed: int) -> list[tuple[str, pd.DataFrame, str, str]]:
 
 
 def _errors(
-    name: str, data: Any, target: str | Sequence[str] | None, task: str, seed: int, sizes: Sequence[int]
+    name: str, data: Any, target: str | Sequence[str] | None, task: str, seed: int, sizes: Sequence[int], steps: int
 ) -> pd.DataFrame:
     """Fit every model to growing numbers of rows of a table: table, rows, draw, model, error, seconds."""
     columns = target if target is None or isinstance(target, str) else list(target)
@@ -165,7 +173,7 @@ def _errors(
     for size in used:  # all draws of a size share a compiled program
         for draw, (split, draw_seed) in enumerate(zip(splits, seeds, strict=True)):
             step(f"{name}, {number(size)} rows, draw", draw + 1, DRAWS)
-            outcomes = _fit(subset(split, size, draw_seed), draw_seed)
+            outcomes = _fit(subset(split, size, draw_seed), draw_seed, steps)
             lines += [
                 {"table": name, "rows": size, "draw": draw, "model": model}
                 | {"error": _error(outcome), "seconds": outcome.seconds}
@@ -207,7 +215,7 @@ def stratified_order(target: pd.DataFrame, task: str, rng: np.random.Generator) 
     return shuffled[np.argsort(position.to_numpy(), kind="stable")]
 
 
-def _fit(split: SplitData, seed: int) -> dict[str, Outcome]:
+def _fit(split: SplitData, seed: int, steps: int) -> dict[str, Outcome]:
     """Return each model's predictions of the test rows."""
     dataset = split.preprocess(preprocessing={"scaling": "smooth", "pieces": 0})
     head = get_head(dataset.task, DEFAULT_HEADS[dataset.task])
@@ -223,7 +231,7 @@ def _fit(split: SplitData, seed: int) -> dict[str, Outcome]:
         _repeated(x["train"], length),
         _repeated(y["train"], length),
         validation=(_repeated(x["validation"], validation_rows), _repeated(y["validation"], validation_rows)),
-        epochs=max(1, STEPS * BATCH // length),
+        epochs=max(1, steps * BATCH // length),
         batch_size=BATCH,
         scale=dataset.target.scale,
         seed=seed,

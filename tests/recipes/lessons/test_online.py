@@ -12,7 +12,7 @@ from toolkit.common.errors import DataError
 
 @pytest.fixture(scope="module")
 def lesson():
-    return online.show()
+    return online.show(epochs=5)
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +74,15 @@ def test_the_disc_moves_and_a_twentieth_of_the_labels_is_wrong():
 
 
 def test_the_classes_of_an_own_table_are_renamed(frame, tmp_path):
-    lesson = online.show(frame, target="kind")
+    lesson = online.show(frame, target="kind", epochs=4)
     along = lesson.tables["Error along the stream"]
     assert along.loc[15, "not updated"] > 0.9 > 0.2 > along.loc[14, "not updated"]
     assert "DataFrame, 400 rows" in lesson.data
     assert "each class gets the name of the next one" in lesson.data
     assert "The disc that moves" not in lesson.tables
     pages = [
-        run.report(tmp_path / f"{index}.html") for index, run in enumerate((lesson, online.show(frame, target="kind")))
+        run.report(tmp_path / f"{index}.html")
+        for index, run in enumerate((lesson, online.show(frame, target="kind", epochs=4)))
     ]
     assert pages[0].read_bytes() == pages[1].read_bytes()
     assert len(pages[0].read_bytes()) < 1_000_000

@@ -13,7 +13,7 @@ from toolkit.data import prepare as preparing
 
 @pytest.fixture(scope="module")
 def lesson():
-    return worth.show()
+    return worth.show(steps=512)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def line():
 
 @pytest.fixture(scope="module")
 def own(line):
-    return worth.show(line, target="y", task="regression")
+    return worth.show(line, target="y", task="regression", steps=320)
 
 
 def at_most_rows(table):
@@ -96,7 +96,7 @@ def test_on_a_linear_function_the_linear_model_is_recommended(own):
 def test_the_same_seed_gives_the_same_lesson_apart_from_times(tmp_path):
     arm = worth.robot_arm(80, 0)
     seeds = 0, 0, 2**32 - 1  # the largest
-    first, again, other = (worth.show(arm, target="distance", task="regression", seed=seed) for seed in seeds)
+    first, again, other = (worth.show(arm, target="distance", task="regression", seed=seed, steps=64) for seed in seeds)
     pd.testing.assert_frame_equal(again.tables["Error by number of rows"], first.tables["Error by number of rows"])
     assert not again.tables["Error by number of rows"].equals(other.tables["Error by number of rows"])
     assert other.table["rows"].unique().tolist() == [32, 64]
