@@ -19,7 +19,7 @@ __all__ = ["lessons"]
 @click.argument("file", required=False, type=click.Path())
 @click.option("--target", multiple=True, help="Column to predict, for a table of your own; repeat it for several.")
 @click.option("--task", help="regression, binary, multiclass or multilabel; needed where the target is a number.")
-@click.option("--columns", multiple=True, help="For space and playground: the two columns, as a,b or one at a time.")
+@click.option("--columns", multiple=True, help="For space, heads and playground: two columns, as a,b or one at a time.")
 @click.option("--seed", type=int, help="Same seed, same lesson.")
 @click.option("--all", "everything", is_flag=True, help="Run every lesson, and write an index of them.")
 @click.option("--reports", type=FOLDER, default="reports/lessons", show_default=True, help="Folder for the pages.")

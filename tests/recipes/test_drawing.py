@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from recipes.drawing import BLUE, CLASS_COLORS, ORANGE, dots, field, key, label_lines, log_scale, panels, regions
 from recipes.lessons import playground
-from toolkit.report import plots
+from toolkit.report.region_plots import draw_regions
 from toolkit.report.style import COLORS
 from toolkit.report.svg import svg
 
@@ -29,7 +29,7 @@ def test_line_labels_have_the_color_and_order_of_their_lines_and_keep_a_gap():
 
 def test_a_class_has_the_same_color_in_lessons_reports_and_the_playground(tmp_path):
     decided = np.array([[0] * 5 + [1] * 5] * 10)
-    report = plots.decision_regions(decided, (0, 1), (0, 1), classes=2, points=([0.1, 0.9], [0.5, 0.5], [0, 1], [0, 0]))
+    report = draw_regions(decided, (0, 1), (0, 1), classes=2, points=([0.1, 0.9], [0.5, 0.5], [0, 1], [0, 0]))
     with panels() as (figure, axes):
         dots(axes[0, 0], np.array([[0.1, 0.5], [0.9, 0.5]]), np.array([0, 1]))
     drawn = [

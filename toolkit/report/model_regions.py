@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import listing, plain
-from toolkit.report import plots
 from toolkit.report.cells import shorten
+from toolkit.report.region_plots import draw_regions
 
 __all__ = ["decision_regions"]
 
@@ -78,7 +78,7 @@ def decision_regions(
     wrong, off = decided_rows != truth, decided_rows != on_plane(inputs[:, [across, up]])
     further = inputs.shape[1] - 2
     note = f" ({further} further input{'s' if further > 1 else ''} held)" if further else ""
-    return plots.decision_regions(
+    return draw_regions(
         on_plane(grid).reshape(STEPS, STEPS),
         ends[0],
         ends[1],

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from tests.helpers.pictures import BANDS, EPOCHS, ERRORS, FIGURES, LINE, LOSS, PREDICTED, lines, residuals, series
 from toolkit.report import plots, style
+from toolkit.report.region_plots import draw_regions
 from toolkit.report.svg import svg
 
 
@@ -155,7 +156,7 @@ def test_reliability_shows_before_only_where_there_is_one():
 def test_regions_mark_each_class_its_number_each_wrong_row_a_cross_and_each_row_off_the_plane_a_ring():
     decided = np.array([[0] * 5 + [2] * 5] * 10)
     points = ([0.1, 0.9, 0.8], [0.5, 0.5, 0.2], [0, 2, 0], [0, 2, 1])
-    figure = plots.decision_regions(decided, (0, 1), (0, 1), classes=3, points=points)
+    figure = draw_regions(decided, (0, 1), (0, 1), classes=3, points=points)
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "3"]
     assert axes.texts[0].get_position()[0] < 0.5 < axes.texts[1].get_position()[0]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from toolkit.common.formatting import isolated, percent
-from toolkit.report import plots
 from toolkit.report.cells import shorten
 from toolkit.report.figures.picture import Picture, contender_names, side_by_side
+from toolkit.report.region_plots import draw_regions
 
 __all__ = ["decision_regions"]
 
@@ -24,7 +24,7 @@ def decision_regions(summary: Mapping[str, Any]) -> list[Picture]:
     classes = [isolated(shorten(name)) for name in summary["classes"]]
     pictures = []
     for index, entry in enumerate(regions["maps"]):
-        figure = plots.decision_regions(
+        figure = draw_regions(
             np.array([[int(digit) for digit in line] for line in entry["rows"]]),  # a text of class ids per row
             tuple(regions["x"]),
             tuple(regions["y"]),
