@@ -13,7 +13,7 @@ from recipes import binary, multiclass
 from recipes.drawing import BLUE, GRAY, ORANGE, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.progress import step
-from recipes.lessons.tools.rows import noisy
+from recipes.lessons.tools.rows import noisy, prepare
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import number, percent
 
@@ -48,9 +48,12 @@ def show(
     """
     if task not in RECIPES:
         raise DataError(f"task={task!r}: this lesson is for {', '.join(RECIPES)}.{nearest(task, RECIPES)}")
-    generated = data is None
-    if generated:
+    if data is None:
         data, target = noisy(ROWS, seed), "class"
+        described = f"{number(ROWS)} generated rows, of which a seventh has a random label"
+    else:
+        table = prepare(data, target=target, task=task, seed=seed)  # refuses images, and targets with too many classes
+        described = f"{table.name}, {number(table.rows)} rows"
     recipe, entropy = RECIPES[task]
     runs: dict[str, Run] = {}
     for head in ("hinge", entropy):
@@ -79,15 +82,9 @@ def show(
         f"{percent(right['mean probability'])}, and no decision changes.",
         (_curves(ways, hits), _what_was_fitted(runs), _numbers(table)),
         decks=("W2", "SC"),
-        data=f"{_described(runs['hinge'], generated)}; {number(len(hits['hinge']))} test rows; one hidden layer of "
+        data=f"{described}; {number(len(hits['hinge']))} test rows; one hidden layer of "
         f"{HIDDEN[0]}, {epochs} epochs; seed {seed}",
     )
-
-
-def _described(run: Run, generated: bool) -> str:
-    if generated:
-        return f"{number(ROWS)} generated rows, of which a seventh has a random label"
-    return f"{run.dataset.name}, {number(run.dataset.rows)} rows" if run.dataset is not None else "a table"
 
 
 def chances_of(run: Run) -> dict[str, NDArray[np.float64]]:

@@ -99,10 +99,7 @@ def clear_task(data: Any, target: str | Sequence[str] | None, seed: int, tasks: 
         raise UnclearTask(f"{len(target)} targets need a task", several)
     if "regression" not in tasks:
         return "multiclass"
-    try:
-        table = prepare(data, target=target, task="multiclass", seed=seed)
-    except TooManyClasses as error:
-        raise UnclearTask(str(error).rstrip("."), ["regression"]) from None
+    table = prepare(data, target=target, task="multiclass", seed=seed)
     values = table.target_frame.iloc[:, 0]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 2:
         raise UnclearTask(
@@ -128,7 +125,11 @@ def prepare(data: Any, *, target: str | Sequence[str] | None, task: str, seed: i
         >>> prepare((np.arange(80.0)[:, None], np.arange(80) % 2), target=None, task="binary", seed=0).rows
         80
     """
-    table = preparing.prepare(data, target, task=task, seed=seed)
+    try:
+        table = preparing.prepare(data, target, task=task, seed=seed)
+    except TooManyClasses as error:
+        # Without its advice: the lesson names a command.
+        raise UnclearTask(f"{str(error).partition(', too many')[0]}, too many for classes", ["regression"]) from None
     if not table.features.columns:
         raise DataError(f"{table.name} holds images: give this lesson a table of columns.")
     classes = table.target_frame.iloc[:, 0].nunique()

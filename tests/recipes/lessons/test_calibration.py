@@ -47,5 +47,7 @@ def test_your_table_is_named_and_another_task_refused():
     lesson = calibration.show(frame, target="y", task="binary", epochs=2)
     assert lesson.data.startswith("DataFrame, 120 rows;")
     assert set(lesson.tables["What is fitted"].index) == {"hinge", "logistic"}
+    with pytest.raises(DataError, match="images"):
+        calibration.show((np.zeros((40, 8, 8)), np.arange(40) % 2), task="binary")
     with pytest.raises(DataError, match="this lesson is for multiclass, binary"):
         calibration.show(frame, target="y", task="regression")

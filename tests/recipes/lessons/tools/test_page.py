@@ -246,7 +246,7 @@ def test_the_command_writes_the_book_with_its_index(capsys, tmp_path, monkeypatc
     [
         (
             ["amount"],
-            "too many for classes. Use regression, or cut the numbers into classes: type {} --task regression.",
+            "100 different values in 100 rows, too many for classes: type {} --task regression.",
         ),
         (
             ["grade"],
