@@ -103,11 +103,13 @@ def load(
     features = _with_text_labels(features)
     if not role and is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
         notes.append(f"Every column name of {name} is a number: does its first line hold names?")
+    rows = np.arange(1, len(features) + 1) if table.rows is None else table.rows
+    target.index = pd.Index(rows - 1)  # by which messages number the rows
     return Source(
         name,
         features,
         target,
-        np.arange(1, len(features) + 1) if table.rows is None else table.rows,
+        rows,
         notes,
         False,
         part=table.part,

@@ -155,7 +155,7 @@ def check_target(
     """Check a target for its task, and leave out the rows that lack it.
 
     Args:
-        target: The target columns as given.
+        target: The target columns as given. Messages number a row by its index, from 0, where it is whole numbers.
         task: One of `TASKS`.
         name: The name of the table in messages.
         from_file: The table was read from a text file, where an empty cell turns whole numbers into floats.
@@ -180,14 +180,15 @@ def check_target(
     if positive is not None and task != "binary":
         raise DataError(f"positive is for binary, and this is {task}.")
     further, notes = form is not None, []
-    rows = np.arange(1, len(target) + 1)
+    rows = target.index.to_numpy() + 1 if target.index.dtype.kind == "i" else np.arange(1, len(target) + 1)
     if task == "multilabel":
         marks, form, notes = one_column_per_label(target, name, form)
         target, form = _label_columns(marks, form, name, rows, notes, further)
     form = form or TargetForm(tuple(str(column) for column in target.columns))
     known_classes = list(classes) if further and classes else None
     written = _Written(reading or ReadingOptions(), form.decimal or None, further)
-    present = _present(target, task, name, known_classes, notes, written, where=name if further else "")
+    numbered = target.set_axis(rows, axis=0)
+    present = _present(numbered, task, name, known_classes, notes, written, where=name if further else "")
     checked = target.loc[present].reset_index(drop=True)
     for column in checked.columns:
         series, numbers = checked[column], rows[present]
@@ -269,6 +270,7 @@ def _present(
 ) -> np.ndarray:
     """Return a mask of the rows that lack no target, and note the others; `where` names the table in the notes."""
     missing, words = np.zeros(len(target), dtype=bool), np.zeros(len(target), dtype=bool)
+    numbers = target.index.to_numpy()
     spellings: dict[str, None] = {}
     for column in target.columns:
         absent, meant = _absent(target[column], str(column), task, classes, notes, written)
@@ -288,7 +290,7 @@ def _present(
         (words & ~missing, f"whose target is {listing(spellings)}, read as missing,", hint),
     ):
         if mask.any():
-            rows = np.flatnonzero(mask) + 1
+            rows = numbers[mask]
             dropped = f"{counted(len(rows), 'row')} {what} {'was' if len(rows) == 1 else 'were'} dropped"
             notes.append(f"{dropped} ({rows_text(rows)}{of}).{advice}")
     return present

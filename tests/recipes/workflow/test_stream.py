@@ -71,7 +71,7 @@ def test_the_same_call_gives_the_same_weights(folder, run):
 
 def test_the_settings_and_the_notes_say_what_was_sampled(run):
     assert run.settings["data"]["memory"] == "1 MiB"
-    assert "in windows of 4,096 rows" in run.settings["training"]["loop"]
+    assert "in windows of 16,384 rows" in run.settings["training"]["loop"]
     assert "memory='1MiB'" in run.settings["call"]
     train = run.dataset.part_sizes["train"]
     (note,) = (note for note in run.notes if "was not read into memory at once" in note)
@@ -175,6 +175,14 @@ def test_a_damaged_row_group_is_named(tmp_path):
     (tmp_path / "a.parquet").write_bytes(bytes(content))
     with pytest.raises(DataError, match=r"a\.parquet can't be read in row group \d"):
         binary.train(tmp_path / "a.parquet", target="y", **STREAMED)
+
+
+def test_messages_number_the_rows_of_the_table(tmp_path):
+    frame = table()[["x0", "x1", "price"]]
+    for column, message in (("price", "not a finite number in row 13001"), ("x1", r"infinite values \(row 13001\)")):
+        frame.assign(**{column: frame[column].where(frame.index != 13_000, np.inf)}).to_parquet(tmp_path / "a.parquet")
+        with pytest.raises(DataError, match=message):
+            regression.train(tmp_path / "a.parquet", target="price", **STREAMED)
 
 
 def test_a_class_of_few_rows_is_learned_or_named(tmp_path):

@@ -39,6 +39,7 @@ _MOST_CELLS, _MOST_ROWS = 1 << 19, 1 << 14  # of a piece that is read
 _SAMPLE_SHARE = 1 / 8  # of the memory
 _FEWEST, _MOST = 4_000, 100_000  # training rows of the sample; there are half as many validation and test rows
 _MOST_TIMES = 200_000
+_FEW_GROUPS = 4
 _PACKED = 5  # characters of a byte of packed text
 _HEAD_BYTES = 1 << 16
 
@@ -250,6 +251,11 @@ def _notes(table: RowGroups, sample: Sample, budget: int) -> list[str]:
         "means, extremes and levels were counted exactly. Quantiles, distributions, suspected leaks, baselines, "
         f"calibration and metrics are those of a random sample of {len(sample.part):,} rows ({parts})."
     ]
+    if len(table.groups) < _FEW_GROUPS and table.rows > 2 * _HEAD_ROWS:
+        notes.append(
+            f"{table.name} has only {counted(len(table.groups), 'row group')}, within which rows are shuffled over "
+            "short distances. If they are sorted, write them in random order, or in row groups of some 100,000 rows."
+        )
     if sample.without_target:
         were = "was" if sample.without_target == 1 else "were"
         notes.append(f"{counted(sample.without_target, 'row')} without a target {were} dropped.")

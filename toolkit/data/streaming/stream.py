@@ -26,7 +26,7 @@ __all__ = ["Stream", "TrainingRows"]
 
 _READERS = 8  # row groups that are read side by side, so that the rows of a window come from several
 _WINDOW_SHARE, _WINDOW_BYTES = 1 / 32, 2**27  # of the memory, and at most: some four windows are alive
-_FEWEST_BATCHES, _FEWEST_ROWS = 8, 4_096  # of a window, however little memory there is
+_FEWEST_BATCHES, _FEWEST_ROWS = 8, 16_384  # of a window, however little memory there is
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,12 +133,14 @@ class Stream:
         """Return what is learned of the rows with a target, and which rows those are."""
         names = list(target.form.columns)
         if target.task not in ("binary", "multiclass"):
-            _, checked = labeled_source(self.table.table_of(frame[names]), target)
+            known = replace(self.table.table_of(frame[names]), rows=rows)
+            _, checked = labeled_source(known, target)
             return target.encode(checked.frame, rows=rows[checked.present]), checked.present
         # Each distinct label is checked once: labels of rows (n,) -> codes (n,) of distinct labels (k,) -> y (k, ...)
         codes, labels = pd.factorize(frame[names[0]])
         firsts = np.unique(codes, return_index=True)[1]
-        _, checked = labeled_source(self.table.table_of(pd.DataFrame({names[0]: labels})), target)
+        known = replace(self.table.table_of(pd.DataFrame({names[0]: labels})), rows=rows[firsts])
+        _, checked = labeled_source(known, target)
         position = np.cumsum(checked.present) - 1
         present = checked.present[codes]
         y = target.encode(checked.frame, rows=rows[firsts][checked.present])
