@@ -140,7 +140,14 @@ def search(problem: Problem, strategy: str, evaluations: int, seed: int) -> Sear
     return Search(np.array(used), np.array(seconds), np.array(best), weights)
 
 
-def show(data: Any = None, *, target: str | None = None, task: str = "multiclass", seed: int = 0) -> Lesson:
+def show(
+    data: Any = None,
+    *,
+    target: str | None = None,
+    task: str = "multiclass",
+    seed: int = 0,
+    evaluations: int = EVALUATIONS,
+) -> Lesson:
     """Run the lesson: search for the weights of one linear model in three ways, with the same number of evaluations.
 
     Args:
@@ -148,6 +155,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
         target: The column to predict.
         task: "multiclass" (two classes too), "binary" or "regression".
         seed: Seed of the split and of the searches.
+        evaluations: How often each search may compute the loss.
 
     Returns:
         The lesson. With the same seed it is the same, apart from the seconds.
@@ -161,7 +169,7 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     for strategy, runs in searches.items():
         for start in range(SEEDS):
             step(f"{strategy}, search", start + 1, SEEDS)
-            runs.append(search(problem, strategy, EVALUATIONS, seed + start))
+            runs.append(search(problem, strategy, evaluations, seed + start))
     table = _table(rows, problem, searches)
     slope = problem.gradient(np.zeros(problem.shape))[1]
     cosines = _cosines(slope, seed)
@@ -170,12 +178,12 @@ def show(data: Any = None, *, target: str | None = None, task: str = "multiclass
     return Lesson(
         name="search",
         title="Searching for weights",
-        summary=f"In {number(EVALUATIONS)} evaluations the loss falls from {number(start, 3)} to "
+        summary=f"In {number(evaluations)} evaluations the loss falls from {number(start, 3)} to "
         f"{', '.join(losses[:-1])} and {losses[-1]}. A random step in {number(slope.size)} weights typically goes only "
         f"{percent(float(np.abs(cosines).mean()))} of its length up or down the slope; a step along the gradient goes "
         "straight down.",
         pictures=(
-            _same_evaluations(searches),
+            _same_evaluations(searches, evaluations),
             _same_seconds(searches),
             _directions(slope.size, cosines),
             Picture(
@@ -233,21 +241,21 @@ def _table(rows: Rows, problem: Problem, searches: dict[str, list[Search]]) -> p
     return pd.DataFrame(lines).T.astype({"evaluations": int, "steps": int})
 
 
-def _same_evaluations(searches: dict[str, list[Search]]) -> Picture:
-    counts = np.unique(np.geomspace(GRADIENT, EVALUATIONS, 60).astype(int))
+def _same_evaluations(searches: dict[str, list[Search]], evaluations: int) -> Picture:
+    counts = np.unique(np.geomspace(GRADIENT, evaluations, 60).astype(int))
     # Strategy -> the best loss at these counts, shape (SEEDS, counts).
     lines = {
         strategy: np.array([np.interp(counts, run.evaluations, run.best) for run in runs])
         for strategy, runs in searches.items()
     }
     _, local, gradient = (
-        np.mean([np.interp(np.arange(1, EVALUATIONS + 1), run.evaluations, run.best) for run in runs], axis=0)
+        np.mean([np.interp(np.arange(1, evaluations + 1), run.evaluations, run.best) for run in runs], axis=0)
         for runs in searches.values()
     )
     reached = gradient <= local[-1]
     comparison = (
         f"Gradient descent still needs only {int(np.argmax(reached)) + 1} of them for the loss that random local "
-        f"search reaches with {number(EVALUATIONS)}."
+        f"search reaches with {number(evaluations)}."
         if reached.any()
         else "Random local search, whose steps may be longer, reaches a lower loss here."
     )

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from recipes.lessons import hyperparameters
+from recipes.lessons.tools.page import Lesson
 from recipes.lessons.tools.rows import load
 from toolkit.common.errors import DataError
 
@@ -73,21 +74,25 @@ def prices() -> pd.DataFrame:
     return frame.assign(price=frame["a"] * 2 + rng.normal(size=90))
 
 
-def test_a_table_of_the_user_gives_the_same_page_each_time(tmp_path):
-    options = {"target": "price", "task": "regression", "seed": 3, "trials": 5, "epochs": 2, "restarts": 2}
-    pages = [
-        hyperparameters.show(prices(), **options).report(tmp_path / name).read_bytes() for name in ("first", "second")
-    ]
+def quick(frame: pd.DataFrame) -> Lesson:
+    return hyperparameters.show(frame, target="price", task="regression", seed=3, trials=3, epochs=2, restarts=2)
+
+
+@pytest.fixture(scope="module")
+def own() -> Lesson:
+    return quick(prices())
+
+
+def test_a_table_of_the_user_gives_the_same_page_each_time(own, tmp_path):
+    pages = [lesson.report(tmp_path / str(i)).read_bytes() for i, lesson in enumerate((own, quick(prices())))]
     assert pages[0] == pages[1]
 
 
-def test_the_test_rows_change_the_test_error_and_nothing_else():
-    frame, options = prices(), {"target": "price", "task": "regression", "seed": 3}
-    changed = frame.copy()
-    changed.loc[load(frame, train_rows=90, **options).positions["test"], "a"] += 5
-    before, after = (
-        hyperparameters.show(data, trials=5, epochs=2, restarts=2, **options).tables for data in (frame, changed)
-    )
+def test_the_test_rows_change_the_test_error_and_nothing_else(own):
+    changed = prices()
+    rows = load(changed, target="price", task="regression", seed=3, train_rows=90)
+    changed.loc[rows.positions["test"], "a"] += 5
+    before, after = own.tables, quick(changed).tables
     luck = "How much of it was luck"
     assert before[luck].loc["winner, test", "error"] != after[luck].loc["winner, test", "error"]
     for title in before:
