@@ -96,7 +96,7 @@ def application(run: Predicting, *, name: str = "model") -> Any:
         return facts
 
     async def predict(request: Any) -> Any:
-        """Predict one record, a list of records or a CSV table."""
+        """Predict one record or a list of records; or a table with a line of names, as text/csv."""
         status, content = await _predicted(records, request)
         return responses.JSONResponse(content, status)
 
@@ -108,16 +108,17 @@ def application(run: Predicting, *, name: str = "model") -> Any:
 def _described(record: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """Return what OpenAPI says about predicting, as FastAPI's options of a path."""
     several = {"type": "array", "items": record, "minItems": 1, "maxItems": MOST_ROWS}
-    content = {
-        "application/json": {"schema": {"anyOf": [record, several]}},
-        "text/csv": {"schema": {"type": "string", "description": "A table with a line of names."}},
-    }
+    # No JSON schema says which text is a CSV table: the description of the path names it.
+    content = {"application/json": {"schema": {"anyOf": [record, several]}}}
     notes = {"type": "array", "items": {"type": "string"}, "description": "Cells that were not understood."}
     answers = {"predictions": {"type": "array", "items": answer}, "notes": notes}
     return {
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
         "responses": {
             200: {"content": {"application/json": {"schema": {"type": "object", "properties": answers}}}},
+            408: {"description": f"Not answered within {_SECONDS:g} seconds."},
+            413: {"description": f"More than {MOST_BYTES:,} bytes."},
+            415: {"description": "Another content type than application/json or text/csv."},
             422: {"description": "A field is missing or of another type; the answer names it."},
         },
     }

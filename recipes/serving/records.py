@@ -154,12 +154,21 @@ def _encoded(preprocessing: Preprocessing, frame: pd.DataFrame) -> tuple[NDArray
 
 def _type_of(column: Column) -> Any:
     """Return the type of a column's cells in JSON."""
-    text = Annotated[str, library("pydantic", "serve").Field(max_length=_LONGEST_TEXT)]
+    pydantic = library("pydantic", "serve")
+    limits: dict[str, Any] = {"max_length": _LONGEST_TEXT}
+    if column.kind == "date" and column.format is None:  # of the years that pandas knows
+        limits |= {"pattern": "^(1[7-9]|2[01])[0-9]{2}-", "json_schema_extra": {"format": "date"}}
+    elif column.format == CLOCK:
+        limits |= {"json_schema_extra": {"pattern": "^(|([01][0-9]|2[0-3]):[0-5][0-9])$"}}
+    text = Annotated[str, pydantic.Field(**limits)]
+    # Strictly: false is no number, and 1 is not true.
+    strict: list[Any] = [Annotated[kind, pydantic.Strict()] for kind in (float, int, bool)]
+    number, whole, boolean = strict
     if column.kind == "number":
-        return float | text if column.format == CLOCK else float
+        return text if column.format == CLOCK else number
     if column.kind == "boolean":
-        return bool
-    return text if column.kind == "date" else text | int | float | bool
+        return boolean
+    return text if column.kind == "date" else text | whole | number | boolean
 
 
 def _plain(values: Any) -> list[Any]:

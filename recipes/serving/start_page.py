@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from toolkit.common.formatting import listing
+from toolkit.data.columns import CLOCK
 
 if TYPE_CHECKING:
     from recipes.serving.records import Records
@@ -15,12 +16,19 @@ __all__ = ["POLICY", "SCRIPT", "start_page"]
 
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; form-action 'none'"
 
-#: Sends the form as one record, and shows the answer. Empty fields are missing cells.
+#: Sends the form as one record, and shows the answer. Empty fields are missing cells. What is no number in a field of
+#: numbers goes as text, for the server to refuse.
 SCRIPT = """\
 const form = document.querySelector("form"), output = document.querySelector("output");
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const record = Object.fromEntries([...new FormData(form)].map(([name, text]) => [name, text === "" ? null : text]));
+  const record = Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => {
+    const text = field.value.trim(), lower = text.toLowerCase(), kind = field.dataset.kind;
+    if (text === "") return [field.name, null];
+    if (kind === "number" && Number.isFinite(Number(text))) return [field.name, Number(text)];
+    if (kind === "boolean" && ["true", "false"].includes(lower)) return [field.name, lower === "true"];
+    return [field.name, field.value];
+  }));
   const headers = {"content-type": "application/json"};
   const response = await fetch("predict", {method: "POST", headers, body: JSON.stringify(record)});
   const answer = await response.json();
@@ -30,6 +38,9 @@ form.addEventListener("submit", async (event) => {
   output.textContent = lines.join("\\n");
 });
 """
+
+# What a field shows while it is empty.
+_HINTS = {"number": "a number", "boolean": "true or false", CLOCK: "14:30"}
 
 _PAGE = """\
 <!doctype html>
@@ -41,7 +52,10 @@ _PAGE = """\
 <style>
 :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
 body {{ max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }}
-label {{ display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; margin: .3rem 0; }}
+p, label {{ overflow-wrap: anywhere; }}
+label {{ display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; align-items: center; margin: .4rem 0; }}
+input {{ min-width: 0; font: inherit; padding: .2rem .4rem; }}
+button {{ font: inherit; padding: .3rem 1rem; margin-top: .5rem; }}
 output {{ display: block; white-space: pre-wrap; margin: 1rem 0; }}
 </style>
 <h1>{title}</h1>
@@ -75,4 +89,6 @@ def _field(number: int, column: Column, records: Records) -> str:
     options = "".join(f'<option value="{escape(level)}">' for level in levels)
     choices = f'<datalist id="levels-{number}">{options}</datalist>' if levels else ""
     attributes = f' list="levels-{number}"' if levels else ' inputmode="decimal"' if column.kind == "number" else ""
+    hint = _HINTS.get(column.format or column.kind, "")
+    attributes += f' data-kind="{column.format or column.kind}" placeholder="{hint}"'
     return f'<label>{name} <input name="{name}"{attributes} autocomplete="off"></label>{choices}'
