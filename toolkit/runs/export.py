@@ -259,6 +259,9 @@ def _onnx(model: keras.Model, file: Path, path: Path) -> _Written:
     onnx = library("onnx", "export")
     model(np.zeros((1, *model.input_shape[1:]), np.float32))  # Keras exports no model that was never called
     model.export(file, format="onnx", verbose=False)
+    written = onnx.load_model(file)
+    _drop_copies(onnx, written.graph)
+    onnx.save_model(written, file)
     try:
         session = open_session(file.read_bytes(), path)
     except DataError as error:
@@ -269,12 +272,25 @@ def _onnx(model: keras.Model, file: Path, path: Path) -> _Written:
         return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x.astype(np.float32)}), strict=True))
 
     def attach(content: str) -> None:
-        exported = onnx.load_model(file)
-        onnx.helper.set_model_props(exported, {METADATA: content})
-        exported.producer_name = "logitkit"
-        onnx.save_model(exported, file)
+        onnx.helper.set_model_props(written, {METADATA: content})
+        written.producer_name = "logitkit"
+        onnx.save_model(written, file)
 
     return predict, attach
+
+
+def _drop_copies(onnx: Any, graph: Any) -> None:
+    """Remove the second copies of kernels, which tf2onnx keeps in a graph only to ask for their shapes."""
+    constants = {constant.name: constant for constant in graph.initializer}
+    for node in [
+        node for node in graph.node if node.op_type == "Shape" and node.input[0] in constants and not node.attribute
+    ]:
+        shape = np.array(constants[node.input[0]].dims, np.int64)
+        graph.initializer.append(onnx.numpy_helper.from_array(shape, node.output[0]))
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    for constant in [constant for constant in graph.initializer if constant.name not in used]:
+        graph.initializer.remove(constant)
 
 
 def _tflite(model: keras.Model, file: Path, path: Path) -> _Written:

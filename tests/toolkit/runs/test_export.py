@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import toolkit
+from recipes import multiclass
 from recipes.samples import SAMPLES, path
 from tests.helpers.cli import run_command
 from toolkit.builders import mlp
@@ -71,6 +72,17 @@ def test_onnxruntime_alone_gives_the_answers_of_the_run(networks, folder):
         assert about["encoder"] == run.preprocessing.to_dict()
         assert about["difference"] < 1e-5
         assert "test rows" in about["difference_rows"]
+
+
+def test_weights_of_networks_side_by_side_are_stored_once(tmp_path):
+    run = multiclass.train(
+        path("wine"), target="grower", members=2, hidden=(40, 40), epochs=1, baselines=False, progress=False
+    )
+    assert any(type(layer).__name__ == "EinsumDense" for layer in run.model.layers)
+    run.export(tmp_path / "members.onnx")
+    graph = onnx.load(tmp_path / "members.onnx").graph
+    numbers = sum(int(np.prod(constant.dims)) for constant in graph.initializer if constant.data_type == 1)
+    assert run.model.count_params() <= numbers <= run.model.count_params() + 10
 
 
 def test_tensorflow_lite_and_a_saved_model_give_the_answers_of_the_run(networks, tmp_path, capsys):
