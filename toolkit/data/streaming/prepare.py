@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
-from toolkit.common.formatting import counted
+from toolkit.common.formatting import counted, listing
 from toolkit.data import prepare as preparing
 from toolkit.data.column_kinds import infer
 from toolkit.data.dataset import SplitData
@@ -40,6 +40,7 @@ _SAMPLE_SHARE = 1 / 8  # of the memory
 _FEWEST, _MOST = 4_000, 100_000  # training rows of the sample; there are half as many validation and test rows
 _MOST_TIMES = 200_000
 _FEW_GROUPS = 4
+_MOST_PER_BYTE = 10_000  # bytes that a byte of Parquet may take in memory: smaller files are not opened here
 _PACKED = 5  # characters of a byte of packed text
 _HEAD_BYTES = 1 << 16
 
@@ -72,7 +73,7 @@ def table_to_stream(
         return None  # a pipe
     paths, name = paths_of(source)
     if all(path.suffix.lower() in (".parquet", ".pq") for path in paths):
-        if sum(path.stat().st_size for path in paths) * 1_000 < memory.budget:  # of small files nothing is read yet
+        if sum(path.stat().st_size for path in paths) * _MOST_PER_BYTE < memory.budget:
             return None
         table = RowGroups(paths, name)
         size = needed(table.rows, table.row_bytes, len(table.labels), inputs)
@@ -159,7 +160,10 @@ def prepare_stream(
 
 
 def _check(table: RowGroups, named: NamedColumns, weights: Any, shares: dict[str, Any]) -> None:
-    """Check that no option is given for which all rows must be in memory."""
+    """Check that the columns have names of their own, and that no option needs all rows in memory."""
+    repeated = sorted({label for label in table.labels if table.labels.count(label) > 1})
+    if repeated:
+        raise DataError(f"{table.name} has several columns named {listing(repeated)}: give each a name of its own.")
     wrong = [f"{part}= names rows of their own" for part, rows in shares.items() if not is_drawn(rows)]
     wrong += ["group= names several columns"] if len(named.group) > 1 else []
     wrong += ["sample_weight= is an array"] if weights is not None and not isinstance(weights, str) else []

@@ -77,9 +77,6 @@ class RowGroups:
             file.close()
         is_text = [kind in ("string", "large_string") or kind.startswith("dictionary") for kind in types]
         self.row_bytes = text / max(1, self.rows) + _TEXT_CELL * sum(is_text)
-        repeated = sorted({label for label in self.labels if self.labels.count(label) > 1})
-        if repeated:
-            raise DataError(f"{name} has several columns named {listing(repeated)}: give each a name of its own.")
         if self.rows == 0:
             raise DataError(f"{name} holds column names only ({listing(self.labels)}); expected rows below them.")
 
