@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import platformdirs
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 
 from toolkit.common.errors import DataError
-from toolkit.common.files import open_whole
+from toolkit.common.files import open_whole, scratch
+from toolkit.data.number_formats import plain_column
 from toolkit.data.read import Table
 from toolkit.data.reading.files import paths_of
 from toolkit.data.reading_options import ReadingOptions
@@ -26,9 +29,10 @@ from toolkit.data.table_pieces import open_table
 
 __all__ = ["CachedTable", "cached_tables", "clear", "converted", "folder"]
 
-_FORMAT = "1"
+_FORMAT = "2"
 _KEY = b"logitkit"
 _GROUP_ROWS = 1 << 17
+_EXACT = 2**53  # larger whole numbers are not exact as floats
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def clear() -> int:
 
 
 def converted(source: Any, reading: ReadingOptions, expected_names: Collection[str]) -> RowGroups:
-    """Return text files as Parquet, of text cells; they are converted if this was not done, or if they have changed.
+    """Return text files as Parquet; they are converted if this was not done, or if they have changed.
+
+    Columns of plain numbers become numbers, all others stay text.
 
     Args:
         source: A path, a folder, or a pattern of text files.
@@ -133,16 +139,40 @@ def _write(
     table = open_table(source, reading, expected_names)
     labels = [str(label) for label in table.labels]
     schema = pyarrow.schema([(label, pyarrow.string()) for label in labels])
-    with open_whole(path) as file:
-        writer = pyarrow.parquet.ParquetWriter(file, schema, compression="zstd")
-        for rows in _large_pieces(table, reading.na_values):
-            columns = [pyarrow.array(rows.iloc[:, index], pyarrow.string()) for index in range(len(labels))]
-            writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=_GROUP_ROWS)
+    # Columns whose cells are all plain numbers become numbers, which are read in a fraction of the time.
+    as_usual = reading.decimal_mark in (None, ".") and reading.thousands is None
+    numbers = {index for index, label in enumerate(labels) if as_usual and label not in expected_names}
+    with scratch(path.parent) as temporary:
+        with pyarrow.parquet.ParquetWriter(temporary / "text.parquet", schema, compression="zstd") as writer:
+            for rows in _large_pieces(table, reading.na_values):
+                columns = [pyarrow.array(rows.iloc[:, index], pyarrow.string()) for index in range(len(labels))]
+                writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=_GROUP_ROWS)
+                numbers = {index for index in numbers if _are_numbers(rows.iloc[:, index])}
         known = {"files": state, "source": str(source), "damage": list(table.damage)}
-        writer.add_key_value_metadata({_KEY.decode(): json.dumps(known)})
-        writer.close()
+        for index in numbers:
+            schema = schema.set(index, pyarrow.field(labels[index], pyarrow.float64()))
+        text = pyarrow.parquet.ParquetFile(temporary / "text.parquet")
+        with open_whole(path) as file, pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+            for group in range(text.num_row_groups):
+                columns = text.read_row_group(group).columns
+                cells = [_as_numbers(column) if index in numbers else column for index, column in enumerate(columns)]
+                writer.write_table(pyarrow.Table.from_arrays(cells, schema=schema))
+            writer.add_key_value_metadata({_KEY.decode(): json.dumps(known)})
+        text.close()
     path.chmod(0o600)
     return known
+
+
+def _are_numbers(cells: pd.Series) -> bool:
+    """Return whether text cells are plain numbers that floats hold exactly, or missing."""
+    if cells.isna().all():
+        return True
+    plain = plain_column(cells)
+    return plain is not None and not (np.abs(plain[0]) >= _EXACT).any()
+
+
+def _as_numbers(cells: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+    return pyarrow.compute.cast(pyarrow.compute.utf8_trim_whitespace(cells), pyarrow.float64())
 
 
 def _large_pieces(pieces: Any, missing: Collection[str]) -> Iterator[pd.DataFrame]:
