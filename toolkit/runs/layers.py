@@ -82,6 +82,9 @@ def foreign_object(config: Any, own: Collection[str] = ()) -> str:
     layers = content.get("layers") if isinstance(content, dict) else None
     if not isinstance(layers, list) or not 1 < len(layers) <= _MOST_LAYERS:
         return f"{len(layers) if isinstance(layers, list) else 'no'} layers"
+    calls = sum(len(nodes) for nodes in (_nodes(layer) for layer in layers) if isinstance(nodes, list))
+    if calls > _MOST_LAYERS:
+        return f"{calls} calls of layers"
     for layer in layers:
         if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
             return repr(layer)[:80]
@@ -196,9 +199,13 @@ def _called(layer: keras.layers.Layer, x: Any) -> Any:
     return output
 
 
+def _nodes(entry: Any) -> Any:
+    return entry.get("inbound_nodes") if isinstance(entry, dict) else None
+
+
 def _wired(entry: dict[str, Any]) -> bool:
     """Return whether an entry of a functional model takes the outputs of others, and nothing else that matters."""
-    nodes, is_operation = entry.get("inbound_nodes"), entry.get("module") == "keras.src.ops.numpy"
+    nodes, is_operation = _nodes(entry), entry.get("module") == "keras.src.ops.numpy"
     if not isinstance(entry.get("name"), str) or not isinstance(nodes, list):
         return False
     for node in nodes:

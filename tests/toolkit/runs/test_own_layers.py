@@ -148,6 +148,7 @@ _HOSTILE = {
     "another output": lambda layers: _of(layers["first"], ["input", 0, 1]),
     "a number for a name": lambda layers: _of(layers["first"], [0, 0, 0]),
     "no connection": lambda layers: layers["first"].update(inbound_nodes=[]),
+    "a thousand calls": lambda layers: layers["first"].update(inbound_nodes=layers["first"]["inbound_nodes"] * 1_000),
     "an argument": lambda layers: layers["first"]["inbound_nodes"][0]["kwargs"].update(training=True),
     "a function": lambda layers: layers["add"].update(class_name="Map", registered_name="Map"),
     "an operation elsewhere": lambda layers: layers["add"].update(module="os"),
