@@ -206,6 +206,9 @@ class TrainingRows:
             epoch: The epoch, from 1.
             batch: Rows per step; each window but the last holds whole batches.
             shuffle: Whether the order is drawn; otherwise it is that of the table.
+
+        Raises:
+            DataError: The files have changed since the rows were counted.
         """
         random, size = np.random.default_rng((seed, epoch)), self.window(batch)
         weighted = self.by_class is not None or self.stream.sample_weight is not None
@@ -215,14 +218,21 @@ class TrainingRows:
             weights = (weights * by_class / self.mean_weight).astype(np.float32)
             start = 0
             while start < len(frame):
+                if left == 0:
+                    raise self._changed()
                 start += window.add(frame, y, weights, start, min(size, left))
                 if window.is_full:
                     left -= window.rows
                     x, outputs, row_weights = window.take()
                     yield self._chosen(x), outputs, row_weights if weighted else None
-        if window.rows:  # fewer rows than were counted: the file has changed
-            x, outputs, row_weights = window.take()
-            yield self._chosen(x), outputs, row_weights if weighted else None
+        if left:
+            raise self._changed()
+
+    def _changed(self) -> DataError:
+        return DataError(
+            f"{self.stream.table.name} has changed since the training began: it no longer has {self.rows:,} training "
+            "rows. Train again on files that nobody writes to."
+        )
 
     def _chosen(self, x: np.ndarray) -> np.ndarray:
         return x if self.inputs is None else np.ascontiguousarray(x[:, self.inputs])
@@ -283,8 +293,5 @@ class _Window:
 
     def take(self) -> list[np.ndarray]:
         """Return the rows, and begin anew."""
-        arrays = self._arrays
-        if self.rows < self._goal:
-            arrays = [array[np.sort(self._order[: self.rows])] for array in arrays]
-        self.rows, self._arrays = 0, []
+        arrays, self._arrays, self.rows = self._arrays, [], 0
         return arrays

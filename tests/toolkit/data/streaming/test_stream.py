@@ -175,3 +175,13 @@ def test_a_small_table_is_read_at_once(folder, tmp_path):
     with pytest.raises(DataError, match="memory= is for Parquet and text files"):
         table_to_stream(table(200), MEMORY, 2, ReadingOptions(), "y")
     assert table_to_stream(table(200), MemoryOptions(), 2, ReadingOptions(), "y") is None
+
+
+@pytest.mark.parametrize("rows", [ROWS - 9_000, ROWS + 1])
+def test_files_that_change_during_a_training_end_it(tmp_path, rows):
+    path = tmp_path / "table.parquet"
+    table(ROWS - 8_000).to_parquet(path, index=False)
+    training_rows = stream(path).stream
+    table(rows, seed=1).to_parquet(path, index=False)
+    with pytest.raises(DataError, match=r"table\.parquet has changed since the training began"):
+        list(training_rows.windows(0, 1, 32))
