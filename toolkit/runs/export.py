@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -181,18 +182,20 @@ def _through(model: keras.Model, x: Any) -> Any:
     """Return the scores of inputs, with activations that ONNX lacks written in operations that it has."""
     import keras
 
-    if not isinstance(model, keras.Sequential):
-        return model(x)
     ops = keras.ops
-    for layer in model.layers:
+
+    def called(layer: Any, x: Any, *rest: Any, **options: Any) -> Any:
         name = getattr(getattr(layer, "activation", None), "__name__", "")
         if type(layer).__name__ != "Activation" or name not in _IN_ONNX:
-            x = layer(x)
-        elif name == "gelu":
-            x = 0.5 * x * (1 + ops.erf(x * 0.5**0.5))
-        else:
-            x = ops.maximum(x, 0.0) + ops.exp(ops.minimum(x, 0.0)) - 1
-    return x
+            return layer(x, *rest, **options)
+        if name == "gelu":
+            return 0.5 * x * (1 + ops.erf(x * 0.5**0.5))
+        return ops.maximum(x, 0.0) + ops.exp(ops.minimum(x, 0.0)) - 1
+
+    if isinstance(model, keras.Sequential):
+        return reduce(lambda x, layer: called(layer, x), model.layers, x)
+    kept: Any = lambda layer: layer  # noqa: E731 - the same layers, with their weights
+    return keras.models.clone_model(model, input_tensors=x, clone_function=kept, call_function=called).outputs[0]
 
 
 def _probabilities(result: Result, scores: Any) -> Any:

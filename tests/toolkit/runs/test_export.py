@@ -85,6 +85,21 @@ def test_weights_of_networks_side_by_side_are_stored_once(tmp_path):
     assert run.model.count_params() <= numbers <= run.model.count_params() + 10
 
 
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+def test_activations_that_onnx_lacks_are_written_out_in_a_functional_model(tmp_path, activation):
+    def skip(inputs, units):
+        import keras
+
+        source = keras.Input((inputs,))
+        hidden = keras.layers.Activation(activation)(keras.layers.Dense(6)(source))
+        return keras.Model(source, keras.layers.Dense(units)(hidden + keras.layers.Dense(6)(hidden)))
+
+    run = multiclass.train(path("wine"), target="grower", build=skip, epochs=1, baselines=False, progress=False)
+    before = run.model.get_weights()
+    assert run.export(tmp_path / "skip.onnx").difference < 1e-5
+    assert all(map(np.array_equal, before, run.model.get_weights()))
+
+
 def test_tensorflow_lite_and_a_saved_model_give_the_answers_of_the_run(networks, tmp_path, capsys):
     import tensorflow as tf
 
