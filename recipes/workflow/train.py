@@ -104,7 +104,8 @@ class CallOptions:
     @property
     def inputs(self) -> int:
         """The most inputs that a network has for a number: its value, a mark where it is missing, and its pieces."""
-        return 2 if self.custom or self.by_place["model"] else 34
+        pieces = self.by_place["preprocessing"].get("pieces", 0 if self.custom or self.by_place["model"] else 32)
+        return 2 + pieces if isinstance(pieces, int) else 2
 
     def preprocessing(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the preprocessing."""

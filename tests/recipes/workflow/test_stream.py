@@ -177,6 +177,14 @@ def test_a_damaged_row_group_is_named(tmp_path):
         binary.train(tmp_path / "a.parquet", target="y", **STREAMED)
 
 
+def test_whether_rows_are_streamed_depends_on_the_inputs_of_the_network(tmp_path):
+    table()[["x0", "x1", "y"]].to_parquet(tmp_path / "a.parquet", index=False)  # 14,000 x 3 cells of 48 or 432 bytes
+    options = {**OPTIONS, "epochs": 1, "baselines": False, "memory": "4MiB"}
+    few, many = (binary.train(tmp_path, target="y", pieces=pieces, **options) for pieces in (0, 32))
+    assert few.dataset.stream is None
+    assert many.dataset.stream is not None
+
+
 def test_messages_number_the_rows_of_the_table(tmp_path):
     frame = table()[["x0", "x1", "price"]]
     for column, message in (("price", "not a finite number in row 13001"), ("x1", r"infinite values \(row 13001\)")):
