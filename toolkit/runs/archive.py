@@ -273,6 +273,8 @@ def _unpack(path: Path) -> dict[str, bytes]:
     # For an encrypted file, or an unknown compression, zipfile raises RuntimeError or NotImplementedError.
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError) as error:
         raise _Refused("is damaged or not a .keras file: it can't be opened as one.") from error
+    except OSError as error:  # a place before the file's beginning, or a file that may not be read
+        raise _Refused(f"is damaged or can't be read ({error.strerror or error}).") from error
 
 
 def _check_directory(file: Any) -> None:

@@ -166,6 +166,11 @@ def test_json_that_no_run_has_is_refused(good, tmp_path, name, text):
     _refuse(good["binary"] | {name: text}, tmp_path, "settings are not JSON|it holds")
 
 
+@pytest.mark.parametrize("start", [1, 40, 400, 4_000])
+def test_a_file_without_its_beginning_is_refused(good, tmp_path, start):
+    _refuse(pack(good["binary"])[start:], tmp_path, "damaged")
+
+
 def test_archives_of_many_members_or_foreign_compressions_are_refused(good, tmp_path):
     _refuse(good["binary"] | {str(number): b"" for number in range(20_000)}, tmp_path, "can't be opened as one")
     for compression in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
