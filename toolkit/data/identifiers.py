@@ -41,22 +41,22 @@ def words_of(name: str) -> list[str]:
         >>> words_of("PatientID"), words_of("order_no."), words_of("customerid")
         (['patient', 'id'], ['order', 'no'], ['customer', 'id'])
     """
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+", name)]
-    joined = [_JOINED.fullmatch(word) for word in words]
-    return [part for word, match in zip(words, joined, strict=True) for part in (match.groups() if match else (word,))]
+    tokens = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+", name)]
+    joined = [_JOINED.fullmatch(word) for word in tokens]
+    return [part for word, match in zip(tokens, joined, strict=True) for part in (match.groups() if match else (word,))]
 
 
 def is_time_axis(name: str) -> bool:
     """Return whether a column is named after a time, such as "year" or "t"."""
-    words = words_of(name)
-    return bool(words) and (words[-1] in _TIME_AXIS or words[0] in _TIME_AXIS) and not _NAMING.intersection(words)
+    tokens = words_of(name)
+    return bool(tokens) and (tokens[-1] in _TIME_AXIS or tokens[0] in _TIME_AXIS) and not _NAMING.intersection(tokens)
 
 
 def _names_rows(name: str) -> bool:
-    words = words_of(name)
+    tokens = words_of(name)
     if name.strip(" .") in ("#", "no", "No", "nr", "Nr"):
         return True
-    return bool(words) and (not _NAMING.isdisjoint(words) or (len(words) > 1 and words[-1] in _NAMING_LAST))
+    return bool(tokens) and (not _NAMING.isdisjoint(tokens) or (len(tokens) > 1 and tokens[-1] in _NAMING_LAST))
 
 
 def numbers_rows(values: np.ndarray, name: str, rows: int) -> str | None:
@@ -153,7 +153,7 @@ rows? If so, group='patient' keeps its rows in one part."
 
 def _repeats_by_name(name: str) -> bool:
     """Return whether a column is named after persons or things, such as "patient" or "customer name"."""
-    words = words_of(name)
-    if len(words) > 1 and words[-1] in ("name", "code", *_NAMING_LAST):
-        words = words[:-1]
-    return bool(words) and words[-1] in _REPEATING
+    tokens = words_of(name)
+    if len(tokens) > 1 and tokens[-1] in ("name", "code", *_NAMING_LAST):
+        tokens = tokens[:-1]
+    return bool(tokens) and tokens[-1] in _REPEATING

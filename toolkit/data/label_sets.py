@@ -122,8 +122,8 @@ def _holds_sets(cells: Sequence[Any], column: str, name: str) -> bool:
     present = [cell for cell in cells if cell is not None]
     lists = [cell for cell in present if is_list(cell)]
     if lists:
-        words = [_word(label) for labels in lists for label in labels]
-        if words and set(words) <= {"0", "1"}:
+        texts = [_word(label) for labels in lists for label in labels]
+        if texts and set(texts) <= {"0", "1"}:
             raise DataError(
                 f"target '{column}' of {name} holds lists of 0 and 1; give one column per label, or lists of the "
                 "labels' names."
@@ -188,12 +188,12 @@ def _check_labels(
     further: bool,
 ) -> None:
     if further:
-        strange = next((label for label in labels_present if label not in label_names), None)
-        if strange is not None:
-            row = next(index for index, labels in enumerate(sets) if strange in labels) + 1
+        unknown = next((label for label in labels_present if label not in label_names), None)
+        if unknown is not None:
+            row = next(index for index, labels in enumerate(sets) if unknown in labels) + 1
             raise DataError(
-                f"target '{column}' of {name} holds {strange!r} in row {row}, a label that the training data lacks "
-                f"({listing(label_names)}).{nearest(strange, label_names)}"
+                f"target '{column}' of {name} holds {unknown!r} in row {row}, a label that the training data lacks "
+                f"({listing(label_names)}).{nearest(unknown, label_names)}"
             )
     elif not label_names:
         raise DataError(f"target '{column}' of {name} holds no label in any row.")
@@ -245,17 +245,17 @@ def label_column(
             f"label '{column}' of {name} holds cells of type {kind}; multilabel needs 0 or 1 in every label, or lists "
             "of labels."
         ) from error
-    words = [None if _is_missing(value) else _word(value) for value in distinct]
-    wrong = next((i for i, word in enumerate(words) if word is not None and word not in _SET | _NOT_SET), None)
+    texts = [None if _is_missing(value) else _word(value) for value in distinct]
+    wrong = next((i for i, word in enumerate(texts) if word is not None and word not in _SET | _NOT_SET), None)
     if wrong is not None:
         value = distinct[wrong].item() if isinstance(distinct[wrong], np.generic) else distinct[wrong]
         raise DataError(
             f"label '{column}' of {name} holds {value!r} in row {rows[np.flatnonzero(codes == wrong)[0]]}; multilabel "
             "needs 0 or 1, true or false, yes or no, or 1 or blank in every label."
         )
-    used = sorted({word for word in words if word is not None}, key=lambda word: (word in _NOT_SET, word))
+    used = sorted({word for word in texts if word is not None}, key=lambda word: (word in _NOT_SET, word))
     # The last entry is for missing cells, whose code is -1.
-    marks = np.array([np.nan if word is None else float(word in _SET) for word in words] + [np.nan])[codes]
+    marks = np.array([np.nan if word is None else float(word in _SET) for word in texts] + [np.nan])[codes]
     missing = np.isnan(marks)
     if blank is None:
         blank = bool(missing.any()) and bool(used) and not _NOT_SET & set(used) and not _unknown(series)
@@ -263,9 +263,9 @@ def label_column(
     if blank:
         marks = np.nan_to_num(marks)
         if missing.any():
-            shown = str(distinct[words.index(used[0])]).strip() if used else "1"
-            shown = "1" if used and used[0] == "1" else shown
-            note = f"Label '{column}' is {shown} or blank: blank is read as 0 ({counted(int(missing.sum()), 'row')})."
+            example = str(distinct[texts.index(used[0])]).strip() if used else "1"
+            example = "1" if used and used[0] == "1" else example
+            note = f"Label '{column}' is {example} or blank: blank is read as 0 ({counted(int(missing.sum()), 'row')})."
     elif used and not set(used) <= {"0", "1", "true", "false"}:
         note = f"Label '{column}' is written {' and '.join(used)}: read as 1 and 0."
     return _typed(pd.Series(marks, index=series.index), series, used), blank, note

@@ -98,8 +98,8 @@ def load(
     notes = [*table.damage, *table.notes]
     target = _without_words(target, reading)
     if table.from_text:
-        target, words = _typed_target(target, reading, likely)
-        notes += words
+        target, sentences = _typed_target(target, reading, likely)
+        notes += sentences
     features = _with_text_labels(features)
     if not role and is_path(source) and all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in features.columns):
         notes.append(f"Every column name of {name} is a number: does its first line hold names?")

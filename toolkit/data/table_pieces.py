@@ -143,8 +143,8 @@ def _of_texts(
                 surveys.append(survey(file, options.encoding))
         except UNPACKING_ERRORS as error:
             raise DataError(f"{file_name} can't be read: {first_line_of(error)}.") from error
-    known = [kept for kept in surveys if kept is not None]
-    if len(known) < len(surveys) or sum(kept.characters for kept in known) <= _LARGE * size:
+    known = [survey for survey in surveys if survey is not None]
+    if len(known) < len(surveys) or sum(survey.characters for survey in known) <= _LARGE * size:
         return None
 
     def fit(file_name: str, head: str) -> ReadingOptions:
@@ -155,17 +155,20 @@ def _of_texts(
         TextPieces(
             reopen,
             file_name,
-            kept,
+            survey,
             options,
             expected_names,
             tabs=tabs,
             fit=functools.partial(fit, file_name),
             size=size,
         )
-        for (file_name, reopen, tabs), kept in zip(opened, known, strict=True)
+        for (file_name, reopen, tabs), survey in zip(opened, known, strict=True)
     ]
     table = _joined(
-        files, [file_name for file_name, _, _ in opened], name, sum(max(kept.lines, kept.returns) + 1 for kept in known)
+        files,
+        [file_name for file_name, _, _ in opened],
+        name,
+        sum(max(s.lines, s.returns) + 1 for s in known),
     )
     return replace(table, from_text=True)
 

@@ -50,7 +50,7 @@ class Wanted:
 
 
 def usable_columns(
-    frame: pd.DataFrame, learn: np.ndarray, rows: np.ndarray, name: str, wanted: Wanted
+    frame: pd.DataFrame, learn: np.ndarray, rows: np.ndarray, name: str, request: Wanted
 ) -> tuple[Columns, dict[str, str], list[str]]:
     """Find the kind of every column and set aside what a model can't use.
 
@@ -59,7 +59,7 @@ def usable_columns(
         learn: Mask of the rows from which everything is learned, those outside the test part, shape (rows,).
         rows: The row numbers.
         name: The name of the table.
-        wanted: What the user asked for.
+        request: What the user asked for.
 
     Returns:
         The usable columns of all rows; the reason for each column that is set aside; and sentences about what was
@@ -75,58 +75,58 @@ def usable_columns(
         copies = labels[: index + 1].count(label)
         if copies > 1:
             set_aside[f"{label} ({copies})"] = f"another column is named '{label}' too; the first one is used"
-        elif label in wanted.excluded:
-            set_aside[label] = wanted.excluded[label]
+        elif label in request.excluded:
+            set_aside[label] = request.excluded[label]
         else:
             set_aside[label] = ""  # its place in the order of the columns
-            inferred[label] = _inspected(frame, index, learn, rows, wanted)
-    _decide_doubts(frame, inferred, learn, rows, wanted)
-    kept, notes = {}, []
+            inferred[label] = _inspected(frame, index, learn, rows, request)
+    _decide_doubts(frame, inferred, learn, rows, request)
+    usable, notes = {}, []
     for label, result in inferred.items():
         raw = frame.iloc[:, labels.index(label)]
-        reason = _why_not(raw, result, label, learn, wanted)
+        reason = _why_not(raw, result, label, learn, request)
         if reason is not None:
             set_aside[label] = reason
             continue
         del set_aside[label]
-        kept[label] = result
-        notes += [*result.notes, *_questions(raw, result, label, learn, wanted)]
-    notes += [] if wanted.split_by else _time_question(kept, learn)
-    _keep_something(kept, inferred, set_aside, notes, name)
+        usable[label] = result
+        notes += [*result.notes, *_questions(raw, result, label, learn, request)]
+    notes += [] if request.split_by else _time_question(usable, learn)
+    _keep_something(usable, inferred, set_aside, notes, name)
     values, columns = {}, []
-    for label in (label for label in inferred if label in kept):
-        column = kept[label].column
+    for label in (label for label in inferred if label in usable):
+        column = usable[label].column
         if column is not None:
-            refuse_infinite(kept[label].values, column, name, rows)
-            values[label] = kept[label].values
+            refuse_infinite(usable[label].values, column, name, rows)
+            values[label] = usable[label].values
             zoned = are_zoned(frame.iloc[:, labels.index(label)][learn]) if column.kind == "date" else None
             columns.append(replace(column, zoned=zoned))
     return Columns(assemble(values, columns, len(frame)), tuple(columns), tuple(labels)), set_aside, notes
 
 
 def _inspected(
-    frame: pd.DataFrame, index: int, learn: np.ndarray, rows: np.ndarray, wanted: Wanted, likely: str | None = None
+    frame: pd.DataFrame, index: int, learn: np.ndarray, rows: np.ndarray, request: Wanted, likely: str | None = None
 ) -> Inferred:
     label = str(frame.columns[index])
     return inspect(
         frame.iloc[:, index],
         label,
-        category=label in wanted.categories,
-        reading=wanted.reading,
+        category=label in request.categories,
+        reading=request.reading,
         learn=learn,
         rows=rows,
-        text=wanted.text,
+        text=request.text,
         likely=likely,
     )
 
 
 def _decide_doubts(
-    frame: pd.DataFrame, inferred: dict[str, Inferred], learn: np.ndarray, rows: np.ndarray, wanted: Wanted
+    frame: pd.DataFrame, inferred: dict[str, Inferred], learn: np.ndarray, rows: np.ndarray, request: Wanted
 ) -> None:
     """Read the numbers that can be read in two ways with the decimal mark that the other columns prove."""
     marks = {result.proven for result in inferred.values()} - {None}
     likely, why = next(iter(marks), None) if len(marks) == 1 else None, "as in the other columns"
-    if likely is None and wanted.separator == ",":
+    if likely is None and request.separator == ",":
         likely, why = ".", "since commas separate the cells of the file"
     for label, result in inferred.items():
         cell = result.doubtful
@@ -135,29 +135,29 @@ def _decide_doubts(
         if likely is None and ("," in cell or "," in marks):
             raise undecided(label, cell)
         if likely is not None:
-            again = _inspected(frame, list(frame.columns).index(label), learn, rows, wanted, likely)
+            again = _inspected(frame, list(frame.columns).index(label), learn, rows, request, likely)
             inferred[label] = replace(again, doubtful=None)
         if likely is not None and "," in (cell + likely):
             note = f"'{label}' holds numbers such as '{cell}': '{likely}' is taken for their decimal mark, {why}."
             inferred[label].notes.append(note)
-        elif wanted.separator == ";":
+        elif request.separator == ";":
             inferred[label].notes.append(
                 f"'{label}' holds numbers such as '{cell}': the point is taken for their decimal mark. If it separates "
                 "thousands, add thousands='.'."
             )
 
 
-def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wanted: Wanted) -> str | None:
+def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, request: Wanted) -> str | None:
     """Return why a column is not used, or None."""
     if result.column is None:
         return result.notes[0]
-    if label in wanted.keep:
+    if label in request.keep:
         return None
     if result.column.kind == "number":
         reason = numbers_rows(_exact(raw[learn], result.values[learn]), label, len(raw))
         if reason is not None:
             return reason
-    useless = _why_useless(result.values, learn, result.column, label in wanted.categories)
+    useless = _why_useless(result.values, learn, result.column, label in request.categories)
     exact = _exact(raw[learn], result.values[learn])
     if exact.dtype.kind in "iu" and useless is not None and exact.min() < exact.max():
         return "its numbers are too large to be told apart (they have more than 16 digits)"
@@ -177,17 +177,17 @@ def _exact(raw: pd.Series, values: np.ndarray) -> np.ndarray:
     return exact if exact.dtype.kind in "iu" else values
 
 
-def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, wanted: Wanted) -> list[str]:
+def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, request: Wanted) -> list[str]:
     """Return what the user should think about: a column that may name rows, repeat, or order the table."""
     column, values = result.column, result.values[learn]
-    if column is None or label in wanted.categories or label in wanted.keep:
+    if column is None or label in request.categories or label in request.keep:
         return []
     number = column.kind == "number" and column.format is None
     if number and len(values) >= _FEWEST_SUSPECT and is_suspect(_exact(raw[learn], values), label):
         return [
             f"'{label}' holds a different whole number in every row. If it only names the rows, add drop='{label}'."
         ]
-    if wanted.split_by or column.kind == "date":
+    if request.split_by or column.kind == "date":
         return []
     codes = pd.factorize(result.values)[0]
     rising = False
@@ -200,9 +200,9 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
     return [] if question is None else [question]
 
 
-def _time_question(kept: dict[str, Inferred], learn: np.ndarray) -> list[str]:
+def _time_question(usable: dict[str, Inferred], learn: np.ndarray) -> list[str]:
     """Return the question whether the model will predict later rows, where the rows are sorted by a time."""
-    for label, result in kept.items():
+    for label, result in usable.items():
         column, present = result.column, result.values[learn]
         is_number = column is not None and column.kind == "number" and is_time_axis(label)
         if column is None or not (column.kind == "date" or is_number) or pd.isna(present).any():
@@ -218,15 +218,15 @@ def _time_question(kept: dict[str, Inferred], learn: np.ndarray) -> list[str]:
 
 
 def _keep_something(
-    kept: dict[str, Inferred], inferred: dict[str, Inferred], set_aside: dict[str, str], notes: list[str], name: str
+    usable: dict[str, Inferred], inferred: dict[str, Inferred], set_aside: dict[str, str], notes: list[str], name: str
 ) -> None:
     """Use the first row number where there is no other column."""
-    if kept:
+    if usable:
         return
     numbers = [label for label in inferred if set_aside[label].startswith(("a row number", "an identifier"))]
     if numbers:
         label = numbers[0]
-        kept[label] = inferred[label]
+        usable[label] = inferred[label]
         del set_aside[label]
         notes.append(f"'{label}' looks like a row number, and is used because there is no other column.")
         return

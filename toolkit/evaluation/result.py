@@ -128,8 +128,8 @@ class Result(Predictor):
 
     def values_of(self, outcome: Outcome) -> dict[str, float]:
         """Return every metric of an outcome, those of the user's own too."""
-        own = {metric.__name__: metric(outcome.y_true, outcome.y_pred) for metric in self.own_metrics}
-        return metrics.evaluate(outcome) | own
+        own_values = {metric.__name__: metric(outcome.y_true, outcome.y_pred) for metric in self.own_metrics}
+        return metrics.evaluate(outcome) | own_values
 
     def table_of(self, outcome: Outcome, seed: int = 0) -> pd.DataFrame:
         """Return every metric of an outcome with its interval, as `toolkit.evaluation.metrics.intervals` does.

@@ -79,9 +79,9 @@ def write(path: str | Path, model: keras.Model, content: dict[str, Any]) -> Path
         raise DataError(f"{path} is a folder; name the file in it, such as {(path / 'run.keras').as_posix()}.")
     if path.suffix != ".keras" and not is_stream(path):
         raise DataError(f"{path}: the file's name must end in .keras, such as {path.with_suffix('.keras').name}.")
-    own = own_parts(model)
-    with _own_explained(own):
-        foreign = foreign_object(json.loads(model.to_json()), own)
+    custom_objects = own_parts(model)
+    with _own_explained(custom_objects):
+        foreign = foreign_object(json.loads(model.to_json()), custom_objects)
         uncompiled = None if foreign else _uncompiled(model)
     if uncompiled is None:
         raise DataError(
@@ -89,7 +89,7 @@ def write(path: str | Path, model: keras.Model, content: dict[str, Any]) -> Path
             "of your own, or write the model alone with run.model.save."
         )
     uncompiled.set_weights(model.get_weights())
-    content = {**content, "custom_objects": sorted(own)} if own else content
+    content = {**content, "custom_objects": sorted(custom_objects)} if custom_objects else content
     try:
         with scratch(Path(tempfile.gettempdir())) as folder:
             file = folder / "model.keras"
@@ -97,16 +97,16 @@ def write(path: str | Path, model: keras.Model, content: dict[str, Any]) -> Path
             with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(MEMBER, json.dumps(content, allow_nan=False))
             data = file.read_bytes()
-            config, _, arrays = _checked(file, own)
+            config, _, arrays = _checked(file, custom_objects)
     except OSError as error:
         raise _no_room(path, error) from error
     except ValueError as error:
         raise DataError(
             f"{path} was not written: no file that can be loaded again holds this run ({error})."
         ) from error
-    if own:
-        with _own_explained(own):
-            _check_alike(model, rebuild(config, arrays, own))
+    if custom_objects:
+        with _own_explained(custom_objects):
+            _check_alike(model, rebuild(config, arrays, custom_objects))
     return write_whole(path, data)
 
 
@@ -124,20 +124,20 @@ def _uncompiled(model: keras.Model) -> keras.Model:
 
 
 @contextmanager
-def _own_explained(own: Mapping[str, Any]) -> Iterator[None]:
+def _own_explained(custom_objects: Mapping[str, Any]) -> Iterator[None]:
     """Raise what layers of the user's own raise while they are described or made again as a DataError."""
     import keras
 
     try:
-        with keras.saving.custom_object_scope(dict(own)):
+        with keras.saving.custom_object_scope(dict(custom_objects)):
             yield
     except (NotImplementedError, TypeError, ValueError, AttributeError, LookupError) as error:
-        if not own or isinstance(error, DataError):
+        if not custom_objects or isinstance(error, DataError):
             raise
         reason = " ".join(str(error).split())[:200]
         raise DataError(
-            f"the model is not saved: {join_names(sorted(own))} can't be made again from what get_config says "
-            f"({reason}). A layer's get_config must return every argument of its __init__."
+            f"the model is not saved: {join_names(sorted(custom_objects))} can't be made again from what get_config "
+            f"says ({reason}). A layer's get_config must return every argument of its __init__."
         ) from error
 
 
@@ -153,20 +153,20 @@ def _check_alike(model: keras.Model, rebuilt: keras.Model) -> None:
 
 
 @keep_random_state()
-def read(path: str | Path, own: Mapping[str, Any] | None = None) -> tuple[keras.Model, dict[str, Any]]:
+def read(path: str | Path, custom_objects: Mapping[str, Any] | None = None) -> tuple[keras.Model, dict[str, Any]]:
     """Return the model, not compiled, and the JSON content of a file that `write` made, once they are checked.
 
     Args:
         path: The file.
-        own: The user's own layers and functions by name. No others are made.
+        custom_objects: The user's own layers and functions by name. No others are made.
 
     Raises:
         DataError: No such file; not a ``.keras`` archive, or a damaged one; a ``.keras`` file of another origin;
             members or layers that a saved run doesn't have.
     """
-    path, own = saved_file(path), own or {}
+    path, custom_objects = saved_file(path), custom_objects or {}
     try:
-        config, content, arrays = _checked(path, own)
+        config, content, arrays = _checked(path, custom_objects)
     except _Refused as error:
         raise DataError(f"{path} {error}") from error
     except ValueError as error:
@@ -175,18 +175,18 @@ def read(path: str | Path, own: Mapping[str, Any] | None = None) -> tuple[keras.
     load_keras()
     import tensorflow as tf
 
-    _check_own(own)
+    _check_own(custom_objects)
     try:
-        return rebuild(config, arrays, own), content
+        return rebuild(config, arrays, custom_objects), content
     except (*FOREIGN_ERRORS, tf.errors.OpError) as error:
         _explain(path, content, error)
 
 
-def _check_own(own: Any) -> None:
+def _check_own(custom_objects: Any) -> None:
     """Check the layers and functions that the user gives by name."""
     import keras
 
-    for name, value in own.items():
+    for name, value in custom_objects.items():
         is_layer = isinstance(value, type) and issubclass(value, keras.layers.Layer)
         if not (is_layer or callable(value)) or (isinstance(value, type) and issubclass(value, keras.Model)):
             raise DataError(f"custom_objects: {name!r} is {value!r:.80}; expected the class of a layer, or a function.")
@@ -213,7 +213,7 @@ class _Refused(ValueError):
     """A file that is not a saved run, in words that follow its name."""
 
 
-def _checked(path: Path, own: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _checked(path: Path, custom_objects: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return the settings of the model, the JSON content and the weights of a file, once they are checked.
 
     Raises:
@@ -225,14 +225,14 @@ def _checked(path: Path, own: Collection[str] = ()) -> tuple[dict[str, Any], dic
     except (ValueError, RecursionError) as error:
         raise _Refused(f"is damaged: its settings are not JSON that run.save writes ({error}).") from error
     names = content.get("custom_objects", []) if isinstance(content, dict) else []
-    missing = [str(name)[:80] for name in names if name not in own] if isinstance(names, list) else []
+    missing = [str(name)[:80] for name in names if name not in custom_objects] if isinstance(names, list) else []
     if missing:
         given = ", ".join(f"{name!r}: {name.rpartition('>')[2]}" for name in missing[:5])
         raise _Refused(
             "was saved with layers or functions of your own, and a file holds no code: toolkit.load(path, "
             f"custom_objects={{{given}}})."
         )
-    foreign = foreign_object(config, own)
+    foreign = foreign_object(config, custom_objects)
     if foreign or not isinstance(content, dict):
         raise _Refused(f"is not loaded: it holds {foreign or 'no settings'}, which no saved run has.")
     return config, content, read_arrays(members[_WEIGHTS])

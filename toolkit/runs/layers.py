@@ -67,12 +67,12 @@ _DTYPES = {"float32", "float64", "float16", "mixed_float16", "uint8", "int32", "
 _UNSET = ("quantization_config", "lora_rank")
 
 
-def foreign_object(config: Any, own: Collection[str] = ()) -> str:
+def foreign_object(config: Any, custom_objects: Collection[str] = ()) -> str:
     """Return the first object in the settings of a model that is not known to be safe, or an empty string.
 
     Args:
         config: What Keras writes about a model: a `Sequential` or a functional model with its layers.
-        own: The names of the user's own layers and functions.
+        custom_objects: The names of the user's own layers and functions.
     """
     if not isinstance(config, dict):
         return repr(config)[:80]
@@ -91,23 +91,23 @@ def foreign_object(config: Any, own: Collection[str] = ()) -> str:
         if kind[1] == "Functional" and not _wired(layer):
             return f"connections of {layer.get('name')!r:.80}"
         is_operation = kind[1] == "Functional" and _known(layer, "keras.src.ops.numpy", _OPERATIONS)
-        if not (is_operation or _known(layer, "keras.layers", _LAYERS.split()) or _is_own(layer, own)):
+        if not (is_operation or _known(layer, "keras.layers", _LAYERS.split()) or _is_own(layer, custom_objects)):
             return _name(layer)
-        unsafe = next(_unsafe_parts(layer["config"], own), "")
+        unsafe = next(_unsafe_parts(layer["config"], custom_objects), "")
         if unsafe:
             return unsafe
     return ""
 
 
 def rebuild(
-    config: dict[str, Any], arrays: Mapping[str, NDArray[Any]], own: Mapping[str, Any] | None = None
+    config: dict[str, Any], arrays: Mapping[str, NDArray[Any]], custom_objects: Mapping[str, Any] | None = None
 ) -> keras.Model:
     """Return the model of settings in which `foreign_object` found nothing, with its weights.
 
     Args:
         config: The settings.
         arrays: The weights by their paths in the file that Keras writes.
-        own: The user's own layers and functions by name.
+        custom_objects: The user's own layers and functions by name.
 
     Raises:
         ValueError: The weights don't fit the layers, or a layer computes too many numbers. The settings of damaged
@@ -115,7 +115,7 @@ def rebuild(
     """
     import keras
 
-    content, own = config["config"], dict(own or {})
+    content, custom_objects = config["config"], dict(custom_objects or {})
     entries = content["layers"]
     if entries[0]["class_name"] != "InputLayer":
         raise ValueError(f"the first layer is {entries[0]['class_name']}, not an InputLayer")
@@ -125,13 +125,13 @@ def rebuild(
         group = _snake_case(entry["class_name"])
         counts[group] += entry.get("module") != "keras.src.ops.numpy"
         groups.append(f"{group}_{counts[group] - 1}" if counts[group] > 1 else group)
-    own_groups = {group for entry, group in zip(entries, groups, strict=True) if _is_own(entry, own)}
+    own_groups = {group for entry, group in zip(entries, groups, strict=True) if _is_own(entry, custom_objects)}
     stores = _stores(arrays, own_groups)
 
     def make(index: int, shape: Any) -> keras.layers.Layer:
-        return _layer(entries[index], shape, stores.pop(groups[index], {}), own)
+        return _layer(entries[index], shape, stores.pop(groups[index], {}), custom_objects)
 
-    with keras.saving.custom_object_scope(own):
+    with keras.saving.custom_object_scope(custom_objects):
         model = (_functional if config["class_name"] == "Functional" else _sequential)(content, make)
     if stores:
         raise ValueError(f"no layer has the weights {next(iter(stores))}")
@@ -249,15 +249,17 @@ def _load_all(model: keras.Model, arrays: Mapping[str, NDArray[Any]]) -> None:
         model.load_weights(path)
 
 
-def _layer(entry: dict[str, Any], shape: Any, store: dict[str, NDArray[Any]], own: Mapping[str, Any]) -> keras.Layer:
+def _layer(
+    entry: dict[str, Any], shape: Any, store: dict[str, NDArray[Any]], custom_objects: Mapping[str, Any]
+) -> keras.Layer:
     """Return a layer for inputs of a shape, with its weights; no array is made whose shape is not in the store.
 
     A layer of the user's own comes without its weights.
     """
     import keras
 
-    if _is_own(entry, own):
-        return own[entry["class_name"]].from_config(entry["config"])
+    if _is_own(entry, custom_objects):
+        return custom_objects[entry["class_name"]].from_config(entry["config"])
     shapes = {array.shape for array in store.values()}
 
     def blank(shape: tuple[int, ...], dtype: Any = None) -> Any:
@@ -321,30 +323,30 @@ def _known(entry: dict[str, Any], module: Any, names: Any) -> bool:
     )
 
 
-def _is_own(entry: dict[str, Any], own: Collection[str]) -> bool:
+def _is_own(entry: dict[str, Any], custom_objects: Collection[str]) -> bool:
     """Return whether an entry is one of the user's own objects."""
     name, module = entry.get("class_name"), entry.get("module")
-    return isinstance(name, str) and name in own and not str(module).startswith("keras")
+    return isinstance(name, str) and name in custom_objects and not str(module).startswith("keras")
 
 
-def _is_own_part(value: dict[str, Any], own: Collection[str]) -> bool:
+def _is_own_part(value: dict[str, Any], custom_objects: Collection[str]) -> bool:
     """Return whether a part of a layer's settings is one of the user's functions or objects, by the name Keras uses."""
     is_function = (value.get("class_name"), value.get("module")) == ("function", "builtins")
     name = value.get("config") if is_function else value.get("registered_name")
-    return isinstance(name, str) and name in own
+    return isinstance(name, str) and name in custom_objects
 
 
-def _unsafe_parts(value: Any, own: Collection[str]) -> Iterator[str]:
+def _unsafe_parts(value: Any, custom_objects: Collection[str]) -> Iterator[str]:
     """Yield what the settings of a layer hold beside numbers, text and known parts."""
     if isinstance(value, list | tuple):
         for entry in value:
-            yield from _unsafe_parts(entry, own)
+            yield from _unsafe_parts(entry, custom_objects)
     if not isinstance(value, dict):
         return
     if "class_name" in value:
         module = value.get("module")
         known = isinstance(module, str) and _known(value, module, _PARTS.get(module, ()))
-        if not (known or _is_own_part(value, own)):
+        if not (known or _is_own_part(value, custom_objects)):
             yield _name(value)
     dtype = value.get("dtype")
     policy = dtype.get("config") if isinstance(dtype, dict) else {"name": dtype}
@@ -352,7 +354,7 @@ def _unsafe_parts(value: Any, own: Collection[str]) -> Iterator[str]:
         yield f"dtype {dtype!r:.80}"
     yield from (f"{name} {value[name]!r:.80}" for name in _UNSET if value.get(name) is not None)
     for entry in value.values():
-        yield from _unsafe_parts(entry, own)
+        yield from _unsafe_parts(entry, custom_objects)
 
 
 def _name(entry: dict[str, Any]) -> str:

@@ -134,7 +134,7 @@ def fit_pack(
         scale = 1.0 if head.link is None else best_scale(scores, loss)
         answers.append((scale * scores).astype(np.float32))
         losses.append((scale, loss(answers[-1])))
-    weights = greedy_weights(answers, judge, most=_MOST_SETTINGS)
+    weights = greedy_weights(answers, judge, max_answers=_MOST_SETTINGS)
     joined = _joined(settings[: len(trainings)], trainings, head, weights, losses)
     early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
     missing = ", ".join(setting.name for setting in settings[len(trainings) :])

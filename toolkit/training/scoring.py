@@ -95,15 +95,15 @@ def own_parts(model: keras.Model) -> dict[str, Any]:
     """
     import keras
 
-    own: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for layer in _operations(model):
         if not _is_keras(layer):
-            own[type(layer).__name__] = type(layer)
+            parts[type(layer).__name__] = type(layer)
         for part in _parts(layer):
             if not _is_keras(part):
                 named = part if hasattr(part, "__name__") else type(part)
-                own[str(keras.saving.get_registered_name(named))] = named
-    return own
+                parts[str(keras.saving.get_registered_name(named))] = named
+    return parts
 
 
 def _is_keras(part: Any) -> bool:

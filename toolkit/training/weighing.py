@@ -17,7 +17,7 @@ Scores = NDArray[np.float32]
 Loss = Callable[[Scores], float]
 
 
-def greedy_weights(scores: Sequence[Scores], loss: Loss, *, most: int | None = None) -> NDArray[np.float64]:
+def greedy_weights(scores: Sequence[Scores], loss: Loss, *, max_answers: int | None = None) -> NDArray[np.float64]:
     """Return a weight for each of several answers, 0 or more, with a sum of 1.
 
     All begin with one share. Then, again and again, another share goes to the answer with which the loss of the mean
@@ -27,7 +27,8 @@ def greedy_weights(scores: Sequence[Scores], loss: Loss, *, most: int | None = N
     Args:
         scores: The scores of each answer, shape (n, units).
         loss: The loss of scores of the same rows.
-        most: Largest number of answers with a weight: those with the largest weights are weighed again by themselves.
+        max_answers: Largest number of answers with a weight: those with the largest weights are weighed again by
+            themselves.
 
     References:
         Caruana et al., Ensemble Selection from Libraries of Models, ICML 2004.
@@ -37,22 +38,24 @@ def greedy_weights(scores: Sequence[Scores], loss: Loss, *, most: int | None = N
         >>> weights = greedy_weights([y + 1, y - 1, y + 5], lambda scores: float(np.mean((scores - y) ** 2)))
         >>> weights.round(2).tolist()
         [0.41, 0.59, 0.0]
-        >>> greedy_weights([y + 1, y - 1, y + 5], lambda scores: float(np.mean((scores - y) ** 2)), most=1).tolist()
+        >>> greedy_weights(
+        ...     [y + 1, y - 1, y + 5], lambda scores: float(np.mean((scores - y) ** 2)), max_answers=1
+        ... ).tolist()
         [0.0, 1.0, 0.0]
     """
     shares = np.ones(len(scores))
     total = np.sum(scores, axis=0, dtype=np.float64)
     for _ in range(_STEPS):
-        losses = [loss(((total + each) / (shares.sum() + 1)).astype(np.float32)) for each in scores]
+        losses = [loss(((total + answer) / (shares.sum() + 1)).astype(np.float32)) for answer in scores]
         best = int(np.argmin(losses))
         shares[best] += 1
         total += scores[best]
     shares[shares == 1] = 0
-    if most is None or np.count_nonzero(shares) <= most:
+    if max_answers is None or np.count_nonzero(shares) <= max_answers:
         return shares / shares.sum()
-    kept = np.sort(np.argsort(-shares, kind="stable")[:most])
+    selected = np.sort(np.argsort(-shares, kind="stable")[:max_answers])
     weights = np.zeros(len(scores))
-    weights[kept] = greedy_weights([scores[number] for number in kept], loss)
+    weights[selected] = greedy_weights([scores[number] for number in selected], loss)
     return weights
 
 
@@ -68,9 +71,9 @@ def best_scale(scores: Scores, loss: Loss) -> float:
         >>> round(best_scale(y / 4, lambda scores: float(np.mean((scores - y) ** 2))), 1)
         4.0
     """
-    found = optimize.minimize_scalar(
+    optimum = optimize.minimize_scalar(
         lambda power: loss((np.exp(power) * scores).astype(np.float32)) + power**2 / (2 * len(scores)),
         bounds=_SCALES,
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(optimum.x))

@@ -31,7 +31,7 @@ SQUARED, SOFTMAX = get_head("regression", "squared"), get_head("multiclass", "so
 
 @pytest.fixture
 def equal_weights(monkeypatch):
-    monkeypatch.setattr(pack, "greedy_weights", lambda answers, _, most: np.full(len(answers), 1 / len(answers)))
+    monkeypatch.setattr(pack, "greedy_weights", lambda answers, _, max_answers: np.full(len(answers), 1 / len(answers)))
 
 
 def _setting(name, first_seed, inputs=None, *, units=1, epochs=6, **options):
@@ -141,7 +141,7 @@ def test_networks_may_take_some_of_the_inputs():
     ("metric", "expected"), [("mae", lambda e: np.abs(e).mean()), ("r2", lambda e: np.mean(e**2) / NUMBER.var() - 1)]
 )
 def test_a_metric_chooses_the_weights(monkeypatch, metric, expected):
-    def greedy(answers, judge, most):
+    def greedy(answers, judge, max_answers):
         for answer in answers:
             assert judge(answer) == pytest.approx(expected(answer - NUMBER), rel=1e-4)
         return np.array([1.0, 0.0])
@@ -191,7 +191,7 @@ def test_the_number_of_shares_is_bounded_and_equal_answers_share():
     weights = weighing.greedy_weights(answers, lambda scores: float(np.mean((scores - y) ** 2)))
     assert weights.sum() == pytest.approx(1)
     assert (weights > 0.2).all()
-    best_two = weighing.greedy_weights(answers, lambda scores: float(np.mean((scores - y) ** 2)), most=2)
+    best_two = weighing.greedy_weights(answers, lambda scores: float(np.mean((scores - y) ** 2)), max_answers=2)
     assert best_two.sum() == pytest.approx(1)
     assert np.flatnonzero(best_two).tolist() == np.sort(np.argsort(-weights)[:2]).tolist()
 
@@ -243,7 +243,7 @@ def test_the_time_limit_that_is_told_is_that_of_all_settings(monkeypatch):
         return dataclasses.replace(trained, stopped=f"the time limit of {time_limit:.5f} s after epoch 6 of 9")
 
     monkeypatch.setattr(pack, "fit", fit)
-    monkeypatch.setattr(pack, "greedy_weights", lambda *_, most: np.array([0.0, 1.0]))
+    monkeypatch.setattr(pack, "greedy_weights", lambda *_, max_answers: np.array([0.0, 1.0]))
     trained = _fit([_setting("a", 0), _setting("b", 4)], time_limit=50)
     assert trained.stopped == "the time limit of 50 s after epoch 6 of 9"
     assert trained.settings["time_limit"] == 50
@@ -273,7 +273,7 @@ def test_settings_need_rows_and_networks_to_be_weighed(networks, options):
 
 
 def test_rows_count_once_for_a_metric_that_chooses_the_weights(monkeypatch):
-    def greedy(answers, judge, most):
+    def greedy(answers, judge, max_answers):
         assert judge(answers[0]) == pytest.approx(np.abs(answers[0] - NUMBER).mean(), rel=1e-4)
         return np.array([1.0, 0.0])
 
