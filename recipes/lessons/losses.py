@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recipes.drawing import BLUE, INK, LINE, MUTED, ORANGE, STYLES, label_lines, panels
 from recipes.lessons.tools.page import Lesson, Picture
+from toolkit.common.formatting import number
 
 __all__ = ["hinge_terms", "row_losses", "show"]
 
@@ -124,6 +125,8 @@ def _violations(example: pd.DataFrame) -> Picture:
             _draw_violations(panel, SCORES[row], LABELS[row])
             panel.set_title(f"a {CLASSES[row]}: hinge {example.iloc[row]['hinge']:.4g}")
     columns = [f"{name} violates by" for name in CLASSES]
+    # The true class can't violate its own margin.
+    terms = np.where(np.arange(len(CLASSES)) == LABELS[:, None], np.nan, hinge_terms(SCORES, LABELS))
     return Picture(
         "Who pays",
         "A wrong class (black) costs as much as it reaches into the shaded zone, which begins 1 below the score of the "
@@ -131,7 +134,7 @@ def _violations(example: pd.DataFrame) -> Picture:
         figure,
         "Three panels, one per picture, each with the scores of cat, car and frog as dots on a line. What reaches into "
         "the shaded zone is marked: 2.9 for the cat, nothing for the car, 6.3 and 6.6 for the frog.",
-        pd.DataFrame(hinge_terms(SCORES, LABELS), example.index[:3], columns=columns),
+        pd.DataFrame(terms, example.index[:3], columns=columns),
     )
 
 
@@ -173,8 +176,8 @@ def _variants() -> Picture:
     )
     return Picture(
         "Sum or mean, with or without the true class, squared",
-        "Taking the mean instead of the sum, or including the true class, changes the loss but not which weights are "
-        "best. Squaring changes the best weights too.",
+        "Including the true class changes the loss but not which weights are best; nor does the mean in place of the "
+        "sum, without a penalty. Squaring changes the best weights too.",
         table=table.rename_axis("variant"),
         digits=5,
     )
@@ -187,8 +190,8 @@ def _leads() -> Picture:
     table.insert(0, "lead of the true class", LEADS)
     return Picture(
         "The smallest and the largest value",
-        "Both losses are at least 0, and neither has a largest value. The hinge is exactly 0 from a lead of 1 on; "
-        "cross-entropy only approaches 0.",
+        "Three classes, the two wrong ones with equal scores. All three losses are at least 0, and none has a largest "
+        "value. Both hinges are exactly 0 from a lead of 1 on; cross-entropy only approaches 0.",
         _loss_lines(table, ("hinge", "squared hinge", "cross-entropy"), top=12.5, marks=(1,)),
         "Three curves of the loss over the lead of the true class, from −3 to 5. The hinge falls in a straight line to "
         "0 at a lead of 1, the squared hinge in a parabola; the cross-entropy keeps falling towards 0.",
@@ -219,7 +222,7 @@ def _scaled_scores() -> Picture:
     curve.insert(0, "scores multiplied by", grid)
     table.insert(0, "scores multiplied by", FACTORS)
     return Picture(
-        "The best weights are not the only ones",
+        "Many weights have a hinge of 0",
         "The hinge of the car’s picture is 0. With weights twice as large, all scores double and it is still 0, while "
         "cross-entropy keeps falling. A penalty on the weights selects one solution for the hinge, and stops the "
         "growth for cross-entropy.",
@@ -233,23 +236,35 @@ def _scaled_scores() -> Picture:
 def _changed_scores() -> Picture:
     names = ["10, −2, 3", "10, 9, 9", "10, −100, −100"]
     scores, labels = np.concatenate([CONFIDENT, PUBLISHED]), np.array([0, 0, 0, 2])
-    table = row_losses(scores, labels).drop(columns="squared hinge")
+    table = _with_tiny_losses(scores, labels)
     table.insert(0, "true class", ["first"] * 3 + ["third"])
     table.index = pd.Index([*names, "−2.85, 0.86, 0.28"], name="scores")
     scores[np.arange(4), labels] -= 0.5
-    lowered = row_losses(scores, labels)
+    lowered = _with_tiny_losses(scores, labels)
+    rise = float(lowered["cross-entropy"][0] - table["cross-entropy"].iloc[0])
     for name in ("hinge", "cross-entropy"):
         table[f"{name}, true score 0.5 lower"] = lowered[name].to_numpy()
     return Picture(
         "Change a score a little",
-        "Where the lead is large, neither loss changes; the hinge and its gradient are exactly 0. At 10, 9, 9 the "
-        "margin is just met: the hinge changes in one direction only, cross-entropy (0.5514) in both.",
+        "Where the lead is large, the hinge and its gradient are exactly 0, and cross-entropy is small but not 0: at "
+        f"10, −2, 3 it rises by {number(rise, 1)} if the true score falls by 0.5. At 10, 9, 9 the margin is just met: "
+        "the hinge changes in one direction only, cross-entropy (0.5514) in both. In the last row of the table the "
+        "third class is the true one and violates the margin: both losses change.",
         _changes_figure(names),
         "Two panels, hinge and cross-entropy, over a change of the true class’s score from −1 to 1. The lines of 10, "
-        "−2, 3 and of 10, −100, −100 are flat at 0. The line of 10, 9, 9 falls to 0 at no change for the hinge, and "
-        "falls everywhere for the cross-entropy.",
+        "−2, 3 and of 10, −100, −100 are flat, at 0 or close to it. The line of 10, 9, 9 falls to 0 at no change for "
+        "the hinge, and falls everywhere for the cross-entropy.",
         table,
     )
+
+
+def _with_tiny_losses(scores: Floats, labels: NDArray[np.integer]) -> pd.DataFrame:
+    """Return the hinge and the cross-entropy of each row; a cross-entropy of 3e-48 does not round to 0."""
+    true_scores = np.take_along_axis(scores, labels[:, None], axis=1)  # (n, 1)
+    # -ln p = ln(1 + sum of e^(s_j - s_y) over the wrong classes); p itself would round to 1.
+    wrong = np.arange(scores.shape[1]) != labels[:, None]
+    crossentropy = np.log1p((np.exp(scores - true_scores) * wrong).sum(axis=1))
+    return row_losses(scores, labels)[["hinge"]].assign(**{"cross-entropy": crossentropy})
 
 
 def _changes_figure(names: list[str]) -> Figure:

@@ -103,7 +103,7 @@ def _lines() -> Picture:
             size = float(np.hypot(first, second))
             rows.append((first, second, bias, -first / second, -bias / second, size, bias / size))
         plane(axes, LIMIT)
-    columns = ["w1", "w2", "b", "slope of the line", "x2 where x1 = 0", "steepness |w|", "(0, 0) from the line"]
+    columns = ["w1", "w2", "b", "slope of the line", "x2 where x1 = 0", "steepness |w|", "signed distance of (0, 0)"]
     return Picture(
         "Where a neuron switches",
         "The output is near 1 where the plane is blue and near 0 elsewhere; the arrow is the weight vector. The last "
@@ -134,7 +134,7 @@ def _steepness() -> Picture:
     return Picture(
         "Ten times the weights",
         "The two neurons share a line but not their steepness: the larger the weights, the sharper the step from 0 to "
-        "1. Far from the line both outputs are equally close to 0 or 1.",
+        "1. Far from the line both outputs are close to 0 or 1, that of the larger weights closer.",
         figure,
         "Two S-shaped curves of the output against the distance from the line, both one half at the line; the curve "
         "of the larger weights rises from 0 to 1 within a tenth of the distance.",
@@ -167,13 +167,21 @@ def _sides() -> Picture:
 
 
 def _activations() -> Picture:
-    curves = {name: _curve(activation) for name, activation in _functions().items()}
+    functions = _functions()
+    curves = {name: _curve(activation, Z) for name, activation in functions.items()}
+    # Beside 0, not at it: there automatic differentiation has 2 for celu, the sum of the slopes of its two pieces.
+    beside = np.append(Z[Z != 0], [-1e-6, 1e-6])
     table = pd.DataFrame(
         [
-            (name.replace("_", " "), _zeros(values), *np.interp([-3, 3], Z, slopes), slopes.max())
+            (
+                name.replace("_", " "),
+                _zeros(values),
+                *np.interp([-3, 3], Z, slopes),
+                _curve(functions[name], beside)[1].max(),
+            )
             for name, (values, slopes) in curves.items()
         ],
-        columns=["activation", "output is 0 at", "slope at −3", "slope at 3", "largest slope"],
+        columns=["activation", "output is 0 at", "slope at −3", "slope at 3", "largest slope from −6 to 6"],
     )
     return Picture(
         "What the activation makes of the score",
@@ -231,11 +239,11 @@ def _functions() -> dict[str, Callable[[Any], Any]]:
     return functions | ready
 
 
-def _curve(activation: Callable[[Any], Any]) -> tuple[Floats, Floats]:
-    """Return an activation's outputs at the scores `Z`, and its slopes there by automatic differentiation."""
+def _curve(activation: Callable[[Any], Any], scores: Floats) -> tuple[Floats, Floats]:
+    """Return an activation's outputs at some scores, and its slopes there by automatic differentiation."""
     import tensorflow as tf
 
-    z = tf.constant(Z)
+    z = tf.constant(scores)
     with tf.GradientTape() as tape:
         tape.watch(z)
         out = activation(z)

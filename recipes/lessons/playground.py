@@ -58,7 +58,7 @@ EXERCISES = (
         "One neuron: press Run. Which border can it draw? Then choose xor as the points.",
         "data=line&layers=none&head=logistic",
         "A straight line. It separates the two sides of a line almost without error. On xor no straight line is right "
-        "on more than three of the four corners.",
+        "on more than three of the four corners, and this neuron ends near half of the points.",
         "NN",
     ),
     Exercise(
@@ -66,14 +66,14 @@ EXERCISES = (
         "hidden layer of four units, and choose the logistic head: how many now?",
         "data=xor&features=x,y,xy&layers=4:tanh",
         "6 neurons; 3 × 4 + 4 × 2 = 20 weights and 6 biases are 26 parameters. Then 9 neurons and 41 parameters: 32 "
-        "weights and 9 biases. Inputs are no neurons.",
+        "weights and 9 biases. Inputs are not neurons.",
         "SC",
     ),
     Exercise(
-        "Two hidden layers without a bend: does depth help here? Then give both layers tanh.",
+        "Two hidden layers with linear activation: does depth help here? Then give both layers tanh.",
         "data=circle&layers=4:linear,4:linear",
         "No. Linear layers one after another are one linear layer: the border stays straight, and the error near half. "
-        "With tanh the ring is separated within a few epochs.",
+        "With tanh the ring is separated after about 50 epochs: press Run and wait.",
         "NN",
     ),
     Exercise(
@@ -93,10 +93,10 @@ EXERCISES = (
     Exercise(
         "The loss jumps up and down. Which learning rate makes it fall? And what does 0.0001 do?",
         "data=xor&noise=0.1&layers=8:relu&rate=1",
-        "From about 0.3 down it falls steadily, and with 0.0001 too, but very slowly. Steps that are too large "
-        "jump across the minimum, and can push ReLU units so far that they are 0 for all points: these learn "
-        "nothing any more. Only with a small enough rate and all training points in the batch does every step "
-        "lower the loss.",
+        "With 0.3 it still jumps, with 0.1 it rises now and then, from 0.03 down it falls almost steadily, and with "
+        "0.0001 very slowly. Too large steps jump across the minimum, and can push ReLU units so far that they "
+        "are 0 for all points: these learn nothing any more. Only with a small enough rate and all training points in "
+        "the batch does every step lower the loss.",
         "MB",
     ),
     Exercise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ DECKS: dict[str, str] = {
 }
 """Tag of a lecture -> its citation."""
 
-MAX_ROWS, MAX_COLUMNS = 60, 16  # the largest table that a page shows in full
+ALL_ROWS, MAX_ROWS, MAX_COLUMNS = 90, 60, 16  # a page shows tables of up to ALL_ROWS in full, of others MAX_ROWS
 BESIDE_WIDTH = 4.5  # inches: the text stands beside a picture up to this wide, and above a wider one
 
 
@@ -201,17 +202,18 @@ def _picture_view(picture: Picture) -> dict[str, Any]:
 
 
 def _table_view(table: pd.DataFrame, digits: int) -> dict[str, Any]:
-    """Return a table as text: of a long one evenly spaced rows, with a note of what is left out."""
+    """Return a table as text: of a long one every second, third, ... row, with a note of what is left out."""
     # 0, 1, 2, ... says nothing to a reader; any other index becomes the first columns.
     is_counter = isinstance(table.index, pd.RangeIndex) and table.index.name is None
     index_names = [name or "" for name in table.index.names]
     frame = table if is_counter else table.reset_index(names=index_names, allow_duplicates=True)
-    # 130 rows -> 60 of them at even distances, the first and the last included.
-    rows = np.unique(np.linspace(0, len(frame) - 1, min(MAX_ROWS, len(frame))).round().astype(int))
+    # 130 rows -> every third, and the last.
+    stride = 1 if len(frame) <= ALL_ROWS else math.ceil(len(frame) / MAX_ROWS)
+    rows = sorted({*range(0, len(frame), stride), *range(len(frame))[-1:]})
     cells = frame.iloc[rows, :MAX_COLUMNS]
     notes = []
-    if len(rows) < len(frame):
-        notes.append(f"{len(rows)} of {number(len(frame))} rows, evenly spaced.")
+    if stride > 1:
+        notes.append(f"{len(rows)} of {number(len(frame))} rows: one in {stride}, and the last.")
     if cells.shape[1] < frame.shape[1]:
         notes.append(f"{frame.shape[1] - MAX_COLUMNS} more columns are not shown.")
     return {

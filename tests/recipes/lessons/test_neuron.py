@@ -20,7 +20,7 @@ def test_the_last_two_neurons_share_a_line_and_differ_tenfold_in_steepness(lesso
     table = lesson.table
     assert table[["w1", "w2", "b"]].to_numpy().tolist() == [[10, 5, -1], [10, 5, 15], [-7, 5, 15], [-70, 50, 150]]
     third, fourth = table.iloc[2], table.iloc[3]
-    for column in ("slope of the line", "x2 where x1 = 0", "(0, 0) from the line"):
+    for column in ("slope of the line", "x2 where x1 = 0", "signed distance of (0, 0)"):
         assert third[column] == pytest.approx(fourth[column])
     assert third["slope of the line"] == pytest.approx(1.4)
     assert third["x2 where x1 = 0"] == pytest.approx(-3)
@@ -52,11 +52,16 @@ def test_every_activation_is_listed_with_its_zeros_and_slopes(lesson):
     assert zeros[["sigmoid", "softplus"]].tolist() == ["no score"] * 2
     assert zeros["relu"] == "every score up to 0"
     assert table.loc["sigmoid", "slope at 3"] == pytest.approx(expit(3) * (1 - expit(3)))
-    assert table.loc["sigmoid", "largest slope"] == 0.25
+    largest = table["largest slope from −6 to 6"]
+    assert largest["sigmoid"] == pytest.approx(0.25)
+    # Kinks at 0: the slope of celu goes to 1 on both sides, that of selu to 1.0507 * 1.6733 on the left.
+    assert largest["celu"] == 1
+    assert largest["selu"] == pytest.approx(1.0507 * 1.6733, rel=1e-4)
+    assert largest["softplus"] == pytest.approx(expit(6))
     assert table.loc["tanh", "slope at −3"] == pytest.approx(1 / np.cosh(3) ** 2)
     assert table.loc["leaky relu", "slope at −3"] == pytest.approx(0.1)
     assert table.loc["elu", "slope at −3"] == pytest.approx(np.exp(-3))
-    assert table.loc["sign", "largest slope"] == 0
+    assert largest["sign"] == 0
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_numbers_have_the_digits_of_their_picture(tmp_path):
 def test_a_long_and_wide_table_is_capped_and_the_page_says_so(tmp_path):
     table = pd.DataFrame(np.arange(30_000).reshape(1000, 30))
     text = _text(_lesson(pictures=(Picture("Big", "Look.", table=table),)), tmp_path)
-    assert "60 of 1,000 rows, evenly spaced. 14 more columns are not shown." in text
+    assert "60 of 1,000 rows: one in 17, and the last. 14 more columns are not shown." in text
     assert ">0<" in text
     assert ">29,970<" in text  # the first cells of the first and of the last row
 

@@ -59,7 +59,8 @@ function buildNetwork() {
   find("remove-layer").disabled = !state.layers.length;
   find("shown-row").hidden = training.networks.length === 1;
   fillSelect("shown", Object.fromEntries(training.heads.map((head, i) => [i, HEAD_NAMES[head]])), String(Math.min(Number(find("shown").value), training.heads.length - 1)));
-  find("count").textContent = `${shownNetwork().layers.reduce((sum, layer) => sum + layer.width, 0)} neurons, ${parameterCount(shownNetwork())} parameters`;
+  const neurons = shownNetwork().layers.reduce((sum, layer) => sum + layer.width, 0);
+  find("count").textContent = `${neurons} neuron${neurons === 1 ? "" : "s"}, ${parameterCount(shownNetwork())} parameters`;
   placeLinks();
 }
 
