@@ -25,6 +25,7 @@ _PERIODS = (
 _FEWEST_PERIODS, _MOST_PERIODS, _ROWS_PER_PERIOD = 4, 30, 5
 _COLUMN_LEVELS, _TARGET_LEVELS = 12, 100
 _POWER_ROWS, _POWER_COLUMNS = 5_000, 200
+_LEAF_ROWS = 10  # smaller leaves overfit a weak column
 
 
 def describe(
@@ -137,7 +138,7 @@ def _distribution(
     edges, period = (_edges(present["all"], fewest), None) if kind == "number" else _calendar(present["all"])
     entry["edges"] = edges.tolist() if period is None else _iso(edges, *period)
     for part, positions in rows.items():
-        entry[part] = _summary(present[part], len(positions), edges, period, fewest)
+        entry[part] = _summary(present[part], present["all"], len(positions), edges, period, fewest)
     return entry
 
 
@@ -212,9 +213,12 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
 
 
 def _summary(
-    ordered: np.ndarray, rows: int, edges: np.ndarray, period: tuple[str, int] | None, fewest: int
+    ordered: np.ndarray, every: np.ndarray, rows: int, edges: np.ndarray, period: tuple[str, int] | None, fewest: int
 ) -> dict[str, Any]:
-    """Return the counts, moments and quantiles of sorted values without the missing ones; dates have a period."""
+    """Return the counts, moments and quantiles of sorted values without the missing ones; dates have a period.
+
+    Values are rounded by `every`, those of all rows, so that no part reaches beyond them.
+    """
     count = len(ordered)
     summary: dict[str, Any] = {"count": count, "missing": rows - count}
     if count == 0:
@@ -232,8 +236,13 @@ def _summary(
             moments = {"mean": float(ordered.mean()), "std": float(ordered.std())}
         figures = moments | quantiles
         exact = {"mean", "std"} if count >= fewest else set()
+        low, high = (told(float(end), every, fewest) for end in (every[0], every[-1]))
         summary |= {
-            name: None if not np.isfinite(value) else value if name in exact else told(value, ordered, fewest)
+            name: None
+            if not np.isfinite(value)
+            else value
+            if name in exact
+            else min(max(told(value, every, fewest), low), high)
             for name, value in figures.items()
         }
     # Values below each inner edge, then differences: the values are sorted, so that no histogram is needed. The last
@@ -247,9 +256,10 @@ def predictive_power(values: np.ndarray, kind: str, outcome: np.ndarray, task: s
     """Return how well a column predicts the target without the others, from 0 (not at all) to 1 (perfectly).
 
     Each row is predicted from the other two thirds of the rows: by a decision tree of at most 16 leaves, or by the mean
-    of its level if the column is a category. The score of these predictions is R^2 for regression, 2 AUC - 1 for binary
-    and multilabel, and (accuracy - a) / (1 - a) for multiclass, where a is the share of the largest class. The best
-    score counts if there are several targets or labels, and a negative one becomes 0.
+    of its level if the column is a category. Below 3,000 rows the better of two trees counts, with leaves
+    of a two-hundredth and of a tenth of the rows. The score of these predictions is R^2 for regression, 2 AUC - 1 for
+    binary and multilabel, and (accuracy - a) / (1 - a) for multiclass, where a is the share of the largest class. The
+    best score counts if there are several targets or labels, and a negative one becomes 0.
 
     Args:
         values: Canonical values of the column, shape (rows,).
@@ -263,21 +273,26 @@ def predictive_power(values: np.ndarray, kind: str, outcome: np.ndarray, task: s
         >>> predictive_power(x, "number", (x > 50)[:, None].astype(float), "binary") > 0.95
         True
     """
-    predicted = _predict(values, kind, outcome, seed)
+    # On few rows, small leaves overfit a weak column, and large ones can't follow a copy of the target.
+    rows = 2 * len(outcome) // 3
+    fine, coarse = max(1, rows // 200), max(_LEAF_ROWS, rows // 10)
+    sizes = [fine] if kind == "category" or fine >= _LEAF_ROWS else [fine, coarse]
+    return max(0.0, *(_score(_predict(values, kind, outcome, seed, size), outcome, task) for size in sizes))
+
+
+def _score(predicted: np.ndarray, outcome: np.ndarray, task: str) -> float:
     if task == "regression":
         residual = ((outcome - predicted) ** 2).sum(axis=0)
         spread = ((outcome - outcome.mean(axis=0)) ** 2).sum(axis=0)
-        score = float((1 - residual[spread > 0] / spread[spread > 0]).max(initial=0.0))
-    elif task == "multiclass":
+        return float((1 - residual[spread > 0] / spread[spread > 0]).max(initial=0.0))
+    if task == "multiclass":
         largest = float(outcome.mean(axis=0).max())
         accuracy = float((outcome.argmax(axis=1) == predicted.argmax(axis=1)).mean())
-        score = (accuracy - largest) / (1 - largest) if largest < 1 else 0.0
-    else:
-        score = float((2 * _areas_under_curve(outcome, predicted) - 1).max(initial=0.0))
-    return max(0.0, score)
+        return (accuracy - largest) / (1 - largest) if largest < 1 else 0.0
+    return float((2 * _areas_under_curve(outcome, predicted) - 1).max(initial=0.0))
 
 
-def _predict(values: np.ndarray, kind: str, outcome: np.ndarray, seed: int) -> np.ndarray:
+def _predict(values: np.ndarray, kind: str, outcome: np.ndarray, seed: int, leaf_rows: int) -> np.ndarray:
     """Return out-of-fold predictions from one column, shape (rows, outputs)."""
     # Imported here: the command line reads the options of `prepare` without waiting for scikit-learn.
     from sklearn.model_selection import KFold
@@ -297,7 +312,7 @@ def _predict(values: np.ndarray, kind: str, outcome: np.ndarray, seed: int) -> n
             np.add.at(sums, inputs[train], outcome[train])
             predicted[test] = ((sums + outcome[train].mean(axis=0)) / (counts + 1))[inputs[test]]
         else:
-            tree = DecisionTreeRegressor(max_leaf_nodes=16, min_samples_leaf=max(1, len(train) // 200), random_state=0)
+            tree = DecisionTreeRegressor(max_leaf_nodes=16, min_samples_leaf=leaf_rows, random_state=0)
             tree.fit(inputs[train, None], outcome[train])
             predicted[test] = tree.predict(inputs[test, None]).reshape(len(test), -1)
     return predicted

@@ -271,8 +271,14 @@ def evaluate(
         return result
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
-        rows = len(dataset.fit_parts["train"]) if dataset.stream is None else dataset.stream.rows
-        verdict = read_baselines(result.standings, rows, parameters=parameters, images=result.is_image)
+        train = dataset.fit_parts["train"]
+        rows = len(train) if dataset.stream is None else dataset.stream.rows
+        smallest = None
+        if result.task in ("binary", "multiclass"):
+            smallest = round(rows * dataset.target_frame.iloc[train].value_counts(normalize=True).min())
+        verdict = read_baselines(
+            result.standings, rows, smallest=smallest, parameters=parameters, images=result.is_image
+        )
         return replace(result, table=titled(_table(result, outcome, seed), result.positive), verdict=verdict + notes)
 
 
@@ -415,6 +421,11 @@ def _table(result: Result, outcome: Outcome, seed: int) -> pd.DataFrame:
     for name, baseline in result.baselines.items():
         # Rows as in the network's table: NaN for a metric that the baseline lacks.
         columns = result.table_of(baseline, seed).reindex(table.index)
+        if name == "dummy":  # it answers the same on all rows: these metrics are the same on any
+            fixed = columns.index.isin(["recall", "balanced_accuracy", "roc_auc"])
+            fixed |= columns.index.isin(["f1", "f1_micro", "f1_macro"]) & (columns["value"] == 0)
+            for end in ("low", "high"):
+                columns.loc[fixed, end] = columns["value"]
         table[[name, f"{name}_low", f"{name}_high"]] = columns[["value", "low", "high"]]
     return table
 

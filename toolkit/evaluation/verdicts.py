@@ -20,13 +20,19 @@ _ROWS_PER_CLASS = 1000
 
 
 def read_baselines(
-    standings: Standings, rows: int, *, parameters: int | None = None, images: bool = False
+    standings: Standings,
+    rows: int,
+    *,
+    smallest: int | None = None,
+    parameters: int | None = None,
+    images: bool = False,
 ) -> list[str]:
     r"""Return sentences on how the network compares with each baseline, and what follows.
 
     Args:
         standings: What the test rows show.
         rows: Number of training rows.
+        smallest: How many of them are of the smallest class; None leaves out rows per class.
         parameters: Number of trainable parameters; None leaves out rows per parameter.
         images: Whether the rows are images.
 
@@ -62,7 +68,7 @@ def read_baselines(
     else:  # a network that is not better than guessing needs no finer comparison
         sentences += [_against(name, standings, images) for name in ("tree", "linear") if name in standings.against]
     sentences += _unclear(standings)
-    return [*sentences, *_size(standings, rows, parameters), *others]
+    return [*sentences, *_size(standings, rows, smallest, parameters), *others]
 
 
 def headline(standings: Standings) -> str:
@@ -166,13 +172,13 @@ def baseline_ahead(metric: str, contenders: pd.Series, baselines: pd.Series, see
     ahead, behind = (metric_value(metric, float(value)) for value in (baselines[baseline], contenders[best]))
     if len(contenders) == 1:
         return [
-            f"A baseline does better: {IN_WORDS[baseline]}, with {in_sentence(metric)} {ahead} on average. This "
+            f"In {in_sentence(metric)} a baseline is ahead: {IN_WORDS[baseline]}, with {ahead} on average. This "
             "difference is not tested."
         ]
     mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
     return [
-        f"A baseline has better figures than all of them: {IN_WORDS[baseline]}, with {in_sentence(metric)} "
-        f"{ahead}{mean}; the best of them, {plain(best)}, has {behind}. This difference is not tested."
+        f"In {in_sentence(metric)} a baseline is ahead of all of them: {IN_WORDS[baseline]}, with {ahead}{mean}; the "
+        f"best of them, {plain(best)}, has {behind}. This difference is not tested."
     ]
 
 
@@ -287,18 +293,16 @@ def _follows(name: str, standings: Standings, images: bool, took: str) -> str:
     return f"{shown}{took}, and its weights can be read: prefer it to the network."
 
 
-def _size(standings: Standings, rows: int, parameters: int | None) -> list[str]:
+def _size(standings: Standings, rows: int, smallest: int | None, parameters: int | None) -> list[str]:
     """Return sentences on rows per class and per parameter, where they explain the result."""
-    simpler = standings.preferred != "network"
-    classes, sentences = len(standings.classes), []
-    if standings.task in ("binary", "multiclass") and classes > 1:
-        per_class = rows / classes
-        if per_class < _ROWS_PER_CLASS:
-            end = "; so few rows favor simpler models." if simpler else "; here fewer are enough."
-            sentences.append(
-                f"It learned from {number(rows)} rows, {number(round(per_class))} per class on average; by a rule of "
-                f"thumb a network needs thousands per class{end}"
-            )
+    simpler, sentences = standings.preferred != "network", []
+    if smallest is not None and smallest < _ROWS_PER_CLASS:
+        end = "; so few rows favor simpler models." if simpler else "; here fewer are enough."
+        sentences.append(
+            f"It learned from {number(rows)} rows, {number(smallest)} of them in the "
+            f"{'smaller' if len(standings.classes) == 2 else 'smallest'} class; by a rule of thumb a network needs "
+            f"thousands per class{end}"
+        )
     # Many good networks have more parameters than rows: it is a reason only where a simpler model does as well.
     if parameters and rows / parameters < 1 and simpler:
         sentences.append(f"It has {number(parameters)} trainable parameters, more than training rows ({number(rows)}).")

@@ -195,6 +195,8 @@ def difference(metric: str, value: float | None, entry: Mapping[str, Any]) -> di
         meaning = "no interval"
     elif value == ends[0] == ends[1] == 0:
         meaning = "no difference"
+    elif entry.get("doubt"):
+        meaning = "no verdict"
     else:
         # Reports of version 0.1.0 call a difference that is not clear "level".
         words = {"unclear": "no clear difference", "level": "no clear difference", "even": "level"}

@@ -36,7 +36,7 @@ def test_each_split_has_its_own_baselines(frame):
     )
     assert list(comparison.baselines.columns[::3]) == ["dummy", "linear", "tree"]
     # One epoch is too little; a line through a line is not.
-    assert "A baseline has better figures than all of them: the linear model, with RMSE" in comparison.verdict[-1]
+    assert "In RMSE a baseline is ahead of all of them: the linear model, with " in comparison.verdict[-1]
     assert "the mean over 2 seeds" in comparison.verdict[-1]
 
 

@@ -63,7 +63,7 @@ def test_every_row_is_tested_once_and_the_table_has_means_and_deviations(validat
     found = row[["network", "network_std", "network_low", "network_high"]].tolist()
     assert found == pytest.approx([np.mean(accuracy), np.std(accuracy, ddof=1), min(accuracy), max(accuracy)])
     assert "on average over 3 folds" in validated.verdict[0]
-    assert "A baseline does better: the linear model, with accuracy" in validated.verdict[1]
+    assert "In accuracy a baseline is ahead: the linear model, with " in validated.verdict[1]
     assert "no interval of the mean" in validated.verdict[-1]
     assert repr(validated) == "Comparison(multiclass; network; 3 folds)"
 

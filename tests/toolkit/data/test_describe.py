@@ -93,6 +93,25 @@ def test_predictive_power_is_near_0_for_noise_and_1_for_the_target_itself(task):
     assert predictive_power(rng.random(900), "number", outcome, task) < 0.12
 
 
+def test_a_weak_column_of_a_small_table_has_predictive_power_and_a_copy_of_the_target_is_seen():
+    rng = np.random.default_rng(0)
+    column = rng.normal(size=150)
+    weak = (column + 1.2 * rng.normal(size=150))[:, None]
+    # A line explains two fifths of the variance; leaves of a single row none.
+    assert predictive_power(column, "number", weak, "regression") > 0.1
+    assert predictive_power(column, "number", column[:, None], "regression") > 0.97
+
+
+def test_no_part_reaches_beyond_all_rows_and_all_are_rounded_alike():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"income": rng.lognormal(10.8, 0.4, 2_000).round(2), "y": rng.integers(0, 2, 2_000)})
+    entry = prepare(frame, "y", task="binary").describe()["columns"][0]
+    for part in ("train", "validation", "test"):
+        assert entry["all"]["min"] <= entry[part]["min"] <= entry[part]["max"] <= entry["all"]["max"]
+        assert entry[part]["min"] % 100 == 0
+        assert entry[part]["max"] % 100 == 0
+
+
 def test_predictive_power_for_two_classes_is_the_area_under_the_curve_rescaled():
     # A category of two levels is predicted by the means of its levels: these order the rows as the category does.
     rng = np.random.default_rng(0)

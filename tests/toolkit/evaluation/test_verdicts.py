@@ -416,12 +416,12 @@ def test_the_points_and_the_interval_are_those_of_the_paired_difference() -> Non
 
 def test_rows_per_class_are_named_where_they_are_few() -> None:
     baselines = {"tree": classified(hits(0.97, seed=2))}
-    few = " ".join(told(classified(hits(0.9)), baselines, rows=300, classes=3))
-    assert "300 rows, 100 per class" in few
+    few = " ".join(told(classified(hits(0.9)), baselines, rows=300, classes=3, smallest=40))
+    assert "300 rows, 40 of them in the smallest class" in few
     assert "simpler models" in few
-    many = " ".join(told(classified(hits(0.9)), baselines, rows=30_000, classes=3))
-    assert "per class" not in many
-    beaten = " ".join(told(classified(hits(0.99)), {"tree": classified(hits(0.7))}, rows=300, classes=3))
+    many = " ".join(told(classified(hits(0.9)), baselines, rows=30_000, classes=3, smallest=9_000))
+    assert "smallest class" not in many
+    beaten = " ".join(told(classified(hits(0.99)), {"tree": classified(hits(0.7))}, rows=300, classes=3, smallest=40))
     assert "here fewer are enough" in beaten
 
 

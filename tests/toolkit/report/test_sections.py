@@ -135,9 +135,7 @@ def test_a_baseline_that_is_better_than_all_contenders_is_named_once(task, resul
     right = {"dummy": result.baselines["dummy"], "tree": Outcome(task, truth, truth, certain)}
     best = compare(result, names, baselines={0: right, 1: right})
     assert len(best.verdict) == 2
-    assert best.verdict[-1].startswith(
-        "A baseline has better figures than all of them: the gradient-boosted trees, with "
-    )
+    assert " a baseline is ahead of all of them: the gradient-boosted trees, with " in best.verdict[-1]
     assert "This difference is not tested." in Page(render(summarize(best))).section("verdict")
     worst = compare(result, names, baselines={seed: {"dummy": result.baselines["dummy"]} for seed in (0, 1)})
     assert len(worst.verdict) == 1
@@ -186,3 +184,11 @@ def test_the_learning_curve_names_its_loss_and_unit(pages):
     losses = {"multiclass": "cross-entropy, in nats", "regression": "mean squared error of the standardized target"}
     for task, loss in losses.items():
         assert f"loss: {loss}" in Page(pages["run", task]).section("training")
+
+
+def test_metrics_of_the_dummy_that_cannot_vary_have_no_interval(summaries):
+    dummy = {name: row["baselines"]["dummy"] for name, row in summaries["binary"]["results"]["metrics"].items()}
+    assert dummy["recall"]["low"] == dummy["recall"]["value"] == dummy["recall"]["high"]
+    assert dummy["accuracy"]["low"] < dummy["accuracy"]["high"]
+    rows = [words(row["text"]) for row in Page(render(summaries["binary"])).all("tr")]
+    assert next(row for row in rows if "Balanced accuracy" in row).endswith("50.0 %")

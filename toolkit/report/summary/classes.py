@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from toolkit.common.formatting import duration, number, percent
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.conformal import fewest_rows
+from toolkit.evaluation.metrics import Outcome, intervals
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.margins import is_right
 from toolkit.report.summary.values import contenders_of, share, spread
@@ -45,7 +46,12 @@ def classes(result: Result) -> dict[str, Any]:
     """Return rows, precision, recall and F1 of each class."""
     outcome: Any = result.outcome
     truth, predicted = outcome.y_true, outcome.y_pred
-    return _lowest_f1([_scored(name, truth == i, predicted == i) for i, name in enumerate(result.class_names)])
+    entries = [_scored(name, truth == i, predicted == i) for i, name in enumerate(result.class_names)]
+    if result.task == "binary":  # the same intervals as in the table of metrics, for either class as the positive one
+        turned = intervals(Outcome("binary", 1 - truth, 1 - predicted, units=outcome.units))
+        for entry, table in zip(entries, (turned, result.table), strict=True):
+            entry |= {name: table.loc[name, ["value", "low", "high"]].to_dict() for name in ("precision", "recall")}
+    return _lowest_f1(entries)
 
 
 def sets(result: Result) -> dict[str, Any] | None:

@@ -43,10 +43,13 @@ def for_result(result: Result) -> dict[str, Any]:
 def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
     """Return the terms that all contenders share: the data and split of the first seed."""
     dataset = comparison.datasets[comparison.seeds[0]]
+    reason = dataset.split_reason
+    if comparison.folds is None and len(comparison.seeds) > 1:
+        reason = re.sub(r"with seed \d+", "with each seed", reason)
     return {
         **_sizes(dataset),
         "notes": comparison.notes,
-        "reason": dataset.split_reason,
+        "reason": reason,
         "baselines": notes_on_images(dataset),
         "images": None if dataset.features.pixels is None else " × ".join(map(str, dataset.features.pixels.shape[1:])),
     }

@@ -49,8 +49,9 @@ def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any]]:
     """Return what each contender learns by, how its scores are read, and what it costs."""
     contenders = []
     for trials in contenders_of(comparison):
-        first, epochs = trials[0], [len(trial.history) for trial in trials]
+        first = trials[0]
         separate = first.result is None and comparison.task == "multilabel"
+        networks = len(comparison.target.columns) if separate else 1
         contenders.append(
             {
                 "label": plain(first.label),
@@ -59,14 +60,17 @@ def for_comparison(comparison: ComparisonResult) -> list[dict[str, Any]]:
                 "decision": first.head.decision,
                 "link": first.head.link,
                 "margin": first.head.margin,
-                "networks": len(comparison.target.columns) if separate else 1,
+                "networks": networks,
                 "probabilities": _probabilities(first),
                 "parameters": first.parameters,
-                "epochs": spread(epochs),
+                "epochs": spread(len(trial.history) for trial in trials),
                 "best_epoch": spread(trial.best_epoch for trial in trials),
                 "seconds": spread(trial.seconds for trial in trials),
+                # The first epoch also compiles the network.
                 "seconds_an_epoch": spread(
-                    trial.seconds / count for trial, count in zip(trials, epochs, strict=True) if count
+                    networks * trial.history["seconds"].iloc[min(1, len(trial.history) - 1) :].mean()
+                    for trial in trials
+                    if "seconds" in trial.history
                 ),
             }
         )

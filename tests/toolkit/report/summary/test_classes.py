@@ -22,6 +22,10 @@ def test_the_confusion_matrix_and_each_class_are_those_of_scikit_learn(results, 
             for entry, value in zip(found["classes"]["shown"], values, strict=True):
                 got = entry[key]["value"] if isinstance(entry[key], dict) else entry[key]
                 assert got == pytest.approx(value, nan_ok=True)
+    positive = summaries["binary"]["results"]["classes"]["shown"][1]
+    for key in ("precision", "recall"):
+        row = summaries["binary"]["results"]["metrics"][key]
+        assert positive[key] == {name: row[name] for name in ("value", "low", "high")}
 
 
 def test_each_label_is_that_of_scikit_learn(results, summaries):
