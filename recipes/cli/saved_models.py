@@ -107,7 +107,7 @@ def report(model: str, output: str, card: str | None, in_browser: bool) -> None:
     page = run.report(output)
     click.echo(f"Report: {page}")
     if card is not None:
-        click.echo(f"Model card: {run.model_card(card)}")
+        click.echo(f"Model card: {run.model_card(card, model=model)}")
     if in_browser:
         open_page(page)
 

@@ -19,12 +19,13 @@ from toolkit.evaluation import metric_names
 __all__ = ["render_card", "write_card"]
 
 
-def write_card(summary: Mapping[str, Any], path: str | Path) -> Path:
+def write_card(summary: Mapping[str, Any], path: str | Path, model: str | Path) -> Path:
     """Write the model card of a run; see `toolkit.runs.run.Run.model_card`.
 
     Args:
         summary: What `toolkit.report.summary.summarize` returned for a result.
         path: The file; its name ends in ``.md``.
+        model: The file of the model, whose name the card's example loads.
 
     Raises:
         DataError: The name has another ending, or the file can't be written.
@@ -32,17 +33,18 @@ def write_card(summary: Mapping[str, Any], path: str | Path) -> Path:
     path = user_path(path, "card.md")
     if path.suffix.lower() != ".md" and not is_stream(path):
         raise DataError(f"{path}: a model card is Markdown; give a name that ends in .md.")
-    return write_whole(path, render_card(summary))
+    return write_whole(path, render_card(summary, Path(model).name))
 
 
-def render_card(summary: Mapping[str, Any]) -> str:
-    """Return the model card of a run as Markdown text, the same for the same summary."""
+def render_card(summary: Mapping[str, Any], file: str = "model.keras") -> str:
+    """Return the model card of a run as Markdown text, the same for the same summary and name of the model's file."""
     model, results, settings = summary["model"], summary["results"], summary["settings"]
     first: Mapping[str, Any] = next(iter(results["metrics"].values()), {"baselines": {}})
     layers = ", ".join(f"{layer['type']} {layer['output'][-1]}" for layer in model["layers"])
     data = "image" if summary["images"] else "tabular"
     text = _template().render(
         s=summary,
+        model=file,
         models=["network", *first["baselines"]],
         pipeline=f"{data}-{'regression' if summary['task'] == 'regression' else 'classification'}",
         about=f"A neural network of {formatting.number(model['parameters'])} parameters ({layers}).",

@@ -253,7 +253,7 @@ class Run(Predicting):
                 raise
             raise DataError(f"no report: the summary in the saved file is damaged ({error!r:.100}).") from error
 
-    def model_card(self, path: str | Path) -> Path:
+    def model_card(self, path: str | Path, *, model: str | Path = "model.keras") -> Path:
         """Write a model card as Markdown: what the report says of the model, and places for what only you know.
 
         It states the data, the split, the metrics with intervals beside the baselines, the calibration, groups of rows
@@ -262,6 +262,7 @@ class Run(Predicting):
 
         Args:
             path: The file; its name ends in ``.md``.
+            model: The saved run, whose name the example of the card loads.
 
         Returns:
             The path.
@@ -272,7 +273,7 @@ class Run(Predicting):
         References:
             Mitchell et al., Model Cards for Model Reporting, FAT* 2019.
         """
-        return write_card(self.summary(rows=False), path)
+        return write_card(self.summary(rows=False), path, model)
 
     def _repr_html_(self) -> str:
         return page.notebook(self.summary())

@@ -37,6 +37,25 @@ def test_a_loaded_run_and_one_on_images_have_one(runs, image_run, tmp_path):
     assert "pipeline_tag: image-classification" in image_run.model_card(tmp_path / "image.md").read_text("utf-8")
 
 
+def test_its_example_loads_the_file_that_it_is_about(runs, tmp_path, monkeypatch):
+    saved = runs["binary"].save(tmp_path / "the model.keras")
+    card = runs["binary"].model_card(tmp_path / "card.md", model=saved).read_text("utf-8")
+    code = re.findall(r"^```python\n(.*?)^```$", card, re.M | re.S)[0]
+    monkeypatch.chdir(tmp_path)
+    dataset = runs["binary"].dataset
+    names = {"table": dataset.features.take(dataset.parts["test"]).frame}
+    exec(code, names)
+    assert (names["run"].predict(names["table"]) == runs["binary"].predict(names["table"])).all()
+
+
+def test_it_says_on_how_many_rows_slices_were_computed(runs):
+    summary = copy.deepcopy(runs["binary"].summary(rows=False))
+    slices = summary["importance"]["slices"]
+    assert f"all {slices['of']} test rows" in render_card(summary)
+    slices["rows"], slices["of"] = 200, 700
+    assert "its value on 200 of the 700 test rows, drawn at random" in render_card(summary)
+
+
 def test_names_are_no_markup(runs):
     summary = copy.deepcopy(runs["multiclass"].summary(rows=False))
     summary["target"], summary["classes"] = ["<script>|a\n# b"], ["*x*", "[y](javascript:z)", "`c`"]
