@@ -155,17 +155,20 @@ def regions(axes: Axes, decided: NDArray[Any], window: tuple[float, float], *, a
 
     Args:
         axes: The panel.
-        decided: Class ids on an even grid, shape (steps, steps), the lowest row first.
+        decided: Class ids on an even grid, shape (steps, steps), the lowest row first; or the scores, shape (steps,
+            steps, classes), between which straight borders are drawn straight.
         window: Both ends of the plane, the same along x and y.
         alpha: Strength of the colors.
     """
     ticks = np.linspace(*window, len(decided))
-    for k in np.unique(decided):
+    is_scores = decided.ndim == 3
+    for k in np.unique(decided.argmax(axis=2) if is_scores else decided):
         # 0 and 1, filled above one half: the border runs between the grid points, where it belongs.
-        inside = (decided == k).astype(float)
-        axes.contourf(
-            ticks, ticks, inside, levels=[0.5, 1.5], colors=[CLASS_COLORS[k % len(CLASS_COLORS)]], alpha=alpha
-        )
+        inside, edge = (decided == k).astype(float), 0.5
+        if is_scores:  # the lead over the best other class, filled above 0
+            inside, edge = decided[:, :, k] - np.delete(decided, k, axis=2).max(axis=2), 0.0
+        color = CLASS_COLORS[k % len(CLASS_COLORS)]
+        axes.contourf(ticks, ticks, inside, levels=[edge, inside.max() + 1], colors=[color], alpha=alpha)
     _bare(axes, window)
 
 

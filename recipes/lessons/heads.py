@@ -27,6 +27,7 @@ PENALTY, RATE, STEPS = 0.001, 0.1, 2_000
 POSITIONS = np.linspace(0.0, 3.0, 16)  # how far the point is moved, in units of the plane
 GRID = 70
 BEYOND = 1.25
+NEAR_MARGIN = 0.01  # Adam ends a hair's breadth beside the margin
 CENTERS = np.array([[-0.6, -0.4], [0.6, -0.4], [0.0, 0.65]])
 SPREAD = 0.34
 
@@ -106,16 +107,16 @@ def show(
     lead = {head: leads(_with_ones(x) @ w, y) for head, w in weights.items()}
     table = pd.DataFrame({HEADS[head][0]: _facts(weights[head], lead[head]) for head in HEADS}).T
     moved = _moved(x, y, classes, weights["hinge"], grid)
-    content, total = int((lead["hinge"] >= 1 - 1e-2).sum()), len(x)
+    content, total = int((lead["hinge"] >= 1 - NEAR_MARGIN).sum()), len(x)
     return Lesson(
         "heads",
         "SVM against softmax",
         f"Both heads decide {percent(_agreement(weights, grid))} of the plane alike. The hinge is content with "
         f"{content} of {total} rows, those that lead by 1; cross-entropy with none. A point that moves away from the "
-        f"border changes the decision on {percent(float(moved['SVM (hinge)'].max()), 2)} of the plane under the hinge, "
-        f"and on {percent(float(moved['softmax'].max()), 2)} under cross-entropy.",
+        f"border changes {_change_text(moved['SVM (hinge)'])} under the hinge, and {_change_text(moved['softmax'])} "
+        "under cross-entropy.",
         (
-            _borders(plane, x, y, weights, lead, table, data is None),
+            _borders(plane, x, y, weights, lead, table, moved),
             _leads_picture(lead),
             _moves_picture(moved),
         ),
@@ -128,7 +129,7 @@ def _clouds(seed: int) -> Plane:
     rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(3), ROWS // 3).astype(np.int32)
     x = (CENTERS[y] + rng.normal(scale=SPREAD, size=(len(y), 2))).astype(np.float32)
-    return Plane("clouds", [f"class {k + 1}" for k in range(3)], ("x", "y"), x, y, x, y)
+    return Plane("clouds", [f"class {k + 1}" for k in range(3)], ("x1", "x2"), x, y, x, y)
 
 
 def _with_ones(x: Floats) -> Floats:
@@ -148,8 +149,7 @@ def _agreement(weights: Mapping[str, Floats], grid: Floats) -> float:
 def _facts(w: Floats, lead: Floats) -> dict[str, float]:
     return {
         "rows decided wrongly": int((lead <= 0).sum()),
-        # Adam stops a hair's breadth beside the margin.
-        "rows that lead by 1 or more": int((lead >= 1 - 1e-2).sum()),
+        f"rows that lead by {1 - NEAR_MARGIN:g} or more": int((lead >= 1 - NEAR_MARGIN).sum()),
         "smallest lead": float(lead.min()),
         "mean lead": float(lead.mean()),
         "length of the weights": float(np.linalg.norm(w[:2])),
@@ -169,46 +169,59 @@ def _moved(x: Floats, y: NDArray[Any], classes: int, w: Floats, grid: Floats) ->
     rival = int(np.where(np.arange(classes) == y[row], -np.inf, scores).argmax())
     direction = w[:2, y[row]] - w[:2, rival]
     points = np.repeat(x[None], len(POSITIONS), axis=0)  # (positions, n, 2)
-    points[:, row] += POSITIONS[:, None] * direction / (np.linalg.norm(direction) or 1.0)
+    direction /= np.linalg.norm(direction) or 1.0
+    points[:, row] += POSITIONS[:, None] * direction
     columns = {}
     for done, (head, (name, _)) in enumerate(HEADS.items(), 1):
         step("a moving point, head", done, len(HEADS))
         decided = (grid @ fit(head, points, y, classes)).argmax(axis=2)  # (positions, GRID²)
         columns[name] = (decided != decided[0]).mean(axis=1)
     table = pd.DataFrame(columns, pd.Index(POSITIONS, name="moved by"))
-    table.attrs["lead"] = float(lead[row])
+    table.attrs |= {"lead": float(lead[row]), "point": x[row].tolist(), "direction": direction.tolist()}
     return table
 
 
 def _borders(
     plane: Plane, x: Floats, y: NDArray[Any], weights: Mapping[str, Floats], lead: Mapping[str, Floats],
-    table: pd.DataFrame, generated: bool,
+    table: pd.DataFrame, moved: pd.DataFrame,
 ) -> Picture:  # fmt: skip
     window = plane.window
     ticks, grid = np.linspace(*window, GRID), _with_ones(_grid(window))
     with panels(2, width=7.2, height=4.1) as (figure, axes):
         for panel, (head, (name, _)) in zip(axes[0], HEADS.items(), strict=True):
             scores = np.sort(grid @ weights[head], axis=1)
-            regions(panel, (grid @ weights[head]).argmax(axis=1).reshape(GRID, GRID), window)
+            regions(panel, (grid @ weights[head]).reshape(GRID, GRID, -1), window)
             # Where the best class leads the second by 1: the margin.
             lead_map = (scores[:, -1] - scores[:, -2]).reshape(GRID, GRID)
             panel.contour(ticks, ticks, lead_map, levels=[1.0], colors=[INK], linewidths=0.8, linestyles="dashed")
             dots(panel, x, y, lead[head] <= 0, size=3)
-            near = lead[head] < 1 - 1e-2
+            near = lead[head] < 1 - NEAR_MARGIN
             panel.plot(*x[near].T, "o", markersize=6, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.7)
+            # The row that `_moves_picture` is about, and where it goes.
+            point, way = (np.array(moved.attrs[key]) for key in ("point", "direction"))
+            arrow = {"arrowstyle": "->", "color": INK, "linewidth": 0.9, "shrinkA": 4}
+            panel.annotate("", point + 0.15 * window[1] * way, point, arrowprops=arrow, annotation_clip=False)
+            panel.plot(*point, "s", markersize=7, markerfacecolor="none", markeredgecolor=INK)
             panel.set_title(f"{name}: {int(near.sum())} rows lead by less than 1", color=INK)
-        name_axes(axes, ("x", "y") if generated else ("first column", "second column"))
+        generated = plane.name == "clouds"
+        name_axes(axes, plane.axes if generated else ("first column", "second column"))
     names = "; ".join(f"{label} is {color}" for label, color in zip(plane.labels, COLOR_NAMES, strict=False))
     where = "" if generated else f" From left to right: {plane.axes[0]}; upwards: {plane.axes[1]}; both scaled."
     return Picture(
         "Borders and margins",
         "The color is the class with the highest score; along the dashed line it leads the second by 1. A ring is a "
-        "row that leads by less than 1, a cross one that is decided wrongly. Rows beyond the margin have a hinge of 0 "
-        f"and a gradient of 0: they don't pull at the border.{where} The classes: {names}.",
+        "row that leads by less than 1, a cross one that is decided wrongly, the square with an arrow the one that "
+        f"moves below. Counts take {1 - NEAR_MARGIN:g} for 1, since training ends close to the margin. Rows beyond the "
+        f"margin have a hinge and a gradient of 0: they don't pull at the border.{where} The classes: {names}.",
         figure,
         "Two maps of the plane with the regions of the classes, dashed lines beside the borders, and the rows.",
         table,
     )
+
+
+def _change_text(shares: pd.Series) -> str:
+    largest = float(shares.max())
+    return f"the decision on up to {percent(largest, 2)} of the plane" if largest else "no decision"
 
 
 def _leads_picture(lead: Mapping[str, Floats]) -> Picture:
@@ -242,13 +255,11 @@ def _moves_picture(moved: pd.DataFrame) -> Picture:
         panel.set_title("% of the plane decided otherwise")
         panel.set_xlabel("how far the point has moved")
         label_lines(panel, [name for name, _ in HEADS.values()])
-    changes = moved.max()
     return Picture(
         "A point moves away",
         f"One row that leads by {row_lead} under the hinge moves further to its own side, and both models are trained "
-        "anew at each of its positions. At most "
-        f"{percent(float(changes['SVM (hinge)']), 2)} of the plane is decided otherwise under the hinge, and "
-        f"{percent(float(changes['softmax']), 2)} under cross-entropy, whose gradient for the row was not 0.",
+        f"anew at each of its positions. This changes {_change_text(moved['SVM (hinge)'])} under the hinge, and "
+        f"{_change_text(moved['softmax'])} under cross-entropy, whose gradient for the row was not 0.",
         figure,
         "Share of the plane decided otherwise against the way of the point, one line per head.",
         moved,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recipes.drawing import BLUE, GRAY, ORANGE, STYLES, key, label_lines, log_scale, panels
+from recipes.drawing import BLUE, GRAY, ORANGE, STYLES, key, log_scale, panels
 from recipes.lessons.tools.page import Lesson, Picture
 from recipes.lessons.tools.rows import Rows, column_names, error_name, error_text, load
 from recipes.lessons.tools.sweep import Network, Sweep
@@ -17,7 +17,7 @@ from toolkit.common.formatting import number, percent
 __all__ = ["METHODS", "SEEDS", "best_strengths", "show", "train_methods"]
 
 WIDTH, EPOCHS, RATE, ROWS, SEEDS = 32, 80, 0.01, 300, 3
-ZERO = 0.01  # a weight below this counts as zero
+ZERO = 0.01  # a weight whose size is below this is as good as zero
 BARS = 30  # columns in a picture
 
 Methods = dict[str, list[tuple[float, dict[str, Any]]]]
@@ -32,6 +32,11 @@ METHODS: Methods = {
     "dropout": [(s, {"dropout": s}) for s in (0.2, 0.4, 0.6, 0.8, 0.9)],
 }
 NONE = "none"
+SHOWN = {
+    "train_error": "training error", "validation_error": "validation error", "test_error": "test error",
+    "mean_weight": "mean size of the weights", "small": f"share of weights below {ZERO:g}",
+}  # fmt: skip
+AXES = {"max-norm": "largest norm", "dropout": "share dropped"}  # elsewhere the strength λ
 
 
 def show(
@@ -56,21 +61,28 @@ def show(
     trained = pd.concat([train_methods(rows, group, seed, epochs=epochs) for group in groups], ignore_index=True)
     best = best_strengths(trained)
     plain = trained.loc[best[NONE]]
-    winner = trained.loc[min(best.values(), key=lambda index: trained["validation_error"][index])]
+    first, second = (
+        trained.loc[index] for index in sorted(best.values(), key=trained["validation_error"].__getitem__)[:2]
+    )
     text = partial(error_text, rows.head)
+    is_level = text(first["validation_error"]) == text(second["validation_error"])
     result = (
         "No method improves the validation error here."
-        if winner["method"] == NONE
-        else f"With {winner['method']}, the best of the five methods here, the errors are "
-        f"{text(winner['train_error'])} and {text(winner['validation_error'])}."
+        if first["method"] == NONE
+        else f"The lowest validation error of the five methods is {text(first['validation_error'])}, with "
+        f"{first['method']} (training error {text(first['train_error'])}); {second['method']} "
+        + ("is level with it." if is_level else f"comes next with {text(second['validation_error'])}.")
     )
+    if data is None:
+        # `noisy` draws a seventh of the labels among three classes: two thirds of those are wrong.
+        result += " No model can expect less than 9 %: that share of the labels is wrong. Guessing has 67 %."
     return Lesson(
         name="regularization",
         title="Holding the weights back",
         summary=f"Without regularization the network's error is {text(plain['train_error'])} on its training rows and "
         f"{text(plain['validation_error'])} on validation rows. {result}",
         pictures=(
-            _strengths(trained, error_name(rows.head)),
+            _strengths(trained, best, error_name(rows.head)),
             _sizes(trained, best),
             _columns(rows, trained, best, generated=data is None),
             _one_step(),
@@ -78,8 +90,8 @@ def show(
         corrections=(
             "Week 2: L1 does not penalize “zero weights”; it penalizes the weights that are not zero, by their size, "
             "and drives them to zero.",
-            "Mason Brain: the update under L2 lacks its factor 2. With R the sum of W², W becomes W (1 − 2 a λ) − a "
-            "∂L/∂W. With R their mean, 2 λ is divided by the number of weights, not of rows.",
+            "Mason Brain: the update under L2 lacks its factor 2. With R the sum of w², w becomes w (1 − 2 η λ) − η "
+            "∂L/∂w. With R their mean, 2 λ is divided by the number of weights, not of rows.",
             "Week 2: dropout drops neurons, each with all its weights, and not single weights.",
         ),
         decks=("W2", "MB"),
@@ -123,7 +135,7 @@ def train_methods(rows: Rows, methods: Methods, seed: int, *, epochs: int = EPOC
                 "train_error": train[case],
                 "validation_error": validation[case],
                 "mean_weight": float(sizes.mean()),
-                "zeros": float((sizes < ZERO).mean()),
+                "small": float((sizes < ZERO).mean()),
                 "test_error": np.nan,
                 "sizes": sizes,
             }
@@ -142,7 +154,7 @@ def best_strengths(trained: pd.DataFrame) -> dict[str, int]:
     return {method: int(strengths["validation_error"].idxmin()) for method, strengths in groups}
 
 
-def _strengths(trained: pd.DataFrame, error: str) -> Picture:
+def _strengths(trained: pd.DataFrame, best: dict[str, int], error: str) -> Picture:
     table = trained.drop(columns=["test_error", "sizes"])
     plain = table[table["method"] == NONE].iloc[0]
     with panels(len(METHODS), width=7.2, height=2.3) as (figure, axes):
@@ -156,25 +168,28 @@ def _strengths(trained: pd.DataFrame, error: str) -> Picture:
             panel.set_ylim(0, top)
             panel.set_xticks(steps[::2], [number(value, 2) for value in strengths["strength"][::2]])
             panel.grid(visible=False, axis="x")
-            panel.set_xlabel(method)
+            panel.set_title(method)
+            panel.set_xlabel(AXES.get(method, "strength λ"))
             if index:
                 panel.tick_params(labelleft=False)
-        axes[0, 0].set_title(error)
+        axes[0, 0].set_ylabel(error)
         key(figure, ["training rows", "validation rows"], axes[0, 0].lines[1:])
+    at_end = [m for m, index in best.items() if m != NONE and trained["strength"][index] == METHODS[m][-1][0]]
+    open_end = f" With {' and '.join(at_end)} the strongest was best: more could be better still." if at_end else ""
     return Picture(
         "Too little, enough, too much",
         "Each method gets stronger to the right; the gray line is the validation error without regularization. A wide "
-        "gap between the two lines is overfitting; where both lines rise, the method is too strong.",
+        f"gap between the two lines is overfitting; where both lines rise, the method is too strong.{open_end}",
         figure,
         f"Five panels, one per method: {error} against strength, on training and on validation rows.",
-        table,
+        table.rename(columns=SHOWN),
         digits=3,
     )
 
 
 def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Picture:
     table = trained.loc[list(best.values())].set_index("method").drop(columns="sizes")
-    with panels(width=4.4, height=3.0) as (figure, axes):
+    with panels(width=4.4, height=3.3) as (figure, axes):
         panel = axes[0, 0]
         for (color, dash), index in zip(STYLES, best.values(), strict=True):
             sizes = np.sort(trained["sizes"][index].ravel())[::-1]
@@ -185,15 +200,15 @@ def _sizes(trained: pd.DataFrame, best: dict[str, int]) -> Picture:
         panel.set_ylim(bottom=1e-4)
         panel.set_title("size of the weight")
         panel.set_xlabel("percent of the weights, the largest first")
-        label_lines(panel, list(best))
+        figure.legend(panel.lines, list(best), loc="outside lower center", ncols=3, labelcolor="linecolor")
     return Picture(
         "How large the weights are",
         "All weights of the first layer, sorted by size, each method at the strength with the lowest validation error. "
-        f"L1 drives single weights to zero: {percent(table['zeros']['L1'], 0)} of them. L2 shrinks all weights, and "
-        f"{percent(table['zeros']['L2'], 0)} of them are as good as zero.",
+        f"L1 drives single weights to zero: {percent(table['small']['L1'], 0)} of them are below {ZERO:g}. L2 shrinks "
+        f"all weights, and {percent(table['small']['L2'], 0)} of them are below {ZERO:g}.",
         figure,
         "Sizes of the weights in descending order, one line per method, on a logarithmic scale.",
-        table,
+        table.rename(columns=SHOWN),
         digits=3,
     )
 
@@ -210,13 +225,14 @@ def _columns(rows: Rows, trained: pd.DataFrame, best: dict[str, int], *, generat
             panel.bar(np.arange(1, len(bars) + 1), bars[method], color=BLUE, alpha=0.8)
             panel.grid(visible=False, axis="x")
             panel.set_title({NONE: "no penalty"}.get(method, method))
+        axes[0, 0].set_ylabel("sum of the sizes")
         axes[0, 1].set_xlabel("column" if len(bars) == len(table) else f"column, the first {BARS} of {len(table)}")
     hint = "Columns 1 to 5 matter, the others are noise. " if generated else column_names(rows.columns[:BARS])
     return Picture(
         "Which columns are kept",
         f"{hint}A bar is the sum of the sizes of a column's weights. It is above a tenth of the largest for "
         f"{kept_by[NONE]} of {len(table)} columns without a penalty, for {kept_by['L2']} with L2 and for "
-        f"{kept_by['L1']} with L1.",
+        f"{kept_by['L1']} with L1. Each panel has a scale of its own.",
         figure,
         "Three panels of bars: the weights of each column without a penalty, with L2 and with L1.",
         table,
@@ -236,13 +252,13 @@ def _one_step() -> Picture:
     optimizer = keras.optimizers.SGD(rate)
     optimizer.apply([tape.gradient(penalty, variable.value)], [variable])
     after = {
-        "the slide: W (1 − a λ)": weight * (1 - rate * strength),
-        "right: W (1 − 2 a λ)": weight * (1 - 2 * rate * strength),
+        "the slide: w (1 − η λ)": weight * (1 - rate * strength),
+        "right: w (1 − 2 η λ)": weight * (1 - 2 * rate * strength),
         "Keras: SGD with L2(0.5)": float(variable.numpy()),
     }
     return Picture(
         "One step under L2",
-        "A weight of 2 whose loss does not depend on it, a penalty of 0.5 times its square, and a learning rate of "
-        "0.1. The derivative of the penalty is 2 × 0.5 × 2, so the weight shrinks by twice what the slide says.",
+        "A weight w of 2 on which the loss does not depend, a penalty of λ = 0.5 times its square, and a learning rate "
+        "of η = 0.1. The derivative of the penalty is 2 × 0.5 × 2, so the weight shrinks by twice what the slide says.",
         table=pd.DataFrame({"weight after the step": after.values()}, index=pd.Index(after, name="update")),
     )

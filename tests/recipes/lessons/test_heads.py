@@ -8,8 +8,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
+from recipes.drawing import panels, regions
 from recipes.lessons import heads
 from recipes.lessons.heads import PENALTY, fit, leads
+from toolkit.common.formatting import percent
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,24 @@ def test_a_row_beyond_the_margin_does_not_move_the_border_of_the_hinge(lesson):
     assert moved["SVM (hinge)"].max() < 0.001
     assert moved["softmax"].max() > 0.003
     assert moved.attrs["lead"] > 1
+    assert lesson.tables["Borders and margins"].columns[1] == "rows that lead by 0.99 or more"
+
+
+def test_no_change_is_said_in_words(lesson):
+    assert "moves away from the border changes no decision under the hinge" in lesson.summary
+    share = lesson.tables["A point moves away"]["softmax"].max()
+    assert f"the decision on up to {percent(share, 2)} of the plane under cross-entropy" in lesson.summary
+
+
+def test_the_border_between_linear_scores_is_drawn_straight():
+    ticks = np.linspace(-1, 1, 20)
+    x1, x2 = np.meshgrid(ticks, ticks)
+    with panels() as (_, axes):
+        regions(axes[0, 0], np.stack([0 * x1, x1 + 2 * x2 - 0.1], axis=-1), (-1, 1))
+    corners = np.concatenate([path.vertices for part in axes[0, 0].collections for path in part.get_paths()])
+    inside = corners[(np.abs(corners) < 1 - 1e-9).all(axis=1)]
+    assert len(inside) > 20
+    assert inside @ [1, 2] == pytest.approx(0.1)
 
 
 def test_the_summary_counts_the_rows_that_lead_by_1(lesson):

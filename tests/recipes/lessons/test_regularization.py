@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import make_classification
 
 from recipes.lessons import regularization
-from recipes.lessons.tools.rows import load
+from recipes.lessons.tools.rows import load, noisy
 from toolkit.common.errors import DataError
+from toolkit.common.formatting import percent
 
 
 @pytest.fixture(scope="module")
@@ -18,29 +20,53 @@ def lesson():
 
 def test_without_regularization_the_network_overfits(lesson):
     plain = lesson.table.set_index("method").loc["none"]
-    assert plain["train_error"] < 0.01
-    assert plain["validation_error"] > 0.25
+    assert plain["training error"] < 0.01
+    assert plain["validation error"] > 0.25
 
 
 @pytest.mark.parametrize("method", regularization.METHODS)
 def test_each_method_trades_training_error_for_validation_error(lesson, method):
     strengths = lesson.table[lesson.table["method"] == method]
     plain = lesson.table.set_index("method").loc["none"]
-    assert strengths["train_error"].iloc[-1] > strengths["train_error"].iloc[0]
-    assert strengths["validation_error"].min() < plain["validation_error"] - 0.03
+    assert strengths["training error"].iloc[-1] > strengths["training error"].iloc[0]
+    assert strengths["validation error"].min() < plain["validation error"] - 0.03
+
+
+def test_methods_whose_strongest_is_best_are_named_and_close_ones_are_told(lesson):
+    table = lesson.table[lesson.table["method"] != "none"]
+    best = table.loc[table.groupby("method")["validation error"].idxmin()].set_index("method")
+    ends = [m for m, cases in regularization.METHODS.items() if best.loc[m, "strength"] == cases[-1][0]]
+    assert ends
+    assert f"With {' and '.join(ends)} the strongest was best" in lesson.pictures[0].text
+    first, second = best["validation error"].sort_values(kind="stable").index[:2]
+    assert f"with {first} (" in lesson.summary
+    values = [percent(best.loc[method, "validation error"]) for method in (first, second)]
+    assert f"{second} is level with it." in lesson.summary if values[0] == values[1] else values[1] in lesson.summary
+
+
+def test_no_model_expects_less_than_the_share_of_wrong_labels(lesson):
+    rows = 9_000
+    _, right = make_classification(
+        rows, n_features=20, n_informative=5, n_redundant=0, n_classes=3, flip_y=0, shuffle=False, random_state=0
+    )
+    given = noisy(rows, 0)["class"].to_numpy()
+    wrong = (given != right[np.random.default_rng(0).permutation(rows)]).mean()
+    assert wrong == pytest.approx(0.09, abs=0.01)
+    assert lesson.table["validation error"].min() > wrong
+    assert "less than 9 %" in lesson.summary
 
 
 def test_stronger_is_smaller_weights(lesson):
     for method in ("L1", "L2", "elastic net", "max-norm"):
-        sizes = lesson.table.loc[lesson.table["method"] == method, "mean_weight"]
+        sizes = lesson.table.loc[lesson.table["method"] == method, "mean size of the weights"]
         assert sizes.is_monotonic_decreasing
 
 
 def test_l1_drives_weights_to_zero_where_l2_makes_them_small(lesson):
     best = lesson.tables["How large the weights are"]
-    assert best.loc["L1", "zeros"] > 0.8
-    assert best.loc["L1", "zeros"] > best.loc["L2", "zeros"] + 0.2
-    assert best["test_error"].drop("none").max() < best.loc["none", "test_error"]
+    assert best.loc["L1", "share of weights below 0.01"] > 0.8
+    assert best.loc["L1", "share of weights below 0.01"] > best.loc["L2", "share of weights below 0.01"] + 0.2
+    assert best["test error"].drop("none").max() < best.loc["none", "test error"]
 
 
 def test_l1_keeps_the_five_columns_that_matter(lesson):
