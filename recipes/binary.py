@@ -27,8 +27,8 @@ HeadOption = Annotated["str | Head", "logistic, hinge (SVM), squared_hinge, or a
 @documented
 def train(
     data: Any,
-    *,
     target: Target = None,
+    *,
     test: Test = None,
     head: HeadOption = "logistic",
     effort: Effort = "default",
@@ -74,8 +74,8 @@ def train(
 @documented
 def compare(
     data: Any,
-    *,
     target: Target = None,
+    *,
     test: Test = None,
     heads: Annotated[
         Sequence[str | Head],
@@ -121,8 +121,8 @@ def compare(
 @documented
 def cross_validate(
     data: Any,
-    *,
     target: Target = None,
+    *,
     cv: Cv = 5,
     head: HeadOption = "logistic",
     effort: Effort = "quick",

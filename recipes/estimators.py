@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -25,7 +26,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import listing
 from toolkit.common.options import documented
 from toolkit.data.class_labels import are_unchanged
-from toolkit.data.reading.frames import is_table
+from toolkit.data.reading.frames import dense, is_table
 from toolkit.heads import DEFAULT_HEADS, Head, get_head
 from toolkit.runs.loading import load
 
@@ -65,6 +66,7 @@ class _Network(BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        tags.input_tags.sparse = True  # written out: the networks take dense inputs
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -121,6 +123,7 @@ class _Network(BaseEstimator):
             X = validate_data(self, X, reset=reset, skip_check_array=True)
             if hasattr(self, "feature_names_in_"):
                 return X
+        X = dense(X, "X") if issparse(X) else X
         fewest = 2 if reset else 1
         return validate_data(self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=fewest)
 
@@ -186,8 +189,9 @@ class NetworkClassifier(ClassifierMixin, _Network):
         """Train on all rows, from new weights.
 
         Args:
-            X: A table of pandas, polars or Arrow, or an array, shape (n, columns). Columns may hold numbers,
-                categories, text, dates and missing cells; those of a table are known by their names.
+            X: A table of pandas, polars or Arrow, or an array, shape (n, columns); a sparse one is written out, up to
+                8 GB. Columns may hold numbers, categories, text, dates and missing cells; those of a table are known by
+                their names.
             y: Labels, shape (n,), or an indicator matrix, shape (n, labels).
             sample_weight: How much each row counts in training, shape (n,).
 

@@ -15,6 +15,7 @@ from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.preprocessing import check_files
 from toolkit.data.images.stack import ImageSet
 from toolkit.data.read import TABLE_ENDINGS
+from toolkit.data.source import refuse_labels
 from toolkit.data.split import is_drawn, share_from_text
 from toolkit.data.target_checks import TASKS
 from toolkit.heads import DEFAULT_HEADS, Head
@@ -49,9 +50,9 @@ Size = Annotated[
 @documented
 def train(
     source: Any,
+    target: Target = None,
     *,
     task: Task = "multiclass",
-    target: Target = None,
     test: TestImages = None,
     head: Annotated[str | Head | None, "Loss and meaning of the scores; by default that of the task's recipe."] = None,
     effort: Effort = "default",
@@ -111,9 +112,9 @@ def train(
 @documented
 def compare(
     source: Any,
+    target: Target = None,
     *,
     task: Task = "multiclass",
-    target: Target = None,
     test: TestImages = None,
     heads: Annotated[
         Sequence[str | Head] | None,
@@ -174,6 +175,7 @@ def _read(
     """Read the images, those to test on (or their fraction), and those to validate on."""
     if task not in TASKS:
         raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
+    refuse_labels(target, source)
     parts = read_images(source, task=task, target=target, files=files, size=size)
     images = parts["train"]
 

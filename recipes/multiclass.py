@@ -26,8 +26,8 @@ HeadOption = Annotated["str | Head", "softmax, ordinal (classes in order), hinge
 @documented
 def train(
     data: Any,
-    *,
     target: Target = None,
+    *,
     test: Test = None,
     head: HeadOption = "softmax",
     effort: Effort = "default",
@@ -73,8 +73,8 @@ def train(
 @documented
 def compare(
     data: Any,
-    *,
     target: Target = None,
+    *,
     test: Test = None,
     heads: Annotated[
         Sequence[str | Head],
@@ -119,8 +119,8 @@ def compare(
 @documented
 def cross_validate(
     data: Any,
-    *,
     target: Target = None,
+    *,
     cv: Cv = 5,
     head: HeadOption = "softmax",
     effort: Effort = "quick",

@@ -30,8 +30,8 @@ HeadOption = Annotated[
 @documented
 def train(
     data: Any,
-    *,
     target: Target = None,
+    *,
     test: Test = None,
     head: HeadOption = "squared",
     effort: Effort = "default",
@@ -77,8 +77,8 @@ def train(
 @documented
 def compare(
     data: Any,
-    *,
     target: Target = None,
+    *,
     test: Test = None,
     heads: Annotated[
         Sequence[str | Head],
@@ -123,8 +123,8 @@ def compare(
 @documented
 def cross_validate(
     data: Any,
-    *,
     target: Target = None,
+    *,
     cv: Cv = 5,
     head: HeadOption = "squared",
     effort: Effort = "quick",

@@ -22,15 +22,20 @@ __all__ = ["evaluate", "export", "importance", "info", "report", "slices"]
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("data", type=PATH)
+@click.option("--threshold", type=float, help="Probability from which on a row, or a label of it, is positive.")
 @json_option
 @quiet_option
-def evaluate(model: str, data: str, as_json: bool, quiet: bool) -> None:
+def evaluate(model: str, data: str, threshold: float | None, as_json: bool, quiet: bool) -> None:
     """Compute the metrics of a saved MODEL (.keras) with their 95 % intervals on the labeled rows of DATA.
 
     DATA is a table that holds the target too; for a model of images it is labeled images, as for `recipes images`. Use
     rows that the model has not learned from: on others the metrics are too good.
     """
+    from toolkit.runs.predictions import with_threshold
+
     run = _load(model)
+    if threshold is not None:
+        run = type(run)(with_threshold(run.result, threshold))
     with quietly(quiet):
         table = run.table_on(data)
     rows = table.attrs["rows"]

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from toolkit.common.errors import DataError, nearest
+from toolkit.common.formatting import join_names
 from toolkit.heads import Head
 from toolkit.metrics.score_metric import SMOOTHING_HARMS
 from toolkit.training import default_epochs
@@ -16,6 +17,7 @@ from toolkit.training.callbacks import moves_rate
 __all__ = [
     "CHOSEN",
     "COMPARED",
+    "DEFAULT_NETWORK",
     "HELP",
     "IMAGE_EFFORTS",
     "NETWORKS",
@@ -24,6 +26,7 @@ __all__ = [
     "check_effort",
     "choose",
     "choose_for_images",
+    "departures",
     "image_epochs",
     "networks",
     "preprocessing",
@@ -105,7 +108,7 @@ HELP = {
 # RealMLP's defaults (Holzmueller et al. 2024), with two layers in place of three: on seven tables (digits, heloc,
 # miami_housing, splice, titanic, wine_quality_red and _white) four networks with each of three settings have 1 % less
 # log loss or RMSE so, in 60 % of the time. RealMLP writes the rates 16 times larger, for a layer with one input.
-_NETWORK = {"hidden": (256, 256), "activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
+DEFAULT_NETWORK = {"hidden": (256, 256), "activation": "mish", "bias_spread": 1.0, "dropout": 0.15}
 _BETA_2 = 0.95
 _STEP_GROWS = ("sgd", "momentum")  # their steps grow with the gradient
 # By the head's link. On four binary tables (adult, bank_marketing, heloc, in_vehicle_coupon) 0.03 has 0 to 2 % less log
@@ -203,7 +206,25 @@ def choose(head: Head, effort: str, options: ByPlace, rows: int, *, custom: bool
         not designed and options["training"]["optimizer"] in _STEP_GROWS and "learning_rate" not in options["training"]
     ):
         training["clip_norm"] = 1.0  # wide layers have large gradients, and the first steps would diverge
-    return {"model": {} if designed else dict(_NETWORK), "training": training}
+    return {"model": {} if designed else dict(DEFAULT_NETWORK), "training": training}
+
+
+def departures(model: Mapping[str, Any], networks: int) -> list[str]:
+    """Return a sentence on the options of the builder that leave the default network, where some were given.
+
+    Args:
+        model: The options of the builder that the user gave.
+        networks: Number of networks that were trained.
+
+    Example:
+        >>> departures({"hidden": (64,), "dropout": 0.2}, 1)
+        ['hidden= and dropout= leave the default network: one network was trained, with the defaults of mlp.']
+    """
+    if not model:
+        return []
+    trained = "one network was" if networks == 1 else f"{networks} networks were"
+    subject = f"{join_names([f'{name}=' for name in model])} {'leaves' if len(model) == 1 else 'leave'}"
+    return [f"{subject} the default network: {trained} trained, with the defaults of mlp."]
 
 
 def _smoothing(head: Head, options: ByPlace, share: float) -> dict[str, float]:

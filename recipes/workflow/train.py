@@ -24,6 +24,7 @@ from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.stack import holds_images
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
+from toolkit.data.source import refuse_labels
 from toolkit.data.streaming.memory import MemoryOptions, readable
 from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
 from toolkit.data.target import Target
@@ -100,6 +101,10 @@ class CallOptions:
         """Return the settings of which networks are trained."""
         settings_used = defaults.settings(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
         return settings_used[: 1 if self.one_setting else None]
+
+    def departures(self, networks: int) -> list[str]:
+        """Return a sentence on options that leave the default network, where some were given."""
+        return [] if self.custom else defaults.departures(self.by_place["model"], networks)
 
     @property
     def inputs(self) -> int:
@@ -179,7 +184,8 @@ def train(
     call = call or settings.calls(task, "train", data, arguments, options)
     with interrupts.graceful():
         result = train_and_evaluate(dataset, task_head, call_options, int(seed), before)
-        run = Run(replace(result, settings={**call, **result.settings}))
+        notes = [*result.notes, *call_options.departures(result.settings["members"])]
+        run = Run(replace(result, settings={**call, **result.settings}, notes=notes))
         write_report(run, report)
         if interrupts.requested():
             early = run.stopped.startswith(interrupts.BY_HAND)
@@ -258,6 +264,7 @@ def prepare(
 
     With `may_stream`, a table whose training would take too much memory is read anew in each epoch.
     """
+    refuse_labels(target, data)
     seconds: dict[str, float] = {}
     by_place = options.by_place
     with timed(seconds, "read"):

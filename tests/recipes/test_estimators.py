@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.metrics import accuracy_score, r2_score
@@ -193,3 +194,11 @@ def test_mistakes_are_explained():
         NetworkRegressor().set_params(hiden=3)
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         NetworkClassifier().fit(X, X[:, 0])
+
+
+def test_sparse_rows_are_written_out():
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    labels = (rows[:, 0] > 0).astype(int)
+    sparse = NetworkClassifier(**TINY).fit(csr_array(rows), labels)
+    dense = NetworkClassifier(**TINY).fit(rows, labels)
+    assert (sparse.predict_proba(csr_array(rows)) == dense.predict_proba(rows)).all()

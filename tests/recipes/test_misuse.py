@@ -384,3 +384,37 @@ def test_a_training_takes_lists_and_frames_too():
         for x, y in ((INPUTS.tolist(), Y.tolist()), (pd.DataFrame(INPUTS), pd.Series(Y)))
     ]
     assert all(len(result.history) == 1 for result in trained)
+
+
+PAIRS: dict[str, Any] = {
+    "two arrays": (INPUTS, Y),
+    "two arrays of which one is text": (INPUTS, Y.astype(str)),
+    "a table and a Series": (table(), pd.Series(Y)),
+    "a table and a list": (table(), Y.tolist()),
+    "a table and a list of text": (table(), Y.astype(str).tolist()),
+    "a path and an array": ("rows.csv", Y),
+}
+
+
+@pytest.mark.parametrize("function", [binary.train, binary.compare, binary.cross_validate, regression.train])
+@pytest.mark.parametrize("name", PAIRS)
+def test_labels_beside_the_rows_are_refused_with_the_pair_to_write(function, name):
+    with pytest.raises(DataError, match=r"expected the name of a column.* train\(\(X, y\)\)"):
+        function(*PAIRS[name])
+
+
+def test_images_and_labels_in_two_arguments_are_refused_with_the_pair_to_write():
+    with pytest.raises(DataError, match=r"train\(\(X, y\)\)"):
+        images.train(np.zeros((ROWS, 8, 8)), Y)  # type: ignore[arg-type]
+
+
+def test_the_target_may_come_second_and_names_in_an_index_are_names():
+    assert binary.train(table(), "y", **QUICK).target.columns == ["y"]
+    assert multilabel.train(table(a=Y), pd.Index(["a", "y"]), **QUICK).target.columns == ["a", "y"]  # type: ignore[arg-type]
+
+
+def test_options_that_leave_the_default_network_are_noted():
+    note = "hidden= and dropout= leave the default network: one network was trained, with the defaults of mlp."
+    assert note in train(dropout=0.2).notes
+    run = binary.train(table(), target="y", effort="quick", epochs=1, learning_rate=0.01, baselines=False)
+    assert not any("default network" in note for note in run.notes)

@@ -1,6 +1,6 @@
 """Options: each is declared once, where it acts, with its type, its default and its help text.
 
-An option is a keyword-only parameter of a function, or a field of a dataclass::
+An option is a keyword-only parameter of a function, a parameter with a help text, or a field of a dataclass::
 
     epochs: Annotated[int | None, "Passes over the training rows."] = None
 
@@ -50,7 +50,7 @@ class Option:
 
 
 def options_of(declaration: Callable[..., Any], leave_out: Collection[str] = ()) -> dict[str, Option]:
-    """Return the options of a function or a dataclass: its keyword-only parameters.
+    """Return the options of a function or a dataclass: its keyword-only parameters, and others with a help text.
 
     Args:
         declaration: The function or the dataclass.
@@ -133,8 +133,8 @@ def _read(declaration: Callable[..., Any]) -> dict[str, Option]:
     named_types = vars(sys.modules[declaration.__module__])
     options = {}
     for name, parameter in inspect.signature(declaration).parameters.items():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            kind, about, *only = _kind_and_texts(named_types.get(parameter.annotation, parameter.annotation))
+        kind, about, *only = _kind_and_texts(named_types.get(parameter.annotation, parameter.annotation))
+        if about or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             options[name] = Option(name, kind, parameter.default, about, tuple(only))
     return options
 

@@ -24,7 +24,7 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.surrogates import refuse_surrogates, valid_text
 from toolkit.data.target_checks import target_of_pair
 
-__all__ = ["Source", "is_pair", "is_path", "load", "names_of"]
+__all__ = ["Source", "is_pair", "is_path", "load", "names_of", "refuse_labels"]
 
 # What targets without names of their own are called: those of arrays and of folders.
 _GENERIC = re.compile(r"(target|label|class|value)( \d+)?")
@@ -278,6 +278,28 @@ def names_of(value: Any) -> tuple[str, ...]:
     if not isinstance(value, Iterable) or isinstance(value, (bytes, set, frozenset)):
         raise DataError(f"columns are named by {value!r}; expected a name, or a list of names.")
     return tuple(valid_text(name) for name in value)
+
+
+def refuse_labels(target: Any, source: Any) -> None:
+    """Refuse a target that is the labels themselves, and not the names of columns of a table.
+
+    Raises:
+        DataError: It is an array, a Series, a table, or a list with an entry for each row.
+    """
+    if isinstance(target, (str, Real, pd.Index)):
+        return
+    shape = getattr(source, "shape", ())
+    is_long = isinstance(target, list | tuple) and bool(shape) and len(target) == shape[0]
+    if not is_long and not hasattr(target, "__array__"):
+        return
+    names = [name for name in target if isinstance(name, str)] if np.ndim(target) == 1 else []
+    columns = getattr(source, "column_names", getattr(source, "columns", () if shape else names))
+    if not names or len(names) < len(target) or not set(names) <= set(map(str, columns)):
+        kind = f"a {type(target).__name__} of shape {np.shape(target)}"
+        raise DataError(
+            f"target is {kind}; expected the name of a column. Give features and labels as one pair, in brackets: "
+            "train((X, y))."
+        )
 
 
 def is_pair(source: Any) -> bool:

@@ -20,8 +20,8 @@ _UNSUITABLE = {
 }
 
 
-def check_threshold(threshold: Any) -> None:
-    """Check the option `threshold`: None, a probability between 0 and 1, or the name of a metric.
+def check_threshold(threshold: Any, *, metrics: bool = True) -> None:
+    """Check the option `threshold`: None, a probability between 0 and 1, or the name of a metric where that is allowed.
 
     Raises:
         DataError: It is none of these.
@@ -34,7 +34,7 @@ positive, such as 0.3; or a metric to choose it for: accuracy, balanced_accuracy
     """
     if threshold is None:
         return
-    if isinstance(threshold, str):
+    if metrics and isinstance(threshold, str):
         if threshold in _UNSUITABLE:
             raise DataError(
                 f"threshold='{threshold}': {threshold} {_UNSUITABLE[threshold]}. Use one of {', '.join(METRICS)}."
@@ -46,10 +46,11 @@ positive, such as 0.3; or a metric to choose it for: accuracy, balanced_accuracy
             )
         return
     is_number = isinstance(threshold, int | float | np.number) and not isinstance(threshold, bool | np.complexfloating)
+    choice = f"; or a metric to choose it for: {', '.join(METRICS)}" if metrics else ""
     if not is_number or not 0 < threshold < 1:
         raise DataError(
             f"threshold={threshold!r}: expected a probability between 0 and 1, from which on a row is called positive, "
-            f"such as 0.3; or a metric to choose it for: {', '.join(METRICS)}."
+            f"such as 0.3{choice}."
         )
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,13 @@ from toolkit.runs.answers import answer_columns
 
 __all__ = ["answer_table", "predict_pieces", "with_threshold"]
 
+AnyPredictor = TypeVar("AnyPredictor", bound=Predictor)
+
 # As `toolkit.data.inputs.batches`: the same rows are scored together, and so to the same bits.
 _ROWS = 16_384
 
 
-def with_threshold(result: Predictor, threshold: float) -> Predictor:
+def with_threshold(result: AnyPredictor, threshold: float) -> AnyPredictor:
     """Return a result that calls a row, or a label of a row, positive from a probability on.
 
     Raises:
@@ -36,7 +38,7 @@ def with_threshold(result: Predictor, threshold: float) -> Predictor:
     """
     if result.task not in ("binary", "multilabel"):
         raise DataError(f"threshold={threshold!r}: a {result.task} run has none; it is for binary and multilabel runs.")
-    check_threshold(threshold)
+    check_threshold(threshold, metrics=False)
     return replace(result, threshold=threshold, score_threshold=None)
 
 

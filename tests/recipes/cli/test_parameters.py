@@ -60,4 +60,4 @@ def test_functions_and_callbacks_can_not_be_written_on_a_command_line():
     from toolkit.common.options import options_of
 
     names = {parameter.name for parameter in parameters(options_of(Options).values())}
-    assert names == set(options_of(Options)) - {"callbacks"}
+    assert names == set(options_of(Options)) - {"callbacks", "metrics"}

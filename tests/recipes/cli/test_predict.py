@@ -92,7 +92,7 @@ def test_what_can_not_be_done_is_said_and_files_that_are_read_stay(saved, capsys
         ([wine, rows, "--interval", 0.9], "multiclass run has no intervals"),
         ([wine, rows, "--threshold", 0.5], "threshold"),
         ([saved["regression"], path("diabetes"), "--interval", 1.5], "coverage"),
-        ([saved["binary"], path("breast_cancer"), "--threshold", 2], "between 0 and 1"),
+        ([saved["binary"], path("breast_cancer"), "--threshold", 2], "is called positive, such as 0.3.\n"),
     ]:
         code, out, err = run_command(capsys, "predict", *words)
         assert (code, out) == (2, ""), err

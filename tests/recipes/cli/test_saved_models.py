@@ -9,7 +9,7 @@ import webbrowser
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, mean_absolute_error
+from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 
 import toolkit
 from recipes import multiclass
@@ -112,6 +112,16 @@ def test_what_evaluate_leaves_out_is_said_unless_quiet_and_what_is_not_defined_i
     assert content["rows"] == 19
     assert content["metrics"]["roc_auc"] == {"value": None, "low": None, "high": None}
     assert run_command(capsys, "evaluate", saved["binary"], tmp_path / "benign.csv", "--quiet")[2] == ""
+
+
+def test_evaluate_takes_a_threshold(runs, saved, capsys):
+    content, _ = _json(capsys, "evaluate", saved["binary"], path("breast_cancer"), "--threshold", 0.9)
+    positive = runs["binary"].predict_proba(path("breast_cancer"))[:, 1] >= 0.9
+    truth = pd.read_csv(path("breast_cancer"))["diagnosis"] == runs["binary"].positive
+    assert content["metrics"]["f1"]["value"] == pytest.approx(f1_score(truth, positive))
+    code, _, err = run_command(capsys, "evaluate", saved["multiclass"], path("wine"), "--threshold", 0.5)
+    assert code == 2
+    assert "it is for binary and multilabel runs" in err
 
 
 def test_evaluate_takes_labeled_images(image_run, shapes, capsys, tmp_path):
