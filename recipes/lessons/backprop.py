@@ -118,22 +118,28 @@ def show(
         >>> lesson.tables["Backward"]["gradient"].tolist()  # the signal is 2 * (6.5 - 7) = -1
         [-6.0, -2.0, 0.0, 0.0, -3.0, 0.0, -1.0]
     """
+    from toolkit.heads import DEFAULT_HEADS
+
     is_users = network is not None
     if is_users and (x is None or y is None):
         raise DataError("your network needs an example: give x (its input) and y (its target).")
     if not is_users and (x is not None or y is not None or task != "regression" or head is not None):
         raise DataError("x, y, task and head describe an example for your network: give network too.")
     layers, inputs, loss = read(*((network, x, y) if is_users else (NETWORK, INPUT, TARGET)), task, head)
+    loss_name = f"the squared error (a − {TARGET:g})²"
+    if is_users:
+        loss_name = f"that of the head {head or DEFAULT_HEADS[task]}"
     passes = propagate(layers, inputs, loss)
     steps = _losses_after_step(layers, inputs, loss, passes)
     sizes = "-".join(str(len(output)) for output in passes.outputs)
     return Lesson(
         "backprop",
         "Backpropagation, number by number",
-        "The gradient of a weight is its input times the error signal coming back to its neuron, so one backward pass "
-        "gives the gradients of all weights. A step against the gradients lowers the loss.",
+        "The error signal of a neuron is ∂L/∂z, the derivative of the loss by its score. It comes back through the "
+        "layers, and times the inputs of the neuron it gives the gradients of its weights, all in one pass. "
+        "A step against the gradients lowers the loss.",
         (
-            _forward(layers, passes, y if is_users else TARGET),
+            _forward(layers, passes, y if is_users else TARGET, loss_name),
             _backward(layers, passes, inputs, loss),
             _one_step(steps, passes),
         ),
@@ -186,7 +192,7 @@ def _names(passes: Passes) -> list[list[str]]:
     return [inputs, *([next(letters) for _ in output] for output in passes.outputs[1:])]
 
 
-def _forward(layers: Sequence[Layer], passes: Passes, y: Any) -> Picture:
+def _forward(layers: Sequence[Layer], passes: Passes, y: Any, loss_name: str) -> Picture:
     names = _names(passes)
     rows = [
         (name, layer.name, float(passes.scores[depth][unit]), float(passes.outputs[depth + 1][unit]))
@@ -204,7 +210,7 @@ def _forward(layers: Sequence[Layer], passes: Passes, y: Any) -> Picture:
     return Picture(
         "Forward",
         "Each neuron multiplies its inputs by its weights and adds its bias b: this is its score z. The activation "
-        f"turns z into the output a. The loss L, at the end, is {number(passes.loss, 6)}.",
+        f"turns z into the output a. The loss L at the end, {loss_name}, is {number(passes.loss, 6)}.",
         _graph(
             names,
             [inputs, *labels],

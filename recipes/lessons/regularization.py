@@ -65,12 +65,13 @@ def show(
         trained.loc[index] for index in sorted(best.values(), key=trained["validation_error"].__getitem__)[:2]
     )
     text = partial(error_text, rows.head)
+    next_method = "no regularization" if second["method"] == NONE else second["method"]
     is_level = text(first["validation_error"]) == text(second["validation_error"])
     result = (
         "No method improves the validation error here."
         if first["method"] == NONE
         else f"The lowest validation error of the five methods is {text(first['validation_error'])}, with "
-        f"{first['method']} (training error {text(first['train_error'])}); {second['method']} "
+        f"{first['method']} (training error {text(first['train_error'])}); {next_method} "
         + ("is level with it." if is_level else f"comes next with {text(second['validation_error'])}.")
     )
     if data is None:

@@ -82,6 +82,7 @@ def test_the_gradients_of_a_keras_model_are_those_of_keras(network, task, head, 
 def test_a_network_of_numbers_has_the_gradients_worked_by_hand():
     lesson = backprop.show(SMALL, [3.0], 7.0)
     assert lesson.tables["Forward"]["output a"].tolist() == [3.0, 0.0, 6.5, 0.25]
+    assert "The loss L at the end, that of the head squared, is 0.25." in lesson.pictures[0].text
     assert lesson.tables["Backward"]["gradient"].tolist() == [-6.0, -2.0, 0.0, 0.0, -3.0, 0.0, -1.0]
     assert "Neuron B is on a flat part" in lesson.pictures[1].text
 

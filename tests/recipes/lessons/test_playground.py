@@ -335,6 +335,13 @@ def test_a_browser_learns_reopens_links_and_shows_a_hostile_table(own, tmp_path)
         chromium.evaluate("location.hash = '#data=circle&steps=3'")
         chromium.settle()
         assert start.startswith("Step 0")
+        axes = "document.getElementById('axes').innerText"
+        assert chromium.evaluate(axes) == "Across: x, from −6 to 6. Up: y, from −6 to 6."
+        chromium.evaluate("location.hash = '#data=line&layers=none&head=logistic'")
+        chromium.settle()
+        assert chromium.evaluate("document.getElementById('count').innerText") == "1 neuron, 3 parameters"
+        chromium.evaluate("location.hash = '#data=circle&steps=3'")
+        chromium.settle()
         assert chromium.evaluate(numbers) == after != start
         assert chromium.errors() == []
         # What a reader drops on the page and draws
@@ -346,5 +353,8 @@ def test_a_browser_learns_reopens_links_and_shows_a_hostile_table(own, tmp_path)
         visit = chromium.visit(own_path, width=390)
         assert (visit.dialogs, visit.requests, visit.navigations, visit.overflow) == ([], [], [], 0)
         assert "standardized" in chromium.evaluate("document.getElementById('message').innerText")
+        ends = only(r"Up: </script><b>, from (\S+) to (\S+)\.", chromium.evaluate(axes))
+        low, high = (float(end.replace("−", "-")) for end in ends)
+        assert low < own["</script><b>"].quantile(0.05) < own["</script><b>"].quantile(0.95) < high
         assert "in </script>" in chromium.evaluate("document.getElementById('keys').innerText")
         assert chromium.errors() == []

@@ -1,13 +1,13 @@
 // Pictures on canvases: maps, border lines, points, curves, the lines between units. Nothing here knows the state of the page.
 
 const MAP = 50; // points of a map along each side
-const SERIES = ["network", "second"]; // colors of the first and of the second head
+const SERIES = ["network", "tree"]; // colors of the first and of the second head: blue and purple, as orange means below 0
 const palette = {};
 
 // Read the page's colors; again when the reader changes between light and dark.
 function readColors() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["ink", "muted", "line", "paper", "network", "second", ...Array.from({ length: MOST_CLASSES }, (_, k) => `k${k}`)];
+  const names = ["ink", "muted", "line", "paper", "network", "second", "tree", ...Array.from({ length: MOST_CLASSES }, (_, k) => `k${k}`)];
   for (const name of names) {
     const hex = style.getPropertyValue(`--${name}`).trim();
     const rgb = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));

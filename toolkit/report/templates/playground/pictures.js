@@ -120,7 +120,15 @@ function buildOutputs() {
   find("planes").replaceChildren(...figures);
   const { labels } = training.data;
   find("keys").replaceChildren(...labels.map((label, k) => make("span", {}, make("span", { class: `key c${k}` }), label)));
+  find("axes").textContent = ["Across", "Up"].map(axisText).join(" ");
   find("planes").classList.toggle("drawing", find("draw").checked);
+}
+
+// What an axis of the plane shows, and its ends, for a table in the units of its columns.
+function axisText(direction, axis) {
+  const { side, scales } = training.data, [mean, spread] = scales ? scales[axis] : [0, 1];
+  const name = state.data === "table" ? table.header[state.columns[axis]] : "xy"[axis];
+  return `${direction}: ${name}, from ${short(mean - side * spread)} to ${short(mean + side * spread)}.`;
 }
 
 function valueScale() {
