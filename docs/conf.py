@@ -11,11 +11,12 @@ from sphinx.util.docutils import SphinxDirective
 
 from recipes import multiclass
 from recipes.lessons import LESSONS
-from recipes.workflow.defaults import HELP
+from recipes.workflow.defaults import CHOSEN, DEFAULT_NETWORK, HELP, choose, preprocessing, settings
 from recipes.workflow.options import all_options
 from toolkit import __version__, builders
 from toolkit.common.option_names import FOREIGN_NAMES
 from toolkit.common.options import Option, options_of
+from toolkit.heads import DEFAULT_HEADS, get_head
 
 project = "logitkit"
 author = "The logitkit authors"
@@ -51,6 +52,13 @@ html_theme_options = {
     "show_prev_next": False,
 }
 
+#: The options whose default is chosen by more than their declaration, by place; the help texts of others say how.
+CHOSEN_HERE = {
+    "preprocessing": ["scaling", "pieces"],
+    "model": list(DEFAULT_NETWORK),
+    "training": [name for name in CHOSEN if name not in HELP["columns"]],
+}
+
 PLACES = {
     "recipe": "The recipe itself",
     "data": "The table and its split",
@@ -76,13 +84,36 @@ def options_by_place() -> dict[str, dict[str, Option]]:
     return dict(sorted(places.items(), key=lambda item: list(PLACES).index(item[0])))  # a place without a title fails
 
 
+def default_values(place: str, option: Option) -> list[list[str]]:
+    """Return the defaults of an option in the default network, and where an option of the builder is named."""
+    declared = [] if option.default in (None, ()) else [repr(option.default)]
+    if option.name not in CHOSEN_HERE.get(place, ()):
+        return [declared, declared]
+    values: list[list[str]] = []
+    for model in ({}, {"hidden": (25, 15)}):
+        given = {"model": model, "training": {}, "preprocessing": {}, "ensemble": {}}
+        if place == "preprocessing":
+            values.append([repr(preprocessing(given, 10_000, 8)[option.name])])
+            continue
+        chosen = [choose(get_head(task, head), "default", given, 10_000)[place] for task, head in DEFAULT_HEADS.items()]
+        if place == "model" and not model:
+            chosen += [chosen[0] | dict(setting.model) for setting in settings("default", given)]
+        values.append(list(dict.fromkeys(repr(c[option.name]) for c in chosen if option.name in c)) or declared)
+    return values
+
+
 def option_lines() -> Iterator[str]:
     """Yield the reference of the options in Markdown."""
     for place, options in options_by_place().items():
         yield f"## {PLACES[place]}\n"
         for option in options.values():
             option = replace(option, about=HELP["columns"].get(option.name, option.about))
-            default = "" if option.default in (None, ()) else f", default `{option.default!r}`"
+            values = default_values(place, option)
+            plain = " or ".join(f"`{value}`" for value in values[1])
+            default = f", default {plain}" if plain else ""
+            if values[0] != values[1]:
+                network = " or ".join(f"`{value}`" for value in values[0])
+                default = f", default {network} in the default network, {plain or 'none'} if you name the network"
             yield f"`{option.name}`: `{option.kind}`{default}\n: {option.text}\n"
 
 

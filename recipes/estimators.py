@@ -161,7 +161,8 @@ class NetworkClassifier(ClassifierMixin, _Network):
         random_state: Seed of the split, the initial weights and the order of the rows: a number gives the same network
             each time.
 
-    A parameter that is None is left to the recipe.
+    A parameter that is None is left to the recipe. Naming `hidden`, `activation`, `dropout`, `l2` or `build` leaves the
+    default network: one network is trained, with the defaults of its builder elsewhere.
 
     Attributes:
         classes_: The classes in sorted order; for an indicator matrix the numbers of its columns.
@@ -303,7 +304,8 @@ class NetworkRegressor(RegressorMixin, _Network):
         random_state: Seed of the split, the initial weights and the order of the rows: a number gives the same network
             each time.
 
-    A parameter that is None is left to the recipe.
+    A parameter that is None is left to the recipe. Naming `hidden`, `activation`, `dropout`, `l2` or `build` leaves the
+    default network: one network is trained, with the defaults of its builder elsewhere.
 
     Attributes:
         run_: As of `NetworkClassifier`.

@@ -1,4 +1,8 @@
-"""The arguments that recipes share, and the options that they pass on to where each is declared."""
+"""The arguments that recipes share, and the options that they pass on to where each is declared.
+
+Naming an option of the builder, such as `hidden`, `dropout` or `l2`, leaves the default network: one network is
+trained, with the defaults of the builder elsewhere, and the run's notes say so.
+"""
 
 from __future__ import annotations
 
