@@ -96,6 +96,13 @@ def test_a_long_and_wide_table_is_capped_and_the_page_says_so(tmp_path):
     assert ">29,970<" in text  # the first cells of the first and of the last row
 
 
+def test_a_table_slightly_longer_than_the_limit_keeps_its_middle_row(tmp_path):
+    table = pd.DataFrame({"row": np.arange(1000, 1061)})
+    text = _text(_lesson(pictures=(Picture("Long", "Look.", table=table),)), tmp_path)
+    assert all(f">{value:,}<" in text for value in table["row"])
+    assert "61 rows" not in text
+
+
 def test_a_report_creates_its_folder_and_ends_in_html(tmp_path):
     assert _lesson().report(tmp_path / "new" / "page") == tmp_path / "new" / "page.html"
     with pytest.raises(DataError, match=r"ends in \.html"):
