@@ -198,11 +198,15 @@ def _overfitted(curves: _Curves) -> Reading | None:
     train_end = float(np.median(train[-curves.tail :]))
     if best > epochs - curves.tail or rise is None or train_end >= train[best - 1]:
         return None
+    # The losses themselves, as they are in the table; smoothed where noise hides which way they went.
+    rose, fell = (curves.followed[best - 1], curves.followed[-1]), (curves.loss[best - 1], curves.loss[-1])
+    up = [_short(value) for value in rose] if rose[0] < rose[1] else [_short(rose[0]), f"about {_short(rise)}"]
+    smooth = [f"about {_short(value)}" for value in (train[best - 1], train_end)]
+    down = [_short(value) for value in fell] if fell[0] > fell[1] else smooth
     return Reading(
         "overfitted",
-        f"Overfitted after epoch {best}: by epoch {epochs} the validation loss rose from "
-        f"{_short(curves.followed[best - 1])} to about {_short(rise)} while the training loss fell from about "
-        f"{_short(train[best - 1])} to about {_short(train_end)}. {curves.kept[0].upper()}{curves.kept[1:]}, so the "
+        f"Best in epoch {best}, then overfitted: by epoch {epochs} the validation loss rose from {up[0]} to {up[1]} "
+        f"while the training loss fell from {down[0]} to {down[1]}. {curves.kept[0].upper()}{curves.kept[1:]}, so the "
         "later epochs do no harm. Dropout, L2, fewer neurons or more rows may help.",
     )
 
@@ -358,4 +362,4 @@ def _noise(values: np.ndarray) -> float:
 
 
 def _short(value: float) -> str:
-    return number(float(value), 3)
+    return number(float(f"{value:.5g}"), 3)  # as in the report's table, which is made from five digits

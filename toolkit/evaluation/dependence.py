@@ -111,7 +111,7 @@ def _grid(result: Result, described: Mapping[str, Any]) -> tuple[NDArray[Any], l
         levels = described["levels"][:_LEVELS]
         return np.array(levels, dtype=object), levels
     if kind == "date":
-        edges = described["edges"]
+        edges = described["edges"][:-1]  # the beginnings of the periods that hold rows
         chosen = [edges[i] for i in np.unique(np.linspace(0, len(edges) - 1, _POINTS).round().astype(int))]
         return np.array(chosen, "M8[ns]"), chosen
     dataset: Any = result.dataset

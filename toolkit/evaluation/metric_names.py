@@ -69,7 +69,10 @@ METRICS: dict[str, Metric] = {
     "f1_micro": Metric("F1, micro", "F1 over all cells together"),
     "precision": Metric("Precision", "share of the predicted positives that are positive", share=True),
     "recall": Metric("Recall", "share of the positives that were found", share=True),
-    "roc_auc": Metric("ROC AUC", "chance that a positive is scored above a negative; 0.5 is guessing"),
+    "roc_auc": Metric(
+        "ROC AUC",
+        "share of pairs of a positive and a negative row in which the positive scores higher; 0.5 is guessing",
+    ),
     "average_precision": Metric("Average precision", "area under the precision-recall curve"),
     "log_loss": Metric("Log loss", "mean of −log of the probability given to the truth", **_ERROR),
     "brier_score": Metric("Brier score", "mean squared error of the probabilities", **_ERROR),
@@ -138,7 +141,7 @@ def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) 
 
     Example:
         >>> amounts("accuracy", [-0.0029, 0.011], sign=True), amounts("roc_auc", [0.00123, None])
-        (['−0.3', '+1.1'], ['0.00123', 'not defined'])
+        (['−0.3', '+1.1'], ['0.001', 'not defined'])
     """
     scale = scale_of(metric)
     scaled = [None if value is None else scale * value for value in values]
@@ -146,8 +149,10 @@ def amounts(metric: str, values: Sequence[float | None], *, sign: bool = False) 
     if not largest or largest >= 1e6 or largest < 1e-6:  # decimals would be too many or none
         texts = [number(value, 3) for value in scaled]
     else:
-        # Three significant digits of the largest; of percentage points, whose tenths are enough, one fewer.
-        decimals = max(int(scale == 100), 2 - math.floor(math.log10(largest)) - (scale == 100))
+        # The decimals of the metric's own values; where all would be 0 so, and in the target's unit, three digits.
+        decimals = 1 if scale == 100 else 3
+        if largest < 0.5 * 10**-decimals or metric not in METRICS or METRICS[metric].unit:
+            decimals = max(0, 2 - math.floor(math.log10(largest)))
         texts = [
             signed(f"{value:,.{decimals}f}") if value is not None and math.isfinite(value) else number(value)
             for value in scaled

@@ -13,6 +13,7 @@ from toolkit.evaluation.metric_names import amounts, metric_value, scale_of
 from toolkit.report.style import line_style
 
 __all__ = [
+    "applying",
     "difference",
     "fold_rows",
     "harmed",
@@ -111,6 +112,16 @@ def single_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that are in no group and not elsewhere on the page."""
     elsewhere = ("call", "command", "created")
     return {key: value for key, value in settings.items() if not isinstance(value, Mapping) and key not in elsewhere}
+
+
+def applying(settings: Mapping[str, Any], images: Any) -> dict[str, Any]:
+    """Return the settings of a group without those that only images have, where the rows are none.
+
+    Example:
+        >>> applying({"epochs": 3, "flip": False, "shift": 0}, images=None)
+        {'epochs': 3}
+    """
+    return {key: value for key, value in settings.items() if images or key not in ("shift", "flip")}
 
 
 def network_first(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -70,6 +70,7 @@ def line_chart(
     name: str,
     along: str = "epoch",
     marks: Mapping[float, str] | None = None,
+    ticks: Mapping[float, str] | None = None,
     width: float = 3.6,
     height: float = 2.5,
 ) -> Figure:
@@ -80,6 +81,7 @@ def line_chart(
         name: What y shows.
         along: What x shows.
         marks: Value of x, marked by an upright line -> its name in the legend, or an empty text.
+        ticks: Value of x -> its text below the axis; None writes round numbers.
         width: Width in inches.
         height: Height in inches.
 
@@ -91,6 +93,8 @@ def line_chart(
     with look():
         figure, axes = canvas(width, height)
         _draw_lines(axes, lines, marks or {}, along)
+        if ticks:
+            axes.set_xticks(list(ticks), list(ticks.values()))
         return finish(figure, axes, name, along)
 
 
@@ -188,13 +192,16 @@ def histogram(
         return finish(figure, axes, name, along)
 
 
-def dots_with_spread(lines: Sequence[Line], *, name: str, along: str) -> Figure:
+def dots_with_spread(
+    lines: Sequence[Line], *, name: str, along: str, ticks: Mapping[float, str] | None = None
+) -> Figure:
     """Draw a dot for each x of each line, with an upright bar over its band; x are whole numbers, such as of levels.
 
     Args:
         lines: The rows of dots.
         name: What y shows.
         along: What x shows.
+        ticks: Value of x -> its text below the axis; None writes the number.
 
     Example:
         >>> figure = dots_with_spread([Line([1, 2], [0.3, 0.5], ("network", ()))], name="chance", along="level")
@@ -211,6 +218,8 @@ def dots_with_spread(lines: Sequence[Line], *, name: str, along: str) -> Figure:
                 axes.vlines(x, low, high, color=color, linewidth=1.0)
             axes.plot(x, as_numbers(line.y), "o", markersize=4, color=color, label=line.name or "_line")
         axes.set(xlim=(0.5, len(lines[0].x) + 0.5), xticks=range(1, len(lines[0].x) + 1))
+        if ticks:
+            axes.set_xticks(list(ticks), list(ticks.values()))
         axes.grid(visible=False, axis="x")
         return finish(figure, axes, name, along)
 

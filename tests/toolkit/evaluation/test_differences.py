@@ -259,14 +259,14 @@ def found(value: float, low: float, high: float) -> Difference:
         (
             "roc_auc",
             found(-0.0123, -0.02, -0.0045),
-            "Softmax is clearly better than hinge in ROC AUC: 0.0123 higher (95 % interval 0.0045 to 0.0200 over 5 "
+            "Softmax is clearly better than hinge in ROC AUC: 0.012 higher (95 % interval 0.004 to 0.020 over 5 "
             "splits).",
         ),
         (
             "f1_macro",
             found(0.0, -0.02, 0.02),
-            "Hinge and softmax do not differ clearly in F1, macro: the mean difference is 0 (95 % interval −0.0200 to "
-            "0.0200 over 5 splits).",
+            "Hinge and softmax do not differ clearly in F1, macro: the mean difference is 0 (95 % interval −0.020 to "
+            "0.020 over 5 splits).",
         ),
         (
             "precision",
@@ -306,7 +306,7 @@ def test_one_training_on_the_users_own_test_set_may_be_judged() -> None:
 
 def test_level_needs_the_whole_interval_within_the_margin() -> None:
     near = Difference(0.001, -0.004, 0.006, 0.5, "by hand", 9, "9 splits")
-    assert "Hinge and softmax are level in accuracy: hinge is 0.10 points higher" in verdict(
+    assert "Hinge and softmax are level in accuracy: hinge is 0.1 points higher" in verdict(
         "hinge", "softmax", "accuracy", near
     )
     error = Difference(0.1, -0.4, 0.6, 0.5, "by hand", 9, "9 splits")

@@ -11,7 +11,7 @@ from toolkit.report import cells
     ("metric", "entry", "expected"),
     [
         ("accuracy", (0.02, 0.01, 0.03, "better"), ("+2.0 points", "1.0 to 3.0", "better")),
-        ("log_loss", (0.5, -0.1, 1.1, "level"), ("+0.50", "−0.10 to 1.10", "no clear difference")),
+        ("log_loss", (0.5, -0.1, 1.1, "level"), ("+0.500", "−0.100 to 1.100", "no clear difference")),
         ("rmse", (-2150.0, -3000.0, -1300.0, "better"), ("−2,150", "−3,000 to −1,300", "better")),
         ("accuracy", (0.0, 0.0, 0.0, "level"), ("0 points", "0 to 0", "no difference")),
         ("accuracy", (0.01, None, None, "level"), ("+1.0 points", "", "no interval")),

@@ -171,10 +171,10 @@ def test_numerics_that_harm_no_row_are_one_paragraph(contents):
     for finding in content["numerics"]["findings"]:
         finding["severity"] = "note"
     quiet = Page(render(content)).section("numerics")
-    assert "Rounding changes nothing here" in quiet
+    assert "Rounding does no harm here" in quiet
     assert "float32" not in quiet
     content["numerics"]["table"][1]["gradient_lost"] = 3
-    assert "Rounding changes nothing" not in Page(render(content)).section("numerics")
+    assert "Rounding does no harm" not in Page(render(content)).section("numerics")
     content["numerics"]["table"][1]["gradient_lost"] = 0
     content["numerics"]["findings"][0]["severity"] = "warning"
     assert "warning:" in Page(render(content)).section("numerics")
@@ -192,3 +192,9 @@ def test_metrics_of_the_dummy_that_cannot_vary_have_no_interval(summaries):
     assert dummy["accuracy"]["low"] < dummy["accuracy"]["high"]
     rows = [words(row["text"]) for row in Page(render(summaries["binary"])).all("tr")]
     assert next(row for row in rows if "Balanced accuracy" in row).endswith("50.0 %")
+
+
+def test_settings_of_images_are_not_listed_for_a_table_and_the_others_are_folded(summaries):
+    settings = Page(render(summaries["binary"])).section("settings")
+    assert "batch size" in settings
+    assert "flip" not in settings

@@ -14,6 +14,8 @@ from toolkit.report.style import line_style
 
 __all__ = ["effects"]
 
+_FEW = 2  # up to so many numbers are drawn as points: between 0 and 1 of a yes-or-no column there is nothing
+
 
 def effects(summary: Mapping[str, Any]) -> list[Picture]:
     """Draw what a run answers along each of the strongest columns."""
@@ -24,6 +26,13 @@ def effects(summary: Mapping[str, Any]) -> list[Picture]:
 def _effect(entry: Mapping[str, Any], answer: str, summary: Mapping[str, Any]) -> Picture:
     outputs, several = entry["outputs"], len(entry["outputs"]) > 1
     along, x, texts, caption = _axis(entry)
+    is_line, ticks = entry["kind"] == "date" or (entry["kind"] == "number" and len(x) > _FEW), {}
+    if entry["kind"] == "date":
+        middle = len(x) // 2
+        ticks = {x[i]: texts[i] for i in sorted({0, middle, len(x) - 1})}
+    elif entry["kind"] == "number" and not is_line:
+        x = [float(i) for i in range(1, len(x) + 1)]
+        ticks = dict(zip(x, texts, strict=True))
     names = [isolated(shorten(output["name"], 30)) for output in outputs]
     lines = [
         Line(
@@ -41,7 +50,7 @@ def _effect(entry: Mapping[str, Any], answer: str, summary: Mapping[str, Any]) -
     else:
         of = f" of {names[0]}" if summary["task"] == "binary" or len(summary["target"]) > 1 else ""
         caption = f"The mean {what}{of}; the band holds the middle 80{NARROW}% of the rows.{caption}"
-    draw = dots_with_spread if entry["kind"] in ("category", "boolean") else line_chart
+    draw = line_chart if is_line else dots_with_spread
     columns = [
         ("mean", ""),
         ("low", f", 10{NARROW}%"),
@@ -52,7 +61,7 @@ def _effect(entry: Mapping[str, Any], answer: str, summary: Mapping[str, Any]) -
         [text, *(number(output[key][i], 4) for output in outputs for key, _ in columns)] for i, text in enumerate(texts)
     ]
     return Picture.draw(
-        draw(lines, name=what, along=along),
+        draw(lines, name=what, along=along, ticks=ticks),
         isolated(shorten(entry["column"], 40)),
         caption.strip(),
         head,
@@ -69,7 +78,7 @@ def _axis(entry: Mapping[str, Any]) -> tuple[str, list[float], list[str], str]:
     if entry["kind"] == "date":
         days = [datetime.fromisoformat(f"{text}-01" if len(text) == 7 else text) for text in grid]
         from_start = [(day - days[0]).total_seconds() / 86_400 for day in days]
-        return f"days since {grid[0]}", from_start, list(grid), ""
+        return "date", from_start, list(grid), ""
     texts = [isolated(shorten(str(value))) for value in grid]
     levels = ", ".join(f"{i} is {text}" for i, text in enumerate(texts, 1))
     return "value of the column, by its number", [*range(1, len(grid) + 1)], texts, f" Values: {levels}."

@@ -46,6 +46,8 @@ def _row(entry: Mapping[str, Any]) -> Row:
         extent = f"{_value(entry, total['min'])} to {_value(entry, total['max'])}"
         if entry["kind"] == "number":
             typical = f"{_value(entry, total['mean'], 3)} ± {_value(entry, total['std'], 3)}"
+        if (total["distinct"], total["min"], total["max"]) == (2, 0, 1):  # yes or no
+            typical = f"{percent(total['mean'])} are 1"
     return Row(
         name=entry["name"],
         kind=entry["kind"],

@@ -62,7 +62,7 @@ def moved_scores(summary: Mapping[str, Any]) -> list[Picture]:
         figure = line_chart(lines, name="loss of this row", along=along, marks={0.0: ""}, height=2.4, width=width)
         caption = _one_point_more(moves, {names[index]: values for index, values in losses.items()})
         if row["row"] is not None:
-            caption = f"Row {number(row['row'])}, truly {isolated(shorten(row['truth']))}. {caption}"
+            caption = f"Row {row['row']}, truly {isolated(shorten(row['truth']))}. {caption}"
         head = ["moved by", *(names[index] for index in contenders)]
         table = [
             [("+" if moves[i] > 0 else "") + number(moves[i]), *(number(values[i], 3) for values in losses.values())]

@@ -37,13 +37,16 @@ def history_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         lines = [Line(epochs, history[name], SERIES[kind], kind) for name, kind in columns.items()]
         figure = line_chart(lines, name=axis + unit, **options)
         head = ["epoch", *(axis if kind == "rate" else f"{kind} {axis}" for kind in columns.values())]
-        table = [[str(epochs[i]), *(number(history[name][i]) for name in columns)] for i in rows]
+        table = [[str(epochs[i]), *(number(history[name][i], 3) for name in columns)] for i in rows]
         return Picture.draw(figure, f"{quantity} by epoch", caption, head, table, note)
 
     losses, caption = {"loss": "training"}, "Lower is better. The training loss is taken while the weights still change"
     if "val_loss" in history:
         losses["val_loss"] = "validation"
         caption += ", the validation loss after each epoch"
+    smoothing = (summary["settings"].get("training") or {}).get("label_smoothing")
+    if smoothing:
+        caption += f"; labels are smoothed by {number(smoothing)}"
     pictures = [draw(losses, "Loss", "loss", f"{caption}.", _loss_in_words(summary), marks=marks)]
     for name in history:
         if name.startswith("val_") and name != "val_loss":
@@ -132,14 +135,22 @@ def contenders_by_epoch(summary: Mapping[str, Any]) -> list[Picture]:
         for index, curve in enumerate(curves)
         if curve
     ]
+    # A line of one point is drawn as a dot.
+    epochs = [round(entry["best_epoch"]["value"] or 0) for entry in summary["contenders"]]
+    best = {i: epoch for i, epoch in enumerate(epochs) if curves[i] and 1 <= epoch <= len(curves[i]["mean"])}
+    lines += [Line([epoch], [curves[i]["mean"][epoch - 1]], line_style(i)) for i, epoch in best.items()]
     caption = "On the validation rows, after each epoch."
     if seeds > 1:
         what = "folds" if summary.get("folds") else "seeds"
         caption = (
-            f"Mean over the {what} that are still training ({seeds} at first), until fewer than half of them are left; "
-            "the band reaches from the lowest to the highest."
+            f"Mean over the {seeds} {what}, up to the epoch in which the first of them ended; the band reaches from "
+            "the lowest to the highest."
         )
-    rows, note = _table_rows(longest)
+    if best:
+        followed = (summary["settings"].get("training") or {}).get("metric") or "loss"
+        chosen = "validation loss" if followed == "loss" else f"{in_sentence(followed)} on the validation rows"
+        caption += f" A dot marks the best epoch{' on average' if seeds > 1 else ''}, chosen by the {chosen}."
+    rows, note = _table_rows(longest, [epoch - 1 for epoch in best.values()])
     return [
         Picture.draw(
             line_chart(lines, name=label, width=WIDE, height=2.7),

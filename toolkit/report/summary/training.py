@@ -42,7 +42,7 @@ def for_result(result: Result) -> dict[str, Any]:
 
 
 def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
-    """Return the mean, lowest and highest validation metric after each epoch, over the seeds that still train."""
+    """Return the mean, lowest and highest validation metric after each epoch, until the first seed's training ends."""
     contenders, curves = contenders_of(comparison), []
     name = f"val_{contenders[0][0].head.metric}"
     for trials in contenders:
@@ -51,18 +51,9 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
         if not lines:
             curves.append(None)
             continue
-        # lines: (seeds, epochs), each of its own length. The curve ends where fewer than half of them go on: the mean
-        # of the last line alone would not be comparable.
-        last = sorted(len(line) for line in lines)[len(lines) // 2]
-        epochs = [[line[epoch] for line in lines if epoch < len(line)] for epoch in range(last)]
-        curves.append(
-            {
-                "mean": short([np.mean(values) for values in epochs]),
-                "low": short([min(values) for values in epochs]),
-                "high": short([max(values) for values in epochs]),
-                "seeds": [len(values) for values in epochs],
-            }
-        )
+        # (seeds, epochs); where a seed ended, the mean of the others would jump.
+        table = np.array([line[: min(map(len, lines))] for line in lines])
+        curves.append({"mean": short(table.mean(0)), "low": short(table.min(0)), "high": short(table.max(0))})
     return {"metric": name.removeprefix("val_"), "curves": curves}
 
 
