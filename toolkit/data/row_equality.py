@@ -112,6 +112,8 @@ def _numbers(series: pd.Series) -> np.ndarray:
     """Return numbers exactly: large whole numbers are not made floats."""
     if isinstance(series.dtype, np.dtype):
         return series.to_numpy()
+    if series.dtype.kind in "iu" and not series.isna().any():
+        return series.to_numpy(dtype=series.dtype.type)
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -120,6 +122,11 @@ def _hashes(series: pd.Series) -> np.ndarray:
     series = plain_dtype(series)
     types = pd.api.types
     if types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(series.dtype):
+        present = series.notna().to_numpy(dtype=bool)
+        if types.is_integer_dtype(series.dtype) and not present.all():
+            hashed = np.full(len(series), _MISSING)
+            hashed[present] = _hash_numbers(_numbers(series[present]))  # exact, as where no cell is missing
+            return hashed
         numbers = _numbers(series)
         if numbers.dtype.kind in "iuf":
             return _hash_numbers(numbers)
@@ -153,9 +160,12 @@ def _text(value: object) -> str:
 
 
 def _hash_numbers(numbers: np.ndarray) -> np.ndarray:
-    if numbers.dtype.kind in "iu" and len(numbers) and (numbers.max() > _EXACT or numbers.min() < -_EXACT):
-        return pd.util.hash_array(numbers)
     # Adding 0.0 turns -0.0 into 0.0.
     with np.errstate(over="ignore"):
         floats = numbers.astype(np.float64) + 0.0
-    return np.where(np.isnan(floats), _MISSING, pd.util.hash_array(floats))
+    hashed = np.where(np.isnan(floats), _MISSING, pd.util.hash_array(floats))
+    if numbers.dtype.kind in "iu":
+        # Cell by cell: a number's hash must not depend on the rows that are read with it.
+        large = np.abs(floats) >= _EXACT
+        hashed[large] = pd.util.hash_array(numbers[large])
+    return hashed

@@ -30,6 +30,7 @@ def read_weights(
     reading: ReadingOptions | None = None,
     *,
     all_rows: bool = True,
+    rows: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64] | None:
     """Return the user's weights of the rows with a target.
 
@@ -40,6 +41,7 @@ def read_weights(
         present: Mask of the rows that have a target, shape (rows,).
         reading: How numbers are written; by default it is found out.
         all_rows: Whether these are all rows of the table, not all of which may have a weight of 0.
+        rows: The numbers of the rows in messages, from 1; None counts them.
 
     Raises:
         DataError: The weights are no numbers, negative, infinite, all 0, or not one per row.
@@ -61,7 +63,8 @@ def read_weights(
             raise DataError(f"sample_weight has shape {values.shape}; {name} has {len(present)} rows.")
     bad = present & ~(np.isfinite(values) & (values >= 0))
     if bad.any():
-        raise DataError(f"weights must be finite and not negative ({rows_text(np.flatnonzero(bad) + 1)} of {name}).")
+        numbers = np.flatnonzero(bad) + 1 if rows is None else rows[bad]
+        raise DataError(f"weights must be finite and not negative ({rows_text(numbers)} of {name}).")
     with np.errstate(over="ignore"):
         total = values[present].sum()
     if total == 0 and all_rows:

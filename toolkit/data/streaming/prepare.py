@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted, listing
 from toolkit.data import prepare as preparing
@@ -123,6 +124,7 @@ def prepare_stream(
     Raises:
         DataError: Something in the data or the options can't be used; the message says what to do.
     """
+    check_whole("seed", seed, least=0, most=2**32 - 1, optional=False)  # the rows are dealt by it before all else
     targets = preparing.target_names(target, False)
     columns = {name: options.get(name) or () for name in ("keep", "drop", "categories", "group")}
     named = NamedColumns.of(**columns, time=options.get("time"), sample_weight=options.get("sample_weight"))
@@ -218,11 +220,13 @@ def _by_time(
     if column is None or column.kind not in ("date", "number"):
         raise DataError(f"time= names '{name}', which holds neither dates nor numbers.")
     times = np.sort(times_of(kept.to_frame(name), column))
-    train, validation, _ = dealer.shares
+    train, validation, test = dealer.shares
     # The first time of each part, so that rows of one time are in one part.
     firsts = (min(round(share * len(times)), len(times) - 1) for share in (train, train + validation))
     low, high = (float(times[first]) for first in firsts)
-    return replace(dealer, time=column, cuts=(low, high if dealer.shares[2] else np.inf))
+    # Without a part, not even the newest row is dealt to it.
+    cuts = low if validation or test else np.inf, high if test else np.inf
+    return replace(dealer, time=column, cuts=cuts)
 
 
 def _how(dealer: Dealer, named: NamedColumns) -> str:

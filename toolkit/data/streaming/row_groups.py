@@ -60,6 +60,7 @@ class RowGroups:
     def __init__(self, paths: Sequence[Path], name: str, table: Table | None = None) -> None:
         self.name, self.groups, self.rows, text = name, list[RowGroup](), 0, 0
         self._table = table or Table(pd.DataFrame(), name)
+        self._states = {path: _state(path) for path in paths}
         self.labels, types = list[str](), list[str]()
         for path in paths:
             file = _opened(path)
@@ -91,9 +92,13 @@ class RowGroups:
             columns: The columns to read; None reads all.
 
         Raises:
-            DataError: The group is damaged.
+            DataError: The group is damaged, or its file has changed.
         """
         start, wanted = group.start, None if columns is None else [name for name in self.labels if name in columns]
+        if _state(group.path) != self._states[group.path]:
+            raise DataError(
+                f"{group.path.name} has changed since the training began. Train again on files that nobody writes to."
+            )
         file = _opened(group.path)
         try:
             # One thread: the others train. The file is read in blocks of 1 MiB for each column.
@@ -118,6 +123,15 @@ class RowGroups:
     def from_text(self) -> bool:
         """Whether the cells are text, as in the text file that they come from."""
         return self._table.from_text
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Return the size and the time of the last change of a file; None where there is no such file."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 def _opened(path: Path) -> pyarrow.parquet.ParquetFile:

@@ -122,7 +122,7 @@ class Stream:
             if not train.all():
                 frame, rows = frame[train].reset_index(drop=True), rows[train]
             every = np.ones(len(frame), dtype=bool)
-            weights = read_weights(self.sample_weight, frame, self.table.name, every, all_rows=False)
+            weights = read_weights(self.sample_weight, frame, self.table.name, every, all_rows=False, rows=rows)
             weights = np.ones(len(frame)) if weights is None else weights
             y, present = self._learned(frame, rows, target)
             if not present.all():

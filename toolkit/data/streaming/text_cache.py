@@ -21,7 +21,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.files import open_whole, scratch
 from toolkit.data.number_formats import plain_column
 from toolkit.data.read import Table
-from toolkit.data.reading.files import paths_of
+from toolkit.data.reading.files import first_line_of, paths_of
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.streaming.memory import readable
 from toolkit.data.streaming.row_groups import RowGroups
@@ -96,7 +96,13 @@ def converted(source: Any, reading: ReadingOptions, expected_names: Collection[s
     if known is None or known["files"] != state:
         _make_folder()
         _check_room(paths, path)
-        known, what = _write(source, path, reading, expected_names, state), "converted to"
+        try:
+            known, what = _write(source, path, reading, expected_names, state), "converted to"
+        except OSError as error:
+            raise DataError(
+                f"{name} can't be converted to {path}: {error.strerror or first_line_of(error)}. XDG_CACHE_HOME names "
+                "another folder."
+            ) from error
     note = f"{name} was {what} {path} ({readable(path.stat().st_size)}): "
     notes = [note + "`recipes cache` shows such files, `recipes cache clear` removes them."]
     return RowGroups([path], name, Table(pd.DataFrame(), name, True, notes, known["damage"]))

@@ -9,6 +9,7 @@ from scipy.stats import chi2_contingency
 
 from toolkit import DataError
 from toolkit.data.columns import Column
+from toolkit.data.row_equality import row_hashes
 from toolkit.data.streaming.dealing import Dealer, common_hashes, times_of
 
 SHARES = (0.8, 0.1, 0.1)
@@ -92,3 +93,13 @@ def test_the_newest_rows_test():
     assert dealer.parts(pd.DataFrame({"day": days}), 0).tolist() == [0] * 6 + [1, 1, 2, 2]
     with pytest.raises(DataError, match="time= names 'day', which is missing"):
         times_of(pd.DataFrame({"day": [days[0], pd.NaT]}), Column("day", "date"))
+
+
+@pytest.mark.parametrize("other", [2**60, None])
+def test_the_hash_of_a_number_does_not_depend_on_the_rows_read_with_it(other):
+    large = 2**60 + 1
+    alone = row_hashes(pd.DataFrame({"a": [5, large]}), ["a"])
+    together = row_hashes(pd.DataFrame({"a": pd.array([5, large, other], "Int64")}), ["a"])
+    assert together[:2].tolist() == alone.tolist()
+    assert row_hashes(pd.DataFrame({"a": [5.0]}), ["a"])[0] == alone[0]
+    assert alone[1] != row_hashes(pd.DataFrame({"a": [2**60]}), ["a"])[0]

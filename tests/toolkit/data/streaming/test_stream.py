@@ -177,7 +177,7 @@ def test_a_small_table_is_read_at_once(folder, tmp_path):
     assert table_to_stream(table(200), MemoryOptions(), 2, ReadingOptions(), "y") is None
 
 
-@pytest.mark.parametrize("rows", [ROWS - 9_000, ROWS + 1])
+@pytest.mark.parametrize("rows", [ROWS - 9_000, ROWS - 8_000])
 def test_files_that_change_during_a_training_end_it(tmp_path, rows):
     path = tmp_path / "table.parquet"
     table(ROWS - 8_000).to_parquet(path, index=False)
@@ -185,3 +185,25 @@ def test_files_that_change_during_a_training_end_it(tmp_path, rows):
     table(rows, seed=1).to_parquet(path, index=False)
     with pytest.raises(DataError, match=r"table\.parquet has changed since the training began"):
         list(training_rows.windows(0, 1, 32))
+
+
+def test_without_test_and_validation_rows_even_the_newest_trains(folder):
+    by_time = stream(folder, time="day", test=0, validation=0)
+    assert (by_time.part_sizes["validation"], by_time.part_sizes["test"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({}, {"seed": -1}, "seed"),
+        ({}, {"seed": 2**60}, "seed"),
+        ({"count": -1}, {"sample_weight": "count"}, r"row 25001 of table\.parquet"),
+    ],
+)
+def test_errors_name_the_option_or_the_row_of_the_table(tmp_path, change, options, message):
+    frame = table()
+    for name, value in change.items():
+        frame.loc[25_000, [name, "y"]] = value, "yes"
+    frame.to_parquet(tmp_path / "table.parquet", index=False)
+    with pytest.raises(DataError, match=message):
+        stream(tmp_path / "table.parquet", **options)

@@ -107,3 +107,13 @@ def test_an_empty_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"none\.csv is empty"):
         convert(path)
     assert cached_tables() == []
+
+
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing(path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", full)
+    with pytest.raises(DataError, match=r"table\.csv can't be converted to .*: No space left on device"):
+        convert(path)
+    assert list(folder().iterdir()) == []
