@@ -35,7 +35,7 @@ DOCUMENTS = [
 SOURCES = [file for folder in ("toolkit", "recipes", "data") for file in sorted((ROOT / folder).rglob("*.py"))]
 TEMPLATES = sorted((ROOT / "toolkit").rglob("templates/**/*.html"))
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-PROGRAMS = {"cd", "git", "make", "pip", "python", "recipes"}
+PROGRAMS = {"cd", "curl", "git", "make", "pip", "python", "recipes"}
 
 
 def read(document: str) -> str:

@@ -126,6 +126,9 @@ def _described(record: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]
 
 async def _predicted(records: Records, request: Any) -> tuple[int, dict[str, Any]]:
     """Return the status and the content of the answer to a request."""
+    if request.query_params:
+        name = next(iter(request.query_params))
+        return 422, _problem(["query", name], "there are no parameters: give the rows in the body", "extra_forbidden")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/csv"):
         return 415, _problem([], "expected the content type application/json or text/csv", "content_type")

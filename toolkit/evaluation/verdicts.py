@@ -6,7 +6,7 @@ import pandas as pd
 
 from toolkit.common.formatting import MINUS, duration, join_names, number, plain
 from toolkit.evaluation.evidence import FEWEST
-from toolkit.evaluation.metric_names import METRICS, amounts, in_sentence, metric_value
+from toolkit.evaluation.metric_names import METRICS, amounts, in_sentence, margin_of, metric_value
 from toolkit.evaluation.metrics import LOWER_IS_BETTER
 from toolkit.evaluation.standings import Standing, Standings
 
@@ -253,6 +253,9 @@ def _against(name: str, standings: Standings, images: bool) -> str:
     if standing.kind in ("even", "unclear"):
         size = f"the difference lies between {texts[1]} and {texts[2]}{unit}"
         size = "there is no difference" if low == high == 0 else size
+        if standing.kind == "even" and _is_one_sided(standing):
+            margin = amounts(metric, [margin_of(metric, standing.baseline)])[0]
+            size += f", and differences of up to {margin}{unit} count as level"
     else:
         # Both ends have one sign, as the interval excludes 0: from -5 to -2 is lower by 2 to 5.
         near, far = (text.lstrip(MINUS) for text in (texts[1:] if low > 0 else texts[:0:-1]))
@@ -290,7 +293,7 @@ def _follows(name: str, standings: Standings, images: bool, took: str) -> str:
     if tree:
         less = "" if images else f", and {they} need no scaling or imputation"
         return f"{shown}{took}{less}: use them unless you need what only a network offers."
-    return f"{shown}{took}, and its weights can be read: prefer it to the network."
+    return f"{shown}{took}, and its weights can be read: prefer it unless you need a network."
 
 
 def _size(standings: Standings, rows: int, smallest: int | None, parameters: int | None) -> list[str]:

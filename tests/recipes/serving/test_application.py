@@ -72,6 +72,11 @@ def test_a_record_a_list_and_a_table_get_the_answers_of_the_run(address, runs):
         assert table[list(labels)].to_numpy().tolist() == labels.to_numpy().tolist()
 
 
+def test_a_query_string_is_refused_and_named(address):
+    status, text = _fetch(f"{address}predict?threshold=0.3", json.dumps(RECORDS).encode())
+    assert (status, json.loads(text)["detail"][0]["loc"]) == (422, ["query", "threshold"])
+
+
 def test_missing_cells_and_new_levels_are_answered_alike_alone_and_in_a_list(address):
     odd = [dict.fromkeys(RECORDS[0]), RECORDS[1] | {"road": "canal", "temperature": None}, RECORDS[2] | {"hour": 3.5}]
     for record in odd:

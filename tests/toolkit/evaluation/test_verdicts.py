@@ -364,7 +364,7 @@ def test_what_the_interval_does_not_show_is_not_claimed() -> None:
     sentences = told(network, {"dummy": GUESS, "linear": linear, "tree": linear}, 4000)
     assert "no clear difference from the linear model (" in sentences[0]
     joined = " ".join(sentences)
-    assert "these rows do not show which is better, and its weights can be read: prefer it to the network" in joined
+    assert "these rows do not show which is better, and its weights can be read: prefer it unless you need" in joined
     assert "Against the gradient-boosted trees the difference lies between" in joined
     assert "as well" not in joined
     assert "No clear difference does not mean equal" in joined
@@ -377,7 +377,7 @@ def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
     assert "level with the linear model" in first
     assert said == (
         "Against the linear model the difference lies between −0.3 and 0.3 points: it does as well, and its weights "
-        "can be read: prefer it to the network."
+        "can be read: prefer it unless you need a network."
     )
 
 
@@ -615,7 +615,7 @@ def test_the_verdict_the_headline_and_the_advice_agree(standings: Standings) -> 
         recommended = [name for name, words in (("tree", "trees"), ("linear", "linear model")) if words in step]
         assert recommended == ([] if standings.preferred == "network" else [standings.preferred])
         # Advice in the verdict is for the same model.
-        assert ("prefer it to the network" in text or "use the linear model" in text) == (
+        assert ("prefer it unless you need a network" in text or "use the linear model" in text) == (
             standings.preferred == "linear"
         )
         assert ("use the trees" in text or "use them unless" in text) == (standings.preferred == "tree")
@@ -639,6 +639,12 @@ def test_a_clear_difference_within_the_margin_is_level() -> None:
     assert kind_of("accuracy", 0.001, 0.008, 0.9) == "even"
     assert kind_of("rmse", -0.5, -0.1, 50.0) == "even"
     assert kind_of("rmse", -1.5, -0.1, 50.0) == "better"
+    truth = np.tile([0, 1], 5_000)
+    linear = truth.copy()
+    linear[:40] = 1 - linear[:40]
+    baselines = {"dummy": Outcome("multiclass", truth, 0 * truth), "linear": Outcome("multiclass", truth, linear)}
+    sentence = read_baselines(standings_of(Outcome("multiclass", truth, truth), baselines, ["a", "b"]), rows=400)[1]
+    assert "points, and differences of up to 1.0 points count as level: it does as well" in sentence
 
 
 def test_rows_of_one_group_count_once() -> None:
