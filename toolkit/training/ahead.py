@@ -59,10 +59,10 @@ class Ahead(Generic[Item]):
                 return
             if isinstance(item, _Failure):
                 raise item.error
-            taken = item[0]
-            del item  # what is taken is kept by nobody here
-            yield taken
-            del taken
+            value = item[0]
+            del item  # no reference stays here: a window is large
+            yield value
+            del value
 
     def _prepare(self) -> None:
         try:

@@ -14,7 +14,15 @@ from tests.helpers.cli import run_command
 from toolkit import DataError
 
 ROWS = 14_000
-OPTIONS = {"hidden": (8,), "epochs": 3, "learning_rate": 0.01, "batch_size": 128, "progress": False}
+OPTIONS = {
+    "hidden": (8,),
+    "epochs": 3,
+    "learning_rate": 0.01,
+    "batch_size": 128,
+    "xla": False,
+    "baselines": False,
+    "progress": False,
+}
 STREAMED = {**OPTIONS, "memory": "1MiB"}
 
 
@@ -53,17 +61,18 @@ TASKS = [
 
 
 @pytest.mark.parametrize(("recipe", "target", "metric", "spread"), TASKS)
-def test_metrics_are_those_of_a_training_in_memory(folder, recipe, target, metric, spread):
+def test_metrics_are_those_of_a_training_in_memory(folder, run, recipe, target, metric, spread):
     drop = [name for name in ("y", "price", "kind", "hot", "wet") if name not in target]
-    options = {"target": target, "drop": drop, "baselines": False}
-    streamed, in_memory = (recipe.train(folder, **options, **how) for how in (STREAMED, OPTIONS))
+    options: dict[str, Any] = {"target": target, "drop": drop}
+    streamed = run if recipe is binary else recipe.train(folder, **options, **STREAMED)
+    in_memory = recipe.train(folder, **options, **OPTIONS)
     assert streamed.dataset.stream is not None
     assert in_memory.dataset.stream is None
     assert streamed.metrics[metric] == pytest.approx(in_memory.metrics[metric], abs=spread)
 
 
 def test_the_same_call_gives_the_same_weights(folder, run):
-    again = binary.train(f"{folder}/*.parquet", target="y", drop=["price", "kind", "hot", "wet"], **STREAMED)
+    again = binary.train(folder, target="y", drop=["price", "kind", "hot", "wet"], **STREAMED)
     for first, second in zip(run.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
     assert again.metrics == run.metrics
@@ -115,7 +124,19 @@ def test_a_training_that_ended_early_goes_on_to_the_same_weights(folder, run, tm
 def test_the_command_line_trains_and_shows_and_removes_the_converted_table(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     table().drop(columns=["price", "kind", "hot", "wet"]).to_csv(tmp_path / "t.csv", index=False)
-    words = ("--target", "y", "--hidden", "8", "--epochs", "1", "--memory", "1MiB", "--save", tmp_path / "m.keras")
+    words = (
+        "--target",
+        "y",
+        "--hidden",
+        "8",
+        "--epochs",
+        "1",
+        "--no-baselines",
+        "--memory",
+        "1MiB",
+        "--save",
+        tmp_path / "m.keras",
+    )
     code, out, _ = run_command(capsys, "binary", tmp_path / "t.csv", *words)
     assert code == 0
     assert "t.csv was converted to " in out
@@ -162,7 +183,7 @@ def test_a_column_that_is_missing_in_a_file_or_everywhere_is_no_obstacle(tmp_pat
     frame = table()[["x0", "x1", "x2", "city", "y"]].assign(nothing=np.nan)
     frame.to_parquet(tmp_path / "a.parquet", index=False)
     frame.assign(x1=np.nan, city=None).to_parquet(tmp_path / "b.parquet", index=False)
-    trained: Any = binary.train(tmp_path, target="y", **STREAMED | {"epochs": 1, "baselines": False})
+    trained: Any = binary.train(tmp_path, target="y", **STREAMED | {"epochs": 1})
     assert trained.dataset.set_aside == {"nothing": "every cell is missing"}
     assert {"x1 is missing", "city is missing"} <= set(trained.preprocessing.names)
 
@@ -179,7 +200,7 @@ def test_a_damaged_row_group_is_named(tmp_path):
 
 def test_whether_rows_are_streamed_depends_on_the_inputs_of_the_network(tmp_path):
     table()[["x0", "x1", "y"]].to_parquet(tmp_path / "a.parquet", index=False)  # 14,000 x 3 cells of 48 or 432 bytes
-    options = {**OPTIONS, "epochs": 1, "baselines": False, "memory": "4MiB"}
+    options = {**OPTIONS, "epochs": 1, "memory": "4MiB"}
     few, many = (binary.train(tmp_path, target="y", pieces=pieces, **options) for pieces in (0, 32))
     assert few.dataset.stream is None
     assert many.dataset.stream is not None
@@ -198,7 +219,7 @@ def test_a_class_of_few_rows_is_learned_or_named(tmp_path):
     frame["kind"] = frame["kind"].astype(str)
     frame.loc[[5, 5_000, 9_000, 13_000], "kind"] = "rare"
     frame.to_parquet(tmp_path / "a.parquet", index=False)
-    trained = multiclass.train(tmp_path / "a.parquet", target="kind", **STREAMED | {"epochs": 1, "baselines": False})
+    trained = multiclass.train(tmp_path / "a.parquet", target="kind", **STREAMED | {"epochs": 1})
     assert trained.target.classes == ["0", "1", "2", "rare"]
 
 

@@ -83,9 +83,10 @@ class LevelCounts:
         self.rows, self.missing = self.rows + len(values), self.missing + len(values) - int(counts.sum())
         self._counts = self._counts.add(counts, fill_value=0).astype(np.int64) if len(self._counts) else counts
         if len(self._counts) > _MOST_LEVELS:
-            kept = self._counts.sort_values(ascending=False, kind="stable").iloc[: _MOST_LEVELS // 2]
-            self.dropped += int(self._counts.sum() - kept.sum())
-            self._counts = kept
+            # The rarest levels are forgotten, so that the memory stays bounded.
+            frequent = self._counts.sort_values(ascending=False, kind="stable").iloc[: _MOST_LEVELS // 2]
+            self.dropped += int(self._counts.sum() - frequent.sum())
+            self._counts = frequent
 
     @property
     def levels(self) -> np.ndarray:
@@ -111,16 +112,16 @@ def with_counts(
     """
     by_column: list[ColumnPreprocessing] = []
     sentences = []
-    for column, learned, counted in zip(fitted.columns, fitted.by_column, counts, strict=True):
-        if isinstance(learned, CategoryPreprocessing) and isinstance(counted, LevelCounts):
+    for column, sampled, counted in zip(fitted.columns, fitted.by_column, counts, strict=True):
+        if isinstance(sampled, CategoryPreprocessing) and isinstance(counted, LevelCounts):
             levels, rows = counted.levels, counted.counts
             missing, dropped = counted.missing > 0, counted.dropped > 0
             new = CategoryPreprocessing.of_counts(levels, rows, rare, most_levels, missing=missing)
             new = replace(new, other=new.other or dropped)
             by_column.append(new)
             if new.other and len(new.levels) >= min(most_levels, 100):
-                kept = int(rows[np.isin(levels, new.levels)].sum())
-                share = 1 - kept / (counted.rows - counted.missing)
+                encoded_rows = int(rows[np.isin(levels, new.levels)].sum())
+                share = 1 - encoded_rows / (counted.rows - counted.missing)
                 more = "more than " if dropped else ""
                 sentences.append(
                     f"'{column.name}' has {more}{len(levels):,} different values in training: the {len(new.levels):,} "
@@ -128,18 +129,18 @@ def with_counts(
                     "most_levels= and rare= set other numbers."
                 )
         elif isinstance(counted, Moments):
-            by_column.append(_exact(learned, counted, fitted.scaling))
+            by_column.append(_exact(sampled, counted, fitted.scaling))
     return replace(fitted, by_column=tuple(by_column)), sentences
 
 
-def _exact(learned: ColumnPreprocessing, counted: Moments, scaling: str) -> ColumnPreprocessing:
+def _exact(sampled: ColumnPreprocessing, counted: Moments, scaling: str) -> ColumnPreprocessing:
     missing = counted.missing > 0
-    if isinstance(learned, DatePreprocessing):
-        first, *others = learned.numbers
-        return replace(learned, numbers=(replace(first, missing=missing), *others))
-    if not isinstance(learned, NumberPreprocessing) or counted.low >= counted.high:
-        return learned
-    new = replace(learned, missing=missing)
+    if isinstance(sampled, DatePreprocessing):
+        first, *rest = sampled.numbers
+        return replace(sampled, numbers=(replace(first, missing=missing), *rest))
+    if not isinstance(sampled, NumberPreprocessing) or counted.low >= counted.high:
+        return sampled
+    new = replace(sampled, missing=missing)
     if scaling == "standard" and np.isfinite(counted.std):
         return replace(new, center=counted.mean, spread=counted.std or 1.0)
     half = counted.high / 2 - counted.low / 2

@@ -132,11 +132,11 @@ def prepare_stream(
     shares = {"test": share_from_text(test), "validation": share_from_text(options.get("validation"))}
     _check(table, named, options.get("sample_weight"), shares)
     size = max(256, min(_MOST_ROWS, _MOST_CELLS // len(table.labels)))
-    most = _sample_sizes(table, memory.budget, inputs)
+    sizes = _sample_sizes(table, memory.budget, inputs)
     fractions, why = shares_of(table.rows, **shares)
-    if fractions[1] * table.rows > most[1] and None in shares.values():  # metrics need a number of rows, not a share
-        fractions = _fewer(fractions, most, table.rows, shares)
-        why += f", and no more than about {most[1]:,} rows where you name none"
+    if fractions[1] * table.rows > sizes[1] and None in shares.values():  # metrics need a number of rows, not a share
+        fractions = _fewer(fractions, sizes, table.rows, shares)
+        why += f", and no more than about {sizes[1]:,} rows where you name none"
     head = _head(table, size)
     named.check(load(table.table_of(head), targets, task, reading=reading), targets)
     names = compared_columns(head, {*named.excluded(), *targets}, named.keep)
@@ -145,12 +145,12 @@ def prepare_stream(
         dealer = _by_time(table, dealer, named.time, targets, reading, size)
     else:
         dealer = replace(dealer, common=common_hashes(row_hashes(head, names)) if names else None)
-    sample = draw(table, dealer, targets, most, classes=task in ("binary", "multiclass"), size=size)
+    sample = draw(table, dealer, targets, sizes, classes=task in ("binary", "multiclass"), size=size)
     for part, share in zip(PARTS, fractions, strict=True):
         if share > 0 and not sample.counts[part]:
             raise DataError(f"no rows of {table.name} are left for {part}: {_how(dealer, named)}")
-    known = replace(table.table_of(sample.frame), rows=sample.positions + 1, part=sample.part)
-    split = preparing.prepare(known, target, task=task, test=test, seed=seed, **options)
+    sampled = replace(table.table_of(sample.frame), rows=sample.positions + 1, part=sample.part)
+    split = preparing.prepare(sampled, target, task=task, test=test, seed=seed, **options)
     stream = Stream(table, dealer, split.features, sample.counts, size, memory.budget, named.sample_weight)
     return replace(
         split,
@@ -178,8 +178,8 @@ def _check(table: RowGroups, named: NamedColumns, weights: Any, shares: dict[str
 
 def _sample_sizes(table: RowGroups, budget: int, inputs: float) -> tuple[int, int, int]:
     """Return how many rows of each part are kept in memory."""
-    each = needed(1, table.row_bytes, len(table.labels), inputs)
-    train = max(_FEWEST, min(_MOST, int(budget * _SAMPLE_SHARE / each)))
+    row_size = needed(1, table.row_bytes, len(table.labels), inputs)
+    train = max(_FEWEST, min(_MOST, int(budget * _SAMPLE_SHARE / row_size)))
     return train, train // 2, train // 2
 
 
@@ -209,17 +209,17 @@ def _by_time(
     table: RowGroups, dealer: Dealer, name: str, targets: Sequence[str], reading: ReadingOptions, size: int
 ) -> Dealer:
     """Return a dealer by time: its cuts are quantiles of the times of a sample of all rows."""
-    rate, cells, kept = min(1.0, _MOST_TIMES / table.rows), [], []
+    rate, pieces = min(1.0, _MOST_TIMES / table.rows), []
     for group in table.groups:
         for start, frame in table.batches(group, size, {name, *targets}):
             chosen = uniform(np.arange(start, start + len(frame), dtype=np.uint64), dealer.seed, 2) < rate
             chosen &= with_target(frame, targets)
-            cells.append(frame.loc[chosen, name])
-    kept = pd.concat(cells, ignore_index=True)
-    column, _, _ = infer(kept, name, reading=reading)
+            pieces.append(frame.loc[chosen, name])
+    cells = pd.concat(pieces, ignore_index=True)
+    column, _, _ = infer(cells, name, reading=reading)
     if column is None or column.kind not in ("date", "number"):
         raise DataError(f"time= names '{name}', which holds neither dates nor numbers.")
-    times = np.sort(times_of(kept.to_frame(name), column))
+    times = np.sort(times_of(cells.to_frame(name), column))
     train, validation, test = dealer.shares
     # The first time of each part, so that rows of one time are in one part.
     firsts = (min(round(share * len(times)), len(times) - 1) for share in (train, train + validation))
@@ -251,8 +251,8 @@ def _reason(sample: Sample, dealer: Dealer, named: NamedColumns, why: str) -> st
 
 
 def _notes(table: RowGroups, sample: Sample, budget: int) -> list[str]:
-    kept = np.bincount(sample.part, minlength=len(PARTS))
-    parts = ", ".join(f"{count:,} {part}" for part, count in zip(PARTS, kept, strict=True))
+    sample_sizes = np.bincount(sample.part, minlength=len(PARTS))
+    parts = ", ".join(f"{count:,} {part}" for part, count in zip(PARTS, sample_sizes, strict=True))
     notes = [
         f"{table.name} ({counted(table.rows, 'row')}) was not read into memory at once, because training may take "
         f"{readable(budget)} (memory=). The network learned from all {sample.counts['train']:,} training rows, whose "

@@ -94,7 +94,7 @@ class RowGroups:
         Raises:
             DataError: The group is damaged, or its file has changed.
         """
-        start, wanted = group.start, None if columns is None else [name for name in self.labels if name in columns]
+        start, names = group.start, None if columns is None else [name for name in self.labels if name in columns]
         if _state(group.path) != self._states[group.path]:
             raise DataError(
                 f"{group.path.name} has changed since the training began. Train again on files that nobody writes to."
@@ -102,7 +102,7 @@ class RowGroups:
         file = _opened(group.path)
         try:
             # One thread: the others train. The file is read in blocks of 1 MiB for each column.
-            for batch in file.iter_batches(size, row_groups=[group.number], columns=wanted, use_threads=False):
+            for batch in file.iter_batches(size, row_groups=[group.number], columns=names, use_threads=False):
                 yield start, frame_of_batch(batch)
                 start += batch.num_rows
         except (pyarrow.ArrowException, OSError, ValueError) as error:

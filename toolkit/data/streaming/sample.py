@@ -53,10 +53,10 @@ class _Classes:
             return np.empty(0, np.int64)
         chosen = [np.empty(0, np.int64)]
         for code, value in enumerate(values):
-            wanted = _FEWEST_OF_CLASS - self.kept.get(value, 0)
-            if wanted > 0 and (value in self.kept or len(self.kept) < _MOST_CLASSES):
-                rows = np.flatnonzero((codes == code) & allowed)[:wanted]
-                self.kept[value] = _FEWEST_OF_CLASS - wanted + len(rows)
+            lacking = _FEWEST_OF_CLASS - self.kept.get(value, 0)
+            if lacking > 0 and (value in self.kept or len(self.kept) < _MOST_CLASSES):
+                rows = np.flatnonzero((codes == code) & allowed)[:lacking]
+                self.kept[value] = _FEWEST_OF_CLASS - lacking + len(rows)
                 chosen.append(rows)
         return np.concatenate(chosen)
 
@@ -94,12 +94,12 @@ def draw(
             counts += np.bincount(part[present], minlength=len(PARTS))
             without_target += int((~present).sum())
             position = np.arange(start, start + len(frame))
-            kept = present & (uniform(position.astype(np.uint64), dealer.seed, 1) < rates[part])
+            in_sample = present & (uniform(position.astype(np.uint64), dealer.seed, 1) < rates[part])
             if classes:
-                kept[seen.first_rows(frame[targets[0]], present & (part == 0))] = True
-            frames.append(frame[kept])
-            parts.append(part[kept])
-            positions.append(position[kept])
+                in_sample[seen.first_rows(frame[targets[0]], present & (part == 0))] = True
+            frames.append(frame[in_sample])
+            parts.append(part[in_sample])
+            positions.append(position[in_sample])
     if not counts.any():
         where = f"target '{targets[0]}'" if len(targets) == 1 else f"one of its targets ({listing(targets)})"
         raise DataError(f"every row of {table.name} lacks {where}.")

@@ -90,14 +90,14 @@ class Stream:
             stds = np.where(stds > 0, stds, 1.0)
             target = replace(target, center=target.center + target.scale * means, scale=target.scale * stds)
         rare = options.get("rare") or rare_limit(len(self.features))
-        most = options.get("most_levels") or most_levels_for(self.features, rare)
-        preprocessing, pooled = with_counts(sampled, counts, rare=rare, most_levels=most)
+        most_levels = options.get("most_levels") or most_levels_for(self.features, rare)
+        preprocessing, pooled = with_counts(sampled, counts, rare=rare, most_levels=most_levels)
         by_class = None if class_weight is None else class_weights(class_weight, target, classes)
         totals = totals if by_class is None else totals * by_class
         stream = replace(self, part_sizes=self.part_sizes | {"train": rows})
         sums = np.array([*classes, *totals, *(m.mean for m in [*counts, *targets] if isinstance(m, Moments))])
-        fitted = TrainingRows(stream, preprocessing, target, by_class, float(totals.sum()) / rows, sums)
-        return fitted, [*new_rows.finish(), *pooled]
+        training_rows = TrainingRows(stream, preprocessing, target, by_class, float(totals.sum()) / rows, sums)
+        return training_rows, [*new_rows.finish(), *pooled]
 
     def pieces(
         self, group: RowGroup, target: Target, new_rows: NewRows | None = None, size: int | None = None
@@ -113,8 +113,8 @@ class Stream:
         columns, names = self.features.columns, list(target.form.columns)
         new_rows = new_rows or NewRows(columns, self.features.source_columns, self.table.name)
         weight = [self.sample_weight] if self.sample_weight else []
-        wanted = {*(column.name for column in columns), *self.dealer.columns, *names, *weight}
-        for start, frame in self.table.batches(group, min(self.size, size or self.size), wanted):
+        needed = {*(column.name for column in columns), *self.dealer.columns, *names, *weight}
+        for start, frame in self.table.batches(group, min(self.size, size or self.size), needed):
             train = (self.dealer.parts(frame, start) == 0) & with_target(frame, names)
             if not train.any():
                 continue
@@ -134,14 +134,14 @@ class Stream:
         """Return what is learned of the rows with a target, and which rows those are."""
         names = list(target.form.columns)
         if target.task not in ("binary", "multiclass"):
-            known = replace(self.table.table_of(frame[names]), rows=rows)
-            _, checked = labeled_source(known, target)
+            table = replace(self.table.table_of(frame[names]), rows=rows)
+            _, checked = labeled_source(table, target)
             return target.encode(checked.frame, rows=rows[checked.present]), checked.present
         # Each distinct label is checked once: labels of rows (n,) -> codes (n,) of distinct labels (k,) -> y (k, ...)
         codes, labels = pd.factorize(frame[names[0]])
         firsts = np.unique(codes, return_index=True)[1]
-        known = replace(self.table.table_of(pd.DataFrame({names[0]: labels})), rows=rows[firsts])
-        _, checked = labeled_source(known, target)
+        table = replace(self.table.table_of(pd.DataFrame({names[0]: labels})), rows=rows[firsts])
+        _, checked = labeled_source(table, target)
         position = np.cumsum(checked.present) - 1
         present = checked.present[codes]
         y = target.encode(checked.frame, rows=rows[firsts][checked.present])
@@ -284,11 +284,12 @@ class _Window:
             self._arrays = [x, np.empty((goal, *y.shape[1:]), y.dtype), np.empty(goal, np.float32)]
             self._order = np.arange(goal) if self._random is None else self._random.permutation(goal)
         count = min(len(frame) - start, self._goal - self.rows)
-        taken = slice(start, start + count)
-        places = self._order[self.rows : self.rows + count]
-        x = self._preprocessing.transform(frame.iloc[taken])
-        for array, values in zip(self._arrays, (x, y[taken], weights[taken]), strict=True):
-            array[places] = values
+        piece = slice(start, start + count)
+        # Each row goes to its place in the drawn order at once: a shuffled copy would double the memory.
+        positions = self._order[self.rows : self.rows + count]
+        x = self._preprocessing.transform(frame.iloc[piece])
+        for array, values in zip(self._arrays, (x, y[piece], weights[piece]), strict=True):
+            array[positions] = values
         self.rows += count
         return count
 

@@ -59,8 +59,8 @@ def cached_tables() -> list[CachedTable]:
     """Return the converted tables."""
     tables = []
     for path in sorted(folder().glob("*.parquet")):
-        known = _known(path)
-        tables.append(CachedTable(path, "" if known is None else known["source"], path.stat().st_size))
+        metadata = _known(path)
+        tables.append(CachedTable(path, "" if metadata is None else metadata["source"], path.stat().st_size))
     return tables
 
 
@@ -91,13 +91,13 @@ def converted(source: Any, reading: ReadingOptions, expected_names: Collection[s
     options = [repr(reading), sorted(expected_names), _FORMAT]
     key = hashlib.sha256(json.dumps([[path for path, *_ in state], options]).encode()).hexdigest()[:16]
     path = folder() / f"{paths[0].name.split('.')[0][:40]}-{key}.parquet"
-    known = _known(path) if path.is_file() else None
+    metadata = _known(path) if path.is_file() else None
     what = "read from"
-    if known is None or known["files"] != state:
+    if metadata is None or metadata["files"] != state:
         _make_folder()
         _check_room(paths, path)
         try:
-            known, what = _write(source, path, reading, expected_names, state), "converted to"
+            metadata, what = _write(source, path, reading, expected_names, state), "converted to"
         except OSError as error:
             raise DataError(
                 f"{name} can't be converted to {path}: {error.strerror or first_line_of(error)}. XDG_CACHE_HOME names "
@@ -105,7 +105,7 @@ def converted(source: Any, reading: ReadingOptions, expected_names: Collection[s
             ) from error
     note = f"{name} was {what} {path} ({readable(path.stat().st_size)}): "
     notes = [note + "`recipes cache` shows such files, `recipes cache clear` removes them."]
-    return RowGroups([path], name, Table(pd.DataFrame(), name, True, notes, known["damage"]))
+    return RowGroups([path], name, Table(pd.DataFrame(), name, True, notes, metadata["damage"]))
 
 
 def _known(path: Path) -> dict[str, Any] | None:
@@ -154,7 +154,7 @@ def _write(
                 columns = [pyarrow.array(rows.iloc[:, index], pyarrow.string()) for index in range(len(labels))]
                 writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=_GROUP_ROWS)
                 numbers = {index for index in numbers if _are_numbers(rows.iloc[:, index])}
-        known = {"files": state, "source": str(source), "damage": list(table.damage)}
+        metadata = {"files": state, "source": str(source), "damage": list(table.damage)}
         for index in numbers:
             schema = schema.set(index, pyarrow.field(labels[index], pyarrow.float64()))
         text = pyarrow.parquet.ParquetFile(temporary / "text.parquet")
@@ -163,10 +163,10 @@ def _write(
                 columns = text.read_row_group(group).columns
                 cells = [_as_numbers(column) if index in numbers else column for index, column in enumerate(columns)]
                 writer.write_table(pyarrow.Table.from_arrays(cells, schema=schema))
-            writer.add_key_value_metadata({_KEY.decode(): json.dumps(known)})
+            writer.add_key_value_metadata({_KEY.decode(): json.dumps(metadata)})
         text.close()
     path.chmod(0o600)
-    return known
+    return metadata
 
 
 def _are_numbers(cells: pd.Series) -> bool:
