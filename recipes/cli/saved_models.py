@@ -89,7 +89,7 @@ def slices(model: str, data: str, columns: tuple[str, ...], metric: str | None, 
         return
     click.echo(
         f"{about['metric']} of all {about['rows']:,} rows: {about['overall']:.4g}. In {len(table)} slices, the worst "
-        "first, with 95 % intervals"
+        "first, with 95 % intervals; * differs clearly from all rows"
     )
     for column, name, rows, value, low, high, clear in table.itertuples(index=False):
         span = f"{low:.4g} to {high:.4g}"
