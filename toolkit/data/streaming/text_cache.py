@@ -18,7 +18,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from toolkit.common.errors import DataError
-from toolkit.common.files import open_whole, scratch
+from toolkit.common.files import locked, open_whole, scratch
 from toolkit.data.number_formats import plain_column
 from toolkit.data.read import Table
 from toolkit.data.reading.files import first_line_of, paths_of
@@ -91,18 +91,21 @@ def converted(source: Any, reading: ReadingOptions, expected_names: Collection[s
     options = [repr(reading), sorted(expected_names), _FORMAT]
     key = hashlib.sha256(json.dumps([[path for path, *_ in state], options]).encode()).hexdigest()[:16]
     path = folder() / f"{paths[0].name.split('.')[0][:40]}-{key}.parquet"
-    metadata = _known(path) if path.is_file() else None
-    what = "read from"
+    metadata, what = _known(path), "read from"
     if metadata is None or metadata["files"] != state:
         _make_folder()
-        _check_room(paths, path)
-        try:
-            metadata, what = _write(source, path, reading, expected_names, state), "converted to"
-        except OSError as error:
-            raise DataError(
-                f"{name} can't be converted to {path}: {error.strerror or first_line_of(error)}. XDG_CACHE_HOME names "
-                "another folder."
-            ) from error
+        # One process at a time: a table must not be replaced while another one that waited for it reads it.
+        with locked(folder()):
+            metadata = _known(path)
+            if metadata is None or metadata["files"] != state:
+                _check_room(paths, path)
+                try:
+                    metadata, what = _write(source, path, reading, expected_names, state), "converted to"
+                except OSError as error:
+                    raise DataError(
+                        f"{name} can't be converted to {path}: {error.strerror or first_line_of(error)}. "
+                        "XDG_CACHE_HOME names another folder."
+                    ) from error
     note = f"{name} was {what} {path} ({readable(path.stat().st_size)}): "
     notes = [note + "`recipes cache` shows such files, `recipes cache clear` removes them."]
     return RowGroups([path], name, Table(pd.DataFrame(), name, True, notes, metadata["damage"]))

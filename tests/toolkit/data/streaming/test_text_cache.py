@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -117,3 +118,10 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(path, monkeypatch):
     with pytest.raises(DataError, match=r"table\.csv can't be converted to .*: No space left on device"):
         convert(path)
     assert list(folder().iterdir()) == []
+
+
+def test_processes_that_convert_a_file_at_once_read_one_conversion(path):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(convert, [path, path])
+    assert len(cached_tables()) == 1
+    pd.testing.assert_frame_equal(frame_of(first), frame_of(second))
