@@ -271,15 +271,20 @@ def evaluate(
         return result
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
-        train = dataset.fit_parts["train"]
-        rows = len(train) if dataset.stream is None else dataset.stream.rows
-        smallest = None
-        if result.task in ("binary", "multiclass"):
-            smallest = round(rows * dataset.target_frame.iloc[train].value_counts(normalize=True).min())
+        rows, smallest = _training_rows(dataset)
         verdict = read_baselines(
             result.standings, rows, smallest=smallest, parameters=parameters, images=result.is_image
         )
         return replace(result, table=titled(_table(result, outcome, seed), result.positive), verdict=verdict + notes)
+
+
+def _training_rows(dataset: Dataset) -> tuple[int, int | None]:
+    """Return the number of training rows, and for one label per row about how many are of the rarest class."""
+    train = dataset.fit_parts["train"]
+    rows = len(train) if dataset.stream is None else dataset.stream.rows
+    if dataset.task not in ("binary", "multiclass"):
+        return rows, None
+    return rows, round(rows * dataset.target_frame.iloc[train].value_counts(normalize=True).min())
 
 
 def _member_metrics(training: Training, result: Result, x: NDArray[Any], y: pd.DataFrame) -> pd.DataFrame:

@@ -49,7 +49,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    return binary.train(f"{folder}/*.parquet", target="y", drop=["price", "kind", "hot", "wet"], **STREAMED)
+    options = STREAMED | {"baselines": True}
+    return binary.train(f"{folder}/*.parquet", target="y", drop=["price", "kind", "hot", "wet"], **options)
 
 
 TASKS = [
@@ -80,6 +81,7 @@ def test_the_same_call_gives_the_same_weights(folder, run):
 
 def test_the_settings_and_the_notes_say_what_was_sampled(run):
     assert run.settings["data"]["memory"] == "1 MiB"
+    assert list(run.baselines) == ["dummy", "linear", "tree"]
     assert "in windows of 16,384 rows" in run.settings["training"]["loop"]
     assert "memory='1MiB'" in run.settings["call"]
     train = run.dataset.part_sizes["train"]
