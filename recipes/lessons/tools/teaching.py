@@ -35,7 +35,7 @@ def teaching(name: str) -> Teaching:
     Example:
         >>> [question for question, answer in teaching("losses").exercises][2]
         'The hinge of a row is 0. Can its cross-entropy be 0, too?'
-        >>> teaching("losses").formulas[0][1][:25]
+        >>> str(teaching("losses").formulas[0][1])[:25]
         '<math xmlns="http://www.w'
     """
     entry = _entries().get(name, {})

@@ -303,7 +303,9 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
     assert len(run.absolute_errors) == len(left_out) < len(known)
     encoded = run.preprocessing.transform(run.dataset.features.frame.iloc[known])
     np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-5)  # scaled by all that is learned from
-    assert f"split into {FOLDS} folds" in run.report(tmp_path / "folds.html").read_text()
+    text = run.report(tmp_path / "folds.html").read_text()
+    assert f"Train, in {FOLDS} folds" in text
+    assert f"left out one of the {FOLDS} folds" in text
     alone = regression.train(data, **options)
     assert alone.settings["training"]["folds"] is None
     assert "best epoch is chosen on the validation part" in alone.report(tmp_path / "alone.html").read_text()
@@ -534,7 +536,9 @@ def test_what_happened_to_the_data_is_the_same_list_in_the_run_the_saved_file_th
     assert [item["text"] for item in listed if item["text"] in run.notes] == run.notes
     assert toolkit.load(run.save(tmp_path / "r.keras")).notes == run.notes
     compared = binary.compare(data, target="two", heads=("logistic", "hinge"), seeds=1, **QUICK)
-    assert compared.notes == run.notes
+    *notes, departure = run.notes  # a comparison trains no default network either
+    assert departure == "hidden= leaves the default network: one network was trained, with the defaults of mlp."
+    assert compared.notes == notes
     assert compared.summary()["terms"]["notes"] == run.notes
     assert capsys.readouterr().out == "", "in Python nothing is printed"
 

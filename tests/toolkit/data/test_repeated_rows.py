@@ -61,5 +61,5 @@ def test_a_part_that_groups_make_uneven_is_reported():
     frame = pd.DataFrame({"x": rng.normal(size=300), "site": np.repeat(list("abcd"), 75)})
     frame["y"] = np.where(frame["site"] == "a", "ill", "well")
     table = prepare(frame, "y", task="binary", group="site")
-    assert "part has 0% rows of class 'ill', against 25% of all" in table.split_reason
+    assert "part has 0\u202f% rows of class 'ill', against 25.0\u202f% of all" in table.split_reason
     assert "the groups of 'site' are too large or too few" in table.split_reason
