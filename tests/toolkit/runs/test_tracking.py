@@ -77,13 +77,12 @@ def test_without_mlflow_the_error_names_the_extra(runs, monkeypatch):
 
 def test_weights_and_biases_follows_a_training(tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb", reason="wandb is not installed")
-    from wandb.integration.keras import WandbMetricsLogger
-
+    callbacks = pytest.importorskip("wandb.integration.keras")
     monkeypatch.setenv("WANDB_SILENT", "true")
     with wandb.init(mode="offline", dir=str(tmp_path), project="test") as active:
         run = multiclass.train(
             path("wine"), target="grower", hidden=(6,), epochs=3, progress=False, baselines=False,
-            callbacks=[WandbMetricsLogger()],
+            callbacks=[callbacks.WandbMetricsLogger()],
         )  # fmt: skip
         summary = dict(active.summary)
     assert summary["epoch/val_loss"] == pytest.approx(run.history["val_loss"].iloc[-1])
