@@ -272,9 +272,8 @@ def evaluate(
     with timed(times, "intervals"):
         parameters = sum(int(np.prod(variable.shape)) for variable in result.model.trainable_variables)
         rows, smallest = _training_rows(dataset)
-        verdict = read_baselines(
-            result.standings, rows, smallest=smallest, parameters=parameters, images=result.is_image
-        )
+        facts = {"smallest": smallest, "parameters": parameters, "images": result.is_image}
+        verdict = read_baselines(result.standings, rows, **facts)
         return replace(result, table=titled(_table(result, outcome, seed), result.positive), verdict=verdict + notes)
 
 
