@@ -25,7 +25,7 @@ def cache(context: click.Context) -> None:
 
 @cache.command()
 def clear() -> None:
-    """Remove them."""
+    """Remove the converted tables; your own files stay."""
     from toolkit.data.streaming.memory import readable
     from toolkit.data.streaming.text_cache import clear as remove
 

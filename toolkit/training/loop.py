@@ -277,16 +277,18 @@ class _Loop:
         plan, total, count = self._plan, 0.0, 0
         windows = stream.windows(plan.seed, epoch, plan.step, shuffle=plan.options.shuffle)
         with Ahead(windows) as ready:
-            for x, y, weights in ready:
-                rows, loss, tensors = len(x), 0.0, _tensors(x, y, weights)
-                del x, y, weights  # a window is large
-                order = np.arange(rows, dtype=np.int32)
-                for loss in self._worker.train_in_pieces(tensors, order, by_batch=plan.by_batch):
-                    if plan.by_batch:
-                        yield (total + loss * rows) / (count + rows)
-                total, count = total + loss * rows, count + rows
-                interrupts.check()
-        self.waited += ready.waited
+            try:
+                for x, y, weights in ready:
+                    rows, loss, tensors = len(x), 0.0, _tensors(x, y, weights)
+                    del x, y, weights  # a window is large
+                    order = np.arange(rows, dtype=np.int32)
+                    for loss in self._worker.train_in_pieces(tensors, order, by_batch=plan.by_batch):
+                        if plan.by_batch:
+                            yield (total + loss * rows) / (count + rows)
+                    total, count = total + loss * rows, count + rows
+                    interrupts.check()
+            finally:  # batch by batch, the loop closes this generator after the last one
+                self.waited += ready.waited
         if not plan.by_batch:
             yield total / max(1, count)
 

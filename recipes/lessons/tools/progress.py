@@ -58,7 +58,7 @@ def shown(name: str, stream: TextIO | None = None) -> Iterator[None]:
 
 
 def step(what: str, done: int, total: int) -> None:
-    """Say that a lesson has done so many of its steps; nothing is shown outside `shown`.
+    """Show how many of the steps of a lesson are done; outside a block of `shown` do nothing.
 
     Example:
         >>> step("epoch", 3, 80)

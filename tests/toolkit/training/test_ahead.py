@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
+import keras
+import numpy as np
 import pytest
 
+from toolkit import training
+from toolkit.builders import mlp
+from toolkit.heads import get_head
 from toolkit.training.ahead import Ahead
 
 
@@ -40,3 +46,30 @@ def test_the_time_without_a_ready_item_is_counted():
     with Ahead(slow()) as items:
         list(items)
     assert 0.05 < items.waited < 5
+
+
+class SlowRows:
+    """Twenty rows that come in two windows, each a while after it was asked for."""
+
+    rows, fingerprint = 20, np.zeros(1)
+
+    def window(self, batch):
+        return 10
+
+    def windows(self, seed, epoch, batch, *, shuffle):
+        for _ in range(2):
+            time.sleep(0.1)
+            yield np.ones((10, 2), np.float32), np.ones((10, 1), np.float32), None
+
+
+@pytest.mark.parametrize("by_batch", [False, True])
+def test_a_training_says_how_long_it_waited_for_rows(by_batch):
+    watch = keras.callbacks.LambdaCallback(**({"on_train_batch_end": lambda batch, logs: None} if by_batch else {}))
+    x, y = np.ones((10, 2), np.float32), np.ones((10, 1), np.float32)
+    trained = training.fit(
+        *(mlp(2, 1, hidden=(2,)), get_head("regression", "squared"), x, y),
+        **{"stream": SlowRows(), "validation": (x, y), "epochs": 3, "batch_size": 5, "callbacks": [watch]},
+        progress=False,
+    )
+    shares = re.findall(r"([\d.]+)% of the time waiting for rows", trained.settings["loop"])
+    assert float(shares[0]) > 1
