@@ -539,7 +539,7 @@ def test_what_happened_to_the_data_is_the_same_list_in_the_run_the_saved_file_th
     *notes, departure = run.notes  # a comparison trains no default network either
     assert departure == "hidden= leaves the default network: one network was trained, with the defaults of mlp."
     assert compared.notes == notes
-    assert compared.summary()["terms"]["notes"] == run.notes
+    assert compared.summary()["terms"]["notes"] == notes
     assert capsys.readouterr().out == "", "in Python nothing is printed"
 
 
