@@ -341,6 +341,8 @@ def train_and_evaluate(
             **validation,
         )
     seconds["train"] += trained.resumed_seconds
+    if dataset.stream is not None:
+        seconds["waiting_for_rows"] = trained.waited_seconds
     count = 1 if trained.shares is None else len(trained.shares)
     weights = {} if trained.pack is None else dict(zip(trained.pack["setting"], trained.pack["weight"], strict=True))
     answering = [setting for setting in options.settings() if weights.get(setting.name)] or options.settings()[:1]

@@ -121,12 +121,12 @@ def one(folder: str, memory: str, epochs: int, out: Path, small: bool) -> None:
     options |= {"epochs": epochs, "memory": memory, "progress": False, "callbacks": [clock]}
     training = binary.train(folder, target="y", **options)
     rows = training.dataset.part_sizes["train"] / 1e6
-    loop = training.settings["training"]["loop"].split(", ")
+    waited = training.seconds.get("waiting_for_rows")
     facts = {
         "how": "streamed" if training.dataset.stream is not None else "in memory",
         "clock": float(training.history["seconds"].iloc[-1]) / rows,
         "cpu": cpu["passed"] / rows,
-        "waiting": next((words.split("%")[0] + " %" for words in loop if "waiting" in words), "-"),
+        "waiting": "-" if waited is None else f"{100 * waited / training.history['seconds'].sum():.1f} %",
         "roc_auc": training.metrics["roc_auc"],
     }
     out.write_text(json.dumps(facts))

@@ -68,7 +68,7 @@ class Result(Predictor):
         history: One row per epoch: loss, val_loss, val_<metric>, learning_rate, seconds.
         best_epoch: The epoch whose weights the model holds.
         stopped: Why training ended.
-        seconds: Time of each stage.
+        seconds: Time of each stage; `waiting_for_rows` is the part of `train` in which no rows of a stream were ready.
         metrics: The metrics on the test part, by scikit-learn's names; empty where there are no test rows.
         members: For an ensemble: one row per network with its metrics, its probabilities by the calibration of the
             mean score; and for networks of several settings the setting, its loss on rows that it has not learned

@@ -51,6 +51,7 @@ class Training:
         settings: Every option with the value that was used.
         resumed_after: The epoch after which it went on from a saved state; 0 where it began anew.
         resumed_seconds: Seconds of the epochs before that, which this call did not run; of all settings of a pack.
+        waited_seconds: Seconds in which no rows of a stream were ready; of all settings of a pack.
         shares: For several networks: what each one's scores are multiplied by before they are added, shape (networks,).
         pack: For networks of several settings (`toolkit.training.pack`): one row per setting.
     """
@@ -65,6 +66,7 @@ class Training:
     shares: NDArray[np.float64] | None = None
     pack: pd.DataFrame | None = None
     resumed_seconds: float = 0.0
+    waited_seconds: float = 0.0
 
 
 @keep_random_state()
@@ -166,6 +168,7 @@ def fit(
         course.resumed_after,
         np.full(len(models), 1 / len(models)) if several else None,
         resumed_seconds=float(course.history["seconds"][: course.resumed_after].sum()),
+        waited_seconds=course.waited,
     )
 
 
@@ -232,10 +235,7 @@ def _settings(
     names = options_of(Options, leave_out=("in_turns", "progress"))
     by_batch = ", batch by batch for a callback" if plan.by_batch else ""
     resumed = f", resumed after epoch {course.resumed_after}" if course.resumed_after else ""
-    window, seconds = "", max(float(course.history["seconds"][course.resumed_after :].sum()), 1e-9)
-    if stream is not None:
-        share = f"{course.waited / seconds:.1%} of the time waiting for rows"
-        window = f", in windows of {stream.window(plan.step):,} rows, {share}"
+    window = "" if stream is None else f", in windows of {stream.window(plan.step):,} rows"
     networks = ", networks in turns" if plan.in_turns else ", networks side by side" if len(plan.models) > 1 else ""
     return {name: getattr(plan.options, name) for name in names} | {
         "epochs": plan.epochs,

@@ -148,6 +148,7 @@ def fit_pack(
         stopped=stopped,
         settings=joined.settings | {"time_limit": limit, "resume": resumed or None},
         resumed_seconds=sum(trained.resumed_seconds for trained in trainings),
+        waited_seconds=sum(trained.waited_seconds for trained in trainings),
     )
 
 

@@ -77,6 +77,8 @@ def test_the_same_call_gives_the_same_weights(folder, run):
     for first, second in zip(run.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
     assert again.metrics == run.metrics
+    assert again.settings["training"] == run.settings["training"]
+    assert 0 < again.seconds["waiting_for_rows"] < again.seconds["train"]
 
 
 def test_the_settings_and_the_notes_say_what_was_sampled(run):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 
@@ -71,5 +70,4 @@ def test_a_training_says_how_long_it_waited_for_rows(by_batch):
         **{"stream": SlowRows(), "validation": (x, y), "epochs": 3, "batch_size": 5, "callbacks": [watch]},
         progress=False,
     )
-    shares = re.findall(r"([\d.]+)% of the time waiting for rows", trained.settings["loop"])
-    assert float(shares[0]) > 1
+    assert 0.1 < trained.waited_seconds < trained.history["seconds"].sum()
