@@ -25,10 +25,16 @@ from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.surrogates import refuse_surrogates, valid_text
 from toolkit.data.target_form import TargetForm
 
-__all__ = ["TASKS", "CheckedTarget", "check_target", "match_target", "target_of_pair"]
+__all__ = ["TASKS", "CheckedTarget", "NoTargets", "check_target", "match_target", "target_of_pair"]
 
 TASKS = ("regression", "binary", "multiclass", "multilabel")
 _NO_NUMBER = frozenset({"na", "n/a", "none", "null", "-", "--", "."})
+
+
+class NoTargets(DataError):
+    """No row has a target."""
+
+    __module__ = "toolkit"
 
 
 def target_of_pair(x: Any, y: Any, task: str) -> pd.DataFrame:
@@ -275,13 +281,13 @@ def _present(
     for column in target.columns:
         absent, meant = _absent(target[column], str(column), task, classes, notes, written)
         if (absent | meant).all():
-            raise DataError(f"target '{column}' of {name} is missing in all {len(target):,} rows.")
+            raise NoTargets(f"target '{column}' of {name} is missing in all {len(target):,} rows.")
         missing |= absent
         words |= meant
         spellings |= dict.fromkeys(repr(word) for word in target.loc[meant, column])
     present = ~(missing | words)
     if not present.any():
-        raise DataError(f"every row of {name} lacks one of its targets ({listing(target.columns)}).")
+        raise NoTargets(f"every row of {name} lacks one of its targets ({listing(target.columns)}).")
     lacking = "a target" if target.shape[1] == 1 else "one of its targets"
     hint = " To keep it as a class, write it in another way." if task in ("binary", "multiclass") else ""
     of = f" of {where}" if where else ""

@@ -1,4 +1,4 @@
-"""The part of each row as a function of its cells and a seed: no list of rows is kept, and equal rows stay together."""
+"""The part of each row as a function of its cells and a seed: equal rows stay together, wherever they stand."""
 
 from __future__ import annotations
 
@@ -89,11 +89,6 @@ class Dealer:
     group: str | None = None
     time: Column | None = None
     cuts: tuple[float, float] = (np.inf, np.inf)
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns that must be read."""
-        return [*self.names, *([self.group] if self.group else []), *([self.time.name] if self.time else [])]
 
     def parts(self, frame: pd.DataFrame, start: int) -> np.ndarray:
         """Return the index in `PARTS` of rows, int8 of shape (rows,).

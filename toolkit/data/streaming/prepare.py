@@ -151,7 +151,7 @@ def prepare_stream(
             raise DataError(f"no rows of {table.name} are left for {part}: {_how(dealer, named)}")
     sampled = replace(table.table_of(sample.frame), rows=sample.positions + 1, part=sample.part)
     split = preparing.prepare(sampled, target, task=task, test=test, seed=seed, **options)
-    stream = Stream(table, dealer, split.features, sample.counts, size, memory.budget, named.sample_weight)
+    stream = Stream(table, sample.table_parts, split.features, sample.counts, size, memory.budget, named.sample_weight)
     return replace(
         split,
         stream=stream,

@@ -1,9 +1,10 @@
-"""The first pass over a table: it counts the rows of each part, and draws the rows that are kept in memory."""
+"""The first pass over a table: it decides the part of each row, and draws the rows that are kept in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -26,17 +27,28 @@ class Sample:
 
     Attributes:
         frame: Their cells as they came.
-        part: The index in `PARTS` of each row.
         positions: The rows of the table before each of them.
-        counts: The rows of the table with a target, by part.
-        without_target: Its rows without one.
+        table_parts: The index in `PARTS` of each row of the table, int8, -1 where it has no target.
     """
 
     frame: pd.DataFrame
-    part: np.ndarray
     positions: np.ndarray
-    counts: dict[str, int]
-    without_target: int
+    table_parts: np.ndarray
+
+    @property
+    def part(self) -> np.ndarray:
+        """The index in `PARTS` of each row of the sample."""
+        return self.table_parts[self.positions].astype(np.int64)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """The rows of the table with a target, by part."""
+        return {part: int((self.table_parts == index).sum()) for index, part in enumerate(PARTS)}
+
+    @property
+    def without_target(self) -> int:
+        """The rows of the table without a target."""
+        return len(self.table_parts) - sum(self.counts.values())
 
 
 @dataclass
@@ -84,29 +96,24 @@ def draw(
     """
     shares = np.maximum(np.array(dealer.shares), 1e-12)
     rates = np.minimum(1.0, np.array(most) / (table.rows * shares))
-    counts, without_target, seen = np.zeros(len(PARTS), np.int64), 0, _Classes()
+    table_parts, seen = np.full(table.rows, -1, np.int8), _Classes()
     frames: list[pd.DataFrame] = []
-    parts: list[np.ndarray] = []
     positions: list[np.ndarray] = []
     for group in table.groups:
         for start, frame in table.batches(group, size):
             part, present = dealer.parts(frame, start), with_target(frame, targets)
-            counts += np.bincount(part[present], minlength=len(PARTS))
-            without_target += int((~present).sum())
             position = np.arange(start, start + len(frame))
+            table_parts[position[present]] = part[present]
             in_sample = present & (uniform(position.astype(np.uint64), dealer.seed, 1) < rates[part])
             if classes:
                 in_sample[seen.first_rows(frame[targets[0]], present & (part == 0))] = True
             frames.append(frame[in_sample])
-            parts.append(part[in_sample])
             positions.append(position[in_sample])
-    if not counts.any():
+    if (table_parts < 0).all():
         where = f"target '{targets[0]}'" if len(targets) == 1 else f"one of its targets ({listing(targets)})"
         raise DataError(f"every row of {table.name} lacks {where}.")
     return Sample(
         pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True),
-        np.concatenate(parts).astype(np.int64),
         np.concatenate(positions),
-        dict(zip(PARTS, counts.tolist(), strict=True)),
-        without_target,
+        table_parts,
     )

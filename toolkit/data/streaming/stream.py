@@ -13,13 +13,11 @@ from toolkit.common.errors import DataError
 from toolkit.common.rounding import rare_limit
 from toolkit.data.features import Features
 from toolkit.data.new_rows import NewRows
-from toolkit.data.prepare import labeled_source
 from toolkit.data.preprocessing import Preprocessing, most_levels_for
 from toolkit.data.row_weights import class_weights, read_weights
 from toolkit.data.streaming.counts import Moments, counters, with_counts
-from toolkit.data.streaming.dealing import Dealer
 from toolkit.data.streaming.row_groups import RowGroup, RowGroups
-from toolkit.data.streaming.sample import with_target
+from toolkit.data.streaming.target_pieces import TargetPieces
 from toolkit.data.target import Target
 
 __all__ = ["Stream", "TrainingRows"]
@@ -36,7 +34,7 @@ class Stream:
 
     Attributes:
         table: The table.
-        dealer: Decides the part of each row.
+        parts: The index in `toolkit.data.stratify.PARTS` of each row of the table, int8, -1 where it has no target.
         features: The usable columns of a sample.
         part_sizes: The rows of each part that have a target.
         size: The rows that are read together.
@@ -45,7 +43,7 @@ class Stream:
     """
 
     table: RowGroups
-    dealer: Dealer
+    parts: np.ndarray
     features: Features
     part_sizes: dict[str, int]
     size: int
@@ -70,10 +68,10 @@ class Stream:
             DataError: A row can't be used.
         """
         counts, targets = counters(sampled.columns), [Moments() for _ in target.columns]
-        new_rows = NewRows(sampled.columns, self.features.source_columns, self.table.name)
+        new_rows, target_pieces = self.new_rows(), TargetPieces(self.table, target)
         classes, totals = (np.zeros(max(1, len(target.classes))) for _ in ("rows", "weights"))
         for group in self.table.groups:
-            for frame, y, weights in self.pieces(group, target, new_rows):
+            for frame, y, weights in self.pieces(group, target_pieces, new_rows):
                 for column, counter in zip(sampled.columns, counts, strict=True):
                     counter.add(frame[column.name].to_numpy())
                 outputs = y.reshape(len(y), -1)
@@ -99,23 +97,25 @@ class Stream:
         training_rows = TrainingRows(stream, preprocessing, target, by_class, float(totals.sum()) / rows, sums)
         return training_rows, [*new_rows.finish(), *pooled]
 
+    def new_rows(self) -> NewRows:
+        """Return what checks the cells of several groups together."""
+        return NewRows(self.features.columns, self.features.source_columns, self.table.name)
+
     def pieces(
-        self, group: RowGroup, target: Target, new_rows: NewRows | None = None, size: int | None = None
+        self, group: RowGroup, target: TargetPieces, new_rows: NewRows, size: int | None = None
     ) -> Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]:
         """Yield the training rows of a group in pieces: canonical columns, what is learned, and the user's weights.
 
         Args:
             group: The group.
-            target: The encoding of the target.
-            new_rows: Checks the cells of several groups together.
+            target: Encodes the targets of several groups.
+            new_rows: Checks the cells of several groups.
             size: The largest number of rows that are read together.
         """
-        columns, names = self.features.columns, list(target.form.columns)
-        new_rows = new_rows or NewRows(columns, self.features.source_columns, self.table.name)
         weight = [self.sample_weight] if self.sample_weight else []
-        needed = {*(column.name for column in columns), *self.dealer.columns, *names, *weight}
+        needed = {*(column.name for column in self.features.columns), *target.columns, *weight}
         for start, frame in self.table.batches(group, min(self.size, size or self.size), needed):
-            train = (self.dealer.parts(frame, start) == 0) & with_target(frame, names)
+            train = self.parts[start : start + len(frame)] == 0
             if not train.any():
                 continue
             rows = np.arange(start + 1, start + len(frame) + 1)
@@ -124,28 +124,11 @@ class Stream:
             every = np.ones(len(frame), dtype=bool)
             weights = read_weights(self.sample_weight, frame, self.table.name, every, all_rows=False, rows=rows)
             weights = np.ones(len(frame)) if weights is None else weights
-            y, present = self._learned(frame, rows, target)
+            y, present = target.add(frame, rows)
             if not present.all():
                 frame, rows, weights = frame[present].reset_index(drop=True), rows[present], weights[present]
             if len(frame):
                 yield new_rows.add(frame, rows), y, weights
-
-    def _learned(self, frame: pd.DataFrame, rows: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is learned of the rows with a target, and which rows those are."""
-        names = list(target.form.columns)
-        if target.task not in ("binary", "multiclass"):
-            table = replace(self.table.table_of(frame[names]), rows=rows)
-            _, checked = labeled_source(table, target)
-            return target.encode(checked.frame, rows=rows[checked.present]), checked.present
-        # Each distinct label is checked once: labels of rows (n,) -> codes (n,) of distinct labels (k,) -> y (k, ...)
-        codes, labels = pd.factorize(frame[names[0]])
-        firsts = np.unique(codes, return_index=True)[1]
-        table = replace(self.table.table_of(pd.DataFrame({names[0]: labels})), rows=rows[firsts])
-        _, checked = labeled_source(table, target)
-        position = np.cumsum(checked.present) - 1
-        present = checked.present[codes]
-        y = target.encode(checked.frame, rows=rows[firsts][checked.present])
-        return y[position[codes[present]]], present
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,14 +228,14 @@ class TrainingRows:
         groups: Sequence[RowGroup] = self.stream.table.groups
         if random is not None:
             groups = [groups[index] for index in random.permutation(len(groups))]
-        waiting = iter(groups)
+        waiting, target = iter(groups), TargetPieces(self.stream.table, self.target)
         reading: list[Iterator[Any]] = []
         while True:
             while len(reading) < (1 if random is None else _READERS):
                 group = next(waiting, None)
                 if group is None:
                     break
-                reading.append(self.stream.pieces(group, self.target, size=size))
+                reading.append(self.stream.pieces(group, target, self.stream.new_rows(), size))
             if not reading:
                 return
             for reader in list(reading):

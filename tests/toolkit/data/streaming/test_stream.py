@@ -13,6 +13,7 @@ from toolkit.data.prepare import prepare
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.streaming.memory import MemoryOptions
 from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
+from toolkit.data.streaming.target_pieces import TargetPieces
 
 ROWS, GROUP = 30_000, 2_500
 MEMORY = MemoryOptions(memory="1MiB")
@@ -58,6 +59,14 @@ def rows_of(windows):
     return rows[np.lexsort(rows.T)]
 
 
+def dealt(dataset):
+    """Return the rows of the table that have a target, and the part of each."""
+    parts = dataset.stream.stream.parts
+    frame = table()
+    assert ((parts >= 0) == frame["y"].notna()).all()
+    return frame[parts >= 0], parts[parts >= 0]
+
+
 def test_an_epoch_holds_each_training_row_once_in_windows_of_whole_batches(dataset):
     windows = list(dataset.stream.windows(0, 1, 32))
     sizes = [len(window[0]) for window in windows]
@@ -70,8 +79,7 @@ def test_an_epoch_holds_each_training_row_once_in_windows_of_whole_batches(datas
 
 
 def test_the_rows_are_those_of_the_table_that_the_split_deals_to_training(dataset, folder):
-    frame = table().dropna(subset="y")
-    part = dataset.stream.stream.dealer.parts(frame, 0)
+    frame, part = dealt(dataset)
     train = frame[part == 0].reset_index(drop=True)
     assert dataset.part_sizes == dict(zip(("train", "validation", "test"), np.bincount(part).tolist(), strict=True))
     in_memory: Any = prepare(train, "y", task="binary", test=0, validation=0).preprocess(
@@ -159,12 +167,11 @@ def test_groups_and_times_are_split_by(folder):
     by_time = stream(folder, time="day")
     assert "day" not in by_time.features.frame
     assert "Split by time" in by_time.split_reason
-    frame = table().dropna(subset="y")
-    part = by_time.stream.stream.dealer.parts(frame, 0)
+    frame, part = dealt(by_time)
     assert frame["day"][part == 0].max() < frame["day"][part == 1].min()
     assert frame["day"][part == 1].max() < frame["day"][part == 2].min()
     by_group = stream(folder, group="count")
-    part = by_group.stream.stream.dealer.parts(frame, 0)
+    part = dealt(by_group)[1]
     assert frame.assign(part=part).groupby("count")["part"].nunique().max() == 1
 
 
@@ -175,6 +182,32 @@ def test_a_small_table_is_read_at_once(folder, tmp_path):
     with pytest.raises(DataError, match="memory= is for Parquet and text files"):
         table_to_stream(table(200), MEMORY, 2, ReadingOptions(), "y")
     assert table_to_stream(table(200), MemoryOptions(), 2, ReadingOptions(), "y") is None
+
+
+def test_labels_that_come_later_are_checked_and_their_row_is_named(tmp_path):
+    path = tmp_path / "table.parquet"
+    table().to_parquet(path, index=False, row_group_size=GROUP)
+    opened: Any = table_to_stream(path, MEMORY, 2, ReadingOptions(), "y")
+    learned = TargetPieces(opened, stream(path).target)
+    frames = [pd.DataFrame({"y": cells}) for cells in (["yes", "no", "yes"], ["no", "?", "no"], ["yes", "maybe"])]
+    y, present = learned.add(frames[0], np.arange(1, 4))
+    assert (y[:, 0].tolist(), present.tolist()) == ([1, 0, 1], [True, True, True])
+    y, present = learned.add(frames[1], np.arange(4, 7))
+    assert (y[:, 0].tolist(), present.tolist()) == ([0, 0], [True, False, True])
+    with pytest.raises(DataError, match="holds 'maybe' in row 8"):
+        learned.add(frames[2], np.arange(7, 9))
+
+
+@pytest.mark.parametrize(("task", "target"), [("binary", "y"), ("regression", "x"), ("multilabel", ["a", "b"])])
+def test_pieces_whose_targets_are_all_words_for_missing_are_left_out(tmp_path, task, target):
+    frame = table().assign(a=lambda rows: rows["count"] % 2, b=lambda rows: rows["count"] % 3 % 2)
+    frame = frame[["count", "day", *np.atleast_1d(target)]].dropna()
+    frame[target] = frame[target].astype(str)
+    frame.iloc[8_000:14_000, 2:] = "?"
+    frame.to_parquet(tmp_path / "table.parquet", index=False, row_group_size=GROUP)
+    rows = stream(tmp_path / "table.parquet", target, task, keep=["count"]).stream
+    assert rows.rows == sum(len(window[0]) for window in rows.windows(0, 1, 32))
+    assert 0.9 < rows.rows / (np.mean(rows.stream.parts == 0) * (len(frame) - 6_000)) < 1.1
 
 
 @pytest.mark.parametrize("rows", [ROWS - 9_000, ROWS - 8_000])
