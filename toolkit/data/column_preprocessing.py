@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -130,16 +130,22 @@ class NumberPreprocessing:
         # With edges 0, 2, 4, 6 the value 3 has passed the first piece, is in the middle of the second, and has not
         # reached the third: 0.5, 0, -0.5. A linear layer on these inputs is a piecewise-linear function of the value.
         # A value is inside of one piece at most, so that all others are looked up.
-        #   piece (rows,)   -1 below the first edge, and the number of pieces from the last edge on
-        edges = np.asarray(self.edges)
-        pieces = len(edges) - 1
+        #   place (rows,)   0 below the first edge, k in piece k counted from 1, pieces + 1 from the last edge on
+        pieces, (edges, starts, widths, rests) = self.pieces, self._places
         filled = np.where(np.isnan(values), self.fill, values)
-        piece = np.searchsorted(edges, filled, side="right") - 1
-        rises = _passed(pieces)[np.clip(piece, 0, pieces)]
-        inside = np.flatnonzero((piece >= 0) & (piece < pieces))
-        piece = piece[inside]
-        rises[inside, piece] = (filled[inside] - edges[piece]) / np.diff(edges)[piece] - 0.5
+        place = np.searchsorted(edges, filled, side="right")
+        rises = _passed(pieces).take(np.maximum(place - 1, 0), axis=0)
+        rise = (filled - starts[place]) / widths[place] + rests[place]
+        rises[np.arange(len(values)), np.clip(place - 1, 0, pieces - 1)] = rise
         return rises
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, ...]:
+        """The edges; and for each place of `rises` where it starts, its width, and the rise at its start."""
+        # Beyond the edges the width is infinite, so that the rise stays what it is there.
+        edges = np.asarray(self.edges)
+        starts, widths = np.pad(edges[:-1], 1), np.pad(np.diff(edges), 1, constant_values=np.inf)
+        return edges, starts, widths, np.array([-0.5] * len(edges) + [0.5])
 
     def tree_columns(self, values: np.ndarray) -> list[np.ndarray]:
         """Return the columns that a tree takes."""
