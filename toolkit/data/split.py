@@ -75,12 +75,15 @@ def share_from_text(value: Any) -> Any:
     """Return a number written as text, as a command line gives it, as a number; anything else unchanged.
 
     Example:
-        >>> share_from_text("0.2"), share_from_text("200"), share_from_text("test.csv")
-        (0.2, 200, 'test.csv')
+        >>> share_from_text("0.2"), share_from_text("20%"), share_from_text("200"), share_from_text("test.csv")
+        (0.2, 0.2, 200, 'test.csv')
     """
     text = value.strip() if isinstance(value, str) else ""
     if re.fullmatch(r"\d+", text):
         return int(text)
+    percentage = re.fullmatch(r"(\d+|\d*\.\d+)\s*%", text)
+    if percentage:
+        return float(percentage[1]) / 100
     return float(text) if re.fullmatch(r"\d*\.\d+", text) else value
 
 

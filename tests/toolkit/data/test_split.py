@@ -60,6 +60,7 @@ def test_fractions_are_taken_of_all_rows(options, sizes):
         ({"test": 0}, (160, 40, 0)),
         ({"test": "0", "validation": 50.0}, (150, 50, 0)),
         ({"validation": 0}, (160, 0, 40)),
+        ({"test": "20%", "validation": " 12.5 %"}, (135, 25, 40)),
         ({"test": 0, "validation": 0}, (200, 0, 0)),
     ],
 )
@@ -75,7 +76,7 @@ def test_a_whole_number_is_a_number_of_rows(options, sizes, by_time, task, targe
     assert set(table.describe()) == set(prepare(frame, target, task=task).describe())
 
 
-@pytest.mark.parametrize("value", [1, -1, 2.5, True, float("nan"), "1"])
+@pytest.mark.parametrize("value", [1, -1, 2.5, True, float("nan"), "1", "100%"])
 def test_a_share_that_is_none_is_refused_with_what_to_give(value):
     with pytest.raises(DataError, match=r"test=.* is not a fraction .* nor a number of rows \(2 or more, or 0 for no"):
         prepare(people(), "label", task="binary", test=value)
