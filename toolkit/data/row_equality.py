@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
-from toolkit.data.cells import distinct, is_missing, level, most_odd, plain_dtype
+from toolkit.data.cells import distinct, is_missing, is_number, level, most_odd, plain_dtype
 from toolkit.data.column_kinds import inspect
 from toolkit.data.identifiers import numbers_rows
 from toolkit.data.number_formats import plain_column
@@ -131,7 +133,7 @@ def _hashes(series: pd.Series) -> np.ndarray:
         if numbers.dtype.kind in "iuf":
             return _hash_numbers(numbers)
     plain = plain_column(series)
-    if plain is not None:
+    if plain is not None and not (np.abs(plain[0]) >= _EXACT).any():
         return _hash_numbers(plain[0])
     if types.is_datetime64_any_dtype(series.dtype):
         series = series.astype(object)
@@ -141,9 +143,15 @@ def _hashes(series: pd.Series) -> np.ndarray:
         return np.full(len(series), _MISSING)
     texts = [value.strip() if isinstance(value, str) else _text(value) for value in values]
     numbers = plain_numbers(texts)
+    for index in np.flatnonzero(np.isnan(numbers)):  # "+1" and ".5"
+        if is_number(texts[index]) and math.isfinite(float(texts[index])):
+            numbers[index] = float(texts[index])
     plain = ~np.isnan(numbers)
     hashed = np.full(len(values) + 1, _MISSING)
     hashed[:-1][plain] = _hash_numbers(numbers[plain])
+    for index in np.flatnonzero(np.abs(numbers) >= _EXACT):
+        if re.fullmatch(r"[+-]?\d{1,20}", texts[index]):  # exact, as a whole number is
+            hashed[index] = pd.util.hash_array(np.array([int(texts[index])]))[0]
     words = np.array([level(texts[index]) for index in np.flatnonzero(~plain)], dtype=object)
     present = np.array([not is_missing(word) for word in words], dtype=bool)
     if present.any():

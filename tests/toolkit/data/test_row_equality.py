@@ -23,6 +23,18 @@ def test_a_number_equals_its_text_in_any_dtype():
     assert same_rows(frames, ["a"]).tolist() == [0, 1] * 6
 
 
+def test_a_number_equals_its_text_with_a_sign_without_a_zero_and_beyond_the_exact_floats():
+    numbers = pd.DataFrame({"a": [1, 5, 2**60, 2**60 + 1], "b": [0.5, 2.0, -1.0, np.nan]})
+    texts = pd.DataFrame(
+        {"a": ["+1", "5.", str(2**60), f" +{2**60 + 1}"], "b": [".5", "2.", "-1", "NaN"]}, dtype=object
+    )
+    mixed = texts.replace({"+1": "1.0", "5.": "x"})
+    assert same_rows([numbers, texts, mixed], ["a", "b"]).tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 4, 2, 3]
+    assert same_rows([pd.DataFrame({"a": ["1e999", "+inf", "1e999", "99999999999999999999"]})], ["a"]).tolist() == [
+        *(0, 1, 0, 2)
+    ]
+
+
 def test_text_is_compared_without_the_blanks_at_its_ends_and_missing_equals_missing():
     frame = pd.DataFrame({"a": ["x", " x", "X", None, "", "NA", np.nan], "b": [1.0] * 7})
     assert same_rows([frame], ["a", "b"]).tolist() == [0, 0, 1, 2, 2, 2, 2]
