@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,18 +95,18 @@ def converted(source: Any, reading: ReadingOptions, expected_names: Collection[s
     metadata, what = _known(path), "read from"
     if metadata is None or metadata["files"] != state:
         _make_folder()
-        # One process at a time: a table must not be replaced while another one that waited for it reads it.
-        with locked(folder()):
-            metadata = _known(path)
-            if metadata is None or metadata["files"] != state:
-                _check_room(paths, path)
-                try:
+        try:
+            # One process at a time: a table must not be replaced while another one that waited for it reads it.
+            with _locked(path):
+                metadata = _known(path)
+                if metadata is None or metadata["files"] != state:
+                    _check_room(paths, path)
                     metadata, what = _write(source, path, reading, expected_names, state), "converted to"
-                except OSError as error:
-                    raise DataError(
-                        f"{name} can't be converted to {path}: {error.strerror or first_line_of(error)}. "
-                        "XDG_CACHE_HOME names another folder."
-                    ) from error
+        except OSError as error:
+            raise DataError(
+                f"{name} can't be converted to {path}: {error.strerror or first_line_of(error)}. "
+                "XDG_CACHE_HOME names another folder."
+            ) from error
     note = f"{name} was {what} {path} ({readable(path.stat().st_size)}): "
     notes = [note + "`recipes cache` shows such files, `recipes cache clear` removes them."]
     return RowGroups([path], name, Table(pd.DataFrame(), name, True, notes, metadata["damage"]))
@@ -118,6 +119,19 @@ def _known(path: Path) -> dict[str, Any] | None:
         return None if content is None else json.loads(content)
     except (pyarrow.ArrowException, OSError, ValueError):
         return None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a converted table, which is a folder beside it."""
+    lock = path.with_suffix(".lock")
+    lock.mkdir(mode=0o700, exist_ok=True)
+    with locked(lock):
+        try:
+            yield
+        finally:  # who has waited for it finds the table converted
+            with suppress(OSError):
+                lock.rmdir()
 
 
 def _make_folder() -> None:

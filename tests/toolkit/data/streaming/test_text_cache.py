@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from toolkit import DataError
+from toolkit.common.files import locked
 from toolkit.data.read import read
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.streaming.text_cache import cached_tables, clear, converted, folder
@@ -67,6 +68,24 @@ def test_it_is_done_once_and_again_when_the_file_or_the_options_change(path):
     other = convert(path, na_values=["x 3"])
     assert other.groups[0].path != first
     assert frame_of(other)["b"].isna().sum() == 2
+
+
+def test_a_table_is_converted_while_another_one_is(path, tmp_path):
+    lock = convert(path).groups[0].path.with_suffix(".lock")
+    assert not lock.exists()
+    lock.mkdir()
+    other = tmp_path / "other.csv"
+    other.write_text(path.read_text())
+    path.write_text(path.read_text() + "7;new;0\n")
+    with ThreadPoolExecutor() as threads:
+        with locked(lock):
+            assert threads.submit(convert, other).result(timeout=60).rows == 301
+            waiting = threads.submit(convert, path)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+        assert waiting.result(timeout=60).rows == 302
+    clear()
+    assert list(folder().iterdir()) == []
 
 
 def test_nobody_else_can_read_it_and_it_can_be_shown_and_removed(path):
