@@ -21,6 +21,7 @@ __all__ = [
     "ODD",
     "OPEN",
     "READ",
+    "coded_texts",
     "distinct",
     "distinct_texts",
     "is_missing",
@@ -209,6 +210,23 @@ def distinct_texts(texts: pyarrow.Array) -> tuple[np.ndarray, list[str]]:
     """Return for each row the index of its text among the distinct ones (-1 where missing), and those texts."""
     encoded = texts.dictionary_encode()
     return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
+
+
+def coded_texts(series: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return for each cell the index of its text among the distinct ones (-1 where it is no text), and those texts.
+
+    Example:
+        >>> codes, texts = coded_texts(pd.Series(["a", 1, "b", None, "a"]))
+        >>> codes.tolist(), texts
+        ([0, -1, 1, -1, 0], ['a', 'b'])
+    """
+    array = text_array(series)
+    if array is not None:
+        return distinct_texts(array)
+    cells = np.empty(len(series), dtype=object)
+    cells[:] = [cell if isinstance(cell, str) else None for cell in series.astype(object)]
+    codes, texts = pd.factorize(cells)
+    return codes, list(texts)
 
 
 def text_array(series: pd.Series) -> pyarrow.Array | None:

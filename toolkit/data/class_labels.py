@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted, listing
-from toolkit.data.cells import is_number
+from toolkit.data.cells import coded_texts, is_number
 from toolkit.data.labels import labels_of
 
 __all__ = [
@@ -80,7 +79,8 @@ def missing_words(
         >>> missing_words(pd.Series(["a", "NA", "NA", "b"]), "kind", "multiclass")
         ([], "'NA' is a class of 'kind' (2 rows). If it means a missing label, leave those rows out.")
     """
-    counts = Counter(value for value in series if isinstance(value, str))
+    codes, texts = coded_texts(series)
+    counts = dict(zip(texts, np.bincount(codes[codes >= 0], minlength=len(texts)).tolist(), strict=True))
     missing_words = [value for value in counts if value.strip().casefold() in _EITHER]
     if not missing_words:
         return [], ""
@@ -97,7 +97,7 @@ def missing_words(
     classes_kept = [word for word in missing_words if word not in missing]
     if not classes_kept:
         return missing, ""
-    rows = counted(sum(int(counts[word]) for word in classes_kept), "row")
+    rows = counted(sum(counts[word] for word in classes_kept), "row")
     are = "is a class" if len(classes_kept) == 1 else "are classes"
     subject = f"{listing([repr(word.strip()) for word in classes_kept])} {are}"
     return missing, f"{subject} of '{column}' ({rows}). If it means a missing label, leave those rows out."

@@ -264,8 +264,10 @@ class DistinctCells:
 
 def are_compact_dates(values: np.ndarray, name: str) -> bool:
     """Return whether numbers are dates such as 20240131, as the name of their column says."""
+    if not _DATE_NAME.search(name):
+        return False
     finite = np.unique(values[np.isfinite(values)])
-    if not _DATE_NAME.search(name) or len(finite) == 0 or (finite % 1 != 0).any():
+    if len(finite) == 0 or (finite % 1 != 0).any():
         return False
     near = finite[(finite >= 1900_01_01) & (finite <= 2100_12_31)]
     odd = len(finite) - len(near) - int((finite == _ENDLESS).sum())

@@ -74,7 +74,8 @@ class NumberPreprocessing:
         missing = len(present) < len(values)
         if len(present) == 0:
             return cls(0.0, 1.0, 0.0, missing)
-        low, high = float(present.min()), float(present.max())
+        ordered = np.sort(present)
+        low, high = float(ordered[0]), float(ordered[-1])
         if low == high:
             size = abs(low) / 10
             middle = low if len(present) >= rare else blurred(low, size)
@@ -84,11 +85,11 @@ class NumberPreprocessing:
         unit = max(abs(low), abs(high), 1.0)
         unit = unit if unit > 1e100 else 1.0
         mean, deviation = float((present / unit).mean() * unit), float((present / unit).std() * unit)
-        quarter, median, three_quarters = (float(q) for q in np.quantile(present, (0.25, 0.5, 0.75)))
+        quarter, median, three_quarters = (float(q) for q in np.quantile(ordered, (0.25, 0.5, 0.75)))
         # If half of the rows or more are equal, the standard deviation takes the place of the quartiles' distance.
         between = three_quarters - quarter if three_quarters > quarter else deviation or 1.0
         median = blurred(median, between)
-        ends = _edges(present, pieces, rare) if pieces else []
+        ends = _edges(ordered, pieces, rare) if pieces else []
         edges = tuple(ends) if len(ends) >= _FEWEST_EDGES and ends[-1] - ends[0] < _LARGEST else ()
         if scaling == "mean":
             half = high / 2 - low / 2
@@ -170,9 +171,10 @@ def _passed(pieces: int) -> np.ndarray:
     return np.tri(pieces + 1, pieces, -1, dtype=np.float32) - np.float32(0.5)
 
 
-def _edges(present: np.ndarray, pieces: int, rare: int) -> list[float]:
-    """Return the ends of pieces with equally many training rows; those of rare values are rounded."""
-    values, rows = np.unique(present, return_counts=True)
+def _edges(ordered: np.ndarray, pieces: int, rare: int) -> list[float]:
+    """Return the ends of pieces with equally many training rows, from sorted values; those of rare ones are rounded."""
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    values, rows = ordered[starts], np.diff(starts, append=len(ordered))
     chosen = np.arange(len(values)) if len(values) <= pieces + 1 else _ends(rows, pieces)
     ends = values[chosen]
     with np.errstate(over="ignore"):
@@ -190,7 +192,10 @@ def _ends(rows: np.ndarray, pieces: int) -> np.ndarray:
     # the weight of a frequent value makes a piece smaller, so the limit is applied until it settles.
     weight = rows.astype(np.float64)
     for _ in range(20):
-        weight = np.minimum(weight, weight.sum() / pieces)
+        limit = weight.sum() / pieces
+        if weight.max() <= limit:
+            break
+        weight = np.minimum(weight, limit)
     middle = np.cumsum(weight) - weight / 2
     ends = np.linspace(middle[0], middle[-1], pieces + 1)
     return np.unique(np.searchsorted(middle, ends))
@@ -213,9 +218,10 @@ class CategoryPreprocessing:
     @classmethod
     def fit(cls, values: np.ndarray, rare: int, most: int) -> CategoryPreprocessing:
         """Learn the levels in at least `rare` rows, the `most` frequent of them, from text, None where missing."""
-        missing = np.asarray(pd.isna(values))
-        levels, counts = np.unique(values[~missing].astype(str), return_counts=True)
-        return cls.of_counts(levels, counts, rare, most, missing=bool(missing.any()))
+        codes, texts = pd.factorize(values)
+        levels, index = np.unique(texts.astype(str), return_inverse=True)
+        counts = np.bincount(index[codes[codes >= 0]], minlength=len(levels))
+        return cls.of_counts(levels, counts, rare, most, missing=bool((codes < 0).any()))
 
     @classmethod
     def of_counts(

@@ -11,6 +11,7 @@ from toolkit.data.cells import most_odd
 __all__ = ["are_integers", "is_suspect", "is_time_axis", "numbers_rows", "repeat_question", "words_of"]
 
 _FEWEST_ROWS = 10  # fewer whole numbers may be in order by chance
+_FIRST = 1_000  # rows that are looked at before all others
 _ROW_NAMES = re.compile(r"(unnamed(: ?\d+)?|row[ _.]?(names?|num|numbers?|no|nr|id|index|i)?|index|idx|level_0)\.?")
 _NAMING_WORDS = """
 id ids uuid guid key phone telephone tel mobile fax ssn isbn iban ean barcode serial passport vin
@@ -100,11 +101,19 @@ def is_suspect(values: np.ndarray, name: str) -> bool:
 
 def are_integers(values: np.ndarray) -> bool:
     """Return whether all numbers are whole; floats so large that they can't be anything else are no whole numbers."""
-    return values.dtype.kind != "f" or bool((np.abs(values) < np.float64(2**53)).all() and (values % 1 == 0).all())
+    # Most columns of fractions are known by their first rows.
+    return values.dtype.kind != "f" or (_are_whole(values[:_FIRST]) and _are_whole(values))
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    return bool((np.abs(values) < np.float64(2**53)).all() and (values % 1 == 0).all())
 
 
 def _whole_numbers(values: np.ndarray) -> np.ndarray | None:
     """Return the numbers that are not missing, or None where they are few or not whole."""
+    first = values[:_FIRST]
+    if values.dtype.kind == "f" and not are_integers(first[np.isfinite(first)]):
+        return None
     missing = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
     if len(values) - missing.sum() < _FEWEST_ROWS or missing.sum() > most_odd(len(values)):
         return None

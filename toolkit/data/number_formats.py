@@ -65,6 +65,7 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 # Cells with another number of decimals, up to so many and this share, are slips in a column of thousands.
+_FIRST = 1_000  # rows that are looked at before all others
 _FEW_SLIPS, _SLIP_SHARE = 3, 0.02
 _DIGITS = str.maketrans("123456789", "999999999")
 # Numbers are written in several ways if these shares of the rows are numbers, and are written in each of the ways.
@@ -295,6 +296,8 @@ def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
     compute = pyarrow.compute
     if not pd.api.types.is_string_dtype(series.dtype):
         return None
+    if len(series) > _FIRST and any(_is_odd(cell) for cell in series.iloc[:_FIRST]):
+        return None  # most columns of words are known by their first rows
     try:
         cells = pyarrow.array(series.to_numpy(dtype=object, na_value=None), pyarrow.string())
     except (pyarrow.ArrowException, UnicodeError, ArithmeticError):  # the last for a Decimal that is a signaling NaN
@@ -310,6 +313,11 @@ def plain_column(series: pd.Series) -> tuple[np.ndarray, bool] | None:
     if doubtful and proven <= max(_FEW_SLIPS, _SLIP_SHARE * doubtful):
         return None
     return compute.cast(cells, pyarrow.float64()).to_numpy(zero_copy_only=False), proven > 0
+
+
+def _is_odd(cell: object) -> bool:
+    """Return whether a cell is text that is no plain number."""
+    return isinstance(cell, str) and re.match(PLAIN, cell.strip()) is None
 
 
 def read_numbers(

@@ -158,7 +158,7 @@ def split_rows(
         if not any("equal rows" in sentence for sentence in about_groups):
             equal_rows.append(_repeats(units[part >= 0], "other " if free_rows else ""))
         equal_rows += about_groups
-        if len(np.unique(bound)) < len(bound):
+        if bound.max() + 1 < len(bound):
             what = f"the groups of {_group_names(by)}" if "group" in by else "equal rows"
             equal_rows += _uneven(part[rows], target.iloc[rows], task, what)
     notes = [*sentences, *about_groups]
@@ -352,7 +352,7 @@ def _sizes(part: np.ndarray) -> str:
 
 
 def _repeats(units: np.ndarray, other: str) -> str:
-    repeats = len(units) - len(np.unique(units))
+    repeats = len(units) - np.count_nonzero(np.bincount(units))
     if not repeats:
         return ""
     rows = f"{repeats:,} {other}row{'s repeat' if repeats > 1 else ' repeats'}"

@@ -12,6 +12,7 @@ or because they are of one group::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ _TRAIN = 0
 _BINS = 10
 _GOLDEN = (5**0.5 - 1) / 2
 _LARGE = 0.005  # of all rows: units of more rows are large
+_BLOCK_ROUNDS = 5  # a part of a tiny share needs more
 _ROUNDS, _PAIRS = 60, 100  # rounds of making a deal more even, and the pairs of units that each looks at
 _EVEN = 0.02  # of the rows of a part: a deal is even if no part has more rows of a label too many or too few
 
@@ -79,18 +81,62 @@ def deal(
     shuffled = rng.permutation(len(stratum))
     order = shuffled[np.argsort(stratum[shuffled], kind="stable")]
     parts = np.empty(len(stratum), dtype=np.int64)
-    shares, used, total = [float(share) for share in fractions], [0.0] * len(fractions), 0.0
+    shares, used, total = np.asarray(fractions, dtype=np.float64), [0.0] * len(fractions), 0
+    if gaps is None:  # all strata are one sequence
+        dealt = _turns_in_blocks(shares, len(order))
+        parts[order] = _turns(shares, len(order), used, total) if dealt is None else dealt
+        return parts
     present, starts = np.unique(stratum[order], return_index=True)
     ends = [*starts[1:].tolist(), len(order)]
     for label, first, last in zip(present.tolist(), starts.tolist(), ends, strict=False):
-        if gaps is not None:
-            used = [count - gap for count, gap in zip(used, gaps[:, label].tolist(), strict=True)]
-        for row in order[first:last].tolist():
-            total += 1.0
-            best = max(range(len(shares)), key=lambda part: shares[part] * total - used[part])
-            used[best] += 1.0
-            parts[row] = best
+        used[:] = [count - gap for count, gap in zip(used, gaps[:, label].tolist(), strict=True)]
+        parts[order[first:last]] = _turns(shares, last - first, used, total)
+        total += last - first
     return parts
+
+
+def _turns(shares: np.ndarray, rows: int, used: list[float], total: int) -> list[int]:
+    """Return the parts of rows that each go to the part which is then furthest below its share; count them in `used`.
+
+    Args:
+        shares: One per part, adding up to 1.
+        rows: How many rows are dealt.
+        used: How many rows each part has already.
+        total: How many rows were dealt before.
+
+    Example:
+        >>> _turns(np.array([0.5, 0.25, 0.25]), 8, [0.0, 0.0, 0.0], 0)
+        [0, 1, 2, 0, 0, 1, 2, 0]
+    """
+    parts, each = [], shares.tolist()
+    for number in range(total + 1, total + rows + 1):
+        below = [share * number - count for share, count in zip(each, used, strict=True)]
+        best = below.index(max(below))
+        used[best] += 1.0
+        parts.append(best)
+    return parts
+
+
+def _turns_in_blocks(shares: np.ndarray, rows: int) -> np.ndarray | None:
+    """Return what `_turns` does from the first row on, shape (rows,); None where that would take longer than there."""
+    # Blocks of rows are dealt side by side. How many rows each part has before a block is guessed from the shares at
+    # first, then taken from the end of the block before, until nothing changes.
+    size = max(1, math.isqrt(rows))
+    before = np.arange(0, rows, size, dtype=np.float64)  # rows before each block, (blocks,)
+    wanted, blocks = before[:, None] * shares, np.arange(len(before))
+    used = np.floor(wanted)
+    most = np.argsort(used - wanted, axis=1, kind="stable").argsort(axis=1)  # 0: the part that is furthest below
+    used += most < (before - used.sum(axis=1))[:, None]
+    for _ in range(_BLOCK_ROUNDS):
+        now, parts = used.copy(), np.empty((len(before), size), dtype=np.int64)
+        for step in range(size):
+            best = ((before + (step + 1))[:, None] * shares - now).argmax(axis=1)
+            now[blocks, best] += 1
+            parts[:, step] = best
+        if (now[:-1] == used[1:]).all():
+            return parts.ravel()[:rows]
+        used[1:] = now[:-1]
+    return None
 
 
 def deal_by_labels(

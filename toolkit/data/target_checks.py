@@ -15,7 +15,7 @@ import pandas as pd
 
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.formatting import counted, listing, rows_text
-from toolkit.data.cells import is_number, level
+from toolkit.data.cells import coded_texts, is_number, level
 from toolkit.data.class_labels import NEVER_A_CLASS, check_classes, missing_words, one_type, stripped
 from toolkit.data.column_kinds import infer
 from toolkit.data.label_sets import indicator_of, is_list, label_column, one_column_per_label
@@ -312,8 +312,7 @@ def _absent(
         raise DataError(f"target '{column}' holds a Decimal('sNaN'): write missing targets as None.") from error
     if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_datetime64_any_dtype(series.dtype):
         return absent, np.zeros(len(series), dtype=bool)
-    texts = [value if isinstance(value, str) else None for value in series.astype(object)]
-    distinct = dict.fromkeys(text for text in texts if text is not None)
+    codes, distinct = coded_texts(series)
     empty = {text for text in distinct if not text.strip()}
     missing_texts = {text for text in distinct if text.strip() == "?" or text.strip().casefold() in NEVER_A_CLASS}
     if task == "regression":
@@ -322,8 +321,9 @@ def _absent(
         meant, note = missing_words(series, column, task, classes)
         missing_texts |= set(meant)
         notes += [note] if note else []
-    absent |= np.array([text in empty for text in texts], dtype=bool)
-    meant_missing = np.array([text in missing_texts for text in texts], dtype=bool)
+    # The last flag is that of the code -1, for cells that are no text.
+    absent |= np.array([*(text in empty for text in distinct), False])[codes]
+    meant_missing = np.array([*(text in missing_texts for text in distinct), False])[codes]
     if task == "regression" and distinct:
         meant_missing[_odd_cells(series, column, absent | meant_missing, written)] = True
     return absent, meant_missing

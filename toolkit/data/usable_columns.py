@@ -189,14 +189,13 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
         ]
     if request.split_by or column.kind == "date":
         return []
-    codes = pd.factorize(result.values)[0]
     rising = False
     if column.kind != "category":
         present = values[~pd.isna(values)]
         if not number or not are_integers(present):
             return []
         rising = bool((present[1:] >= present[:-1]).all())
-    question = repeat_question(codes, learn, label, rising=rising)
+    question = repeat_question(pd.factorize(result.values)[0], learn, label, rising=rising)
     return [] if question is None else [question]
 
 

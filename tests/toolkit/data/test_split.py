@@ -14,7 +14,7 @@ from tests.helpers.people import people
 from tests.helpers.tables import kinds
 from toolkit.common.errors import DataError
 from toolkit.data.prepare import prepare
-from toolkit.data.stratify import FOLDS, deal_by_labels
+from toolkit.data.stratify import FOLDS, deal, deal_by_labels
 
 
 @pytest.mark.parametrize(
@@ -365,3 +365,16 @@ def test_too_few_rows_are_refused_with_how_many_are_needed():
     many = pd.DataFrame({"x": np.random.default_rng(0).random(12), "y": list("abcdefghijkl")})
     with pytest.raises(DataError, match=r"too few rows: .*at least 14 distinct rows are needed"):
         prepare(many, "y", task="multiclass")
+
+
+@pytest.mark.parametrize(
+    "shares", [(0.9, 0.05, 0.05), (0.25,) * 4, (0.64, 0.16, 0.2), (0.9993, 0.0002, 0.0005), (1, 0, 0)]
+)
+@pytest.mark.parametrize("rows", [1, 7, 999, 20_000])
+def test_each_row_goes_to_the_part_that_is_furthest_below_its_share(shares, rows):
+    used, expected = np.zeros(len(shares)), []
+    for number in range(1, rows + 1):
+        expected.append(int(np.argmax(np.array(shares) * number - used)))
+        used[expected[-1]] += 1
+    order = np.random.default_rng(3).permutation(rows)
+    assert deal(np.zeros(rows, int), shares, np.random.default_rng(3))[order].tolist() == expected
