@@ -24,7 +24,7 @@ from toolkit.training.in_turns import Turns
 from toolkit.training.plan import Plan
 from toolkit.training.progress import Progress
 from toolkit.training.saved_state import SavedState
-from toolkit.training.stopping import Best, third_cycle
+from toolkit.training.stopping import Best, end_of_cycle, third_cycle
 
 __all__ = ["Course", "RowStream", "Rows", "rows_on_device", "run_epochs"]
 
@@ -134,18 +134,18 @@ def run_epochs(
     loop = _Loop(worker, plan, rows, scale)
     before = loop.restore(saved)
     try:
-        display = Progress(plan.epochs, plan.options.progress, time_limit=plan.options.time_limit)
+        display = Progress(loop.epochs, plan.options.progress, time_limit=plan.options.time_limit)
         with interrupts.graceful(), display as progress:
             if before and saved is not None:
                 progress.resumed(before, saved.path)
             while loop.stopped is None:
                 interrupts.check()  # the run is kept as it was after the last epoch
                 loop.run_epoch()
-                progress.show(loop.history[-1])
+                progress.show(loop.history[-1], loop.epochs)
                 if saved is not None:
                     saved.save(*loop.state(), last=loop.stopped is not None)
     except interrupts.Interrupted:
-        loop.stopped = f"interrupted by hand after epoch {len(loop.history)} of {plan.epochs}"
+        loop.stopped = f"interrupted by hand after epoch {len(loop.history)} of {loop.epochs}"
         if saved is not None:
             saved.flush()
     return loop.finish(before)
@@ -162,14 +162,15 @@ class _Loop:
             _check_metric(self._metric, plan, rows)
         self._hooks = Hooks(plan, worker)
         self.history: list[dict[str, float]] = []
+        self.epochs, self._cycles = plan.epochs, 4
         self.waited = 0.0  # seconds in which no rows were ready
         self.stopped: str | None = None
         self._started = time.perf_counter()
         plan.learner.stop_training = False  # a callback may set it
         self._hooks("on_train_begin")
-        cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
+        self._cycle = third_cycle(plan.epochs) if options.schedule == "cycles" and options.patience is None else None
         wanted = "lower validation loss" if self._metric is None else f"better validation {self._metric.name}"
-        self._best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, cycle, wanted)
+        self._best = Best(worker.get_weights(), plan.member_axes, len(plan.models), plan.patience, self._cycle, wanted)
 
     def restore(self, saved: SavedState | None) -> int:
         """Go on from a saved state; return after which epoch, or 0 where there is none."""
@@ -183,6 +184,8 @@ class _Loop:
         self._worker.resume([arrays[f"state {number}"] for number in range(values["arrays"])])
         self._best.restore(values["best"], arrays)
         self._hooks.restore(values["callbacks"])
+        while self.stopped is None and len(self.history) >= self.epochs:
+            self._add_cycle()
         return len(self.history)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -215,10 +218,25 @@ class _Loop:
             self.stopped = f"a callback stopped it after epoch {epoch}"
         elif shortest is not None and row["gradient_norm"] < shortest:
             self.stopped = f"the norm of the gradient, {row['gradient_norm']:.3g}, fell below {shortest:g}"
-        elif self.stopped is None and epoch == plan.epochs:
-            self.stopped = f"all {epoch} epochs were run"
+        elif self.stopped is None and epoch == self.epochs and not self._goes_on():
+            more = f", and {epoch - plan.epochs} more while they helped" if epoch > plan.epochs else ""
+            self.stopped = f"all {plan.epochs} epochs were run{more}"
         elif self.stopped is None and self._is_late():
-            self.stopped = f"{_TIME_LIMIT} of {plan.options.time_limit:.3g} s after epoch {epoch} of {plan.epochs}"
+            self.stopped = f"{_TIME_LIMIT} of {plan.options.time_limit:.3g} s after epoch {epoch} of {self.epochs}"
+
+    def _goes_on(self) -> bool:
+        """Return whether another cycle follows the last one, and plan it if it does."""
+        if self._cycle is None or self._cycles >= 4 + self._plan.options.extra_cycles or self._hooks.rate_from:
+            return False
+        start = end_of_cycle(self._plan.epochs, self._cycles - 1)
+        goes_on = self._best.still_improves(start, self.epochs)
+        if goes_on:
+            self._add_cycle()
+        return goes_on
+
+    def _add_cycle(self) -> None:
+        self._cycles += 1
+        self.epochs = end_of_cycle(self._plan.epochs, self._cycles)
 
     def _is_late(self) -> bool:
         """Return whether another epoch would go beyond the time limit."""

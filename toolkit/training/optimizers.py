@@ -107,7 +107,7 @@ def _overridable(planned: Any, override: Any) -> keras.optimizers.schedules.Lear
 
 
 def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return four cycles from 0 to the rate and back, each twice as long as the one before.
+    """Return four cycles from 0 to the rate and back, each twice as long as the one before; later steps go on alike.
 
     References:
         ``coslog4`` of Holzmueller, Grinsztajn and Steinwart, Better by Default, NeurIPS 2024.
@@ -119,9 +119,10 @@ def _cycles(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateS
             self.initial_learning_rate, self.decay_steps = rate, steps
 
         def __call__(self, step: Any) -> Any:
-            # Cycles 1 to 4 take 1, 2, 4 and 8 fifteenths of the steps, so log2(1 + 15 * done) counts them: 0 to 4.
+            # Cycles 1 to 4 take 1, 2, 4 and 8 fifteenths of the steps, so log2(1 + 15 * done) counts them: 0 to 4, and
+            # on to 5 and 6 where training goes on.
             done = keras.ops.cast(step, "float32") / self.decay_steps
-            cycles = keras.ops.log2(1 + 15 * keras.ops.minimum(done, 1.0))
+            cycles = keras.ops.log2(1 + 15 * done)
             return self.initial_learning_rate * 0.5 * (1 - keras.ops.cos(2 * math.pi * cycles))
 
         def get_config(self) -> dict[str, Any]:

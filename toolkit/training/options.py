@@ -103,6 +103,12 @@ class Options:
         "Epochs without a lower validation loss, or a better metric=, before training stops. By default a quarter of "
         "the epochs, at least 16; 'cycles' skips the fourth cycle if the third brought none (from 32 epochs).",
     ] = None
+    extra_cycles: Annotated[
+        int,
+        "With schedule 'cycles', from 32 epochs and without patience: how many cycles may follow the fourth, each "
+        "twice as long as the one before, while the last one lowered the validation loss by at least 5 % and was best "
+        "at its end.",
+    ] = 0
     time_limit: Annotated[
         float | None,
         "Seconds after which training ends, compilation included; at least one epoch is run. The best epoch by then "
@@ -152,6 +158,7 @@ class Options:
         check_number("weight_decay", self.weight_decay, zero=True)
         for name in ("epochs", "patience"):
             check_whole(name, getattr(self, name), least=1)
+        check_whole("extra_cycles", self.extra_cycles, least=0)
         if isinstance(self.batch_size, str) and self.batch_size != "all":
             raise DataError(f"batch_size='{self.batch_size}': expected a number of rows, or 'all'.")
         if self.batch_size != "all":

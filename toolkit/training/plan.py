@@ -20,6 +20,7 @@ from toolkit.training.optimizers import PLANNED, make_optimizer
 from toolkit.training.options import OPTIMIZERS, Options, default_batch_size, default_epochs
 from toolkit.training.scoring import gains_from_xla, is_plain, structure
 from toolkit.training.side_by_side import join, member_axes
+from toolkit.training.stopping import end_of_cycle
 
 if TYPE_CHECKING:
     import keras
@@ -75,7 +76,8 @@ class Plan:
         self.epochs = int(options.epochs or default_epochs(n))
         batch_size = n if options.batch_size == "all" else int(options.batch_size or default_batch_size(n))
         self.batch_size = min(batch_size, n)
-        self.patience = options.patience or (self.epochs if options.schedule == "cycles" else max(16, self.epochs // 4))
+        last = end_of_cycle(self.epochs, 4 + options.extra_cycles)
+        self.patience = options.patience or (last if options.schedule == "cycles" else max(16, self.epochs // 4))
         joins = several or options.feature_scale
         self.learner = join(models, feature_scale=options.feature_scale) if joins else models[0]
         self.member_axes = member_axes(self.learner) if several else None

@@ -44,8 +44,9 @@ class Progress:
         if self._visible:
             print(f"resumed after epoch {epoch}/{self._epochs} from {path}", file=self._stream, flush=True)
 
-    def show(self, row: dict[str, float]) -> None:
-        """Show one row of the history."""
+    def show(self, row: dict[str, float], epochs: int) -> None:
+        """Show one row of the history, and how many epochs are planned by now."""
+        self._epochs = epochs
         if not self._visible:
             return
         epoch = int(row["epoch"])

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -505,6 +506,30 @@ def test_the_last_cycle_is_left_out_where_the_third_brought_nothing():
     whole = _fit(mlp(6, 1, hidden=(32,)), (x[:60], y[:60]), patience=32, **options)
     assert len(whole.history) == 32
     assert whole.best_epoch == stopped.best_epoch
+
+
+def _waves():
+    """A smooth function that takes many epochs to learn."""
+    x = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype("float32")
+    y = np.sin(4 * x[:, :1]) * np.cos(3 * x[:, 1:])
+    return (x[:150], y[:150]), (x[150:], y[150:])
+
+
+def test_cycles_are_added_while_they_clearly_lower_the_validation_loss():
+    data, held = _waves()
+    options = {"validation": held, "epochs": 32, "schedule": "cycles", "learning_rate": 0.01, "batch_size": 32}
+    planned = _fit(mlp(2, 1, hidden=(16,)), data, head=SQUARED, **options)
+    longer = _fit(mlp(2, 1, hidden=(16,)), data, head=SQUARED, extra_cycles=2, **options)
+    assert len(planned.history) == 32
+    assert len(longer.history) == 134
+    assert longer.stopped == "all 32 epochs were run, and 102 more while they helped"
+    pd.testing.assert_frame_equal(longer.history[:32].drop(columns="seconds"), planned.history.drop(columns="seconds"))
+    rates = longer.history["learning_rate"]
+    assert rates[[31, 65, 133]].max() < 1e-5, "each cycle ends at 0"
+    assert rates[32:66].max() == pytest.approx(0.01, rel=1e-2), "and rises to the full rate"
+    assert longer.history["val_loss"].min() < 0.5 * planned.history["val_loss"].min()
+    # A patience of one's own leaves the number of epochs as it was.
+    assert len(_fit(mlp(2, 1, hidden=(16,)), data, head=SQUARED, extra_cycles=2, patience=99, **options).history) == 32
 
 
 def test_a_learned_scale_of_the_columns_ends_in_the_first_layers_weights(two_classes):

@@ -17,7 +17,7 @@ class _Terminal(io.StringIO):
 def _written(stream, visible=True):
     with Progress(3, visible, stream) as progress:
         for row in ROWS:
-            progress.show(row)
+            progress.show(row, 3)
     return stream.getvalue()
 
 
@@ -34,6 +34,14 @@ def test_a_terminal_gets_one_line_that_is_rewritten():
     written = _written(_Terminal())
     assert written.count("\n") == 1
     assert [line.split("  ")[0] for line in written.split("\r")] == ["", "epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+def test_epochs_that_are_added_count_in_what_is_left():
+    stream = io.StringIO()
+    with Progress(3, stream=stream) as progress:
+        progress.show(ROWS[1], 3)
+        progress.show(ROWS[2], 8)
+    assert [line.split("  ")[0] for line in stream.getvalue().splitlines()] == ["epoch 2/3", "epoch 3/8"]
 
 
 def test_nothing_is_shown_unless_asked_for():

@@ -15,8 +15,10 @@ from toolkit import training
 from toolkit.builders import cnn, mlp
 from toolkit.common.errors import DataError
 from toolkit.heads import Head, get_head
+from toolkit.training import saved_state
 from toolkit.training.epochs import WORKERS
 from toolkit.training.saved_state import SavedState, packed, unpacked
+from toolkit.training.stopping import Best
 
 LOGISTIC, SOFTMAX = get_head("binary", "logistic"), get_head("multiclass", "softmax")
 KINDS = ["one", "side by side", "in turns", "batch norm", "own optimizer", "images"]
@@ -108,6 +110,21 @@ def test_a_training_that_dies_twice_goes_on_to_the_same_weights_and_history(data
     again = _fit(data, kind, lives=0, **options)
     assert _same(alone, again)
     assert [file.name for file in (tmp_path / "state").iterdir()] == ["training.state"]
+
+
+@pytest.mark.parametrize(("kind", "lives"), [("one", 32), ("one", 40), ("side by side", 40)])
+def test_a_training_that_dies_in_an_added_cycle_goes_on_in_it(data, kind, lives, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(saved_state, "_TIMES_RARER", 0)  # saves after each epoch
+    monkeypatch.setattr(Best, "still_improves", lambda *_: True)
+    options = {"epochs": 32, "schedule": "cycles", "extra_cycles": 1}
+    update = Best.update
+    monkeypatch.setattr(Best, "update", lambda *a, **options: update(*a, **options) and None)  # never stops early
+    alone = _fit(data, kind, **options)
+    assert len(alone[2]) == 66
+    _killed(data, kind, lives, resume=tmp_path, **options)
+    resumed = _fit(data, kind, resume=tmp_path, progress=True, **options)
+    assert _same(alone, resumed)
+    assert "/66 from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["one", "in turns"])
