@@ -31,6 +31,7 @@ __all__ = [
     "networks",
     "preprocessing",
     "settings",
+    "streamed_networks",
     "takes_pieces",
 ]
 
@@ -227,6 +228,31 @@ def departures(model: Mapping[str, Any], networks: int) -> list[str]:
     trained = "one network was" if networks == 1 else f"{networks} networks were"
     subject = f"{join_names([f'{name}=' for name in model])} {'leaves' if len(model) == 1 else 'leave'}"
     return [f"{subject} the default network: {trained} trained, with the defaults of mlp."]
+
+
+def streamed_networks(effort: str, options: ByPlace, streamed_rows: int, *, custom: bool = False) -> list[str]:
+    """Return a sentence on the networks of rows that are read anew in each epoch, if in memory there would be more.
+
+    Example:
+        >>> nothing = {"model": {}, "training": {}, "ensemble": {}}
+        >>> print(*streamed_networks("default", nothing, 1_000_000))  # doctest: +NORMALIZE_WHITESPACE
+        2 networks with each of 2 settings were trained, where rows in memory get 4 with each of 3: each setting reads
+        all rows anew, and many rows leave several networks little to differ in. All were validated on the same rows,
+        not on folds.
+        >>> streamed_networks("quick", nothing, 1_000_000)
+        []
+    """
+    now, usual = (
+        (len(settings(effort, options, rows, custom=custom)), networks(effort, options, rows, custom=custom))
+        for rows in (streamed_rows, 0)
+    )
+    if now == usual:
+        return []
+    trained = f"{now[1]} networks with {'one setting' if now[0] == 1 else f'each of {now[0]} settings'} were trained"
+    return [
+        f"{trained}, where rows in memory get {usual[1]} with each of {usual[0]}: each setting reads all rows anew, "
+        "and many rows leave several networks little to differ in. All were validated on the same rows, not on folds."
+    ]
 
 
 def _smoothing(head: Head, options: ByPlace, share: float) -> dict[str, float]:

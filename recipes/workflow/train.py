@@ -106,6 +106,10 @@ class CallOptions:
         """Return a sentence on options that leave the default network, where some were given."""
         return [] if self.custom else defaults.departures(self.by_place["model"], networks)
 
+    def streamed_networks(self) -> list[str]:
+        """Return a sentence on the networks of streamed rows, if in memory there would be more."""
+        return defaults.streamed_networks(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
+
     @property
     def inputs(self) -> int:
         """The most inputs that a network has for a number: its value, a mark where it is missing, and its pieces."""
@@ -184,7 +188,8 @@ def train(
     call = call or settings.calls(task, "train", data, arguments, options)
     with interrupts.graceful():
         result = train_and_evaluate(dataset, task_head, call_options, int(seed), before)
-        notes = [*result.notes, *call_options.departures(result.settings["members"])]
+        about_networks = [*call_options.departures(result.settings["members"]), *call_options.streamed_networks()]
+        notes = [*result.notes, *about_networks]
         run = Run(replace(result, settings={**call, **result.settings}, notes=notes))
         write_report(run, report)
         if interrupts.requested():

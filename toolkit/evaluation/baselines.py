@@ -29,7 +29,7 @@ from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.target import Target
 from toolkit.evaluation.metrics import Outcome
 
-__all__ = ["BASELINES", "Budget", "fit_baselines", "fit_model", "notes_on_images", "predict", "unfitted_model"]
+__all__ = ["BASELINES", "Budget", "fit_baselines", "fit_model", "notes_on_baselines", "predict", "unfitted_model"]
 
 BASELINES = ("dummy", "linear", "tree")
 
@@ -81,8 +81,8 @@ def fit_baselines(
       coarser bins (63 instead of 255), then fewer rounds (down to 10 instead of 100; below 30 with a higher learning
       rate). It is left out where that would still take minutes.
 
-    For images, both learn from pixels: see `notes_on_images`. After Ctrl-C (see `toolkit.common.interrupts`) the linear
-    model and the trees are left out.
+    For images, both learn from pixels; of a table larger than memory all learn from a sample: see `notes_on_baselines`.
+    After Ctrl-C (see `toolkit.common.interrupts`) the linear model and the trees are left out.
 
     Args:
         data: The split data. Sample weights are used.
@@ -141,10 +141,15 @@ def fit_baselines(
     return outcomes
 
 
-def notes_on_images(dataset: Dataset) -> list[str]:
-    """Return sentences on what the linear model and the trees do not see of many or large images."""
+def notes_on_baselines(dataset: Dataset) -> list[str]:
+    """Return sentences on what the baselines do not see of many or large images, or of a table larger than memory."""
     rows = len(dataset.parts["train"]) + len(dataset.parts["validation"])
+    all_rows = dataset.part_sizes["train"] + dataset.part_sizes["validation"]
     sentences = []
+    if rows < all_rows:
+        sentences.append(
+            f"The baselines learn from a random sample of {rows:,} of the {all_rows:,} training and validation rows."
+        )
     for name, label in (("linear", "The linear baseline"), ("tree", "The tree baseline")):
         limit, simplified = dataset.preprocessing.most_rows.get(name, rows), dataset.preprocessing.simplified(name)
         parts = [f"{limit:,} of {rows:,} images"] * (rows > limit) + [simplified] * bool(simplified)

@@ -21,7 +21,7 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.labels import has_order
 from toolkit.data.notes import notes_of
 from toolkit.evaluation import calibration, metrics
-from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_images
+from toolkit.evaluation.baselines import BASELINES, fit_baselines, notes_on_baselines
 from toolkit.evaluation.bootstrap import draw_weights, percentile_interval
 from toolkit.evaluation.conformal import (
     absolute_errors,
@@ -265,7 +265,7 @@ def evaluate(
         with timed(times, "baselines"):
             fits = fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=seed)
             fits = {name: replace(fit, ordered=head.ordered) for name, fit in fits.items()}
-            result, notes = replace(result, baselines=fits), notes_on_images(dataset)
+            result, notes = replace(result, baselines=fits), notes_on_baselines(dataset)
             result.notes[: len(_about_interruption(training))] = _about_interruption(training, fits)
     if not options.intervals:
         return result

@@ -102,6 +102,10 @@ def test_a_streamed_run_is_saved_reported_and_predicts_like_any_other(run, folde
     page = run.report(tmp_path / "run.html").read_text()
     assert f"{ROWS:,}" in page
     assert "of a random sample of" in page
+    sample, learned = loaded.summary()["data"]["sample"], ROWS - run.dataset.part_sizes["test"]
+    assert f"below are those of a random sample of {sample:,} rows" in page
+    rows = sample - len(run.dataset.parts["test"])
+    assert f"The baselines learn from a random sample of {rows:,} of the {learned:,} training" in run.verdict[-1]
     scores = run.evaluate(f"{folder}/part-1.parquet")
     assert scores["roc_auc"] == pytest.approx(run.metrics["roc_auc"], abs=0.02)
 
@@ -113,6 +117,7 @@ def test_several_settings_are_weighed_on_the_validation_rows(folder):
     assert default.settings["training"]["folds"] is None
     pack: Any = default.result.pack
     assert pack["networks"].tolist() == [2, 2]
+    assert any(note.startswith("2 networks with each of 2 settings were trained, where") for note in default.notes)
 
 
 def test_a_training_that_ended_early_goes_on_to_the_same_weights(folder, run, tmp_path):

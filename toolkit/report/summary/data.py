@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit.common.formatting import number, percent
 from toolkit.data.dataset import SplitData
-from toolkit.evaluation.baselines import notes_on_images
+from toolkit.evaluation.baselines import notes_on_baselines
 from toolkit.evaluation.comparison_result import ComparisonResult
 from toolkit.evaluation.result import Result
 from toolkit.report.summary.values import short
@@ -29,6 +29,7 @@ def for_result(result: Result) -> dict[str, Any]:
     later = [f"After this training the model learned from {number(updated)} more rows, which this report leaves out."]
     return {
         **_sizes(dataset),
+        "sample": None if dataset.stream is None else dataset.rows,
         "images": result.is_image,
         "set_aside": [{"column": name, "reason": reason} for name, reason in dataset.set_aside.items()],
         "notes": [*result.notes, *(later if updated else [])],
@@ -50,7 +51,7 @@ def for_comparison(comparison: ComparisonResult) -> dict[str, Any]:
         **_sizes(dataset),
         "notes": comparison.notes,
         "reason": reason,
-        "baselines": notes_on_images(dataset),
+        "baselines": notes_on_baselines(dataset),
         "images": None if dataset.features.pixels is None else " × ".join(map(str, dataset.features.pixels.shape[1:])),
     }
 
