@@ -57,6 +57,8 @@ bench: .venv/.installed .venv-bench/.installed
 scale: export TF_CPP_MIN_LOG_LEVEL = 3
 scale: .venv/.installed
 	$(BIN)/python -m tests.benchmarks.scale run
+	$(BIN)/python -m tests.benchmarks.cluster measure
+	$(BIN)/python -m tests.benchmarks.cluster simulate
 
 # The stamp files make the second call quick. --group needs pip 25.1.
 .venv/.installed: pyproject.toml

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from tests.benchmarks import cluster
 from tests.benchmarks.streaming import measured
 
 _GROUP, _FILES = 1 << 17, 4
@@ -82,7 +83,8 @@ def main() -> None:
 def run(counts: tuple[int, ...], memory: str, epochs: int, in_memory: int, small: bool, more: bool) -> None:
     """Train on COUNTS rows, by default 1, 10 and 30 million, and write the report."""
     machine = f"{platform.machine()}, Python {platform.python_version()}, two cores"
-    text = _REPORT.read_text() if more else _ABOUT.format(machine=machine, memory=memory)
+    before, several_machines = cluster.split(_REPORT.read_text()) if _REPORT.exists() else ("", "")
+    text = before if more else _ABOUT.format(machine=machine, memory=memory)
     with tempfile.TemporaryDirectory() as name:
         for count in counts or (1_000_000, 10_000_000, 30_000_000):
             folder, out = Path(name) / str(count), Path(name) / "out.json"
@@ -97,7 +99,7 @@ def run(counts: tuple[int, ...], memory: str, epochs: int, in_memory: int, small
                 line = "| " + " | ".join(map(str, [*cells, f"{seconds:,.0f}", f"{facts['roc_auc']:.4f}"])) + " |\n"
                 click.echo(line, nl=False)
                 text += line
-                _REPORT.write_text(text)
+                _REPORT.write_text(text + several_machines)
 
 
 @main.command()
