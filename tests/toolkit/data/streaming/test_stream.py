@@ -97,6 +97,30 @@ def test_the_rows_are_those_of_the_table_that_the_split_deals_to_training(datase
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("scaling", ["standard", "mean", "robust", "smooth"])
+def test_the_encoding_is_that_of_all_training_rows_in_memory_but_for_quantiles(folder, scaling):
+    options = {"scaling": scaling, "pieces": 8, "rare": 3}
+    streamed = stream(folder, preprocessing=options)
+    frame, part = dealt(streamed)
+    train = frame[part == 0].reset_index(drop=True)
+    in_memory: Any = prepare(train, "y", task="binary", test=0, validation=0).preprocess(preprocessing=options)
+    assert streamed.preprocessing.columns == in_memory.preprocessing.columns
+    assert streamed.target == in_memory.target
+    pairs = zip(streamed.preprocessing.by_column, in_memory.preprocessing.by_column, strict=True)
+    for column, (found, expected) in zip(streamed.preprocessing.columns, pairs, strict=True):
+        if column.kind == "category":
+            assert found == expected
+        elif column.kind == "number":
+            assert found.missing == expected.missing
+            atol = {"x": 0.15, "count": 50}[column.name]
+            moments = {"standard": 1e-9, "mean": 1e-9}.get(scaling, atol)
+            np.testing.assert_allclose([found.center, found.spread], [expected.center, expected.spread], atol=moments)
+            for first, second in ((found.fill, expected.fill), (found.edges[1:-1], expected.edges[1:-1])):
+                np.testing.assert_allclose(first, second, atol=atol)
+        else:
+            assert (found.origin, found.parts, found.clock) == (expected.origin, expected.parts, expected.clock)
+
+
 def test_the_order_is_a_function_of_the_seed_and_the_epoch(dataset):
     def order(seed, epoch):
         return np.concatenate([window[0] for window in dataset.stream.windows(seed, epoch, 32)])
