@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -156,7 +157,7 @@ def prepare_stream(
         split,
         stream=stream,
         split_reason=_reason(sample, dealer, named, why),
-        notes=[*_notes(table, sample, memory.budget), *split.notes],
+        notes=[*_notes(table, sample, memory.budget), *_about_sample(split.notes)],
         unit="group" if named.group else "row",
     )
 
@@ -248,6 +249,12 @@ def _reason(sample: Sample, dealer: Dealer, named: NamedColumns, why: str) -> st
     rows = sum(sample.counts.values())
     sizes = ", ".join(f"{part} {count:,} ({count / rows:.2%})" for part, count in sample.counts.items())
     return f"{rows:,} rows: {sizes}; {why}. {_how(dealer, named)}"
+
+
+def _about_sample(notes: Sequence[str]) -> list[str]:
+    """Return the notes on a sample, and before them what their numbers of rows mean."""
+    counts_rows = any(re.search(r"\d rows?\b", note) for note in notes)
+    return [*["The numbers of rows in the next notes are those of the sample."] * counts_rows, *notes]
 
 
 def _notes(table: RowGroups, sample: Sample, budget: int) -> list[str]:

@@ -55,7 +55,7 @@ class Sample:
 class _Classes:
     """How many training rows were kept of each class."""
 
-    kept: dict[object, int] = field(default_factory=dict)
+    kept: dict[tuple[type, object], int] = field(default_factory=dict)
 
     def first_rows(self, labels: pd.Series, allowed: np.ndarray) -> np.ndarray:
         """Return the positions of further rows to keep: the first allowed ones of classes that few were kept of."""
@@ -65,10 +65,11 @@ class _Classes:
             return np.empty(0, np.int64)
         chosen = [np.empty(0, np.int64)]
         for code, value in enumerate(values):
-            lacking = _FEWEST_OF_CLASS - self.kept.get(value, 0)
-            if lacking > 0 and (value in self.kept or len(self.kept) < _MOST_CLASSES):
+            key = type(value), value  # labels of two files may be of types that can't be compared
+            lacking = _FEWEST_OF_CLASS - self.kept.get(key, 0)
+            if lacking > 0 and (key in self.kept or len(self.kept) < _MOST_CLASSES):
                 rows = np.flatnonzero((codes == code) & allowed)[:lacking]
-                self.kept[value] = _FEWEST_OF_CLASS - lacking + len(rows)
+                self.kept[key] = _FEWEST_OF_CLASS - lacking + len(rows)
                 chosen.append(rows)
         return np.concatenate(chosen)
 

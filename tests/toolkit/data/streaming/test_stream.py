@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,20 @@ def test_labels_that_come_later_are_checked_and_their_row_is_named(tmp_path):
     assert (y[:, 0].tolist(), present.tolist()) == ([0, 0], [True, False, True])
     with pytest.raises(DataError, match="holds 'maybe' in row 8"):
         learned.add(frames[2], np.arange(7, 9))
+
+
+def test_labels_of_other_types_in_a_second_file_are_refused_and_notes_on_the_sample_say_so(tmp_path):
+    frame = table(8_000)[["x", "count"]].assign(y=np.arange(8_000) % 2)
+    frame.to_parquet(tmp_path / "a.parquet", index=False)
+    frame.assign(y=frame["y"].map(decimal.Decimal)).to_parquet(tmp_path / "b.parquet", index=False)
+    with pytest.raises(DataError, match=r"target 'y' of .* holds cells of type Decimal"):
+        stream(tmp_path)
+    words = frame["y"].map({0: "no", 1: "yes"}).where(frame.index % 9 > 0, "NA")
+    for name in ("a", "b"):
+        frame.assign(y=words).to_parquet(tmp_path / f"{name}.parquet", index=False)
+    notes = stream(tmp_path).notes
+    dropped = next(index for index, note in enumerate(notes) if "whose target is 'NA', read as missing" in note)
+    assert "The numbers of rows in the next notes are those of the sample." in notes[:dropped]
 
 
 @pytest.mark.parametrize(("task", "target"), [("binary", "y"), ("regression", "x"), ("multilabel", ["a", "b"])])
