@@ -13,7 +13,9 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented, options_of
 from toolkit.data.images.files import Form, read_images
 from toolkit.data.images.preprocessing import check_files
-from toolkit.data.images.stack import ImageSet
+from toolkit.data.images.stack import ImageSet, budget_left
+from toolkit.data.memory import MemoryOptions, readable
+from toolkit.data.pictures import Pictures
 from toolkit.data.read import TABLE_ENDINGS
 from toolkit.data.source import refuse_labels
 from toolkit.data.split import is_drawn, share_from_text
@@ -88,9 +90,10 @@ def train(
 
     check_page(report)  # before the pictures, which may take minutes
     named = current_names(options, stacklevel=2)
-    workflow.read_options(effort, named, images=True, arguments=options_of(train))
+    workflow.read_options(effort, named, images=True, arguments=options_of(train), may_stream=True)
+    memory = MemoryOptions(memory=named.get("memory"))
     seconds = time.perf_counter()
-    images, test_images, validation = _read(source, task, target, test, files, size, named)
+    images, test_images, validation = _read(source, task, target, test, files, size, named, memory)
     seconds = time.perf_counter() - seconds
     arguments = {"task": task, "target": target, "test": test, "head": head, "effort": effort, "seed": seed}
     arguments |= {"report": report, "files": files, "size": size}
@@ -171,13 +174,20 @@ def _read(
     files: str | None,
     size: int | tuple[int, int] | None,
     options: dict[str, Any],
+    memory: MemoryOptions | None = None,
 ) -> tuple[ImageSet, Any, dict[str, Any]]:
     """Read the images, those to test on (or their fraction), and those to validate on."""
     if task not in TASKS:
         raise DataError(f"task {task!r} is not known (tasks: {', '.join(TASKS)}).{nearest(task, TASKS)}")
     refuse_labels(target, source)
-    parts = read_images(source, task=task, target=target, files=files, size=size)
+    budget = None if memory is None else memory.budget
+    parts = read_images(source, task=task, target=target, files=files, size=size, budget=budget)
     images = parts["train"]
+    if memory is not None and memory.memory is not None and not images.names:
+        raise DataError(
+            f"memory= is for picture files, which can be decoded anew in each epoch, and {images.name} is not decoded: "
+            "leave it out."
+        )
 
     def part_of(part: str, requested: Any) -> Any:
         included = parts.get(part)
@@ -197,15 +207,23 @@ def _read(
             )
         tables = _is_table(source) and _is_table(requested)
         columns = {"target": list(images.target.columns), "files": files} if tables else {}
-        sets = read_images(requested, task=task, form=Form.of(images.pixels), **columns)
+        left = budget_left(budget, images)
+        sets = read_images(requested, task=task, form=Form.of(images.pixels), budget=left, **columns)
         images_of_part = sets.get(part, sets["train"])
         if isinstance(requested, str | Path):
             low, high = float(images.pixels.min()), float(images.pixels.max())
             check_files(images_of_part.pixels, low, high, images_of_part.name)
         return images_of_part
 
-    validation = part_of("validation", options.get("validation"))
-    return images, part_of("test", test), {} if validation is None else {"validation": validation}
+    validation, test_images = part_of("validation", options.get("validation")), part_of("test", test)
+    sets = [part for part in (images, validation, test_images) if isinstance(part, ImageSet)]
+    streamed = sum(len(part) for part in sets if isinstance(part.pixels, Pictures))
+    if memory is not None and streamed:
+        images.notes.append(
+            f"{streamed:,} pictures are not kept in memory, because training with all of them there may take more than "
+            f"{readable(memory.budget)} (memory=). They were all read once, and are decoded anew in each epoch."
+        )
+    return images, test_images, {} if validation is None else {"validation": validation}
 
 
 def _is_table(source: Any) -> bool:

@@ -11,7 +11,7 @@ __all__ = ["cache"]
 @click.pass_context
 def cache(context: click.Context) -> None:
     """Show the text tables that were converted to Parquet, to be read anew in each epoch of a training."""
-    from toolkit.data.streaming.memory import readable
+    from toolkit.data.memory import readable
     from toolkit.data.streaming.text_cache import cached_tables, folder
 
     if context.invoked_subcommand is not None:
@@ -26,7 +26,7 @@ def cache(context: click.Context) -> None:
 @cache.command()
 def clear() -> None:
     """Remove the converted tables; your own files stay."""
-    from toolkit.data.streaming.memory import readable
+    from toolkit.data.memory import readable
     from toolkit.data.streaming.text_cache import clear as remove
 
     click.echo(f"{readable(remove())} freed.")

@@ -145,12 +145,14 @@ def _of_pictures(result: Predictor, data: Sequence[Path]) -> pyarrow.Table:
     import pandas as pd
 
     from toolkit.data.images.files import Form, read_pictures
+    from toolkit.data.memory import MemoryOptions
     from toolkit.runs.predictions import answer_table
 
     preprocessing: Any = result.preprocessing
     first, *more = data
     form = Form(preprocessing.shape, preprocessing.dtype)
-    images = read_pictures(list(data) if more else first, form, strict=False)
+    budget = MemoryOptions().budget
+    images = read_pictures(list(data) if more else first, form, strict=False, budget=budget)
     for note in images.notes:
         click.echo(f"Note: {note}", err=True)
     names = pd.DataFrame({"file": images.names} if images.names else {}, index=range(len(images.pixels)))

@@ -137,11 +137,11 @@ class Networks:
 
 def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]:
     """Return every option that a recipe passes on to a builder and elsewhere, by the place where it acts."""
+    from toolkit.data.memory import MemoryOptions
     from toolkit.data.prepare import prepare
     from toolkit.data.preprocessing import Preprocessing
     from toolkit.data.reading_options import ReadingOptions
     from toolkit.data.row_weights import row_weights
-    from toolkit.data.streaming.memory import MemoryOptions
     from toolkit.data.target import Target
     from toolkit.evaluation.options import Options as EvaluationOptions
     from toolkit.heads import get_head

@@ -21,11 +21,12 @@ from toolkit.common.files import path_to_write
 from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
 from toolkit.data.dataset import Dataset, SplitData
-from toolkit.data.images.stack import holds_images
+from toolkit.data.images.stack import ImageSet, holds_images
+from toolkit.data.memory import MemoryOptions, readable
+from toolkit.data.pictures import Pictures
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.source import refuse_labels
-from toolkit.data.streaming.memory import MemoryOptions, readable
 from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
 from toolkit.data.target import Target
 from toolkit.evaluation.dependence import explained
@@ -148,9 +149,10 @@ class ImageCallOptions(CallOptions):
 
     def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
         """Return the defaults of the options of the builder and of the training."""
-        rows, pixels = len(data.parts["train"]), np.asarray(data.features.pixels)
+        rows, pixels = len(data.parts["train"]), data.features.pixels
         builder = next((name for name, function in builders.BUILDERS.items() if function is self.build), "")
-        return defaults.choose_for_images(head, self.effort, self.by_place, rows, pixels.shape[1:], builder)
+        shape = () if pixels is None else pixels.shape[1:]
+        return defaults.choose_for_images(head, self.effort, self.by_place, rows, shape, builder)
 
 
 def train(
@@ -175,7 +177,7 @@ def train(
     """
     check_page(report)
     options = current_names(options, stacklevel=3)
-    call_options = read_options(effort, options, images=holds_images(data))
+    call_options = read_options(effort, options, images=holds_images(data), may_stream=True)
     task_head = get_head(task, head, **call_options.by_place["head"])
     call_options.check_metric(task_head)
     dataset, seconds = prepare(task, data, target, test, seed, call_options, may_stream=True)
@@ -212,14 +214,19 @@ def write_report(finished: Run | Comparison, report: str | Path | None) -> None:
 
 
 def read_options(
-    effort: str, options: Mapping[str, Any], *, images: bool, arguments: Collection[str] = ARGUMENTS
+    effort: str,
+    options: Mapping[str, Any],
+    *,
+    images: bool,
+    arguments: Collection[str] = ARGUMENTS,
+    may_stream: bool = False,
 ) -> CallOptions:
     """Check and sort the options of a call, on images or on a table, before any data is read.
 
     The arguments are those of the recipe's function, which an unknown option may have meant.
 
     Raises:
-        DataError: An option or the effort is unknown.
+        DataError: An option or the effort is unknown; or the memory is limited where all rows must be in memory.
     """
     check_process()
     build = options.get("build") or (builders.cnn if images else builders.mlp)
@@ -233,7 +240,7 @@ def read_options(
     by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
     ReadingOptions(**by_place["reading"])
-    if MemoryOptions(**by_place["memory"]).memory is not None and arguments is not ARGUMENTS:
+    if MemoryOptions(**by_place["memory"]).memory is not None and not may_stream:
         raise DataError("memory= is for train: a comparison needs all rows in memory. Leave it out.")
     in_training = training.Options(**by_place["training"])
     for name in ("callbacks", "metrics"):
@@ -275,6 +282,10 @@ def prepare(
     with timed(seconds, "read"):
         how: dict[str, Any] = {"task": task, "test": test, "seed": seed} | by_place["data"] | by_place["reading"]
         table, memory = None, MemoryOptions(**by_place["memory"])
+        if holds_images(data) and not isinstance(data, ImageSet) and memory.memory is not None:
+            raise DataError(
+                "memory= is for files, which can be read anew in each epoch, and not for arrays: leave it out."
+            )
         if may_stream and not holds_images(data):
             table = table_to_stream(data, memory, options.inputs, ReadingOptions(**by_place["reading"]), target)
         if table is None:
@@ -402,7 +413,8 @@ def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, A
     preprocessing, by_place = dataset.preprocessing, options.by_place
     preprocessed = settings.resolved(type(preprocessing).fit, options.preprocessing(dataset)) | preprocessing.facts
     builder = getattr(options.build, "__name__", type(options.build).__name__)
-    memory = {} if dataset.stream is None else {"memory": readable(dataset.stream.budget)}
+    streams = dataset.stream is not None or isinstance(dataset.features.pixels, Pictures)
+    memory = {"memory": readable(MemoryOptions(**by_place["memory"]).budget)} if streams else {}
     return {
         "effort": options.effort,
         "data": {"source": dataset.name} | settings.shown(by_place["data"] | by_place["reading"]) | memory,

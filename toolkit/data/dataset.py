@@ -189,8 +189,8 @@ class Dataset(SplitData):
     row_weights: np.ndarray | None
     fit_parts: dict[str, np.ndarray]
 
-    def x(self, part: str) -> np.ndarray:
-        """Return the inputs of a part of `fit_parts`, encoded anew at each call."""
+    def x(self, part: str) -> Any:
+        """Return the inputs of a part of `fit_parts`, encoded anew at each call: an array, or `Pictures`."""
         return self.preprocessing.encode(self.features.take(self.fit_parts[part]))
 
     def y(self, part: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.data.columns import Column
+from toolkit.data.pictures import Pictures
 
 __all__ = ["Features"]
 
@@ -32,7 +33,7 @@ class Features(Protocol):
         ...
 
     @property
-    def pixels(self) -> np.ndarray | None:
+    def pixels(self) -> np.ndarray | Pictures | None:
         """The images, shape (rows, height, width, channels)."""
         ...
 

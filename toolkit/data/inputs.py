@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError, DataWarning
 from toolkit.data.images.preprocessing import ImagePreprocessing, check_files
+from toolkit.data.memory import MemoryOptions
 from toolkit.data.new_rows import NewRows
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.read import is_file, read
@@ -110,7 +111,8 @@ def encode(preprocessing: Preprocessing | ImagePreprocessing, new: Any, name: st
         from toolkit.data.images.files import Form, is_image_source, read_pictures
 
         if isinstance(new, str | Path) or is_image_source(new):
-            pictures = read_pictures(new, Form(preprocessing.shape, preprocessing.dtype))
+            form, budget = Form(preprocessing.shape, preprocessing.dtype), MemoryOptions().budget
+            pictures = read_pictures(new, form, budget=budget)
             check_files(pictures.pixels, preprocessing.low, preprocessing.high, pictures.name)
             new = pictures.pixels
         return preprocessing.transform(new, name)
@@ -202,7 +204,8 @@ def encode_labeled(
     if isinstance(preprocessing, ImagePreprocessing) and isinstance(source, str | Path):
         form = Form(preprocessing.shape, preprocessing.dtype)
         columns = None if is_image_source(source) else list(target.form.columns)
-        parts = read_images(source, task=target.task, target=columns, form=form)
+        budget = MemoryOptions().budget
+        parts = read_images(source, task=target.task, target=columns, form=form, budget=budget)
         source = parts.get("test", parts["train"])
         check_files(source.pixels, preprocessing.low, preprocessing.high, source.name)
     features, y, name = labeled(source, target)

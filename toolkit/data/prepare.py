@@ -23,6 +23,7 @@ from toolkit.data.images.stack import Images, ImageSet
 from toolkit.data.labels import labels_of
 from toolkit.data.named_columns import NamedColumns
 from toolkit.data.new_rows import coerce
+from toolkit.data.pictures import Pictures
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.row_equality import compared_columns, same_rows
 from toolkit.data.row_weights import read_weights
@@ -278,7 +279,7 @@ def _images(tables: Sequence[_Table]) -> Images:
                 pixels = ImagePreprocessing.fit(stacks[0]).transform(pixels, table.source.name)
             stack = Images(pixels, tuple(images.names))
             stacks.append(stack if table.present.all() else stack.take(table.present))
-    return stacks[0].append(stacks[1:])  # a copy: the user's array may change
+    return stacks[0].append(stacks[1:])  # a copy of arrays: the user's may change
 
 
 def _columns(tables: Sequence[_Table], split: Split, wanted: Wanted) -> tuple[Columns, dict[str, str], list[str]]:
@@ -318,7 +319,7 @@ def _split_data(
         features if stays.all() else features.take(stays),
         target,
         parts,
-        None if split.folds is None else split.folds[stays],
+        None if split.folds is None or isinstance(features.pixels, Pictures) else split.folds[stays],
         split.reason,
         set_aside,
         [*notes, *_check_parts(parts, target, task)],
@@ -351,7 +352,9 @@ def labeled(data: Any, target: Target) -> tuple[Any, pd.DataFrame, str]:
             warnings.warn(sentence, DataWarning, stacklevel=4)
     if source.images is not None:
         pixels = source.images.pixels
-        return pixels if present.all() else pixels[present], checked.frame, source.name
+        if not present.all():
+            pixels = pixels.take(present) if isinstance(pixels, Pictures) else pixels[present]
+        return pixels, checked.frame, source.name
     return source.features.loc[present].reset_index(drop=True), checked.frame, source.name
 
 

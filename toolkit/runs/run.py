@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import jinja2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from toolkit import training
 from toolkit.common.errors import DataError
@@ -20,6 +19,7 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.inputs import encode_labeled, labeled_frame
 from toolkit.data.notes import names_in, sentences, without_cells
+from toolkit.data.pictures import Pictures
 from toolkit.evaluation.importance import Rows, permutation_importance, rows_of
 from toolkit.evaluation.metrics import Outcome
 from toolkit.evaluation.predictor import Predictor
@@ -173,9 +173,12 @@ class Run(Predicting):
     def _outcome_on(self, labeled: Any) -> Outcome:
         return self._outcome(*encode_labeled(self.preprocessing, labeled, self.target))
 
-    def _outcome(self, x: NDArray[Any], y: pd.DataFrame) -> Outcome:
-        hashes = pd.util.hash_pandas_object(pd.DataFrame(x.reshape(len(x), -1)), index=False)
+    def _outcome(self, x: Any, y: pd.DataFrame) -> Outcome:
         scores = finite(self.result.raw_scores(x), numbered=False)
+        if isinstance(x, Pictures):
+            hashes = x.digests
+        else:
+            hashes = pd.util.hash_pandas_object(pd.DataFrame(x.reshape(len(x), -1)), index=False)
         return self.result.outcome_of(scores, y, units=pd.factorize(hashes)[0].astype(np.int64))
 
     def update(self, rows: Any, *, learning_rate: float = 1e-3, batch_size: int = 1) -> Run:

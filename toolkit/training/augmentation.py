@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,24 @@ from numpy.typing import NDArray
 from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 
-__all__ = ["augmented", "check_augmentation"]
+__all__ = ["Moves", "augmented", "check_augmentation", "draw_moves", "moved"]
+
+
+class Moves(NamedTuple):
+    """By how much each image is shifted, shape (n, 2), from 0 to twice the largest distance; and which are mirrored."""
+
+    shifts: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.int64]) -> Moves:
+        """Return the moves of the images that an index chooses."""
+        return Moves(self.shifts[rows], self.mirrored[rows])
+
+
+def draw_moves(count: int, shift: int, flip: bool, random: np.random.Generator) -> Moves:
+    """Draw how images are shifted and mirrored; the arguments are those of `augmented`."""
+    shifts = random.integers(0, 2 * shift + 1, size=(count, 2)) if shift else np.zeros((count, 2), int)
+    return Moves(shifts, random.random(count) < 0.5 if flip else np.zeros(count, bool))
 
 
 def augmented(images: NDArray[Any], shift: int, flip: bool, random: np.random.Generator) -> NDArray[Any]:
@@ -32,10 +49,14 @@ def augmented(images: NDArray[Any], shift: int, flip: bool, random: np.random.Ge
         >>> sorted(np.frombuffer(row, image.dtype).tolist() for row in rows)
         [[0, 0, 1], [0, 1, 2], [1, 2, 2]]
     """
+    return moved(images, shift, flip, draw_moves(len(images), shift, flip, random))
+
+
+def moved(images: NDArray[Any], shift: int, flip: bool, moves: Moves) -> NDArray[Any]:
+    """Return a copy of images with the moves that were drawn for them; the arguments are those of `augmented`."""
     result = np.empty_like(images)
-    count, height, width = images.shape[:3]
-    shifts = random.integers(0, 2 * shift + 1, size=(count, 2)) if shift else np.zeros((count, 2), int)
-    mirrored = random.random(count) < 0.5 if flip else np.zeros(count, bool)
+    height, width = images.shape[1:3]
+    shifts, mirrored = moves
     # Padded to (n, height + 2 shift, width + 2 shift, channels), a shifted image is a window of it. Images with the
     # same shift are cut out together, so that there are (2 shift + 1)^2 copies and not n.
     padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge") if shift else images
@@ -49,7 +70,7 @@ def augmented(images: NDArray[Any], shift: int, flip: bool, random: np.random.Ge
     return result
 
 
-def check_augmentation(images: NDArray[Any], shift: Any, flip: Any) -> None:
+def check_augmentation(images: Any, shift: Any, flip: Any) -> None:
     """Check the options `shift` and `flip` against the inputs.
 
     Raises:

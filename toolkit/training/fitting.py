@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from toolkit.backend import keep_random_state, load_keras
 from toolkit.common.checks import check_whole
 from toolkit.common.errors import DataError
 from toolkit.common.options import options_of, refuse_unknown
+from toolkit.data.pictures import Pictures, pillow_silenced
 from toolkit.heads import Head
 from toolkit.training.identity import identity
 from toolkit.training.loop import Course, RowStream, rows_on_device, run_epochs
 from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
+from toolkit.training.picture_rows import PictureRows
 from toolkit.training.plan import Plan, programs
 from toolkit.training.saved_state import SavedState
 from toolkit.training.scoring import Scorer
@@ -96,7 +99,7 @@ def fit(
     Args:
         model: A built Keras model with a linear output, or several that differ only in their weights.
         head: What the scores mean.
-        x: Inputs, shape (n, ...).
+        x: Inputs, shape (n, ...). `toolkit.data.pictures.Pictures` are decoded anew in each epoch.
         y: Encoded targets of the head, first axis n.
         validation: Rows to validate on, (x, y) or (x, y, sample_weight); without any the last epoch is kept.
         folds: For several networks, in place of ``validation``: the fold of each row, shape (n,), from 0. Network k
@@ -131,20 +134,23 @@ def fit(
     refuse_unknown(options, options_of(Options))
     check_whole("seed", seed, least=0, optional=False)
     models = list(model) if isinstance(model, Sequence) else [model]
-    x, y = _array("x", x), _array("y", y)
+    x, y = _inputs("x", x), _array("y", y)
     _check_models(models, head, x)
     _check_arrays(x, y, sample_weight)
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise DataError("validation: expected rows to validate on, (x, y) or (x, y, sample_weight).")
-        validation = (_array("validation x", validation[0]), _array("validation y", validation[1]), *validation[2:])
+        validation = (_inputs("validation x", validation[0]), _array("validation y", validation[1]), *validation[2:])
     if folds is not None and (validation is not None or len(models) == 1 or len(folds) != len(x)):
         raise DataError("folds needs several networks and one number per row, and replaces validation.")
     # (n, networks), true where a network leaves a row out of its training to be validated on it.
     left_out = None if folds is None else _left_out(folds, len(models), sample_weight)
+    checked_options = Options(**options)
+    if isinstance(x, Pictures):
+        stream = PictureRows(x, y, sample_weight, checked_options.shift, checked_options.flip)
     if stream is not None and left_out is not None:
         raise DataError("folds needs all rows in memory: give validation rows with a stream.")
-    plan = Plan(models, head, Options(**options), x, left_out, seed, None if stream is None else stream.rows)
+    plan = Plan(models, head, checked_options, x, left_out, seed, None if stream is None else stream.rows)
     rows = rows_on_device(plan, x, y, sample_weight, validation, stream)
     saved = None
     if plan.options.resume is not None:
@@ -154,7 +160,8 @@ def fit(
             "the streamed rows": None if stream is None else stream.fingerprint,
         }
         saved = SavedState(plan.options.resume, identity(plan, arrays))
-    with programs(plan, rows.train) as worker:
+    silenced = pillow_silenced() if isinstance(x, Pictures) else nullcontext()
+    with programs(plan, rows.train) as worker, silenced:
         course = run_epochs(worker, plan, rows, scale, saved)
     trained, optimizer = _finished(plan)
     several = len(models) > 1
@@ -255,6 +262,11 @@ def _settings(
     }
 
 
+def _inputs(name: str, values: Any) -> Any:
+    """Return inputs as an array, shape (n, ...), or as the pictures that they are."""
+    return values if isinstance(values, Pictures) else _array(name, values)
+
+
 def _array(name: str, values: Any) -> NDArray[Any]:
     """Return numbers as an array, shape (n, ...)."""
     try:
@@ -286,7 +298,8 @@ def _check_arrays(x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] 
     if len(x) != len(y):
         raise DataError(f"x has {len(x)} rows and y has {len(y)}: give one target per row.")
     for name, values in (("x", x), ("y", y)):
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        # Files hold finite numbers only.
+        if isinstance(values, np.ndarray) and values.dtype.kind == "f" and not np.isfinite(values).all():
             row = int(np.argwhere(~np.isfinite(values))[0][0])
             raise DataError(f"{name} holds a missing or infinite value, first in row {row}: encode the table first.")
     if sample_weight is not None:

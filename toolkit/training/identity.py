@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.data.pictures import Pictures
 from toolkit.training.callbacks import settings_of
 from toolkit.training.plan import Plan
 from toolkit.training.scoring import is_plain, structure
@@ -68,7 +69,7 @@ def _summary(model: keras.Model) -> str:
 
 def _digest(arrays: Iterable[Any]) -> str:
     digest = hashlib.sha256()
-    for array in map(np.asarray, arrays):
+    for array in (x.digests if isinstance(x, Pictures) else np.asarray(x) for x in arrays):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

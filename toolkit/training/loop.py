@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from toolkit.common import interrupts
 from toolkit.common.errors import DataError
+from toolkit.data.pictures import Pictures
 from toolkit.metrics.score_metric import ScoreMetric, score_metric
 from toolkit.training.ahead import Ahead
 from toolkit.training.augmentation import augmented
@@ -48,7 +49,10 @@ class Course(NamedTuple):
 
 
 class RowStream(Protocol):
-    """Training rows that are read anew in each epoch: see `toolkit.data.streaming.stream.TrainingRows`."""
+    """Training rows that are read anew in each epoch.
+
+    See `toolkit.data.streaming.stream.TrainingRows` and `toolkit.training.picture_rows.PictureRows`.
+    """
 
     @property
     def rows(self) -> int:
@@ -74,7 +78,7 @@ class RowStream(Protocol):
 class Rows(NamedTuple):
     """The rows of a training: tensors of x, y, and weights or None; x without augmentation and y to validate on.
 
-    With a stream, those to train on are a sample.
+    With a stream, those to train on are a sample. `Pictures` are no tensors: they are decoded where they are needed.
     """
 
     x: NDArray[Any]
@@ -249,7 +253,7 @@ class _Loop:
         start = time.perf_counter()
         plan, worker, rows, hooks = self._plan, self._worker, self._rows, self._hooks
         options = plan.options
-        if options.shift or options.flip:
+        if (options.shift or options.flip) and rows.stream is None:
             random = np.random.default_rng((plan.seed, epoch, 1))
             rows.train[0] = _tensor(augmented(rows.x, options.shift, options.flip, random))
         row: dict[str, float] = {"epoch": epoch, "loss": 0.0}
@@ -362,8 +366,9 @@ def _warn(stopped: str, best_epoch: int, learning_rate: float) -> None:
     )
 
 
-def _tensors(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:
-    return [_tensor(x), _tensor(y), None if weights is None else _tensor(np.asarray(weights, np.float32))]
+def _tensors(x: NDArray[Any] | Pictures, y: NDArray[Any], weights: NDArray[Any] | None = None) -> list[Any]:
+    inputs = x if isinstance(x, Pictures) else _tensor(x)
+    return [inputs, _tensor(y), None if weights is None else _tensor(np.asarray(weights, np.float32))]
 
 
 def _tensor(values: NDArray[Any]) -> Any:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +16,10 @@ from PIL import Image
 
 from toolkit.common.errors import DataError
 from toolkit.common.formatting import listing, number, printable
-from toolkit.data.images.picture_file import Header, libtiff_silenced, read_header, read_into, scaled
+from toolkit.data.images.picture_file import Header, libtiff_silenced, read_header, scaled
+from toolkit.data.images.picture_files import each, read_all, scan
 from toolkit.data.images.stack import ImageSet
+from toolkit.data.pictures import Pictures, needed
 
 __all__ = ["Form", "check_size", "decode", "resize"]
 
@@ -43,7 +43,7 @@ class Form(NamedTuple):
     dtype: str
 
     @classmethod
-    def of(cls, pixels: NDArray[Any]) -> Form:
+    def of(cls, pixels: NDArray[Any] | Pictures) -> Form:
         """Return the form of a stack of images, shape (n, height, width, channels)."""
         height, width, channels = pixels.shape[1:]
         return cls((height, width, channels), str(pixels.dtype))
@@ -83,6 +83,7 @@ def decode(
     size: tuple[int, int] | None = None,
     form: Form | None = None,
     strict: bool = False,
+    budget: int | None = None,
 ) -> ImageSet:
     """Read picture files into one array of images.
 
@@ -98,6 +99,8 @@ def decode(
             height and width are taken, scaled down to at most 64.
         form: The form of the images that a run was trained on, in place of `size`.
         strict: Whether one unreadable file is an error. Otherwise up to 1 file in 100, and always one, is left out.
+        budget: The memory in bytes that a training may take. If it would take more with all images in memory, the files
+            are read once here, and again whenever their images are asked for. None reads all into memory.
 
     Returns:
         The images that could be read, with their rows of the target.
@@ -109,29 +112,26 @@ def decode(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow also warns of flaws that do not keep it from reading a file
         # All headers first: the form depends on every picture, and the stack is allocated once, for all of them.
-        results = _each(read_header, paths)
+        results = each(read_header, paths)
         headers = {index: header for index, header in enumerate(results) if isinstance(header, Header)}
         flaws = {index: reason for index, reason in enumerate(results) if isinstance(reason, str)}
         if not headers:
             raise _unreadable(source, names, flaws)
         chosen = form or _choose_form(list(headers.values()), size)
-        pixels = _allocate(len(headers), chosen.shape, chosen.dtype)
         with libtiff_silenced() if any(header.format == "TIFF" for header in headers.values()) else nullcontext():
-            results = _read_all(pixels, [paths[index] for index in headers], [h.large for h in headers.values()])
+            files = [paths[index] for index in headers]
+            pixels, results = _read(files, headers.values(), chosen, budget, may_be_gray=form is None)
     flaws |= {index: reason for index, reason in zip(headers, results, strict=True) if isinstance(reason, str)}
     if flaws and (strict or len(flaws) > max(1, len(paths) // _FILES_PER_FLAW) or len(flaws) == len(paths)):
         raise _unreadable(source, names, flaws, strict=strict)
     # headers: the files that the stack has a row for. indices: those of them whose pixels could be read too.
     indices = [index for index in headers if index not in flaws]
-    if len(indices) < len(headers):
-        pixels = pixels[[not isinstance(reason, str) for reason in results]]
     notes = [_left_out(names, flaws)] if flaws else []
     why = f"the median size, with no side above {_MEDIAN_SIDE}; choose another with size="
     if form is not None or size is not None:
         why = "as asked" if form is None else "the size of the training images"
     notes += _changes([headers[index] for index in indices], results.count(True), chosen.shape, why)
-    if form is None and chosen.shape[2] == 3 and _is_gray(pixels):
-        pixels = np.ascontiguousarray(pixels[..., :1])
+    if pixels.shape[3] < chosen.shape[2]:
         notes.append("All pictures are gray, though some are stored in color: one channel is used.")
     if form is None and chosen.dtype == "float32":
         notes.append("Pictures with 16 bits per pixel keep their precision: pixels are fractions from 0 to 255.")
@@ -164,23 +164,26 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return resized
 
 
-def _each(job: Callable[..., Any], *items: Sequence[Any]) -> list[Any]:
-    """Return the results of a job for each item. Pillow releases the interpreter lock, so that threads help."""
-    workers = min(8, os.cpu_count() or 1)
-    if workers == 1 or len(items[0]) < 50:
-        return list(map(job, *items))
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(job, *items))
+def _read(
+    paths: Sequence[Path], headers: Iterable[Header], form: Form, budget: int | None, *, may_be_gray: bool
+) -> tuple[NDArray[Any] | Pictures, list[bool | str]]:
+    """Return the images of files that can be read; and for each file whether it is transparent, or what is wrong.
 
-
-def _read_all(pixels: NDArray[Any], paths: Sequence[Path], large: Sequence[bool]) -> list[bool | str]:
-    """Decode files into a stack. Large ones follow one after the other: each thread keeps the memory that it used."""
-    # Each file fills its own (height, width, channels) view of the stack, in any order.
-    results: dict[int, bool | str] = {}
-    rows = [row for row, is_large in enumerate(large) if not is_large]
-    results |= zip(rows, _each(read_into, [pixels[row] for row in rows], [paths[row] for row in rows]), strict=True)
-    results |= {row: read_into(pixels[row], paths[row]) for row, is_large in enumerate(large) if is_large}
-    return [results[row] for row in range(len(paths))]
+    Pictures that are all gray have one channel where they may be.
+    """
+    large = [header.large for header in headers]
+    if budget is not None and needed(len(paths), form.shape, form.dtype) > budget:
+        files, results = scan(paths, large, form.shape, form.dtype, may_be_gray=may_be_gray)
+        files = files.kept(np.array([not isinstance(result, str) for result in results]))
+        return Pictures((files,), np.arange(len(files.paths)), budget), results
+    pixels = _allocate(len(paths), form.shape, form.dtype)
+    results = read_all(pixels, paths, large)
+    readable_rows = [not isinstance(result, str) for result in results]
+    if not all(readable_rows):
+        pixels = pixels[readable_rows]
+    if may_be_gray and form.shape[2] == 3 and _is_gray(pixels):
+        pixels = np.ascontiguousarray(pixels[..., :1])
+    return pixels, results
 
 
 def _allocate(images: int, shape: tuple[int, int, int], dtype: Any) -> NDArray[Any]:

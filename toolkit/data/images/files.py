@@ -39,6 +39,7 @@ def read_images(
     files: str | None = None,
     size: int | tuple[int, int] | None = None,
     form: Form | None = None,
+    budget: int | None = None,
 ) -> dict[str, ImageSet]:
     """Return labeled images, in the parts that the source is split into.
 
@@ -59,6 +60,8 @@ def read_images(
         size: Height and width. By default a small size that all images share is kept; otherwise the median size is
             taken, scaled down to at most 64 pixels.
         form: The shape and type that the images must get, in place of `size`.
+        budget: The memory in bytes that a training may take: see `toolkit.data.images.decoding.decode`. None reads all
+            images into memory, as those of arrays, idx and npz files are.
 
     Returns:
         "train", and "validation" and "test" if the source has them -> the images.
@@ -89,18 +92,18 @@ def read_images(
         _check_no_table(str(path), target, files)
         # A folder is a folder of classes, unless it has files with names as MNIST's.
         if path.is_dir() and not find_idx(path):
-            return read_class_folders(path, task, sides, form)
+            return read_class_folders(path, task, sides, form, budget)
         pairs = read_npz(path) if is_npz else read_idx_set(path)
         return {part: _resized(_from_arrays(x, y, task, path.name), sides) for part, (x, y) in pairs.items()}
     if path.name.lower().endswith(TABLE_ENDINGS):
-        return {"train": _from_table(path, task, target, files, sides, form)}
+        return {"train": _from_table(path, task, target, files, size=sides, form=form, budget=budget)}
     raise DataError(
         f"{path.name}: expected a folder with one sub-folder per class, a table of file names "
         "(CSV, TSV, Parquet, ...), idx or npz files."
     )
 
 
-def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
+def read_pictures(source: Any, form: Form, *, strict: bool = True, budget: int | None = None) -> ImageSet:
     """Return images to predict, in the form that a run was trained on.
 
     Args:
@@ -109,6 +112,7 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
         form: The shape and type of the run's images.
         strict: Whether one unreadable file is an error, so that each file gets its prediction. Otherwise 1 in 100 may
             be left out, which the notes name.
+        budget: As for `read_images`.
 
     Returns:
         The images, in the order of the list, the table or the file names; the target has no columns.
@@ -116,26 +120,27 @@ def read_pictures(source: Any, form: Form, *, strict: bool = True) -> ImageSet:
     Raises:
         DataError: There are no images, or files can't be read.
     """
+    how: dict[str, Any] = {"form": form, "strict": strict, "budget": budget}
     if isinstance(source, list | tuple):
         if not source or not all(isinstance(path, str | os.PathLike) for path in source):
             _refuse(source)
         paths = [Path(os.path.expanduser(path)) for path in source]
-        return decode(paths, [str(path) for path in source], "the list", form=form, strict=strict)
+        return decode(paths, [str(path) for path in source], "the list", **how)
     path = _existing(source)
     if path.is_dir():
         paths, _, _ = list_pictures(path)
         if not paths:
             raise DataError(f"{path} has no pictures ({', '.join(sorted(ENDINGS))}).")
         names = [picture.relative_to(path).as_posix() for picture in paths]
-        return decode(paths, names, str(path), form=form, strict=strict)
+        return decode(paths, names, str(path), **how)
     if path.suffix.lower() == ".npz" or is_idx_name(path.name):
         pixels = canonical(read_idx(path) if is_idx_name(path.name) else read_npz_pictures(path), path.name)
         return _resized(ImageSet(pixels, pd.DataFrame(index=range(len(pixels))), name=path.name), form.shape[:2])
     if path.name.lower().endswith(TABLE_ENDINGS):
         table = read(path)
         names = [str(cell) for cell in table.frame[_file_column(table.frame, None, table.name)]]
-        return decode([_resolved(path, file) for file in names], names, table.name, form=form, strict=strict)
-    return decode([path], [path.name], str(path), form=form, strict=strict)
+        return decode([_resolved(path, file) for file in names], names, table.name, **how)
+    return decode([path], [path.name], str(path), **how)
 
 
 def is_image_source(source: Any) -> bool:
@@ -198,7 +203,7 @@ def _resized(images: ImageSet, size: tuple[int, int] | None) -> ImageSet:
     if size is None or (height, width) == size:
         return images
     note = f"The images were resized from {height} × {width} to {size[0]} × {size[1]} pixels, as asked."
-    return replace(images, pixels=resize(images.pixels, size), notes=[*images.notes, note])
+    return replace(images, pixels=resize(np.asarray(images.pixels), size), notes=[*images.notes, note])
 
 
 # --------------------------------------------------------------------------------------------- a table of file names
@@ -209,10 +214,9 @@ def _from_table(
     task: str,
     target: str | Sequence[str] | None,
     files: str | None,
-    size: tuple[int, int] | None,
-    form: Form | None,
+    **how: Any,
 ) -> ImageSet:
-    """Return the pictures that a table lists, with their labels."""
+    """Return the pictures that a table lists, with their labels; for the last arguments see `decode`."""
     table = read(path)
     frame, name = table.frame, table.name
     if frame.columns.has_duplicates:
@@ -229,7 +233,7 @@ def _from_table(
     if not any(map(os.path.exists, paths)):
         raise _none_found(paths, path, column)
     labels = pd.DataFrame({label: typed(rows[label]) for label in targets}, index=rows.index)
-    images = decode(paths, names, name, labels, size=size, form=form)
+    images = decode(paths, names, name, labels, **how)
     images.notes[:0] = [*table.damage, *table.notes]
     images.notes.insert(0, f"File names are in the column '{column}'.")
     if blank.any():

@@ -13,7 +13,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import counted, listing, printable
 from toolkit.data.images.decoding import Form, decode
 from toolkit.data.images.picture_file import ENDINGS
-from toolkit.data.images.stack import ImageSet
+from toolkit.data.images.stack import ImageSet, budget_left
 from toolkit.data.read import TABLE_ENDINGS
 
 __all__ = ["is_hidden", "list_pictures", "read_class_folders"]
@@ -56,7 +56,11 @@ def list_pictures(*folders: Path) -> tuple[list[Path], list[Path], int]:
 
 
 def read_class_folders(
-    folder: Path, task: str, size: tuple[int, int] | None = None, form: Form | None = None
+    folder: Path,
+    task: str,
+    size: tuple[int, int] | None = None,
+    form: Form | None = None,
+    budget: int | None = None,
 ) -> dict[str, ImageSet]:
     """Return the images of a folder with one sub-folder per class.
 
@@ -66,6 +70,7 @@ def read_class_folders(
         task: The task; for regression the names of the sub-folders are numbers.
         size: See `toolkit.data.images.decoding.decode`.
         form: See `toolkit.data.images.decoding.decode`.
+        budget: See `toolkit.data.images.decoding.decode`.
 
     Returns:
         "train", and "validation" and "test" if there are such folders -> the images.
@@ -75,7 +80,7 @@ def read_class_folders(
     """
     parts, unused = _find_parts(folder)
     if not parts:
-        images = _read_classes(folder, folder.resolve().name, task, size, form)
+        images = _read_classes(folder, folder.resolve().name, task, size, form, budget)
         classes = [path.name for path in _subfolders(folder) if path.name.lower() in _PARTS]
         images.notes.extend(f"The folder '{name}' is used as a class, as there are other classes." for name in classes)
         return {"train": images}
@@ -84,14 +89,15 @@ def read_class_folders(
             f"{parts['train']} has no sub-folders: expected one sub-folder per class in each part of a set that is "
             f"split already. If '{parts['train'].name}' is a class itself, give its folder another name."
         )
-    train = _read_classes(parts["train"], folder.name, task, size, form)
+    train = _read_classes(parts["train"], folder.name, task, size, form, budget)
     if unused:
         train.notes.append(f"Folders other than those of the parts are left out: {listing(unused, most=3)}.")
     sets = {"train": train}
     for part in ("validation", "test"):
         if part in parts and _subfolders(parts[part]):
             name = f"{folder.name}/{parts[part].name}"
-            sets[part] = _read_classes(parts[part], name, task, None, form or Form.of(train.pixels))
+            left = budget_left(budget, *sets.values())
+            sets[part] = _read_classes(parts[part], name, task, None, form or Form.of(train.pixels), left)
         elif part in parts:
             train.notes.append(f"The folder '{parts[part].name}' has no sub-folders, and is left out.")
     return sets
@@ -141,7 +147,9 @@ def _find_parts(folder: Path) -> tuple[dict[str, Path], list[str]]:
     return parts, names
 
 
-def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | None, form: Form | None) -> ImageSet:
+def _read_classes(
+    folder: Path, name: str, task: str, size: tuple[int, int] | None, form: Form | None, budget: int | None
+) -> ImageSet:
     """Return the images of one part, or of a folder that is not split."""
     if task == "multilabel":
         raise DataError(
@@ -157,7 +165,7 @@ def _read_classes(folder: Path, name: str, task: str, size: tuple[int, int] | No
     outside = [path for path in files if path.suffix.lower() in ENDINGS and path.is_file()]
     unusable = sorted({*files} - {*outside}) + unusable
     _check_classes(folder, labels, outside, unusable, complete=form is None)
-    images = decode(paths, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form)
+    images = decode(paths, names, str(folder), pd.DataFrame({"class": labels}), size=size, form=form, budget=budget)
     readable = images.target["class"].tolist()
     _check_classes(folder, readable, outside, unusable, complete=form is None)
     notes = [*images.notes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data.features import Features
 from toolkit.data.images.stack import FORM, canonical, pieces
+from toolkit.data.pictures import Pictures
 
 __all__ = ["ImagePreprocessing", "check_files", "square_for"]
 
@@ -33,7 +35,7 @@ def square_for(shape: tuple[int, ...], most: int) -> int:
     return square
 
 
-def check_files(pixels: NDArray[Any], low: float, high: float, name: str) -> None:
+def check_files(pixels: NDArray[Any] | Pictures, low: float, high: float, name: str) -> None:
     """Check that pixels from files, 0 to 255, suit training images that came as arrays, such as 0 to 1 or 0 to 16.
 
     Args:
@@ -50,6 +52,20 @@ def check_files(pixels: NDArray[Any], low: float, high: float, name: str) -> Non
             f"{name}: trained on pixels from {low:g} to {high:g}, picture files have 0 to 255: give arrays of that "
             "scale."
         )
+
+
+def _sums(pixels: NDArray[Any] | Pictures, middle: float) -> tuple[float, float]:
+    """Return the sums of all pixels and of their squares, both less a number."""
+    if isinstance(pixels, Pictures):
+        # sum (x - m) = S - n m and sum (x - m)^2 = Q - 2 m S + n m^2: exact for pixels of 8 bits.
+        size, (total, squares) = math.prod(pixels.shape), pixels.statistics[:, 2:].sum(axis=0)
+        return float(total - size * middle), float(squares - 2 * middle * total + size * middle**2)
+    total = square = 0.0
+    for _, piece in pieces(pixels):
+        centered = piece.astype(np.float64) - middle
+        total += float(centered.sum())
+        square += float(np.square(centered).sum())
+    return total, square
 
 
 @dataclass(frozen=True)
@@ -93,16 +109,15 @@ class ImagePreprocessing:
     @classmethod
     def fit(cls, features: Features) -> ImagePreprocessing:
         """Learn from training images."""
-        pixels = np.asarray(features.pixels)
-        total = square = 0.0
+        pixels = features.pixels
+        if pixels is None:
+            raise DataError("the features are columns, not images.")
+        size = math.prod(pixels.shape)
         low, high = float(pixels.min()), float(pixels.max())
         middle = low / 2 + high / 2  # sums of squares around it lose no digits
-        for _, piece in pieces(pixels):
-            centered = piece.astype(np.float64) - middle
-            total += float(centered.sum())
-            square += float(np.square(centered).sum())
-        mean = total / pixels.size
-        deviation = float(np.sqrt(max(0.0, square / pixels.size - mean * mean))) if high > low else 1.0
+        total, square = _sums(pixels, middle)
+        mean = total / size
+        deviation = float(np.sqrt(max(0.0, square / size - mean * mean))) if high > low else 1.0
         height, width, channels = pixels.shape[1:]
         return cls((height, width, channels), str(pixels.dtype), middle + mean, deviation or 1.0, low, high)
 
@@ -127,11 +142,15 @@ class ImagePreprocessing:
         """What the settings of a run show beside the options of the preprocessing."""
         return {**asdict(self), "shape": list(self.shape)}
 
-    def encode(self, features: Features) -> NDArray[Any]:
-        """Return the inputs of the network for rows of the dataset, shape (rows, height, width, channels)."""
-        return np.asarray(features.pixels)
+    def encode(self, features: Features) -> Any:
+        """Return the inputs of the network for rows of the dataset, shape (rows, height, width, channels).
 
-    def transform(self, images: Any, name: str = "X") -> NDArray[Any]:
+        They are an array, or `Pictures`.
+        """
+        pixels = features.pixels
+        return pixels if isinstance(pixels, Pictures) else np.asarray(pixels)
+
+    def transform(self, images: Any, name: str = "X") -> Any:
         """Return new images in canonical form and of the type of the training images.
 
         Args:
@@ -139,7 +158,7 @@ class ImagePreprocessing:
             name: Their name in messages.
 
         Returns:
-            Shape (n, height, width, channels).
+            Shape (n, height, width, channels); `Pictures` stay such.
 
         Raises:
             DataError: Another shape than in training, or pixels on another scale.
@@ -154,16 +173,16 @@ class ImagePreprocessing:
         elif len(shape) not in (3, 4):
             what = "is a table" if isinstance(images, pd.DataFrame) else f"has shape {shape}"
             raise DataError(f"{name} {what}; expected images of {expected}: {FORM}.")
-        pixels = canonical(images, name)
+        pixels = images if isinstance(images, Pictures) else canonical(images, name)
         if pixels.shape[1:] != self.shape:
             size = " x ".join(map(str, pixels.shape[1:]))
             raise DataError(f"{name} holds images of {size}; those of the training are {expected}: resize them first.")
         if pixels.dtype == np.uint8 and self.dtype == "uint8":
             return pixels
         self._check_scale(pixels, name)
-        return pixels.astype(np.float32, copy=False)
+        return pixels if isinstance(pixels, Pictures) else pixels.astype(np.float32, copy=False)
 
-    def _check_scale(self, pixels: NDArray[Any], name: str) -> None:
+    def _check_scale(self, pixels: NDArray[Any] | Pictures, name: str) -> None:
         """Check that pixels are on the scale of the training: 0 to 1 and 0 to 255 are easily confused."""
         low, high = float(pixels.min()), float(pixels.max())
         most = 2.0 if str(pixels.dtype) == self.dtype else 1.0  # fractions may go a little over 1
@@ -192,7 +211,7 @@ class ImagePreprocessing:
         square = self._square(model)
         return f"the means of {square} x {square} pixels" if square > 1 else ""
 
-    def means(self, pixels: NDArray[Any], square: int = 1) -> NDArray[np.float32]:
+    def means(self, pixels: NDArray[Any] | Pictures, square: int = 1) -> NDArray[np.float32]:
         """Return images as standardized means of squares of pixels, float32 of shape (n, columns)."""
         height, width, channels = self.shape
         rows = np.empty((len(pixels), -(-height // square) * -(-width // square) * channels), np.float32)

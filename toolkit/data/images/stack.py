@@ -7,7 +7,8 @@ float32.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.data.pictures import Pictures, needed
 
-__all__ = ["FORM", "ImageSet", "Images", "canonical", "holds_images", "pieces"]
+__all__ = ["FORM", "ImageSet", "Images", "budget_left", "canonical", "holds_images", "pieces"]
 
 FORM = "(n, height, width) or (n, height, width, channels) with 1 channel (gray) or 3 (color)"
 # Floats are checked and summed in pieces of about this many pixels, so that no second copy of them is needed.
@@ -29,14 +31,14 @@ class ImageSet:
     """Images with their targets, as they were read.
 
     Attributes:
-        pixels: Shape (n, height, width, channels), in canonical form.
+        pixels: Shape (n, height, width, channels): an array in canonical form, or `Pictures`.
         target: The target columns, n rows.
         names: The file name of each image; empty where they came as an array.
         notes: What was done to the images, one sentence each.
         name: Their name in messages and in the report.
     """
 
-    pixels: NDArray[Any]
+    pixels: Any
     target: pd.DataFrame
     names: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -44,6 +46,13 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+
+def budget_left(budget: int | None, *sets: ImageSet) -> int | None:
+    """Return the memory in bytes that a training may take beside sets of images; None is no limit."""
+    kept = [images.pixels for images in sets if not isinstance(images.pixels, Pictures)]
+    taken = sum(needed(len(pixels), pixels.shape[1:], pixels.dtype) for pixels in kept)
+    return None if budget is None else max(0, budget - taken)
 
 
 def holds_images(data: Any) -> bool:
@@ -120,7 +129,7 @@ class Images:
         names: The file name of each image; empty where none is known.
     """
 
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] | Pictures
     names: tuple[str, ...] = ()
     columns = ()
     source_columns = ()
@@ -136,7 +145,8 @@ class Images:
     def take(self, rows: NDArray[Any]) -> Images:
         """Return the images that an index or a mask chooses."""
         names = np.array(self.names, dtype=object)
-        return Images(self.pixels[rows], tuple(names[rows]) if self.names else ())
+        pixels = self.pixels.take(rows) if isinstance(self.pixels, Pictures) else self.pixels[rows]
+        return Images(pixels, tuple(names[rows]) if self.names else ())
 
     def append(self, others: Sequence[Images]) -> Images:
         """Return a copy of these images, followed by others of the same shape."""
@@ -144,11 +154,15 @@ class Images:
         names: tuple[str, ...] = ()
         if any(stack.names for stack in stacks):
             names = tuple(name for stack in stacks for name in stack.names or [""] * len(stack))
-        return Images(np.concatenate([stack.pixels for stack in stacks]), names)
+        pixels = [stack.pixels for stack in stacks]
+        if any(isinstance(stack, Pictures) for stack in pixels):
+            stacks_kept = [stack if isinstance(stack, Pictures) else stack.copy() for stack in pixels]
+            return Images(Pictures.joined(stacks_kept), names)
+        return Images(np.concatenate(pixels), names)
 
     def shared(self, known: Images) -> Images:
         """Return known images that hold the same pixels, otherwise these: splits differ only in positions."""
-        return known if np.array_equal(self.pixels, known.pixels) else self
+        return known if np.array_equal(np.asarray(self.pixels), np.asarray(known.pixels)) else self
 
     def same_rows(self) -> NDArray[np.int64]:
         """Number the distinct images by their first appearance.
@@ -160,12 +174,15 @@ class Images:
             >>> Images(canonical(np.array([[[1]], [[2]], [[1]]]))).same_rows().tolist()
             [0, 1, 0]
         """
+        if isinstance(self.pixels, Pictures):
+            return pd.factorize(self.pixels.digests)[0].astype(np.int64)
         zero = self.pixels.dtype.type(0)  # adding it turns -0.0 into 0.0
         marks = [hashlib.blake2b((image + zero).tobytes(), digest_size=16).hexdigest() for image in self.pixels]
         return pd.factorize(np.array(marks, dtype=object))[0].astype(np.int64)
 
 
-def pieces(pixels: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
-    """Return a stack in pieces, each with the position of its first image."""
-    step = max(1, _PIECE // max(1, pixels[0].size))
-    return [(start, pixels[start : start + step]) for start in range(0, len(pixels), step)]
+def pieces(pixels: NDArray[Any] | Pictures) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield a stack in pieces, each with the position of its first image."""
+    step = max(1, _PIECE // max(1, math.prod(pixels.shape[1:])))
+    for start in range(0, len(pixels), step):
+        yield start, pixels[start : start + step]

@@ -20,6 +20,7 @@ from toolkit.common.formatting import counted, listing
 from toolkit.data import prepare as preparing
 from toolkit.data.column_kinds import infer
 from toolkit.data.dataset import SplitData
+from toolkit.data.memory import MemoryOptions, needed, readable
 from toolkit.data.named_columns import NamedColumns
 from toolkit.data.reading.files import STANDARD_INPUT, is_text_file, open_text, paths_of
 from toolkit.data.reading_options import ReadingOptions
@@ -28,7 +29,6 @@ from toolkit.data.source import load, names_of
 from toolkit.data.split import is_drawn, share_from_text, shares_of
 from toolkit.data.stratify import PARTS
 from toolkit.data.streaming.dealing import Dealer, common_hashes, times_of, uniform
-from toolkit.data.streaming.memory import MemoryOptions, needed, readable
 from toolkit.data.streaming.row_groups import RowGroups
 from toolkit.data.streaming.sample import Sample, draw, with_target
 from toolkit.data.streaming.stream import Stream

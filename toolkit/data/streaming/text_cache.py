@@ -20,11 +20,11 @@ import pyarrow.parquet
 
 from toolkit.common.errors import DataError
 from toolkit.common.files import locked, open_whole, scratch
+from toolkit.data.memory import readable
 from toolkit.data.number_formats import plain_column
 from toolkit.data.read import Table
 from toolkit.data.reading.files import first_line_of, paths_of
 from toolkit.data.reading_options import ReadingOptions
-from toolkit.data.streaming.memory import readable
 from toolkit.data.streaming.row_groups import RowGroups
 from toolkit.data.table_pieces import open_table
 

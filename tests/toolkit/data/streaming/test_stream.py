@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from toolkit import DataError
+from toolkit.data.memory import MemoryOptions
 from toolkit.data.prepare import prepare
 from toolkit.data.reading_options import ReadingOptions
-from toolkit.data.streaming.memory import MemoryOptions
 from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
 from toolkit.data.streaming.target_pieces import TargetPieces
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit import DataError
-from toolkit.data.streaming.memory import MemoryOptions, machine_limit
+from toolkit.data.memory import MemoryOptions, machine_limit
 
 
 @pytest.mark.parametrize(

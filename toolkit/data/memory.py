@@ -39,10 +39,9 @@ class MemoryOptions:
 
     memory: Annotated[
         int | str | None,
-        "Memory that a training on Parquet or text files may take, such as '4GiB', or bytes. If it would take more "
-        "with all rows in memory, the rows are read anew in each epoch. By default half of what the machine or the "
-        "container has.",
-        "columns",
+        "Memory that a training on Parquet or text files, or on pictures, may take, such as '4GiB', or bytes. If it "
+        "would take more with all rows in memory, the rows are read, and the pictures decoded, anew in each epoch. By "
+        "default half of what the machine or the container has.",
     ] = None
 
     def __post_init__(self) -> None:
