@@ -117,6 +117,11 @@ class CallOptions:
         pieces = self.by_place["preprocessing"].get("pieces", 0 if self.custom or self.by_place["model"] else 32)
         return 2 + pieces if isinstance(pieces, int) else 2
 
+    @property
+    def takes_windows(self) -> bool:
+        """Whether networks may take their rows in windows: not where a gradient over all rows is asked for."""
+        return self.by_place["training"].get("min_gradient_norm") is None
+
     def preprocessing(self, data: SplitData) -> dict[str, Any]:
         """Return the options of the preprocessing."""
         numbers = sum(column.kind == "number" for column in data.features.columns)
@@ -287,7 +292,9 @@ def prepare(
                 "memory= is for files, which can be read anew in each epoch, and not for arrays: leave it out."
             )
         if may_stream and not holds_images(data):
-            table = table_to_stream(data, memory, options.inputs, ReadingOptions(**by_place["reading"]), target)
+            reading = ReadingOptions(**by_place["reading"])
+            in_windows = options.networks() == 1 and options.takes_windows
+            table = table_to_stream(data, memory, options.inputs, reading, target, in_windows=in_windows)
         if table is None:
             split = preparing.prepare(data, target, **how)
         else:
@@ -336,7 +343,7 @@ def train_and_evaluate(
     pack = _pack(options, dataset, head, chosen, seed)
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
-        x = dataset.x("train")
+        x, y, row_weights, stream = _training_rows(dataset, options)
         # Several networks leave out a fold each to be validated on; one network has validation rows.
         validation: dict[str, Any] = {"folds": dataset.folds_of("train")}
         if dataset.folds is None and len(dataset.fit_parts["validation"]):
@@ -349,15 +356,15 @@ def train_and_evaluate(
             pack,
             head,
             x,
-            dataset.y("train"),
-            sample_weight=dataset.weights("train"),
+            y,
+            sample_weight=row_weights,
             scale=dataset.target.scale,
             seed=seed,
-            stream=dataset.stream,
+            stream=stream,
             **validation,
         )
     seconds["train"] += trained.resumed_seconds
-    if dataset.stream is not None:
+    if stream is not None:
         seconds["waiting_for_rows"] = trained.waited_seconds
     count = 1 if trained.shares is None else len(trained.shares)
     weights = {} if trained.pack is None else dict(zip(trained.pack["setting"], trained.pack["weight"], strict=True))
@@ -368,6 +375,14 @@ def train_and_evaluate(
     trained = replace(trained, settings=trained.settings | settings.shown(differing["training"]))
     result = evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
     return explained(result) if evaluating.intervals else result
+
+
+def _training_rows(dataset: Dataset, options: CallOptions) -> tuple[Any, Any, Any, Any]:
+    """Return x, y, and weights or None of the training rows; or of a sample of them, with a stream of them all."""
+    windows = dataset.windows() if options.takes_windows else None
+    if windows is not None:
+        return *windows.sample(), windows
+    return dataset.x("train"), dataset.y("train"), dataset.weights("train"), dataset.stream
 
 
 def _pack(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.data.describe import describe, leaks_of, predictive_powers
+from toolkit.data.encoded_windows import LARGEST_MATRIX, EncodedWindows
 from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
@@ -192,6 +193,18 @@ class Dataset(SplitData):
     def x(self, part: str) -> Any:
         """Return the inputs of a part of `fit_parts`, encoded anew at each call: an array, or `Pictures`."""
         return self.preprocessing.encode(self.features.take(self.fit_parts[part]))
+
+    def windows(self, largest: int = LARGEST_MATRIX) -> EncodedWindows | None:
+        """Return the training rows in windows that are encoded one after another, where their matrix would be large.
+
+        None where it has at most `largest` bytes, or where each network leaves out a fold: then `x` encodes all rows.
+        """
+        positions, fitted = self.fit_parts["train"], self.preprocessing
+        if self.stream is not None or self.folds is not None or not isinstance(fitted, Preprocessing):
+            return None
+        if 4 * fitted.width * len(positions) <= largest:
+            return None
+        return EncodedWindows(self.features, positions, self.y("train"), self.weights("train"), fitted)
 
     def y(self, part: str) -> np.ndarray:
         """Return what the network learns to give for the rows of a part of `fit_parts`."""

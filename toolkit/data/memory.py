@@ -10,10 +10,12 @@ from typing import Annotated
 
 from toolkit.common.errors import DataError
 from toolkit.common.options import documented
+from toolkit.data.encoded_windows import LARGEST_MATRIX
 
 __all__ = ["MemoryOptions", "machine_limit", "needed", "readable"]
 
 _SHARE = 0.5
+_LEFT_OUT = 0.05  # validation or test rows, whose inputs are not computed in windows
 _STEP = 2**28  # the default is rounded down to it, because a machine's limit varies a little
 _UNKNOWN = 8 * 2**30  # where the system tells no limit
 _LEAST = 2**20
@@ -91,7 +93,7 @@ def machine_limit(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/pr
     return min(limits)
 
 
-def needed(rows: int, row_bytes: float, cells: float, inputs: float) -> int:
+def needed(rows: int, row_bytes: float, cells: float, inputs: float, *, in_windows: bool = False) -> int:
     """Return about how many bytes a training takes with all rows in memory.
 
     Args:
@@ -99,10 +101,13 @@ def needed(rows: int, row_bytes: float, cells: float, inputs: float) -> int:
         row_bytes: The bytes of a row's text.
         cells: The cells of a row.
         inputs: The inputs that a network has for a cell.
+        in_windows: Whether the inputs of many rows are computed window by window (`toolkit.data.encoded_windows`).
     """
     # The cells as they came, in canonical form and while they are read; the inputs as float32, as a tensor and in the
     # order of the epoch. Measured in reports/benchmarks/scale.md.
-    return int(rows * (row_bytes + 3 * 8 * cells + 3 * 4 * inputs * cells))
+    matrix = 4 * inputs * cells * rows
+    kept = min(matrix, LARGEST_MATRIX + _LEFT_OUT * matrix) if in_windows else matrix
+    return int(rows * (row_bytes + 3 * 8 * cells) + 3 * kept)
 
 
 def readable(size: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit import DataError
-from toolkit.data.memory import MemoryOptions, machine_limit
+from toolkit.data.memory import MemoryOptions, machine_limit, needed
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,10 @@ def test_the_limit_of_a_control_group_of_version_1_counts(tmp_path):
     process.write_text("3:cpu:/job\n2:memory:/job\n")
     assert machine_limit(tmp_path, process) == 4_194_304
     assert machine_limit(tmp_path / "none", tmp_path / "none") > 2**28
+
+
+def test_inputs_in_windows_are_counted_up_to_a_limit():
+    small, large = (1_000, 10, 20, 34), (1_000_000, 10, 20, 34)
+    assert needed(*small, in_windows=True) == needed(*small)
+    assert needed(*large, in_windows=True) < needed(*large) / 4
+    assert needed(*large, in_windows=True) > 1_000_000 * 3 * 8 * 20

@@ -48,7 +48,13 @@ _HEAD_BYTES = 1 << 16
 
 
 def table_to_stream(
-    source: Any, memory: MemoryOptions, inputs: float, reading: ReadingOptions, target: Any
+    source: Any,
+    memory: MemoryOptions,
+    inputs: float,
+    reading: ReadingOptions,
+    target: Any,
+    *,
+    in_windows: bool = False,
 ) -> RowGroups | None:
     """Return a table whose training would take more memory than it may; None for one to be read at once.
 
@@ -58,6 +64,8 @@ def table_to_stream(
         inputs: The inputs that a network has for a cell.
         reading: How text files are read.
         target: The name of the target column, or several.
+        in_windows: Whether the inputs of many rows in memory are computed window by window. Text is judged as if they
+            were not: its cells take more memory while they are read.
 
     Raises:
         DataError: The memory is limited for something else than files; a file can't be read.
@@ -78,7 +86,7 @@ def table_to_stream(
         if sum(path.stat().st_size for path in paths) * _MOST_PER_BYTE < memory.budget:
             return None
         table = RowGroups(paths, name)
-        size = needed(table.rows, table.row_bytes, len(table.labels), inputs)
+        size = needed(table.rows, table.row_bytes, len(table.labels), inputs, in_windows=in_windows)
         return table if size > memory.budget else None
     if all(map(is_text_file, paths)) and _needed_for_text(paths, inputs) > memory.budget:
         return converted(source, reading, names_of(target))
