@@ -135,6 +135,7 @@ def fit_baselines(
             seconds = time.perf_counter() - start
             # (rows, outputs), or with classes (rows, outputs, classes)
             predictions = np.stack([predict(model, test_x, classes) for model in models], axis=1)
+        del x, test_x  # the matrices of the next model need as much memory
         outcomes[name] = _outcome(
             data.target_frame.iloc[test], target, predictions, seconds=seconds, units=data.units[test], unit=data.unit
         )
@@ -177,7 +178,9 @@ def _matrices(
     # scikit-learn's trees fail on a column without a value, also in the sample of the rows that they bin by.
     fewest = 1 if len(x) <= 10_000 else max(20, len(x) // 10_000)
     empty = (~np.isnan(x)).sum(axis=0) < fewest
-    return rows, np.where(empty, 0.0, x), np.where(empty, 0.0, test_x), categorical
+    if empty.any():
+        x, test_x = np.where(empty, 0.0, x), np.where(empty, 0.0, test_x)
+    return rows, x, test_x, categorical
 
 
 def unfitted_model(
