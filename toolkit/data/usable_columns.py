@@ -83,14 +83,14 @@ def usable_columns(
     _decide_doubts(frame, inferred, learn, rows, request)
     usable, notes = {}, []
     for label, result in inferred.items():
-        raw = frame.iloc[:, labels.index(label)]
-        reason = _why_not(raw, result, label, learn, request)
+        learned = _learned(frame.iloc[:, labels.index(label)], result, learn)
+        reason = _why_not(learned, result, label, learn, request)
         if reason is not None:
             set_aside[label] = reason
             continue
         del set_aside[label]
         usable[label] = result
-        notes += [*result.notes, *_questions(raw, result, label, learn, request)]
+        notes += [*result.notes, *_questions(learned, result, label, learn, request)]
     notes += [] if request.split_by else _time_question(usable, learn)
     _keep_something(usable, inferred, set_aside, notes, name)
     values, columns = {}, []
@@ -147,21 +147,29 @@ def _decide_doubts(
             )
 
 
-def _why_not(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, request: Wanted) -> str | None:
-    """Return why a column is not used, or None."""
+def _why_not(learned: np.ndarray, result: Inferred, label: str, learn: np.ndarray, request: Wanted) -> str | None:
+    """Return why a column is not used, or None; `learned` are its values to learn from, see `_learned`."""
     if result.column is None:
         return result.notes[0]
     if label in request.keep:
         return None
     if result.column.kind == "number":
-        reason = numbers_rows(_exact(raw[learn], result.values[learn]), label, len(raw))
+        reason = numbers_rows(learned, label, len(learn))
         if reason is not None:
             return reason
     useless = _why_useless(result.values, learn, result.column, label in request.categories)
-    exact = _exact(raw[learn], result.values[learn])
-    if exact.dtype.kind in "iu" and useless is not None and exact.min() < exact.max():
+    if learned.dtype.kind in "iu" and useless is not None and learned.min() < learned.max():
         return "its numbers are too large to be told apart (they have more than 16 digits)"
     return f"{useless}. {result.hint}".rstrip(". ") if useless and result.hint else useless
+
+
+def _learned(raw: pd.Series, result: Inferred, learn: np.ndarray) -> np.ndarray:
+    """Return the values to learn from: whole numbers that floats can't tell apart as integers, others as floats."""
+    if result.column is None:
+        return np.empty(0)
+    values = result.values[learn]
+    is_exact = values.dtype.kind == "f" and not (np.abs(values) >= _EXACT).any()
+    return values if is_exact and raw.dtype.kind == "f" else _exact(raw[learn], values)
 
 
 def _exact(raw: pd.Series, values: np.ndarray) -> np.ndarray:
@@ -177,13 +185,13 @@ def _exact(raw: pd.Series, values: np.ndarray) -> np.ndarray:
     return exact if exact.dtype.kind in "iu" else values
 
 
-def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, request: Wanted) -> list[str]:
+def _questions(learned: np.ndarray, result: Inferred, label: str, learn: np.ndarray, request: Wanted) -> list[str]:
     """Return what the user should think about: a column that may name rows, repeat, or order the table."""
-    column, values = result.column, result.values[learn]
+    column = result.column
     if column is None or label in request.categories or label in request.keep:
         return []
     number = column.kind == "number" and column.format is None
-    if number and len(values) >= _FEWEST_SUSPECT and is_suspect(_exact(raw[learn], values), label):
+    if number and len(learned) >= _FEWEST_SUSPECT and is_suspect(learned, label):
         return [
             f"'{label}' holds a different whole number in every row. If it only names the rows, add drop='{label}'."
         ]
@@ -191,8 +199,11 @@ def _questions(raw: pd.Series, result: Inferred, label: str, learn: np.ndarray, 
         return []
     rising = False
     if column.kind != "category":
+        if not number:
+            return []
+        values = result.values[learn]
         present = values[~pd.isna(values)]
-        if not number or not are_integers(present):
+        if not are_integers(present):
             return []
         rising = bool((present[1:] >= present[:-1]).all())
     question = repeat_question(pd.factorize(result.values)[0], learn, label, rising=rising)
@@ -241,6 +252,8 @@ def _why_useless(values: np.ndarray, learn: np.ndarray, column: Column, is_categ
     present = values[learn]
     rest, distinct = _present(present, column.kind)
     missing = len(rest) < len(present)
+    if distinct > 1 and column.kind != "category":
+        return None
     everywhere, different = _present(values, column.kind)
     if distinct == 0:
         return "every cell is missing" if different == 0 else "every cell outside the test part is missing"
