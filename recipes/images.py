@@ -217,7 +217,7 @@ def _read(
 
     validation, test_images = part_of("validation", options.get("validation")), part_of("test", test)
     sets = [part for part in (images, validation, test_images) if isinstance(part, ImageSet)]
-    streamed = sum(len(part) for part in sets if isinstance(part.pixels, Pictures))
+    streamed = sum(len(part) for part in sets if isinstance(part.pixels, Pictures) and part.pixels.in_files)
     if memory is not None and streamed:
         images.notes.append(
             f"{streamed:,} pictures are not kept in memory, because training with all of them there may take more than "

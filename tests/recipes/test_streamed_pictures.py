@@ -17,7 +17,7 @@ from toolkit.common.errors import DataError
 from toolkit.data.images.files import Form, read_pictures
 from toolkit.data.pictures import Pictures
 
-SIDE, COUNT = 24, 168  # 1.1 MiB as they count: 4 x 168 x 24 x 24 x 3 bytes
+SIDE, COUNT = 32, 176  # 0.52 MiB
 QUICK: dict[str, Any] = {"epochs": 2, "batch_size": 8, "filters": 2, "progress": False, "baselines": False}
 STREAMED = {**QUICK, "memory": "1MiB"}
 
@@ -90,17 +90,27 @@ def test_notes_settings_and_report_say_that_pictures_are_decoded_anew(run, tmp_p
     assert "in windows of 32 rows" in run.settings["training"]["loop"]
     assert "memory='1MiB'" in run.settings["call"]
     (note,) = (note for note in run.notes if "are not kept in memory" in note)
-    assert note.startswith("169 pictures")
+    assert note.startswith("177 pictures")
     assert "more than 1 MiB (memory=). They were all read once, and are decoded anew in each epoch." in note
     page = run.report(tmp_path / "run.html").read_text()
     assert "decoded anew in each epoch" in page
 
 
 def test_pictures_that_fit_are_kept_in_memory_without_a_word(folder):
-    kept = images.train(folder, **QUICK | {"epochs": 1}, memory="2MiB")
+    kept = images.train(folder, **QUICK | {"epochs": 1}, memory="3MiB")
     assert isinstance(kept.dataset.features.pixels, np.ndarray)
     assert not any("memory" in note for note in kept.notes)
     assert "memory" not in kept.settings["data"]
+
+
+def test_pictures_that_fit_once_are_kept_once_and_copied_in_windows(folder, run):
+    kept = images.train(folder, **QUICK, memory="1.5MiB")
+    pixels: Any = kept.dataset.features.pixels
+    assert not pixels.in_files
+    assert pixels.bytes_in_memory == len(pixels) * SIDE * SIDE * 3
+    assert "in windows of 32 rows" in kept.settings["training"]["loop"]
+    assert not any("memory" in note for note in kept.notes)
+    check_equal(kept, run)
 
 
 def test_a_training_that_ended_early_goes_on_to_the_same_weights(folder, run, tmp_path):
@@ -117,7 +127,7 @@ def test_a_training_is_not_resumed_on_other_pictures(tmp_path):
     images.train(folder, time_limit=1e-3, **how)
     first = folder / "dark" / "000.png"
     first.write_bytes((save(tmp_path / "others", 2, seed=1) / "dark" / "000.png").read_bytes())
-    with pytest.raises(DataError, match="the training rows"):
+    with pytest.raises(DataError, match="rows differ"):
         images.train(folder, **how)
 
 
@@ -135,7 +145,7 @@ def test_parts_of_their_own_and_tables_of_file_names_are_streamed_too(folder, ru
     one = {"epochs": 1, "validation": 0, "test": others}
     streamed, in_memory = (images.train(folder, **options | one) for options in (STREAMED, QUICK))
     check_equal(streamed, in_memory)
-    assert streamed.notes[0].startswith("169 pictures are not kept in memory")  # those to test on fit
+    assert streamed.notes[0].startswith("177 pictures are not kept in memory")  # those to test on fit
     paths = sorted(path.relative_to(folder.parent).as_posix() for path in folder.rglob("*.*"))
     shades = pd.DataFrame({"file": paths, "shade": [60.0 * ("bright" in path) for path in paths]})
     shades.to_csv(folder.parent / "shades.csv", index=False)

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArraySource", "PictureSource", "Pictures", "digests", "needed", "pillow_silenced", "statistics"]
+__all__ = ["COPIES", "ArraySource", "PictureSource", "Pictures", "digests", "needed", "pillow_silenced", "statistics"]
 
-# The stack, the images of a part, their tensor, and their copy in the order of an epoch: see
-# reports/benchmarks/scale.md.
-_COPIES = 4
+#: What a training in memory holds at once: the stack, the images of a part, their tensor, and their copy in the order
+#: of an epoch.
+COPIES = 4
 
 
 def needed(images: int, shape: Sequence[int], dtype: Any) -> int:
@@ -26,7 +26,7 @@ def needed(images: int, shape: Sequence[int], dtype: Any) -> int:
         >>> needed(1_000, (64, 64, 3), "uint8") // 2**20
         46
     """
-    return _COPIES * images * int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return COPIES * images * int(np.prod(shape)) * np.dtype(dtype).itemsize
 
 
 @contextmanager
@@ -194,6 +194,16 @@ class Pictures:
     def statistics(self) -> NDArray[np.float64]:
         """The smallest and the largest number of each image, their sum, and that of their squares, shape (n, 4)."""
         return np.concatenate([source.statistics for source in self.sources])[self.rows]
+
+    @property
+    def in_files(self) -> bool:
+        """Whether images are decoded when they are asked for, and not only copied."""
+        return not all(isinstance(source, ArraySource) for source in self.sources)
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """The bytes of the images that are in memory."""
+        return sum(source.pixels.nbytes for source in self.sources if isinstance(source, ArraySource))
 
     def min(self) -> float:
         """Return the smallest pixel."""

@@ -279,6 +279,8 @@ def _images(tables: Sequence[_Table]) -> Images:
                 pixels = ImagePreprocessing.fit(stacks[0]).transform(pixels, table.source.name)
             stack = Images(pixels, tuple(images.names))
             stacks.append(stack if table.present.all() else stack.take(table.present))
+    if len(stacks) == 1 and stacks[0].names:
+        return stacks[0]  # read from files
     return stacks[0].append(stacks[1:])  # a copy of arrays: the user's may change
 
 

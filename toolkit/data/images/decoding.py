@@ -19,13 +19,14 @@ from toolkit.common.formatting import listing, number, printable
 from toolkit.data.images.picture_file import Header, libtiff_silenced, read_header, scaled
 from toolkit.data.images.picture_files import each, read_all, scan
 from toolkit.data.images.stack import ImageSet
-from toolkit.data.pictures import Pictures, needed
+from toolkit.data.pictures import COPIES, Pictures, needed
 
 __all__ = ["Form", "check_size", "decode", "resize"]
 
 # Sides of an image in pixels: pictures that all have one size keep it up to _KEPT_SIDE; otherwise the median size is
 # scaled down to _MEDIAN_SIDE; a user may ask for up to _LARGEST_SIDE.
 _KEPT_SIDE, _MEDIAN_SIDE, _LARGEST_SIDE = 128, 64, 1024
+_STACK_SHARE = 0.5  # of the memory, up to which a stack of which no copies are made is kept
 _FILES_PER_FLAW = 100  # one unreadable file in 100 is left out; more are an error
 
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I"}
@@ -169,13 +170,25 @@ def _read(
 ) -> tuple[NDArray[Any] | Pictures, list[bool | str]]:
     """Return the images of files that can be read; and for each file whether it is transparent, or what is wrong.
 
-    Pictures that are all gray have one channel where they may be.
+    Where the memory suffices for the stack but not for the copies of it that a training makes, it is kept, and only
+    windows of it are copied. Pictures that are all gray have one channel where they may be.
     """
     large = [header.large for header in headers]
-    if budget is not None and needed(len(paths), form.shape, form.dtype) > budget:
+    size = needed(len(paths), form.shape, form.dtype)
+    if budget is not None and size > budget:
+        if size / COPIES <= budget * _STACK_SHARE:
+            pixels, results = _read_into_memory(paths, large, form, may_be_gray=may_be_gray)
+            return Pictures.joined([pixels], budget), results
         files, results = scan(paths, large, form.shape, form.dtype, may_be_gray=may_be_gray)
         files = files.kept(np.array([not isinstance(result, str) for result in results]))
         return Pictures((files,), np.arange(len(files.paths)), budget), results
+    return _read_into_memory(paths, large, form, may_be_gray=may_be_gray)
+
+
+def _read_into_memory(
+    paths: Sequence[Path], large: Sequence[bool], form: Form, *, may_be_gray: bool
+) -> tuple[NDArray[Any], list[bool | str]]:
+    """Return the same as `_read` with all images in one array."""
     pixels = _allocate(len(paths), form.shape, form.dtype)
     results = read_all(pixels, paths, large)
     readable_rows = [not isinstance(result, str) for result in results]
@@ -190,9 +203,9 @@ def _allocate(images: int, shape: tuple[int, int, int], dtype: Any) -> NDArray[A
     try:
         return np.empty((images, *shape), dtype)
     except MemoryError:
-        needed = images * float(np.prod(shape)) * np.dtype(dtype).itemsize / 2**30
+        size = images * float(np.prod(shape)) * np.dtype(dtype).itemsize / 2**30
         raise DataError(
-            f"{images:,} pictures of {_pixels(shape)} pixels need {needed:,.0f} GiB, more memory than there is: give a "
+            f"{images:,} pictures of {_pixels(shape)} pixels need {size:,.0f} GiB, more memory than there is: give a "
             "smaller size=, such as size=32, or fewer pictures."
         ) from None
 

@@ -50,8 +50,10 @@ class ImageSet:
 
 def budget_left(budget: int | None, *sets: ImageSet) -> int | None:
     """Return the memory in bytes that a training may take beside sets of images; None is no limit."""
-    kept = [images.pixels for images in sets if not isinstance(images.pixels, Pictures)]
-    taken = sum(needed(len(pixels), pixels.shape[1:], pixels.dtype) for pixels in kept)
+    taken = 0
+    for pixels in (images.pixels for images in sets):
+        is_array = not isinstance(pixels, Pictures)
+        taken += needed(len(pixels), pixels.shape[1:], pixels.dtype) if is_array else pixels.bytes_in_memory
     return None if budget is None else max(0, budget - taken)
 
 

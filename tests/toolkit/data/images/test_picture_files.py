@@ -115,7 +115,11 @@ def test_what_fits_stays_in_memory(tmp_path):
     names = [path.name for path in paths]
     enough = 4 * 70 * 9 * 9 * 3
     assert isinstance(decode(paths, names, "some", budget=enough).pixels, np.ndarray)
-    assert isinstance(decode(paths, names, "some", budget=enough - 1).pixels, Pictures)
+    once = decode(paths, names, "some", budget=enough - 1).pixels
+    assert isinstance(once, Pictures)
+    assert (once.in_files, once.bytes_in_memory) == (False, enough // 4)
+    assert decode(paths, names, "some", budget=enough // 2).pixels.in_files is False
+    assert decode(paths, names, "some", budget=enough // 2 - 1).pixels.in_files is True
 
 
 def test_parts_of_a_set_share_the_memory(tmp_path):
@@ -127,6 +131,8 @@ def test_parts_of_a_set_share_the_memory(tmp_path):
         for budget in (2 * size, 2 * size - 1, size - 1)
     ]
     assert kinds == [[np.ndarray, np.ndarray], [np.ndarray, Pictures], [Pictures, Pictures]]
+    kept = read_images(tmp_path, budget=size // 2)
+    assert [images.pixels.in_files for images in kept.values()] == [False, True]
     parts = read_images(tmp_path, budget=0)
     assert parts["test"].pixels[:].shape == (4, 5, 6, 1)
 
