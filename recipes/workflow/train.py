@@ -343,7 +343,7 @@ def train_and_evaluate(
     pack = _pack(options, dataset, head, chosen, seed)
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
-        x, y, row_weights, stream = _training_rows(dataset, options)
+        x, y, row_weights, stream = dataset.training_rows(in_windows=options.takes_windows)
         # Several networks leave out a fold each to be validated on; one network has validation rows.
         validation: dict[str, Any] = {"folds": dataset.folds_of("train")}
         if dataset.folds is None and len(dataset.fit_parts["validation"]):
@@ -375,14 +375,6 @@ def train_and_evaluate(
     trained = replace(trained, settings=trained.settings | settings.shown(differing["training"]))
     result = evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
     return explained(result) if evaluating.intervals else result
-
-
-def _training_rows(dataset: Dataset, options: CallOptions) -> tuple[Any, Any, Any, Any]:
-    """Return x, y, and weights or None of the training rows; or of a sample of them, with a stream of them all."""
-    windows = dataset.windows() if options.takes_windows else None
-    if windows is not None:
-        return *windows.sample(), windows
-    return dataset.x("train"), dataset.y("train"), dataset.weights("train"), dataset.stream
 
 
 def _pack(

@@ -194,6 +194,17 @@ class Dataset(SplitData):
         """Return the inputs of a part of `fit_parts`, encoded anew at each call: an array, or `Pictures`."""
         return self.preprocessing.encode(self.features.take(self.fit_parts[part]))
 
+    def training_rows(self, *, in_windows: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Any]:
+        """Return x, y, and weights or None of the training rows, and None; or of a sample of them, and a stream of all.
+
+        Args:
+            in_windows: Whether the rows may come in `windows`.
+        """
+        windows = self.windows() if in_windows else None
+        if windows is not None:
+            return *windows.sample(), windows
+        return self.x("train"), self.y("train"), self.weights("train"), self.stream
+
     def windows(self, largest: int = LARGEST_MATRIX) -> EncodedWindows | None:
         """Return the training rows in windows that are encoded one after another, where their matrix would be large.
 
