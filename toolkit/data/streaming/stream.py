@@ -196,7 +196,7 @@ class TrainingRows:
         """
         random, size = np.random.default_rng((seed, epoch)), self.window(batch)
         weighted = self.by_class is not None or self.stream.sample_weight is not None
-        window, left = _Window(size, self.preprocessing, random if shuffle else None), self.rows
+        window, left = _Window(self.preprocessing, random if shuffle else None), self.rows
         for frame, y, weights in self._pieces(random if shuffle else None, max(_PIECE, size // _READERS)):
             by_class = 1.0 if self.by_class is None else self.by_class[y.reshape(-1).astype(np.int64)]
             weights = (weights * by_class / self.mean_weight).astype(np.float32)
@@ -247,12 +247,12 @@ class TrainingRows:
 
 
 class _Window:
-    """Rows that are encoded into their places in a random order, or one after another."""
+    """Rows that are put into a random order, or left in that of the table, and encoded together."""
 
-    def __init__(self, size: int, preprocessing: Preprocessing, random: np.random.Generator | None) -> None:
-        self._size, self._preprocessing, self._random = size, preprocessing, random
+    def __init__(self, preprocessing: Preprocessing, random: np.random.Generator | None) -> None:
+        self._preprocessing, self._random = preprocessing, random
         self.rows, self._goal = 0, 0
-        self._arrays: list[np.ndarray] = []
+        self._pieces: list[tuple[pd.DataFrame, np.ndarray, np.ndarray]] = []
 
     @property
     def is_full(self) -> bool:
@@ -262,21 +262,17 @@ class _Window:
         """Take rows from one on, until there are `goal` of them; return how many were taken."""
         if self.rows == 0:
             self._goal = goal
-            width = self._preprocessing.width
-            x = np.empty((goal, width), np.float32)
-            self._arrays = [x, np.empty((goal, *y.shape[1:]), y.dtype), np.empty(goal, np.float32)]
-            self._order = np.arange(goal) if self._random is None else self._random.permutation(goal)
         count = min(len(frame) - start, self._goal - self.rows)
         piece = slice(start, start + count)
-        # Each row goes to its place in the drawn order at once: a shuffled copy would double the memory.
-        positions = self._order[self.rows : self.rows + count]
-        x = self._preprocessing.transform(frame.iloc[piece])
-        for array, values in zip(self._arrays, (x, y[piece], weights[piece]), strict=True):
-            array[positions] = values
+        self._pieces.append((frame.iloc[piece], y[piece], weights[piece]))
         self.rows += count
         return count
 
-    def take(self) -> list[np.ndarray]:
-        """Return the rows, and begin anew."""
-        arrays, self._arrays, self.rows = self._arrays, [], 0
-        return arrays
+    def take(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the inputs, what is learned and the weights, and begin anew."""
+        frames, outputs, weights = zip(*self._pieces, strict=True)
+        order = np.arange(self.rows) if self._random is None else self._random.permutation(self.rows)
+        self._pieces, self.rows = [], 0
+        # The cells are put in order before they are encoded: that is a fraction of the inputs.
+        frame = pd.concat(frames, ignore_index=True).take(order)
+        return self._preprocessing.transform(frame), np.concatenate(outputs)[order], np.concatenate(weights)[order]
