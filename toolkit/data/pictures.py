@@ -109,8 +109,10 @@ class ArraySource:
     @classmethod
     def of(cls, pixels: NDArray[Any]) -> ArraySource:
         """Return images in memory as a source; they are not copied."""
-        starts = range(0, len(pixels), 256)  # not all at once: statistics are computed as float64
-        return cls(pixels, digests(pixels), np.concatenate([statistics(pixels[i : i + 256]) for i in starts]))
+        numbers = np.zeros((len(pixels), 4))
+        for start in range(0, len(pixels), 256):  # not all at once: they are computed as float64
+            numbers[start : start + 256] = statistics(pixels[start : start + 256])
+        return cls(pixels, digests(pixels), numbers)
 
     @property
     def shape(self) -> tuple[int, ...]:

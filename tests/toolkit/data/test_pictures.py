@@ -41,6 +41,13 @@ def test_images_that_are_taken_can_be_taken_from_and_joined_again(joined):
     assert again.budget == joined.budget
 
 
+def test_no_image_may_be_chosen(joined):
+    assert joined[np.zeros(0, np.int64)].shape == (0, 6, 5, 3)
+    none = joined.take(slice(0, 0))
+    assert (none[:].shape, none.digests.shape) == ((0, 6, 5, 3), (0,))
+    assert Pictures.joined([FIRST[:0], FIRST], budget=0).shape == FIRST.shape
+
+
 def test_images_of_two_types_become_the_wider_one():
     mixed = Pictures.joined([FIRST, SECOND.astype(np.float32) + 0.5], budget=0)
     assert mixed.dtype == np.float32

@@ -95,6 +95,18 @@ def test_a_damaged_picture_is_left_out_as_it_is_in_memory(tmp_path):
     assert messages[0] == messages[1]
 
 
+def test_where_no_picture_can_be_read_the_error_is_the_same(tmp_path):
+    paths = save_kinds(tmp_path / "p", 60)
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:100])
+    messages = []
+    for budget in (None, 2 * 60 * 9 * 9 * 3, 0):
+        with pytest.raises(DataError, match="60 of 60 pictures can't be read") as error:
+            decode(paths, [path.name for path in paths], "some", budget=budget)
+        messages.append(str(error.value))
+    assert len(set(messages)) == 1
+
+
 @pytest.mark.parametrize("change", ["other", "removed", "damaged"])
 def test_a_file_that_changes_after_the_first_reading_is_an_error_that_names_it(tmp_path, change):
     paths = save_kinds(tmp_path / "p")
