@@ -5,7 +5,7 @@
 # make docs    build the documentation in docs/_build/html
 # make soak    run the attacks, such as damaged files and killed processes, and print counts (minutes)
 # make bench   run the benchmarks, with other libraries in .venv-bench, into reports/benchmarks (hours)
-# make scale   train on tables of 1, 10 and 30 million rows, into reports/benchmarks/scale.md (an hour)
+# make scale   train on 1, 10 and 30 million rows and on 200,000 pictures, into reports/benchmarks (an hour)
 # Each builds .venv if it is missing. PYTHON=python3.12 chooses the interpreter.
 
 PYTHON ?= python3
@@ -57,6 +57,7 @@ bench: .venv/.installed .venv-bench/.installed
 scale: export TF_CPP_MIN_LOG_LEVEL = 3
 scale: .venv/.installed
 	$(BIN)/python -m tests.benchmarks.scale run
+	$(BIN)/python -m tests.benchmarks.pictures run
 	$(BIN)/python -m tests.benchmarks.cluster measure
 	$(BIN)/python -m tests.benchmarks.cluster simulate
 
