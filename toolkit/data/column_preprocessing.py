@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
@@ -46,7 +46,7 @@ def scale(values: np.ndarray, center: Any, spread: Any, fill: Any, bent: bool) -
 
 @dataclass(frozen=True)
 class NumberPreprocessing:
-    """The inputs of a number: its scaled value, whether it is missing (if training rows were), and its pieces.
+    """The inputs of a number: its scaled value, whether it is missing (if training rows were), its codes, its pieces.
 
     What is learned is kept in files. Numbers that may be the cell of a single row are rounded: see
     `toolkit.common.rounding.blurred`.
@@ -58,6 +58,7 @@ class NumberPreprocessing:
         missing: Whether there is an input for missing values.
         bent: Whether outliers are pulled in.
         edges: The ends of the pieces.
+        codes: The values, ascending, with an input each that is 1 for just this value.
     """
 
     center: float
@@ -66,6 +67,7 @@ class NumberPreprocessing:
     missing: bool
     bent: bool = False
     edges: tuple[float, ...] = ()
+    codes: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0, rare: int = 1) -> NumberPreprocessing:
@@ -102,7 +104,7 @@ class NumberPreprocessing:
     @property
     def width(self) -> int:
         """The number of inputs."""
-        return 1 + self.missing + self.pieces
+        return 1 + self.missing + len(self.codes) + self.pieces
 
     @property
     def pieces(self) -> int:
@@ -112,19 +114,35 @@ class NumberPreprocessing:
     def names(self, column: str) -> list[str]:
         """Return what each input stands for."""
         pieces = [f"{column}: {low:g} to {high:g}" for low, high in pairwise(self.edges)]
-        return [column, *[f"{column} is missing"] * self.missing, *pieces]
+        codes = [f"{column} = {code:.15g}" for code in self.codes]
+        return [column, *[f"{column} is missing"] * self.missing, *codes, *pieces]
 
     def encode(self, values: np.ndarray, inputs: np.ndarray) -> None:
         """Write the inputs of float64 values into an array of zeros, shape (rows, width)."""
         inputs[:, 0] = self.scaled(values)
         if self.missing:
             inputs[:, 1] = np.isnan(values)
+        if self.codes:
+            self.mark_codes(values, inputs[:, 1 + self.missing :])
         if self.edges:
-            inputs[:, 1 + self.missing :] = self.rises(values)
+            inputs[:, 1 + self.missing + len(self.codes) :] = self.rises(values)
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """Return scaled values, shape (rows,)."""
         return scale(values, self.center, self.spread, self.fill, self.bent)
+
+    def mark_codes(self, values: np.ndarray, inputs: np.ndarray) -> None:
+        """Write a 1 where a value is one of the codes, into the first inputs of an array of zeros."""
+        codes = np.asarray(self.codes)
+        place = np.minimum(np.searchsorted(codes, values), len(codes) - 1)
+        rows = np.flatnonzero(codes[place] == values)
+        inputs[rows, place[rows]] = 1.0
+
+    def with_codes(self, values: np.ndarray, rare: int, most: int) -> NumberPreprocessing:
+        """Return the same with an input for each value in at least `rare` rows, the `most` frequent of them."""
+        codes, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+        chosen = np.argsort(-counts, kind="stable")[:most]
+        return replace(self, codes=tuple(np.sort(codes[chosen[counts[chosen] >= rare]]).tolist()))
 
     def rises(self, values: np.ndarray) -> np.ndarray:
         """Return how far each value has come in each piece, from -0.5 to 0.5, shape (rows, pieces)."""
@@ -155,14 +173,15 @@ class NumberPreprocessing:
     def to_dict(self) -> dict[str, Any]:
         """Return what was learned, as JSON can hold it."""
         content = asdict(self)
-        return content | {"centre": content.pop("center"), "edges": list(self.edges)}
+        return content | {"centre": content.pop("center"), "edges": list(self.edges), "codes": list(self.codes)}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> NumberPreprocessing:
-        """Return the preprocessing that `to_dict` described; files saved before there were pieces have no edges."""
+        """Return the preprocessing that `to_dict` described; older files have no edges, or no codes."""
         center, spread, fill = content["centre"], content["spread"], content["fill"]
         edges = tuple(content.get("edges", ()))
-        return cls(center, spread, fill, content["missing"], content.get("bent", False), edges)
+        codes = tuple(content.get("codes", ()))
+        return cls(center, spread, fill, content["missing"], content.get("bent", False), edges, codes)
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.data.codes import code_columns, codes_note
 from toolkit.data.describe import describe, leaks_of, predictive_powers
 from toolkit.data.encoded_windows import LARGEST_MATRIX, EncodedWindows
 from toolkit.data.features import Features
@@ -148,7 +149,6 @@ class SplitData:
         folds = self.folds if networks > 1 else None
         used = self.parts if folds is None else _parts_of_folds(folds, networks, self.parts["test"])
         train = self.features.take(used["train"])
-        fitted = fit_preprocessing(train, **preprocessing or {})
         coded = Target.fit(
             self.target_frame,
             used["train"],
@@ -158,16 +158,21 @@ class SplitData:
             self.target_form,
             **target or {},
         )
+        options, notes = dict(preprocessing or {}), self.notes
+        if options.get("codes") is None and not isinstance(self.features, Images):
+            options["codes"] = code_columns(train, coded.encode(self.target_frame.iloc[used["train"]]))
+            notes = [*notes, *[codes_note(options["codes"])] * bool(options["codes"])]
+        fitted = fit_preprocessing(train, **options)
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
         entries: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         entries["folds"] = folds
         if self.stream is not None:
-            rows, notes = self.stream.fitted(fitted, coded, preprocessing or {}, class_weight)
+            rows, counted = self.stream.fitted(fitted, coded, options, class_weight)
             fitted, coded = rows.preprocessing, rows.target
-            entries |= {"stream": rows, "notes": [*self.notes, *notes]}
+            entries |= {"stream": rows, "notes": [*notes, *counted]}
         elif isinstance(fitted, Preprocessing):
-            most = {name: value for name, value in (preprocessing or {}).items() if name == "most_levels"}
-            entries["notes"] = [*self.notes, *fitted.pooled(train, **most)]
+            most = {name: value for name, value in options.items() if name == "most_levels"}
+            entries["notes"] = [*notes, *fitted.pooled(train, **most)]
         return Dataset(**entries, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 

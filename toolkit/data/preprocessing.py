@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.checks import check_choice, check_whole
-from toolkit.common.errors import DataError
+from toolkit.common.errors import DataError, nearest
 from toolkit.common.options import documented
 from toolkit.common.rounding import rare_limit
 from toolkit.common.schema import SCHEMA, check_schema
@@ -38,6 +39,7 @@ class Preprocessing:
     - A number is scaled in float64. A missing one becomes the training median, and there is an input that marks missing
       cells if training rows had some. With pieces it has one input for each piece of the training rows too, which rises
       from -0.5 to 0.5 over the piece.
+      Of a column of codes, such as numbers of regions, frequent values have an input of 0 or 1 each.
     - True and false are the numbers 1 and 0, scaled.
     - A category has an input of 0 or 1 for each level that is not rare, one for all rare levels, and one for missing
       cells, the last two only if training rows had them. A level never seen counts as rare. Where there is no such
@@ -70,7 +72,6 @@ class Preprocessing:
     by_column: tuple[ColumnPreprocessing, ...]
     # What a builder, the settings and the baselines ask of any preprocessing; see `toolkit.data.images.preprocessing`.
     builder_options: ClassVar[dict[str, Any]] = {}
-    facts: ClassVar[dict[str, Any]] = {}
     correlated: ClassVar[bool] = False
     is_image: ClassVar[bool] = False
     most_rows: ClassVar[dict[str, int]] = {}
@@ -108,6 +109,13 @@ class Preprocessing:
             "most 1,000 such levels, from 50,000 rows on fewer.",
             "columns",
         ] = None,
+        codes: Annotated[
+            str | Sequence[str] | None,
+            "Columns of numbers that are codes: as many frequent values as a category has levels have an input each, "
+            "beside the number. By default the columns of whole numbers whose single values tell clearly more of the "
+            "target than 32 ranges of them, on rows left out.",
+            "columns",
+        ] = None,
     ) -> Preprocessing:
         """Learn the preprocessing from training rows.
 
@@ -115,7 +123,7 @@ class Preprocessing:
             features: The training rows.
 
         Raises:
-            DataError: An unknown scaling, or no rows.
+            DataError: An unknown scaling, no rows, or codes that are no columns of numbers.
         """
         check_choice("scaling", scaling, SCALINGS)
         check_whole("pieces", pieces, least=0, optional=False)
@@ -125,13 +133,19 @@ class Preprocessing:
         if rare is None:
             rare = rare_limit(len(features))
         check_whole("rare", rare, least=1)
+        codes = _code_names(codes, features)
         if most_levels is None:
-            most_levels = most_levels_for(features, rare)
+            most_levels = most_levels_for(features, rare, codes)
         options: dict[str, Any] = {"scaling": scaling, "pieces": pieces, "rare": rare, "most_levels": most_levels}
         by_column = [
             column_preprocessing.fit(column.kind, features.frame[column.name].to_numpy(), **options)
             for column in features.columns
         ]
+        for index, column in enumerate(features.columns):
+            fitted = by_column[index]
+            if column.name in codes and isinstance(fitted, NumberPreprocessing):
+                values = features.frame[column.name].to_numpy(np.float64)
+                by_column[index] = fitted.with_codes(values, rare, most_levels)
         return cls(features.columns, features.source_columns, scaling, tuple(by_column))
 
     def pooled(self, features: Features, most_levels: int | None = None) -> list[str]:
@@ -154,6 +168,12 @@ class Preprocessing:
                 "most_levels= and rare= set other numbers."
             )
         return sentences
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the settings show beside the options: the columns that are codes."""
+        pairs = zip(self.columns, self.by_column, strict=True)
+        return {"codes": [column.name for column, fitted in pairs if getattr(fitted, "codes", ())]}
 
     @property
     def width(self) -> int:
@@ -220,11 +240,13 @@ class Preprocessing:
         scaled = column_preprocessing.scale(values, center, spread, fill, self.scaling == "smooth")
         if self.width == len(starts):
             return scaled.astype(np.float32)
-        # Each column's inputs begin at `starts`: its value, then whether it is missing, then its pieces.
+        # Each column's inputs begin at `starts`: its value, whether it is missing, then its codes and its pieces.
         matrix = np.zeros((len(values), self.width), np.float32)
         matrix[:, starts] = scaled
         matrix[:, starts[flagged] + 1] = absent[:, flagged]
         for index, preprocessor in enumerate(by_column):
+            if preprocessor.codes:
+                preprocessor.mark_codes(values[:, index], matrix[:, starts[index] + 1 + preprocessor.missing :])
             if preprocessor.edges:
                 end = starts[index] + preprocessor.width
                 matrix[:, end - len(preprocessor.edges) + 1 : end] = preprocessor.rises(values[:, index])
@@ -307,11 +329,21 @@ class Preprocessing:
             raise DataError(f"the preprocessing is damaged: {type(error).__name__} {error}.") from error
 
 
-def most_levels_for(features: Features, rare: int) -> int:
+def _code_names(codes: str | Sequence[str] | None, features: Features) -> list[str]:
+    """Return the columns that the user, or the data, says are codes."""
+    names = [codes] if isinstance(codes, str) else list(codes or ())
+    numbers = [column.name for column in features.columns if column.kind == "number"]
+    for name in names:
+        if name not in numbers:
+            raise DataError(f"codes: '{name}' is no column of numbers that is used.{nearest(name, numbers)}")
+    return names
+
+
+def most_levels_for(features: Features, rare: int, codes: Sequence[str] = ()) -> int:
     """Return the default of the largest number of levels of a column: more than few where all columns have room."""
     if len(features) < _MANY_ROWS:
         return _FEW_LEVELS
-    names = [column.name for column in features.columns if column.kind == "category"]
+    names = [column.name for column in features.columns if column.kind == "category" or column.name in codes]
     counts = [int((features.frame[name].value_counts() >= rare).sum()) for name in names]
     room = min(_MOST_INPUTS, _MOST_CELLS // len(features))
     fits = (most for most in (1_000, 500, 200) if sum(min(count, most) for count in counts) <= room)

@@ -173,7 +173,7 @@ def _check_columns(preprocessing: Preprocessing) -> None:
         _check(column.kind in _KINDS, f"column {column.name!r} is of kind {column.kind!r:.80}")
         numbers: Any = getattr(fitted, "numbers", (fitted,))
         scaled = [number for number in numbers if hasattr(number, "spread")]
-        rising = all((np.diff(number.edges) > 0).all() for number in scaled)
+        rising = all((np.diff(ends) > 0).all() for number in scaled for ends in (number.edges, number.codes))
         positive = all(number.spread > 0 for number in scaled)
         _check(rising and positive, f"the numbers of column {column.name!r} are damaged")
         levels = getattr(fitted, "levels", ())

@@ -1,121 +1,115 @@
-"""Codes and levels: the spelling by which they are known."""
+"""Columns of codes: found by what their values tell of the target, and encoded value by value."""
 
 from __future__ import annotations
 
-import pathlib
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from toolkit.data.column_kinds import infer
-from toolkit.data.columns import Column
-from toolkit.data.new_rows import coerce
+import toolkit
+from recipes import binary, multiclass, regression
+from toolkit.common.errors import DataError
+from toolkit.data.codes import code_columns
+from toolkit.data.columns import Column, Columns
 from toolkit.data.prepare import prepare
+from toolkit.data.preprocessing import Preprocessing
+
+ROWS = 2_400
+QUICK = {"effort": "quick", "hidden": (16,), "epochs": 12, "baselines": False, "progress": False}
 
 
-def levels_of(cells: list[object], *, category: bool = False) -> tuple[Column, list[object], list[str]]:
-    column, values, notes = infer(pd.Series(cells, dtype=object), "x", category=category)
-    assert column is not None
-    assert column.kind == "category"
-    return column, sorted(set(values)), notes
+def _table(seed=0, rows=ROWS):
+    """Regions whose numbers say nothing by their size, ages whose size says all, and years of which both hold."""
+    random = np.random.default_rng(seed)
+    region, age = random.integers(100, 160, rows), random.integers(18, 90, rows)
+    effect = np.random.default_rng(99).normal(size=160)
+    return pd.DataFrame({"region": region, "age": age, "y": 2 * effect[region] + np.sin(age / 12) + age / 40})
 
 
-def read_again(column: Column, cells: object) -> list[object]:
-    saved = Column.from_dict(column.to_dict())
-    return coerce(pd.DataFrame({"x": cells}), [saved], ["x"], "new")["x"].tolist()
+def _columns(frame):
+    features = frame.drop(columns="y").astype(float)
+    return Columns(features, tuple(Column(name, "number") for name in features), tuple(features))
 
 
-@pytest.mark.parametrize(
-    "codes", [["01234", "00501", "90210", "1234"], ["1E5", "100000", "2E3"], ["1", "01", "1.0", "+1"], ["1.10", "1.1"]]
-)
-def test_codes_keep_their_spelling_as_categories(codes):
-    column, levels, _ = levels_of(codes * 10, category=True)
-    assert levels == sorted(codes)
-    assert read_again(column, codes) == codes
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_without_an_order_are_codes_and_measures_are_not(seed):
+    frame = _table(seed)
+    y = frame[["y"]].to_numpy()
+    assert code_columns(_columns(frame), y) == ["region"]
+    assert code_columns(_columns(frame), (y[:, 0] > 1.5).astype(np.int64)) == ["region"], "two classes"
+    assert code_columns(_columns(frame), pd.qcut(y[:, 0], 4, labels=False).astype(np.int32)) == ["region"], "four"
 
 
-def test_codes_of_a_file_with_leading_zeros_are_categories_and_it_is_noted(tmp_path: pathlib.Path):
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"zip": rng.choice(["01234", "00501", "90210"], 90), "size": rng.normal(size=90)})
-    frame["y"] = rng.choice(["a", "b"], 90)
-    for data in (frame, tmp_path / "t.csv"):
-        frame.to_csv(tmp_path / "t.csv", index=False)
-        table = prepare(data, "y", task="binary")
-        assert set(table.features.frame["zip"]) == {"01234", "00501", "90210"}
-        assert any("'zip' holds codes with leading zeros" in note for note in table.notes)
+@pytest.mark.parametrize("seed", range(5))
+def test_values_that_say_nothing_are_no_codes(seed):
+    frame = _table(seed)
+    noise = np.random.default_rng(seed + 7).normal(size=(ROWS, 1))
+    assert code_columns(_columns(frame), noise) == []
+    assert code_columns(_columns(frame), (noise[:, 0] > 0).astype(np.int64)) == []
 
 
-def test_one_number_with_leading_zeros_makes_no_codes():
-    column, values, _ = infer(pd.Series([*map(str, range(100, 160)), "007"]), "x")
-    assert column is not None
-    assert (column.kind, values[-1]) == ("number", 7)
+def test_few_rows_for_each_value_and_few_values_are_left_as_they_are():
+    assert code_columns(_columns(_table(rows=200)), _table(rows=200)[["y"]].to_numpy()) == []
+    frame = _table().assign(region=lambda table: table["region"] % 20)
+    effect = np.random.default_rng(1).normal(size=20)
+    assert code_columns(_columns(frame), effect[frame["region"]][:, None]) == []
+    fractions = _table().assign(region=lambda table: table["region"] + 0.5)
+    assert code_columns(_columns(fractions), fractions[["y"]].to_numpy()) == []
+    missing = _table().assign(region=lambda table: table["region"].where(table.index % 5 > 0))
+    assert code_columns(_columns(missing), missing[["y"]].to_numpy()) == ["region"]
 
 
-@pytest.mark.parametrize(
-    ("training", "new"),
-    [(["1", "2", "x"], [1, 2.0, "x"]), ([1, 2, "x"], ["1", "2.0", "x"]), (["1.0", "2.0", "x"], [1, "2", "x"])],
-)
-def test_the_same_level_is_known_whether_it_comes_as_number_or_text(training, new):
-    column, levels, _ = levels_of(training * 10)
-    assert levels == ["1", "2", "x"]
-    assert read_again(column, new) == ["1", "2", "x"]
-
-
-def test_numbers_of_a_typed_frame_as_categories_equal_their_text():
-    column, levels, _ = levels_of([50667, 10115, 20095] * 10, category=True)
-    assert levels == ["10115", "20095", "50667"]
-    assert read_again(column, ["50667", " 10115", "20095.0"]) == ["50667", "10115", "20095"]
-    assert read_again(column, [50667.0, 10115.0, np.nan]) == ["50667", "10115", None]
-
-
-def test_codes_with_leading_zeros_are_known_when_the_type_of_other_cells_changes():
-    column, _, _ = levels_of(["01", "02", "10"] * 10)
-    assert read_again(column, ["01", "10", "1"]) == ["01", "10", "1"]
-    assert read_again(column, [10, 1, 2]) == ["10", "1", "2"]
-
-
-@pytest.mark.parametrize(
-    ("cells", "levels"),
-    [
-        ([b"a", b"b "], ["a", "b"]),
-        ([np.bytes_(b"a"), np.bytes_(b"\xff")], ["a", "�"]),
-        (list(pd.cut([1, 2, 3, 4], 2)), ["(0.997, 2.5]", "(2.5, 4.0]"]),
-    ],
-)
-def test_bytes_and_intervals_are_categories(cells, levels):
-    column, found, _ = levels_of(cells * 10)
-    assert found == levels
-    assert read_again(column, levels) == levels
-
-
-def test_a_column_cut_by_pandas_is_a_category():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": rng.normal(size=80), "y": rng.choice(["a", "b"], 80)})
-    frame["band"] = pd.cut(frame["x"], 4)
-    table = prepare(frame, "y", task="binary")
-    assert {column.name: column.kind for column in table.features.columns} == {"x": "number", "band": "category"}
-
-
-def test_levels_that_differ_only_in_case_or_blanks_are_reported():
-    _, levels, notes = levels_of(["Red", "red", " red", "deep  blue", "deep blue"] * 10)
-    assert levels == ["Red", "deep  blue", "deep blue", "red"]
-    assert len(notes) == 1
-    assert "'x' differ only in case or blanks ('Red' and 'red', and 1 more group)" in notes[0]
-
-
-@pytest.mark.parametrize("cells", [[10**400, 1, 2], [10**400, "a", "b"], [float("1e300"), "a", "b"]])
-def test_numbers_of_any_size_are_levels_or_odd_cells(cells):
-    column, values, _ = infer(pd.Series(cells * 10, dtype=object), "x")
-    assert column is not None
-    assert len(values) == 30
-
-
-def test_files_saved_before_spelling_was_kept_read_levels_as_before():
-    saved = Column.from_dict({"name": "x", "kind": "category", "format": None})
-    assert coerce(pd.DataFrame({"x": ["01", "1.0", 1, "true"]}), [saved], ["x"], "new")["x"].tolist() == [
-        "1",
-        "1",
-        "1",
-        "True",
+def test_the_test_rows_have_no_say():
+    frame, test = _table().iloc[:1800], _table().iloc[1800:]
+    noise = test.assign(y=np.random.default_rng(2).permutation(test["y"]))
+    found = [
+        prepare(frame, "y", task="regression", test=rows, seed=1).preprocess().preprocessing for rows in (test, noise)
     ]
+    assert found[0].facts == {"codes": ["region"]}
+    assert found[0] == found[1]
+
+
+def test_frequent_values_have_an_input_each_and_new_ones_none():
+    frame = pd.DataFrame({"zip": [10.0] * 3 + [20.0] * 2 + [30.0, np.nan], "age": np.arange(7.0)})
+    columns = Columns(frame, (Column("zip", "number"), Column("age", "number")), ("zip", "age"))
+    fitted = Preprocessing.fit(columns, rare=2, codes="zip")
+    assert fitted.names == ["zip", "zip is missing", "zip = 10", "zip = 20", "age"]
+    new = pd.DataFrame({"zip": [10.0, 20.0, 30.0, 15.0, 1e9, np.nan], "age": np.zeros(6)})
+    assert fitted.transform(new)[:, 1:4].tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
+    np.testing.assert_array_equal(fitted.from_numbers(new.to_numpy()), fitted.transform(new))
+    again = Preprocessing.from_dict(json.loads(json.dumps(fitted.to_dict())))
+    assert again == fitted
+    with_pieces = Preprocessing.fit(columns, rare=1, codes=["zip"], pieces=4)
+    assert with_pieces.is_piece.tolist() == ["to" in name for name in with_pieces.names]
+    np.testing.assert_array_equal(with_pieces.from_numbers(new.to_numpy()), with_pieces.transform(new))
+    assert Preprocessing.fit(columns, rare=1, codes="zip", most_levels=1).names[2:4] == ["zip = 10", "age"]
+
+
+@pytest.mark.parametrize("codes", ["Zip", ["zip", "city"], ["color"]])
+def test_codes_that_are_no_columns_of_numbers_are_refused(codes):
+    frame = _table().assign(color="red", zip=1).assign(color=lambda table: np.where(table.index % 2, "red", "blue"))
+    with pytest.raises(DataError, match="is no column of numbers that is used"):
+        regression.train(frame, target="y", codes=codes, **QUICK)
+
+
+def test_a_run_says_which_columns_are_codes_and_learns_more_by_them(tmp_path):
+    frame = _table()
+    run = regression.train(frame, target="y", seed=0, **QUICK)
+    assert any(note.startswith("'region' is taken for codes: single values tell more") for note in run.notes)
+    assert run.settings["preprocessing"]["codes"] == ["region"]
+    without = regression.train(frame, target="y", seed=0, codes=[], **QUICK)
+    assert without.settings["preprocessing"]["codes"] == []
+    assert not any("taken for codes" in note for note in without.notes)
+    assert run.metrics["rmse"] < 0.5 * without.metrics["rmse"]
+    loaded = toolkit.load(run.save(tmp_path / "codes.keras"))
+    new = _table(seed=3).drop(columns="y").head(50)
+    new.loc[0, "region"] = 999  # unknown
+    np.testing.assert_array_equal(loaded.predict(new), run.predict(new))
+
+
+@pytest.mark.parametrize(("recipe", "classes"), [(binary, 2), (multiclass, 3)])
+def test_codes_are_found_for_classes_too(recipe, classes):
+    frame = _table().assign(y=lambda table: pd.qcut(table["y"], classes, labels=list("abc")[:classes]).astype(str))
+    assert recipe.train(frame, target="y", seed=0, **QUICK).settings["preprocessing"]["codes"] == ["region"]
