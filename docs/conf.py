@@ -64,6 +64,7 @@ PLACES = {
     "data": "The table and its split",
     "reading": "Reading a file",
     "memory": "Memory",
+    "workers": "Several processes",
     "preprocessing": "From columns to numbers",
     "target": "The target",
     "head": "The head",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         na_values: str | Sequence[str]
         dayfirst: bool | None
         memory: int | str | None
+        workers: int | None
         scaling: str
         pieces: int
         rare: int | None
@@ -143,6 +144,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
     from toolkit.data.reading_options import ReadingOptions
     from toolkit.data.row_weights import row_weights
     from toolkit.data.target import Target
+    from toolkit.distributed.options import WorkersOptions
     from toolkit.evaluation.options import Options as EvaluationOptions
     from toolkit.heads import get_head
     from toolkit.training.options import Options as TrainingOptions
@@ -151,6 +153,7 @@ def all_options(build: Callable[..., Any] = mlp) -> dict[str, dict[str, Option]]
         "data": options_of(prepare, leave_out=("task", "test", "seed")),
         "reading": options_of(ReadingOptions),
         "memory": options_of(MemoryOptions),
+        "workers": options_of(WorkersOptions),
         "preprocessing": options_of(Preprocessing.fit),
         "target": options_of(Target.fit),
         "head": options_of(get_head),

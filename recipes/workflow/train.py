@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recipes.workflow import defaults, settings
+from recipes.workflow.distributed import joined, local_workers, train_locally
+from recipes.workflow.networks import build_network
 from recipes.workflow.options import current_names, route
 from toolkit import builders, training
 from toolkit.backend import check_process, keep_random_state, load_keras
@@ -27,8 +28,12 @@ from toolkit.data.pictures import Pictures
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.source import refuse_labels
+from toolkit.data.streaming.merging import collect_numbers
 from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
+from toolkit.data.streaming.row_groups import RowGroups
 from toolkit.data.target import Target
+from toolkit.distributed.options import WorkersOptions
+from toolkit.distributed.workers import ALONE, Workers, agree
 from toolkit.evaluation.dependence import explained
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, check_order, check_threshold_for, evaluate, timed
@@ -40,7 +45,7 @@ from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 __all__ = [
     "CallOptions",
@@ -66,6 +71,7 @@ class CallOptions:
         by_place: The options that the user gave, by the places of `recipes.workflow.options.all_options`.
         one_setting: Train only networks of the default network's first setting, as a comparison of heads does.
         streamed_rows: The training rows of a table that is read anew in each epoch; 0 where all are in memory.
+        workers: The processes that train together.
     """
 
     build: Callable[..., Any]
@@ -73,11 +79,18 @@ class CallOptions:
     by_place: dict[str, dict[str, Any]]
     one_setting: bool = False
     streamed_rows: int = 0
+    workers: Workers = ALONE
 
     @property
     def custom(self) -> bool:
         """Whether the builder is another than that of the default network."""
         return self.build is not builders.mlp
+
+    def joining(self, options: WorkersOptions, call: Mapping[str, Any]) -> CallOptions:
+        """Return the options of one of several workers, which were called alike; see `distributed.joined`."""
+        workers = joined(options, call)
+        quiet = {"training": {**self.by_place["training"], "progress": False}} if workers.rank else {}
+        return replace(self, workers=workers, by_place={**self.by_place, **quiet})
 
     def in_folder(self, name: str) -> CallOptions:
         """Return the options of one training of several, each of which resumes from a sub-folder of its own."""
@@ -185,20 +198,31 @@ def train(
     call_options = read_options(effort, options, images=holds_images(data), may_stream=True)
     task_head = get_head(task, head, **call_options.by_place["head"])
     call_options.check_metric(task_head)
+    arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
+    call = call or settings.calls(task, "train", data, arguments, options)
+    workers_options = WorkersOptions(**call_options.by_place["workers"])
+    if world := local_workers(workers_options):
+        passed_on = {"task": task, "data": data, **arguments, "options": options, "call": call, "classes": classes}
+        return train_locally(passed_on, world)
+    if not holds_images(data):
+        common = {"task": task, **arguments, **options, **settings.circumstances()["versions"]}
+        call_options = call_options.joining(workers_options, settings.shown(common))
     dataset, seconds = prepare(task, data, target, test, seed, call_options, may_stream=True)
     if dataset.stream is not None:
         call_options = replace(call_options, streamed_rows=dataset.stream.rows)
     if classes is not None:
         dataset = replace(dataset, target=dataset.target.with_classes(classes))
     before = {**(seconds_before or {}), **seconds}
-    arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
-    call = call or settings.calls(task, "train", data, arguments, options)
+    workers = call_options.workers
     with interrupts.graceful():
-        result = train_and_evaluate(dataset, task_head, call_options, int(seed), before)
+        # Worker 0 alone compares with baselines, and writes.
+        further = {"baselines": False, "intervals": False} if workers.rank else {}
+        result = train_and_evaluate(dataset, task_head, call_options, int(seed), before, **further)
         about_networks = [*call_options.departures(result.settings["members"]), *call_options.streamed_networks()]
         notes = [*result.notes, *about_networks]
         run = Run(replace(result, settings={**call, **result.settings}, notes=notes))
-        write_report(run, report)
+        write_report(run, None if workers.rank else report)
+        workers.first(None)  # none ends before the others: they would take it for lost
         if interrupts.requested():
             early = run.stopped.startswith(interrupts.BY_HAND)
             sentence = (
@@ -286,19 +310,20 @@ def prepare(
     by_place = options.by_place
     with timed(seconds, "read"):
         how: dict[str, Any] = {"task": task, "test": test, "seed": seed} | by_place["data"] | by_place["reading"]
-        table, memory = None, MemoryOptions(**by_place["memory"])
+        table, memory, workers = None, MemoryOptions(**by_place["memory"]), options.workers
         if holds_images(data) and not isinstance(data, ImageSet) and memory.memory is not None:
             raise DataError(
                 "memory= is for files, which can be read anew in each epoch, and not for arrays: leave it out."
             )
         if may_stream and not holds_images(data):
-            reading = ReadingOptions(**by_place["reading"])
-            in_windows = options.networks() == 1 and options.takes_windows
-            table = table_to_stream(data, memory, options.inputs, reading, target, in_windows=in_windows)
+            reading, several = ReadingOptions(**by_place["reading"]), workers.are_several
+            how_read = {"in_windows": options.networks() == 1 and options.takes_windows, "always": several}
+            table = workers.together(lambda: table_to_stream(data, memory, options.inputs, reading, target, **how_read))
         if table is None:
             split = preparing.prepare(data, target, **how)
         else:
-            split = prepare_stream(table, target, memory=memory, inputs=options.inputs, **how)
+            memory = _agreed(workers, table, memory)
+            split = prepare_stream(table, target, memory=memory, inputs=options.inputs, workers=workers, **how)
             options = replace(options, streamed_rows=split.part_sizes["train"])
     with timed(seconds, "encode"):
         dataset = split.preprocess(
@@ -308,6 +333,15 @@ def prepare(
             **options.by_place["weights"],
         )
     return dataset, seconds
+
+
+def _agreed(workers: Workers, table: RowGroups, memory: MemoryOptions) -> MemoryOptions:
+    """Check that all workers see the same table, and return the memory that each of them has."""
+    if not workers.are_several:
+        return memory
+    groups = [group.rows for group in table.groups]
+    agree(workers, {"the columns": table.labels, "the number of rows": table.rows, "the rows of groups": groups})
+    return MemoryOptions(memory=int(collect_numbers(workers, [memory.budget]).min()))
 
 
 @keep_random_state()
@@ -400,7 +434,9 @@ def _pack(
         models = []
         for network in range(number * count, (number + 1) * count):
             own_seed = {"seed": seed + network} if "seed" in declared else {}
-            models.append(_build(options.build, width, head.units(dataset.target.units), model_options | own_seed))
+            models.append(
+                build_network(options.build, width, head.units(dataset.target.units), model_options | own_seed)
+            )
             head.start(models[-1], dataset.y("train"))
         pack.append(training.Setting(setting.name, models, train_options, inputs))
     return pack
@@ -421,7 +457,8 @@ def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, A
     preprocessed = settings.resolved(type(preprocessing).fit, options.preprocessing(dataset)) | preprocessing.facts
     builder = getattr(options.build, "__name__", type(options.build).__name__)
     streams = dataset.stream is not None or isinstance(dataset.features.pixels, Pictures)
-    memory = {"memory": readable(MemoryOptions(**by_place["memory"]).budget)} if streams else {}
+    memory: dict[str, Any] = {"memory": readable(MemoryOptions(**by_place["memory"]).budget)} if streams else {}
+    memory |= {"workers": options.workers.world} if options.workers.are_several else {}
     return {
         "effort": options.effort,
         "data": {"source": dataset.name} | settings.shown(by_place["data"] | by_place["reading"]) | memory,
@@ -430,65 +467,3 @@ def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, A
         "model": {"builder": builder} | settings.resolved(options.build, model_options),
         **settings.circumstances(),
     }
-
-
-def _build(
-    build: Callable[..., Any], inputs: int | tuple[int, int, int], units: int, options: dict[str, Any]
-) -> keras.Model:
-    """Call the builder and check what it returns."""
-    import keras
-
-    name = getattr(build, "__name__", type(build).__name__)
-    try:
-        inspect.signature(build).bind(inputs, units, **options)
-    except TypeError as error:
-        raise DataError(f"build={name}: expected a function of (inputs, units) and its options: {error}.") from error
-    try:
-        model = build(inputs, units, **options)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, DataError) or isinstance(inputs, int) or build in builders.BUILDERS.values():
-            raise
-        first = str(error).strip().split("\n")[0].rstrip(".")
-        raise DataError(
-            f"build={name} failed: {first}. For images inputs is (height, width, channels), here {inputs}: begin with "
-            "keras.Input(inputs), and flatten before dense layers."
-        ) from error
-    model = _one_to_one(model, name)
-    if not model.built:
-        model.build((None, inputs) if isinstance(inputs, int) else (None, *inputs))
-    if tuple(model.output_shape) != (None, units):
-        raise DataError(f"build={name} returned a model with output {model.output_shape}; expected (None, {units}).")
-    operation: Any = model.layers[-1] if isinstance(model, keras.Sequential) else model.output._keras_history.operation
-    if not _is_linear(operation):
-        raise DataError(
-            f"build={name} ends in {type(operation).__name__}; the last layer must be a dense one without activation, "
-            "or a sum of such."
-        )
-    return model
-
-
-def _one_to_one(model: Any, name: str) -> keras.Model:
-    """Return a Sequential, or a functional model of one input and one output, of the user's own."""
-    import keras
-
-    if isinstance(model, keras.Sequential):
-        return model
-    inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
-    if not isinstance(model, keras.Model) or len(inputs) != 1 or len(outputs) != 1:
-        what = f" with {len(inputs)} inputs and {len(outputs)} outputs" if inputs else ""
-        raise DataError(
-            f"build={name} returned {type(model).__name__}{what}; expected a keras.Sequential, or a functional model "
-            "with one input and one output: keras.Model(inputs, scores)."
-        )
-    return keras.Model(inputs[0], outputs[0], name=model.name)  # not a list of one, nor a class of the user's own
-
-
-def _is_linear(operation: Any) -> bool:
-    """Return whether what gives the scores is a layer with weights and no activation, or a sum of such."""
-    import keras
-
-    if type(operation).__name__ in ("Add", "Subtract", "Average") and isinstance(operation.input, list | tuple):
-        return all(_is_linear(tensor._keras_history.operation) for tensor in operation.input)
-    return getattr(operation, "activation", keras.activations.linear) is keras.activations.linear and bool(
-        getattr(operation, "weights", None)
-    )

@@ -19,6 +19,7 @@ FLOORS = (
     "heads",
     "data",
     "losses",
+    "distributed",
     "common",
 )
 

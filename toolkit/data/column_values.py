@@ -231,6 +231,16 @@ class UnreadCells:
             self.counts[state] += len(index)
             first += [(int(rows[i]), series.iloc[i]) for i in index[: _NAMED_CELLS - len(first)]]
 
+    def merge(self, states: Sequence[Sequence[Any]]) -> None:
+        """Start anew with the cells of several tables: odd and endless ones, the first of each, and those present."""
+        for number, state in enumerate(self.counts):
+            self.counts[state] = sum(content[number] for content in states)
+            first = sorted(
+                (tuple(cell) for content in states for cell in content[2 + number]), key=lambda cell: cell[0]
+            )
+            self.first[state] = first[:_NAMED_CELLS]
+        self.present = sum(content[4] for content in states)
+
     def notes(self, name: str = "") -> list[str]:
         """Return the sentences of `unread_notes`."""
         column, where, notes = self.column, f" of {name}" if name else "", []

@@ -12,6 +12,7 @@ import pandas as pd
 
 from toolkit.data.features import Features
 from toolkit.data.preprocessing import Preprocessing
+from toolkit.distributed.workers import ReadAlone
 
 __all__ = ["LARGEST_MATRIX", "EncodedWindows"]
 
@@ -22,7 +23,7 @@ _FEWEST_BATCHES = 8  # of a window
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedWindows:
+class EncodedWindows(ReadAlone):
     """Training rows that a network takes in windows, in the order in which it would take their whole matrix.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,19 @@ class NewRows:
             for label, zoned in self._zoned.items()
         ]
         return [*(note for unread in self._unread for note in unread.notes(self.name)), *zones]
+
+    def state(self) -> dict[str, Any]:
+        """Return what is known of the rows, for `merge`: values of JSON, and cells as they came."""
+        cells = [[*unread.counts.values(), *unread.first.values(), unread.present] for unread in self._unread]
+        return {"count": self.count, "cells": cells, "zoned": self._zoned}
+
+    def merge(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Start anew with the rows of several tables, in their order; their row numbers are those of one table."""
+        self.count, self._zoned = sum(state["count"] for state in states), {}
+        for state in states:
+            self._zoned |= state["zoned"]
+        for index, unread in enumerate(self._unread):
+            unread.merge([state["cells"][index] for state in states])
 
     def _positions(self, frame: pd.DataFrame) -> dict[str, int]:
         """Return where the columns stand in a table, the first of those with the same name."""

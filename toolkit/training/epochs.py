@@ -152,6 +152,11 @@ class Worker:
         """Set the model's weights."""
         self.model.set_weights(weights)
 
+    @property
+    def scores_by_row(self) -> bool:
+        """Whether rows of weight 0 change nothing."""
+        return self._pads
+
     def steps(self, rows: int) -> tuple[int, int, int]:
         """Return how an epoch is divided: full batches, rows of a smaller last batch, and padded rows.
 
@@ -308,19 +313,40 @@ class Worker:
         )[1]
 
     def _step(self, x: Any, y: Any, w: Any) -> Any:
+        value, gradients = self._gradients(x, y, w)
+        self._apply(gradients)
+        return value
+
+    def _gradients(
+        self, x: Any, y: Any, w: Any, share: Any = None, penalty_share: float = 1.0
+    ) -> tuple[Any, list[Any]]:
+        """Return the mean loss of rows, and the gradients of the objective.
+
+        Args:
+            x: Inputs, shape (n, ...).
+            y: Targets, first axis n.
+            w: Weights, shape (n,) or (n, members), or None.
+            share: What the loss is multiplied by; None is 1.
+            penalty_share: What the penalties of weights are multiplied by.
+        """
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
             value = self._mean_loss(y, self._scores(x, training=True), w)
-            total = self.optimizer.scale_loss(self._objective(value))  # for types of 16 bits
-        gradients = tape.gradient(total, self._variables)
+            value = value if share is None else value * share
+            total = self.optimizer.scale_loss(self._objective(value, penalty_share))  # for types of 16 bits
+        return value, tape.gradient(total, self._variables)
+
+    def _apply(self, gradients: list[Any]) -> None:
+        """Take a step of the optimizer."""
+        import tensorflow as tf
+
         if self._tied:  # the last kernel, (..., inputs, units); its bias comes after it
             summed = tf.reduce_sum(gradients[-2], axis=-1, keepdims=True)
             gradients[-2] = tf.broadcast_to(summed, tf.shape(gradients[-2]))
         if self._clip_norm is not None and self._members > 1:
             gradients = self._clipped(gradients, self._clip_norm)
         self.optimizer.apply(gradients, self._variables)
-        return value
 
     def _scores(self, x: Any, *, training: bool) -> Any:
         """Return raw scores, in training with dropout."""
@@ -354,11 +380,12 @@ class Worker:
             w = tf.repeat(w, self._members, axis=0) if w.ndim == 1 else tf.reshape(w, [-1])
         return self._loss(y, tf.reshape(scores, (-1, scores.shape[-1])), sample_weight=w)
 
-    def _objective(self, value: Any) -> Any:
+    def _objective(self, value: Any, penalty_share: float = 1.0) -> Any:
         """Return what is minimized: the sum of the members' losses, so that each has the gradient of its own loss."""
         import tensorflow as tf
 
-        return tf.add_n([value * self._members if self._members > 1 else value, *self.model.losses])
+        penalties = self.model.losses if penalty_share == 1 else [loss * penalty_share for loss in self.model.losses]
+        return tf.add_n([value * self._members if self._members > 1 else value, *penalties])
 
     def _validation(self, x: Any, y: Any, w: Any) -> Any:
         import tensorflow as tf

@@ -19,11 +19,12 @@ from toolkit.common.options import options_of, refuse_unknown
 from toolkit.data.pictures import Pictures, pillow_silenced
 from toolkit.heads import Head
 from toolkit.training.identity import identity
-from toolkit.training.loop import Course, RowStream, rows_on_device, run_epochs
+from toolkit.training.loop import Course, rows_on_device, run_epochs
 from toolkit.training.optimizers import make_optimizer
 from toolkit.training.options import Options
 from toolkit.training.picture_rows import PictureRows
 from toolkit.training.plan import Plan, programs
+from toolkit.training.row_stream import RowStream
 from toolkit.training.saved_state import SavedState
 from toolkit.training.scoring import Scorer
 from toolkit.training.side_by_side import fold
@@ -150,7 +151,7 @@ def fit(
         stream = PictureRows(x, y, sample_weight, checked_options.shift, checked_options.flip)
     if stream is not None and left_out is not None:
         raise DataError("folds needs all rows in memory: give validation rows with a stream.")
-    plan = Plan(models, head, checked_options, x, left_out, seed, None if stream is None else stream.rows)
+    plan = Plan(models, head, checked_options, x, left_out, seed, stream)
     rows = rows_on_device(plan, x, y, sample_weight, validation, stream)
     saved = None
     if plan.options.resume is not None:
@@ -159,7 +160,7 @@ def fit(
             "the scales of the targets": scale,
             "the streamed rows": None if stream is None else stream.fingerprint,
         }
-        saved = SavedState(plan.options.resume, identity(plan, arrays))
+        saved = SavedState(plan.options.resume, identity(plan, arrays), plan.workers)
     silenced = pillow_silenced() if isinstance(x, Pictures) else nullcontext()
     with programs(plan, rows.train) as worker, silenced:
         course = run_epochs(worker, plan, rows, scale, saved)
@@ -243,6 +244,7 @@ def _settings(
     by_batch = ", batch by batch for a callback" if plan.by_batch else ""
     resumed = f", resumed after epoch {course.resumed_after}" if course.resumed_after else ""
     window = "" if stream is None else f", in windows of {stream.window(plan.step):,} rows"
+    loop = f"compiled steps of {plan.workers.world} workers" if plan.workers.are_several else "compiled epoch"
     networks = ", networks in turns" if plan.in_turns else ", networks side by side" if len(plan.models) > 1 else ""
     return {name: getattr(plan.options, name) for name in names} | {
         "epochs": plan.epochs,
@@ -258,7 +260,7 @@ def _settings(
         "resume": None if plan.options.resume is None else f"{plan.options.resume}{resumed}",
         "xla": plan.xla,
         "folds": None if folds is None else int(folds.max()) + 1,
-        "loop": f"compiled epoch{window}{by_batch}{networks}",
+        "loop": f"{loop}{window}{by_batch}{networks}",
     }
 
 

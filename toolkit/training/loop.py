@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,12 @@ from toolkit.training.hooks import Hooks
 from toolkit.training.in_turns import Turns
 from toolkit.training.plan import Plan
 from toolkit.training.progress import Progress
+from toolkit.training.row_stream import RowStream
 from toolkit.training.saved_state import SavedState
+from toolkit.training.shared_epochs import shared_windows
 from toolkit.training.stopping import Best, end_of_cycle, third_cycle
 
-__all__ = ["Course", "RowStream", "Rows", "rows_on_device", "run_epochs"]
+__all__ = ["Course", "Rows", "rows_on_device", "run_epochs"]
 
 
 _TIME_LIMIT = "the time limit"
@@ -46,33 +48,6 @@ class Course(NamedTuple):
     schedule: str
     resumed_after: int
     waited: float
-
-
-class RowStream(Protocol):
-    """Training rows that are read anew in each epoch.
-
-    See `toolkit.data.streaming.stream.TrainingRows` and `toolkit.training.picture_rows.PictureRows`.
-    """
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of an epoch."""
-        ...
-
-    @property
-    def fingerprint(self) -> NDArray[Any]:
-        """Numbers that differ for other rows."""
-        ...
-
-    def window(self, batch: int) -> int:
-        """Return how many rows are in memory together."""
-        ...
-
-    def windows(
-        self, seed: int, epoch: int, batch: int, *, shuffle: bool
-    ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]:
-        """Yield x, y, and weights or None of all rows once, in windows of whole batches."""
-        ...
 
 
 class Rows(NamedTuple):
@@ -143,7 +118,7 @@ def run_epochs(
             if before and saved is not None:
                 progress.resumed(before, saved.path)
             while loop.stopped is None:
-                interrupts.check()  # the run is kept as it was after the last epoch
+                loop.check_interrupt()  # the run is kept as it was after the last epoch
                 loop.run_epoch()
                 progress.show(loop.history[-1], loop.epochs)
                 if saved is not None:
@@ -200,8 +175,17 @@ class _Loop:
         values = {"history": list(self.history), "stopped": self.stopped, "arrays": len(state), "best": best}
         return {**values, "callbacks": self._hooks.state()}, arrays | tensors
 
+    def check_interrupt(self) -> None:
+        """Raise `Interrupted` after Ctrl-C. Several workers stop together, between two steps (`SharedWorker`)."""
+        if not self._plan.workers.are_several:
+            interrupts.check()
+
     def run_epoch(self) -> None:
         """Train, validate, follow the best epoch, call the callbacks; record why the training ends, if it does."""
+        self._run_epoch()
+        self.stopped = self._plan.workers.first(self.stopped)  # workers have clocks of their own
+
+    def _run_epoch(self) -> None:
         plan, hooks, best, epoch = self._plan, self._hooks, self._best, len(self.history) + 1
         hooks("on_epoch_begin", epoch - 1)  # Keras counts epochs from 0
         row, losses = self._trained(epoch)
@@ -262,7 +246,7 @@ class _Loop:
             if plan.by_batch:
                 hooks("on_train_batch_begin", index)
             row["loss"] = next(pieces)
-            interrupts.check()
+            self.check_interrupt()
             if plan.by_batch:
                 hooks("on_train_batch_end", index, {"loss": row["loss"]})
         pieces.close()  # to free its copy of the rows
@@ -285,7 +269,9 @@ class _Loop:
         row["seconds"] = seconds
         if options.min_gradient_norm is not None:
             row["gradient_norm"] = worker.gradient_norm(rows.train)
-        return row, losses
+        # Other processors may round otherwise: all workers go by the numbers of worker 0.
+        row, agreed = plan.workers.first((row, None if losses is None else losses.tolist()))
+        return row, None if agreed is None else np.array(agreed)
 
     def _epoch(self, epoch: int) -> Generator[float, None, None]:
         """Train on all rows; yield the mean loss so far after each batch, or only after the last one."""
@@ -297,18 +283,23 @@ class _Loop:
     def _streamed_epoch(self, stream: RowStream, epoch: int) -> Generator[float, None, None]:
         """Train as `_epoch` does on rows that come in windows, which are read and encoded ahead in a thread."""
         plan, total, count = self._plan, 0.0, 0
-        windows = stream.windows(plan.seed, epoch, plan.step, shuffle=plan.options.shuffle)
+        how: dict[str, Any] = {"shuffle": plan.options.shuffle}
+        if plan.workers.are_several:
+            windows = shared_windows(stream, self._rows.train, plan.seed, epoch, plan.step, **how)
+        else:
+            windows = stream.windows(plan.seed, epoch, plan.step, **how)
         with Ahead(windows) as ready:
             try:
-                for x, y, weights in ready:
-                    rows, loss, tensors = len(x), 0.0, _tensors(x, y, weights)
+                for x, y, weights, *counts in ready:
+                    rows, loss, tensors = len(x), 0.0, [*_tensors(x, y, weights), *counts]
                     del x, y, weights  # a window is large
                     order = np.arange(rows, dtype=np.int32)
+                    rows = int(counts[0].sum()) if counts else rows
                     for loss in self._worker.train_in_pieces(tensors, order, by_batch=plan.by_batch):
                         if plan.by_batch:
                             yield (total + loss * rows) / (count + rows)
                     total, count = total + loss * rows, count + rows
-                    interrupts.check()
+                    self.check_interrupt()
             finally:  # batch by batch, the loop closes this generator after the last one
                 self.waited += ready.waited
         if not plan.by_batch:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.data.pictures import Pictures
+from toolkit.distributed.workers import ReadAlone
 from toolkit.training.augmentation import draw_moves, moved
 
 __all__ = ["PictureRows"]
@@ -18,7 +19,7 @@ _FEWEST_BATCHES = 4  # of a window, however little memory there is
 
 
 @dataclass(frozen=True, eq=False)
-class PictureRows:
+class PictureRows(ReadAlone):
     """Training images in windows, in the order in which images in memory go through an epoch.
 
     Attributes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
+from toolkit.distributed.workers import ALONE
 from toolkit.heads import Head
 from toolkit.training.augmentation import check_augmentation
 from toolkit.training.callbacks import wants_batches
@@ -18,7 +20,9 @@ from toolkit.training.epochs import WORKERS, Worker
 from toolkit.training.in_turns import Turns, gains_from_turns, rows_per_network
 from toolkit.training.optimizers import PLANNED, make_optimizer
 from toolkit.training.options import OPTIMIZERS, Options, default_batch_size, default_epochs
+from toolkit.training.row_stream import RowStream
 from toolkit.training.scoring import gains_from_xla, is_plain, structure
+from toolkit.training.shared_epochs import SharedWorker
 from toolkit.training.side_by_side import join, member_axes
 from toolkit.training.stopping import end_of_cycle
 
@@ -40,7 +44,7 @@ class Plan:
         x: Inputs of the training rows, shape (n, ...).
         left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
         seed: Seed of the order of the rows.
-        rows: How many rows an epoch has, where x is only a sample of them.
+        stream: The rows of an epoch, where x is only a sample of them.
 
     Attributes:
         learner: The model that callbacks see: the network itself, or all networks side by side.
@@ -51,6 +55,7 @@ class Plan:
             programs; None where they are constants.
         step: Rows per step that a network learns from.
         rows: Rows per epoch that a network learns from.
+        workers: The processes that train together.
 
     Raises:
         DataError: The options don't suit the rows or the networks.
@@ -64,18 +69,23 @@ class Plan:
         x: NDArray[Any],
         left_out: NDArray[np.bool_] | None = None,
         seed: int = 0,
-        rows: int | None = None,
+        stream: RowStream | None = None,
     ) -> None:
         import tensorflow as tf
 
         self.models, self.head, self.options, self.left_out, self.seed = models, head, options, left_out, seed
-        n, several, by_name = rows or len(x), len(models) > 1, isinstance(options.optimizer, str)
+        n, several, by_name = stream.rows if stream else len(x), len(models) > 1, isinstance(options.optimizer, str)
+        self.workers = ALONE if stream is None else stream.workers
+        if self.workers.are_several and options.callbacks:
+            raise DataError("callbacks see one process, and workers= trains in several: leave out one of them.")
         if several and not by_name:
             raise DataError(f"several networks need an optimizer by name: {', '.join(OPTIMIZERS)}.")
         check_augmentation(x, options.shift, options.flip)
         self.epochs = int(options.epochs or default_epochs(n))
         batch_size = n if options.batch_size == "all" else int(options.batch_size or default_batch_size(n))
         self.batch_size = min(batch_size, n)
+        # Each worker has as many rows of a batch.
+        self.batch_size = math.ceil(self.batch_size / self.workers.world) * self.workers.world
         last = end_of_cycle(self.epochs, 4 + options.extra_cycles)
         self.patience = options.patience or (last if options.schedule == "cycles" else max(16, self.epochs // 4))
         joins = several or options.feature_scale
@@ -90,7 +100,8 @@ class Plan:
         self.step, self.rows = self.batch_size, n
         if self.in_turns and left_out is not None:
             self.step, self.rows = rows_per_network(left_out, self.batch_size)
-        self.steps = math.ceil(self.rows / self.step)
+        most_rows = self.rows if stream is None else max(stream.rows_by_worker) * self.workers.world
+        self.steps = math.ceil(most_rows / self.step)
         all_steps = self.epochs * self.steps
         # Side by side each network's gradient is clipped separately, by the worker: the optimizer sees all at once.
         clip_norm = None if several and not self.in_turns else options.clip_norm
@@ -116,8 +127,9 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     settings["tied"] = head.ordered
     fresh: dict[str, Any] = {name: getattr(plan, name) for name in ("optimizer", "override", "planned_by")}
     fresh["batch"] = plan.step
+    make = partial(SharedWorker, workers=plan.workers) if plan.workers.are_several else Worker
     if not plan.shared:  # the learner itself is trained
-        worker = Worker(plan.learner, loss, **fresh, **settings)
+        worker = make(plan.learner, loss, **fresh, **settings)
         worker.start(plan.learner)
         yield worker
         return
@@ -130,12 +142,12 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     shapes = tuple((tuple(part.shape)[not plan.xla :], part.dtype) for part in data if part is not None)
     planned = (plan.learning_rate, plan.epochs * plan.steps)
     rates = (options.optimizer, plan.schedule, options.weight_decay, options.beta_2)
-    constants = (plan.override is None, planned if plan.planned_by is None else None, plan.step)
+    constants = (plan.workers, plan.override is None, planned if plan.planned_by is None else None, plan.step)
     loss_key = (structure(networks[0]), head, options.label_smoothing)
     key = (*loss_key, *rates, *constants, *settings.values(), *shapes)
     worker = WORKERS.take(key)
     if worker is None:
-        worker = Worker(keras.models.clone_model(networks[0]), loss, **fresh, **settings)
+        worker = make(keras.models.clone_model(networks[0]), loss, **fresh, **settings)
     for variable, value in zip(worker.planned_by or (), planned, strict=False):
         variable.assign(value)
     turns = None

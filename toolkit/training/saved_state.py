@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from toolkit.common.errors import DataError
 from toolkit.common.files import user_path, write_whole
+from toolkit.distributed.workers import ALONE, Workers
 
 __all__ = ["SavedState", "packed", "state_path", "unpacked"]
 
 _FILE = "training.state"
 _MAGIC = b"LKSTATE1"
 _DIGEST = 32
+_PRESENT = b"+"
 _TIMES_RARER = 10  # writing takes at most a tenth of the time of a training
 
 #: Content of a state: values of JSON, and arrays of numbers by name.
@@ -39,10 +41,11 @@ class SavedState:
     Args:
         folder: The folder; it may be missing.
         identity: What makes the training the same as an earlier one, by name: values of JSON.
+        workers: The processes that train together: worker 0 alone uses the folder.
     """
 
-    def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
-        self.path = state_path(folder)
+    def __init__(self, folder: str | Path, identity: Mapping[str, Any], workers: Workers = ALONE) -> None:
+        self.path, self._workers = state_path(folder), workers
         self._identity = identity
         self._waiting: tuple[dict[str, Any], Mapping[str, Any]] | None = None
         self._written, self._seconds = -math.inf, 0.0
@@ -55,13 +58,14 @@ class SavedState:
             DataError: The file is damaged, or the state of another training.
         """
         try:
-            values, arrays = unpacked(self.path.read_bytes())
+            marked = self._workers.collect(self._content)[0]
+            if not marked:
+                return None
+            values, arrays = unpacked(marked[len(_PRESENT) :])
             earlier = values["identity"]
             differences = [_difference(name, earlier.get(name), now) for name, now in self._identity.items()]
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise DataError(f"{self.path} can't be read: {error.strerror or error}.") from error
+        except DataError:
+            raise
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             raise DataError(f"{self.path} is damaged ({error}): delete it to train from the beginning.") from error
         if any(differences):
@@ -70,6 +74,15 @@ class SavedState:
                 "folder as resume, or delete the file to train from the beginning."
             )
         return values, arrays
+
+    def _content(self) -> bytes:
+        """Return a mark and the content of the file; nothing where there is none, and in other workers than 0."""
+        try:
+            return _PRESENT + self.path.read_bytes() if self._workers.rank == 0 else b""
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise DataError(f"{self.path} can't be read: {error.strerror or error}.") from error
 
     def save(self, values: dict[str, Any], arrays: Mapping[str, Any], *, last: bool) -> None:
         """Save the state after an epoch: at once if it is the last one, otherwise unless that would take too long.
@@ -81,6 +94,8 @@ class SavedState:
             arrays: Arrays or tensors of numbers, which later epochs don't change.
             last: Whether the training ends with this epoch.
         """
+        if self._workers.rank:
+            return
         self._waiting = (values, arrays)
         if last or time.monotonic() >= self._written + _TIMES_RARER * self._seconds:
             self.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,18 +45,49 @@ class Moments:
             days = values.astype("M8[ns]").astype(np.int64) / 86_400e9
             values = np.where(np.isnat(values), np.nan, days)
         present = values[~np.isnan(values)]
-        before, count = self.rows - self.missing, len(present)
-        self.rows, self.missing = self.rows + len(values), self.missing + len(values) - count
-        if not count:
+        missing = len(values) - len(present)
+        if not len(present):
+            self.rows, self.missing = self.rows + missing, self.missing + missing
             return
         with np.errstate(over="ignore", invalid="ignore"):
-            # Chan, Golub and LeVeque (1979): the squares about the mean of two sets together.
             mean = present.mean()  # a float64 of numpy, whose squares overflow to infinity
-            shift = mean - self.mean
+            squares = float(((present - mean) ** 2).sum())
+        self._add(len(values), missing, mean, squares, float(present.min()), float(present.max()))
+
+    def _add(self, rows: int, missing: int, mean: Any, squares: float, low: float, high: float) -> None:
+        """Add a set of numbers, not all of them missing."""
+        before, count = self.rows - self.missing, rows - missing
+        self.rows, self.missing = self.rows + rows, self.missing + missing
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Chan, Golub and LeVeque (1979): the squares about the mean of two sets together.
+            shift = np.float64(mean) - self.mean
             share = count / (before + count)
-            self._squares += float(((present - mean) ** 2).sum()) + float(shift**2 * before * share)
+            self._squares += squares + float(shift**2 * before * share)
             self.mean += float(shift * share)
-        self.low, self.high = min(self.low, float(present.min())), max(self.high, float(present.max()))
+        self.low, self.high = min(self.low, low), max(self.high, high)
+
+    def state(self) -> list[float]:
+        """Return what is known, for `merge`."""
+        return [self.rows, self.missing, self.mean, self._squares, self.low, self.high]
+
+    def merge(self, states: Sequence[Any]) -> None:
+        """Start anew with what several counters have counted, in their order.
+
+        Example:
+            >>> parts = [Moments(), Moments()]
+            >>> parts[0].add(np.array([1.0, 2.0])), parts[1].add(np.array([6.0]))
+            (None, None)
+            >>> merged = Moments()
+            >>> merged.merge([part.state() for part in parts])
+            >>> merged.rows, merged.mean, round(merged.std, 4)
+            (3, 3.0, 2.1602)
+        """
+        vars(self).update(vars(Moments()))
+        for rows, missing, *rest in states:
+            if rows > missing:
+                self._add(rows, missing, *rest)
+            else:
+                self.rows, self.missing = self.rows + rows, self.missing + missing
 
     @property
     def std(self) -> float:
@@ -81,6 +113,20 @@ class LevelCounts:
         """Count levels, text or None."""
         counts = pd.Series(values, dtype=object).value_counts()
         self.rows, self.missing = self.rows + len(values), self.missing + len(values) - int(counts.sum())
+        self._add(counts)
+
+    def state(self) -> list[Any]:
+        """Return what is known, for `merge`."""
+        return [self.rows, self.missing, self.dropped, self.levels.tolist(), self.counts.tolist()]
+
+    def merge(self, states: Sequence[Any]) -> None:
+        """Start anew with what several counters have counted, in their order."""
+        vars(self).update(vars(LevelCounts()))
+        for rows, missing, dropped, levels, counts in states:
+            self.rows, self.missing, self.dropped = self.rows + rows, self.missing + missing, self.dropped + dropped
+            self._add(pd.Series(counts, index=pd.Index(levels, dtype=object), dtype=np.int64))
+
+    def _add(self, counts: pd.Series) -> None:
         self._counts = self._counts.add(counts, fill_value=0).astype(np.int64) if len(self._counts) else counts
         if len(self._counts) > _MOST_LEVELS:
             # The rarest levels are forgotten, so that the memory stays bounded.

@@ -29,10 +29,12 @@ from toolkit.data.source import load, names_of
 from toolkit.data.split import is_drawn, share_from_text, shares_of
 from toolkit.data.stratify import PARTS
 from toolkit.data.streaming.dealing import Dealer, common_hashes, times_of, uniform
+from toolkit.data.streaming.merging import collect_frames
 from toolkit.data.streaming.row_groups import RowGroups
 from toolkit.data.streaming.sample import Sample, draw, with_target
 from toolkit.data.streaming.stream import Stream
 from toolkit.data.streaming.text_cache import converted
+from toolkit.distributed.workers import ALONE, Workers
 
 __all__ = ["prepare_stream", "table_to_stream"]
 
@@ -55,6 +57,7 @@ def table_to_stream(
     target: Any,
     *,
     in_windows: bool = False,
+    always: bool = False,
 ) -> RowGroups | None:
     """Return a table whose training would take more memory than it may; None for one to be read at once.
 
@@ -66,31 +69,40 @@ def table_to_stream(
         target: The name of the target column, or several.
         in_windows: Whether the inputs of many rows in memory are computed window by window. Text is judged as if they
             were not: its cells take more memory while they are read.
+        always: Whether to stream a small table, too: each of several workers reads a part of it.
 
     Raises:
-        DataError: The memory is limited for something else than files; a file can't be read.
+        DataError: The memory is limited, or there are several workers, for something else than files; a file can't be
+            read.
     """
     if not isinstance(source, str | Path) or str(source) == STANDARD_INPUT:
-        if memory.memory is not None:
+        if always or memory.memory is not None:
+            option = "workers=" if always else "memory="
             what = "standard input" if isinstance(source, str) else f"a {type(source).__name__}"
             raise DataError(
-                "memory= is for Parquet and text files, which can be read anew in each epoch, and data is "
+                f"{option} is for Parquet and text files, which can be read anew in each epoch, and data is "
                 f"{what}: leave it out."
             )
         return None
     expanded = os.path.expanduser(source)
     if os.path.exists(expanded) and not (os.path.isfile(expanded) or os.path.isdir(expanded)):
-        return None  # a pipe
+        return _not_for_workers("a pipe") if always else None
     paths, name = paths_of(source)
     if all(path.suffix.lower() in (".parquet", ".pq") for path in paths):
-        if sum(path.stat().st_size for path in paths) * _MOST_PER_BYTE < memory.budget:
+        if not always and sum(path.stat().st_size for path in paths) * _MOST_PER_BYTE < memory.budget:
             return None
         table = RowGroups(paths, name)
         size = needed(table.rows, table.row_bytes, len(table.labels), inputs, in_windows=in_windows)
-        return table if size > memory.budget else None
-    if all(map(is_text_file, paths)) and _needed_for_text(paths, inputs) > memory.budget:
+        return table if always or size > memory.budget else None
+    if all(map(is_text_file, paths)) and (always or _needed_for_text(paths, inputs) > memory.budget):
         return converted(source, reading, names_of(target))
-    return None
+    return _not_for_workers(name) if always else None
+
+
+def _not_for_workers(name: str) -> None:
+    raise DataError(
+        f"workers= is for Parquet and text files, of which each worker reads a part, and data is {name}: leave it out."
+    )
 
 
 def _needed_for_text(paths: Sequence[Path], inputs: float) -> int:
@@ -120,6 +132,7 @@ def prepare_stream(
     seed: int = 0,
     memory: MemoryOptions,
     inputs: float,
+    workers: Workers = ALONE,
     **options: Any,
 ) -> SplitData:
     """Deal the rows of a table, and return a sample of them, described and split, with the stream of training rows.
@@ -129,6 +142,7 @@ def prepare_stream(
         target: As for `toolkit.data.prepare.prepare`; so are the task, the test rows, the seed and the options.
         memory: The memory that a training may take.
         inputs: The inputs that a network has for a cell.
+        workers: The processes that train together; each reads row groups of its own.
 
     Raises:
         DataError: Something in the data or the options can't be used; the message says what to do.
@@ -151,21 +165,22 @@ def prepare_stream(
     names = compared_columns(head, {*named.excluded(), *targets}, named.keep)
     dealer = Dealer(names, fractions, int(seed), None, next(iter(named.group), None))
     if named.time is not None:
-        dealer = _by_time(table, dealer, named.time, targets, reading, size)
+        dealer = _by_time(table, dealer, named.time, targets, reading, size, workers)
     else:
         dealer = replace(dealer, common=common_hashes(row_hashes(head, names)) if names else None)
-    sample = draw(table, dealer, targets, sizes, classes=task in ("binary", "multiclass"), size=size)
+    sample = draw(table, dealer, targets, sizes, classes=task in ("binary", "multiclass"), size=size, workers=workers)
     for part, share in zip(PARTS, fractions, strict=True):
         if share > 0 and not sample.counts[part]:
             raise DataError(f"no rows of {table.name} are left for {part}: {_how(dealer, named)}")
     sampled = replace(table.table_of(sample.frame), rows=sample.positions + 1, part=sample.part)
     split = preparing.prepare(sampled, target, task=task, test=test, seed=seed, **options)
-    stream = Stream(table, sample.table_parts, split.features, sample.counts, size, memory.budget, named.sample_weight)
+    parts = sample.table_parts
+    stream = Stream(table, parts, split.features, sample.counts, size, memory.budget, named.sample_weight, workers)
     return replace(
         split,
         stream=stream,
         split_reason=_reason(sample, dealer, named, why),
-        notes=[*_notes(table, sample, memory.budget), *_about_sample(split.notes)],
+        notes=[*_notes(table, sample, memory.budget, workers), *_about_sample(split.notes)],
         unit="group" if named.group else "row",
     )
 
@@ -215,16 +230,27 @@ def _head(table: RowGroups, size: int) -> pd.DataFrame:
 
 
 def _by_time(
-    table: RowGroups, dealer: Dealer, name: str, targets: Sequence[str], reading: ReadingOptions, size: int
+    table: RowGroups,
+    dealer: Dealer,
+    name: str,
+    targets: Sequence[str],
+    reading: ReadingOptions,
+    size: int,
+    workers: Workers,
 ) -> Dealer:
     """Return a dealer by time: its cuts are quantiles of the times of a sample of all rows."""
-    rate, pieces = min(1.0, _MOST_TIMES / table.rows), []
-    for group in table.groups:
-        for start, frame in table.batches(group, size, {name, *targets}):
-            chosen = uniform(np.arange(start, start + len(frame), dtype=np.uint64), dealer.seed, 2) < rate
-            chosen &= with_target(frame, targets)
-            pieces.append(frame.loc[chosen, name])
-    cells = pd.concat(pieces, ignore_index=True)
+    rate = min(1.0, _MOST_TIMES / table.rows)
+
+    def drawn() -> list[pd.DataFrame]:
+        by_file: dict[Path, list[pd.DataFrame]] = {}
+        for group in table.groups_of(workers.rank, workers.world):
+            for start, frame in table.batches(group, size, {name, *targets}):
+                chosen = uniform(np.arange(start, start + len(frame), dtype=np.uint64), dealer.seed, 2) < rate
+                chosen &= with_target(frame, targets)
+                by_file.setdefault(group.path, []).append(frame.loc[chosen, [name]])
+        return [pd.concat(pieces, ignore_index=True) for pieces in by_file.values()]
+
+    cells = pd.concat(collect_frames(workers, drawn), ignore_index=True)[name]
     column, _, _ = infer(cells, name, reading=reading)
     if column is None or column.kind not in ("date", "number"):
         raise DataError(f"time= names '{name}', which holds neither dates nor numbers.")
@@ -265,15 +291,26 @@ def _about_sample(notes: Sequence[str]) -> list[str]:
     return [*["The numbers of rows in the next notes are those of the sample."] * counts_rows, *notes]
 
 
-def _notes(table: RowGroups, sample: Sample, budget: int) -> list[str]:
+def _notes(table: RowGroups, sample: Sample, budget: int, workers: Workers) -> list[str]:
     sample_sizes = np.bincount(sample.part, minlength=len(PARTS))
     parts = ", ".join(f"{count:,} {part}" for part, count in zip(PARTS, sample_sizes, strict=True))
+    why = (
+        f"each of {workers.world} workers read a part of it (workers=)"
+        if workers.are_several
+        else f"training may take {readable(budget)} (memory=)"
+    )
     notes = [
-        f"{table.name} ({counted(table.rows, 'row')}) was not read into memory at once, because training may take "
-        f"{readable(budget)} (memory=). The network learned from all {sample.counts['train']:,} training rows, whose "
-        "means, extremes and levels were counted exactly. Quantiles, distributions, suspected leaks, baselines, "
-        f"calibration and metrics are those of a random sample of {len(sample.part):,} rows ({parts})."
+        f"{table.name} ({counted(table.rows, 'row')}) was not read into memory at once, because {why}. The network "
+        f"learned from all {sample.counts['train']:,} training rows, whose means, extremes and levels were counted "
+        "exactly. Quantiles, distributions, suspected leaks, baselines, calibration and metrics are those of a random "
+        f"sample of {len(sample.part):,} rows ({parts})."
     ]
+    idle = sum(not table.groups_of(rank, workers.world) for rank in range(workers.world))
+    if idle:
+        notes.append(
+            f"{table.name} has only {counted(len(table.groups), 'row group')}, and so {idle} of {workers.world} "
+            "workers read no rows: write row groups of some 100,000 rows."
+        )
     if len(table.groups) < _FEW_GROUPS and table.rows > 2 * _HEAD_ROWS:
         notes.append(
             f"{table.name} has only {counted(len(table.groups), 'row group')}, within which rows are shuffled over "

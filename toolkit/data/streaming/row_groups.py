@@ -81,6 +81,21 @@ class RowGroups:
         if self.rows == 0:
             raise DataError(f"{name} holds column names only ({listing(self.labels)}); expected rows below them.")
 
+    def groups_of(self, rank: int, world: int) -> list[RowGroup]:
+        """Return the groups that one of several workers reads, in their order: about as many rows as every other one.
+
+        Args:
+            rank: The number of the worker, from 0.
+            world: How many workers there are.
+        """
+        loads, chosen = [0] * world, []
+        for group in sorted(self.groups, key=lambda group: -group.rows):
+            least = loads.index(min(loads))
+            loads[least] += group.rows
+            if least == rank:
+                chosen.append(group)
+        return sorted(chosen, key=lambda group: group.start)
+
     def batches(
         self, group: RowGroup, size: int, columns: Collection[str] | None = None
     ) -> Iterator[tuple[int, pd.DataFrame]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,15 @@ from toolkit.common.errors import DataError
 from toolkit.common.formatting import listing
 from toolkit.data.stratify import PARTS
 from toolkit.data.streaming.dealing import Dealer, uniform
+from toolkit.data.streaming.merging import collect_frames, collect_numbers
 from toolkit.data.streaming.row_groups import RowGroups
+from toolkit.distributed.workers import ALONE, Workers
 
 __all__ = ["Sample", "draw", "with_target"]
 
 _FEWEST_OF_CLASS = 5  # training rows that are kept of each class, however rare it is
 _MOST_CLASSES = 10_000
+_PART, _POSITION, _DRAWN = range(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,28 +30,20 @@ class Sample:
 
     Attributes:
         frame: Their cells as they came.
+        part: The index in `PARTS` of each row.
         positions: The rows of the table before each of them.
-        table_parts: The index in `PARTS` of each row of the table, int8, -1 where it has no target.
+        table_parts: The index in `PARTS` of each row of the table that this process read, int8; -1 for those without a
+            target and for all others.
+        counts: The rows of the table with a target, by part.
+        without_target: Its rows without one.
     """
 
     frame: pd.DataFrame
+    part: np.ndarray
     positions: np.ndarray
     table_parts: np.ndarray
-
-    @property
-    def part(self) -> np.ndarray:
-        """The index in `PARTS` of each row of the sample."""
-        return self.table_parts[self.positions].astype(np.int64)
-
-    @cached_property
-    def counts(self) -> dict[str, int]:
-        """The rows of the table with a target, by part."""
-        return {part: int((self.table_parts == index).sum()) for index, part in enumerate(PARTS)}
-
-    @property
-    def without_target(self) -> int:
-        """The rows of the table without a target."""
-        return len(self.table_parts) - sum(self.counts.values())
+    counts: dict[str, int]
+    without_target: int
 
 
 @dataclass
@@ -80,9 +75,18 @@ def with_target(frame: pd.DataFrame, targets: Sequence[str]) -> np.ndarray:
 
 
 def draw(
-    table: RowGroups, dealer: Dealer, targets: Sequence[str], most: Sequence[int], *, classes: bool, size: int
+    table: RowGroups,
+    dealer: Dealer,
+    targets: Sequence[str],
+    most: Sequence[int],
+    *,
+    classes: bool,
+    size: int,
+    workers: Workers = ALONE,
 ) -> Sample:
     """Deal all rows of a table, and keep some of each part, each row with the same chance.
+
+    Several workers draw from row groups of their own, and each returns the sample that one alone would.
 
     Args:
         table: The table.
@@ -91,6 +95,7 @@ def draw(
         most: About how many rows to keep of each part.
         classes: Whether the target holds classes: of each of them a few training rows are kept in any case.
         size: The rows that are read together.
+        workers: The processes that train together.
 
     Raises:
         DataError: The table is damaged, or no row has a target.
@@ -98,23 +103,56 @@ def draw(
     shares = np.maximum(np.array(dealer.shares), 1e-12)
     rates = np.minimum(1.0, np.array(most) / (table.rows * shares))
     table_parts, seen = np.full(table.rows, -1, np.int8), _Classes()
-    frames: list[pd.DataFrame] = []
-    positions: list[np.ndarray] = []
-    for group in table.groups:
-        for start, frame in table.batches(group, size):
-            part, present = dealer.parts(frame, start), with_target(frame, targets)
-            position = np.arange(start, start + len(frame))
-            table_parts[position[present]] = part[present]
-            in_sample = present & (uniform(position.astype(np.uint64), dealer.seed, 1) < rates[part])
-            if classes:
-                in_sample[seen.first_rows(frame[targets[0]], present & (part == 0))] = True
-            frames.append(frame[in_sample])
-            positions.append(position[in_sample])
-    if (table_parts < 0).all():
+    without_target = 0
+
+    def read() -> list[pd.DataFrame]:
+        nonlocal without_target
+        by_file: dict[Path, list[pd.DataFrame]] = {}
+        for group in table.groups_of(workers.rank, workers.world):
+            for start, frame in table.batches(group, size):
+                part, present = dealer.parts(frame, start), with_target(frame, targets)
+                position = np.arange(start, start + len(frame))
+                table_parts[position[present]] = part[present]
+                without_target += int((~present).sum())
+                drawn = present & (uniform(position.astype(np.uint64), dealer.seed, 1) < rates[part])
+                kept = drawn.copy()
+                if classes:
+                    kept[seen.first_rows(frame[targets[0]], present & (part == 0))] = True
+                # Labels are text: numbers name further columns.
+                facts = {_PART: part[kept], _POSITION: position[kept], _DRAWN: drawn[kept]}
+                frame = frame[kept].reset_index(drop=True)
+                by_file.setdefault(group.path, []).append(pd.concat([frame, pd.DataFrame(facts)], axis=1))
+        return [_concatenated(frames) for frames in by_file.values()]
+
+    frames = collect_frames(workers, read)
+    own_counts = [int((table_parts == index).sum()) for index in range(len(PARTS))]
+    *counts, without_target = collect_numbers(workers, [*own_counts, without_target]).sum(axis=0).tolist()
+    if not any(counts):
         where = f"target '{targets[0]}'" if len(targets) == 1 else f"one of its targets ({listing(targets)})"
         raise DataError(f"every row of {table.name} lacks {where}.")
+    rows = _concatenated(frames)
+    if workers.are_several:
+        rows = rows.sort_values(_POSITION, ignore_index=True)
+        rows = rows[_kept_alone(rows, targets[0])].reset_index(drop=True) if classes else rows
     return Sample(
-        pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True),
-        np.concatenate(positions),
+        rows.drop(columns=[_PART, _POSITION, _DRAWN]),
+        rows[_PART].to_numpy(np.int64),
+        rows[_POSITION].to_numpy(np.int64),
         table_parts,
+        dict(zip(PARTS, counts, strict=True)),
+        without_target,
     )
+
+
+def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def _kept_alone(rows: pd.DataFrame, target: str) -> np.ndarray:
+    """Return which of the rows that several workers kept one alone would: of each class the first ones of the table."""
+    train, drawn = rows[_PART].to_numpy() == 0, rows[_DRAWN].to_numpy(dtype=bool)
+    try:
+        number = rows.groupby([target, _PART], dropna=False).cumcount().to_numpy()
+    except TypeError:  # lists, which are no classes
+        return drawn
+    return drawn | (train & (number < _FEWEST_OF_CLASS))

@@ -11,14 +11,17 @@ import pandas as pd
 
 from toolkit.common.errors import DataError
 from toolkit.common.rounding import rare_limit
+from toolkit.data.columns import Column
 from toolkit.data.features import Features
 from toolkit.data.new_rows import NewRows
 from toolkit.data.preprocessing import Preprocessing, most_levels_for
 from toolkit.data.row_weights import class_weights, read_weights
-from toolkit.data.streaming.counts import Moments, counters, with_counts
+from toolkit.data.streaming.counts import Moments, with_counts
+from toolkit.data.streaming.merging import Tally
 from toolkit.data.streaming.row_groups import RowGroup, RowGroups
 from toolkit.data.streaming.target_pieces import TargetPieces
 from toolkit.data.target import Target
+from toolkit.distributed.workers import ALONE, Workers
 
 __all__ = ["Stream", "TrainingRows"]
 
@@ -40,6 +43,7 @@ class Stream:
         size: The rows that are read together.
         budget: The memory that a training may take, in bytes.
         sample_weight: The column of weights, or None.
+        workers: The processes that train together, each on row groups of its own.
     """
 
     table: RowGroups
@@ -49,6 +53,7 @@ class Stream:
     size: int
     budget: int
     sample_weight: str | None = None
+    workers: Workers = ALONE
 
     def fitted(
         self, sampled: Preprocessing, target: Target, options: Mapping[str, Any], class_weight: Any
@@ -67,20 +72,9 @@ class Stream:
         Raises:
             DataError: A row can't be used.
         """
-        counts, targets = counters(sampled.columns), [Moments() for _ in target.columns]
-        new_rows, target_pieces = self.new_rows(), TargetPieces(self.table, target)
-        classes, totals = (np.zeros(max(1, len(target.classes))) for _ in ("rows", "weights"))
-        for group in self.table.groups:
-            for frame, y, weights in self.pieces(group, target_pieces, new_rows):
-                for column, counter in zip(sampled.columns, counts, strict=True):
-                    counter.add(frame[column.name].to_numpy())
-                outputs = y.reshape(len(y), -1)
-                for moments, values in zip(targets, outputs.T.astype(np.float64), strict=False):
-                    moments.add(values)
-                ids = outputs[:, 0].astype(np.int64) if target.classes else np.zeros(len(y), np.int64)
-                classes += np.bincount(ids, minlength=len(classes))
-                totals += np.bincount(ids, weights, minlength=len(classes))
-        rows = targets[0].rows
+        new_rows = self.new_rows()
+        tally = self._tally(sampled.columns, target, new_rows)
+        targets, rows = tally.targets, tally.rows
         if rows == 0:
             raise DataError(f"no row of {self.table.name} is left to train on: give more rows.")
         if target.task == "regression":  # y was scaled by the sample: value = y * scale + center
@@ -89,17 +83,46 @@ class Stream:
             target = replace(target, center=target.center + target.scale * means, scale=target.scale * stds)
         rare = options.get("rare") or rare_limit(len(self.features))
         most_levels = options.get("most_levels") or most_levels_for(self.features, rare)
-        preprocessing, pooled = with_counts(sampled, counts, rare=rare, most_levels=most_levels)
-        by_class = None if class_weight is None else class_weights(class_weight, target, classes)
-        totals = totals if by_class is None else totals * by_class
+        preprocessing, pooled = with_counts(sampled, tally.counts, rare=rare, most_levels=most_levels)
+        by_class = None if class_weight is None else class_weights(class_weight, target, tally.classes)
+        totals = tally.totals if by_class is None else tally.totals * by_class
         stream = replace(self, part_sizes=self.part_sizes | {"train": rows})
-        sums = np.array([*classes, *totals, *(m.mean for m in [*counts, *targets] if isinstance(m, Moments))])
-        training_rows = TrainingRows(stream, preprocessing, target, by_class, float(totals.sum()) / rows, sums)
+        shares = tally.rows_by_worker if self.workers.are_several else ()
+        means = (counter.mean for counter in [*tally.counts, *targets] if isinstance(counter, Moments))
+        training_rows = TrainingRows(
+            stream,
+            preprocessing,
+            target,
+            by_class,
+            mean_weight=float(totals.sum()) / rows,
+            fingerprint=np.array([*tally.classes, *totals, *means, *shares]),
+            rows_by_worker=tally.rows_by_worker,
+        )
         return training_rows, [*new_rows.finish(), *pooled]
 
     def new_rows(self) -> NewRows:
         """Return what checks the cells of several groups together."""
         return NewRows(self.features.columns, self.features.source_columns, self.table.name)
+
+    def _tally(self, columns: Sequence[Column], target: Target, new_rows: NewRows) -> Tally:
+        """Return the counts of all training rows."""
+        tally, target_pieces = Tally(columns, target, new_rows), TargetPieces(self.table, target)
+
+        def counted() -> bytes:
+            for group in self.groups:
+                for frame, y, weights in self.pieces(group, target_pieces, new_rows):
+                    tally.add(frame, y, weights)
+            return tally.state() if self.workers.are_several else b""
+
+        states = self.workers.collect(counted)
+        if self.workers.are_several:
+            tally.merge(states)
+        return tally
+
+    @property
+    def groups(self) -> list[RowGroup]:
+        """The row groups that this process reads."""
+        return self.table.groups_of(self.workers.rank, self.workers.world)
 
     def pieces(
         self, group: RowGroup, target: TargetPieces, new_rows: NewRows, size: int | None = None
@@ -142,6 +165,7 @@ class TrainingRows:
         by_class: The weight of each class, or None.
         mean_weight: The mean weight of a training row.
         fingerprint: Sums over the rows, which differ for other rows.
+        rows_by_worker: The training rows that each process reads.
         inputs: Which of the inputs the network takes, shape (inputs,); None takes all.
     """
 
@@ -151,12 +175,18 @@ class TrainingRows:
     by_class: np.ndarray | None
     mean_weight: float
     fingerprint: np.ndarray
+    rows_by_worker: tuple[int, ...]
     inputs: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
-        """The number of training rows."""
+        """The number of training rows, of all workers."""
         return self.stream.part_sizes["train"]
+
+    @property
+    def workers(self) -> Workers:
+        """The processes that train together."""
+        return self.stream.workers
 
     @property
     def part_sizes(self) -> dict[str, int]:
@@ -182,8 +212,8 @@ class TrainingRows:
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
         """Yield all training rows once, in windows: inputs, what is learned, and weights or None.
 
-        The order is a function of the seed and the epoch: the row groups are permuted, several are read side by side,
-        and the rows of a window are permuted.
+        Each of several workers yields those of its own row groups. The order is a function of the seed and the epoch:
+        the row groups are permuted, several are read side by side, and the rows of a window are permuted.
 
         Args:
             seed: The seed.
@@ -194,9 +224,11 @@ class TrainingRows:
         Raises:
             DataError: The files have changed since the rows were counted.
         """
-        random, size = np.random.default_rng((seed, epoch)), self.window(batch)
+        rank = self.workers.rank
+        seeds = (seed, epoch, rank) if self.workers.are_several else (seed, epoch)
+        random, size = np.random.default_rng(seeds), self.window(batch)
         weighted = self.by_class is not None or self.stream.sample_weight is not None
-        window, left = _Window(self.preprocessing, random if shuffle else None), self.rows
+        window, left = _Window(self.preprocessing, random if shuffle else None), self.rows_by_worker[rank]
         for frame, y, weights in self._pieces(random if shuffle else None, max(_PIECE, size // _READERS)):
             by_class = 1.0 if self.by_class is None else self.by_class[y.reshape(-1).astype(np.int64)]
             weights = (weights * by_class / self.mean_weight).astype(np.float32)
@@ -225,7 +257,7 @@ class TrainingRows:
         self, random: np.random.Generator | None, size: int
     ) -> Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]:
         """Yield the rows of all groups in pieces, in turns from several groups if the order is random."""
-        groups: Sequence[RowGroup] = self.stream.table.groups
+        groups: Sequence[RowGroup] = self.stream.groups
         if random is not None:
             groups = [groups[index] for index in random.permutation(len(groups))]
         waiting, target = iter(groups), TargetPieces(self.stream.table, self.target)
