@@ -114,7 +114,7 @@ def one(folder: str, memory: str, out: Path) -> None:
     facts |= {
         "how": "decoded anew" if decodes else "kept in memory",
         "epoch": f"{epoch:,.0f}",
-        "waiting": f"{waiting / epoch:.0%}",
+        "waiting": f"{waiting / epoch:.0%}" if decodes else "-",
     }
     out.write_text(json.dumps(facts))
 
