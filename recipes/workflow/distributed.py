@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ from toolkit.backend import load_keras
 from toolkit.common.errors import DataError
 from toolkit.distributed.local import run_workers
 from toolkit.distributed.options import WorkersOptions
+from toolkit.distributed.ray_workers import run_on_ray
 from toolkit.distributed.tensorflow_workers import cluster_size, join
 from toolkit.distributed.workers import ALONE, Workers, agree
 from toolkit.heads import Head
 from toolkit.runs.loading import load
 from toolkit.runs.run import Run
 
-__all__ = ["CALL", "ERROR", "RUN", "joined", "local_workers", "train_locally"]
+__all__ = ["CALL", "ERROR", "RUN", "joined", "local_workers", "train_locally", "train_on_cluster"]
 
 #: The files in the folder of several workers on this machine.
 CALL, RUN, ERROR = "call.pickle", "run.keras", "error"
+_IN_WORKER = "recipes.workflow.worker.train_as_worker"
 #: Options that need not be the same in each worker.
-_OWN = {"report", "resume", "progress", "memory", "workers"}
+_OWN = {"report", "resume", "progress", "memory", "workers", "cluster"}
 
 
 def local_workers(options: WorkersOptions) -> int:
@@ -66,13 +69,7 @@ def train_locally(call: Mapping[str, Any], world: int) -> Run:
     Raises:
         DataError: The call can't be passed on to other processes, or a worker failed.
     """
-    data = call["data"]
-    if not isinstance(data, str | Path) or str(data) == "-":
-        what = "standard input" if isinstance(data, str) else f"a {type(data).__name__}"
-        raise DataError(
-            f"workers= is for Parquet and text files, of which each worker reads a part, and data is {what}: leave it "
-            "out."
-        )
+    _check_files(call["data"])
     with tempfile.TemporaryDirectory(prefix="logitkit-") as name:
         folder = Path(name)
         (folder / CALL).write_bytes(_pickled(call))
@@ -84,6 +81,46 @@ def train_locally(call: Mapping[str, Any], world: int) -> Run:
             raise DataError(messages[0] if messages else str(error)) from None
         head = call["head"]
         return load(folder / RUN, head=head if isinstance(head, Head) else None)
+
+
+def train_on_cluster(
+    call: Mapping[str, Any],
+    options: WorkersOptions,
+    run_on: Callable[[str, bytes, int, str], bytes] = run_on_ray,
+) -> Run:
+    """Train with several workers on the machines of a Ray cluster, and return the run of the first.
+
+    All machines read the files by the same path, and have the same version of this package.
+
+    Args:
+        call: The arguments of `recipes.workflow.train.train`. The report is not written there.
+        options: How many workers, and the address of the cluster.
+        run_on: What calls a function by its name in the workers: see `toolkit.distributed.ray_workers.run_on_ray`.
+
+    Raises:
+        DataError: The call can't be passed on to other processes, Ray can't be reached, or a worker failed.
+    """
+    _check_files(call["data"])
+    # The workers have other working folders.
+    passed_on = {name: value for name, value in call["options"].items() if name not in ("cluster", "workers")}
+    if passed_on.get("resume") is not None:
+        passed_on["resume"] = os.path.abspath(passed_on["resume"])
+    there = {**call, "data": os.path.abspath(Path(call["data"]).expanduser()), "report": None, "options": passed_on}
+    content = run_on(_IN_WORKER, _pickled(there), int(options.workers or 1), str(options.cluster))
+    with tempfile.TemporaryDirectory(prefix="logitkit-") as name:
+        path = Path(name) / RUN
+        path.write_bytes(content)
+        return load(path, head=call["head"] if isinstance(call["head"], Head) else None)
+
+
+def _check_files(data: Any) -> None:
+    """Check that data is named by a path, which each worker reads a part of."""
+    if not isinstance(data, str | Path) or str(data) == "-":
+        what = "standard input" if isinstance(data, str) else f"a {type(data).__name__}"
+        raise DataError(
+            f"workers= is for Parquet and text files, of which each worker reads a part, and data is {what}: leave it "
+            "out."
+        )
 
 
 def _pickled(call: Mapping[str, Any]) -> bytes:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         dayfirst: bool | None
         memory: int | str | None
         workers: int | None
+        cluster: str | None
         scaling: str
         pieces: int
         rare: int | None

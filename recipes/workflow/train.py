@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recipes.workflow import defaults, settings
-from recipes.workflow.distributed import joined, local_workers, train_locally
+from recipes.workflow.distributed import joined, local_workers, train_locally, train_on_cluster
 from recipes.workflow.networks import build_network
 from recipes.workflow.options import current_names, route
 from toolkit import builders, training
@@ -201,8 +201,12 @@ def train(
     arguments = {"target": target, "test": test, "head": head, "effort": effort, "seed": seed, "report": report}
     call = call or settings.calls(task, "train", data, arguments, options)
     workers_options = WorkersOptions(**call_options.by_place["workers"])
+    passed_on = {"task": task, "data": data, **arguments, "options": options, "call": call, "classes": classes}
+    if workers_options.cluster is not None:
+        run = train_on_cluster(passed_on, workers_options)
+        write_report(run, report)
+        return run
     if world := local_workers(workers_options):
-        passed_on = {"task": task, "data": data, **arguments, "options": options, "call": call, "classes": classes}
         return train_locally(passed_on, world)
     if not holds_images(data):
         common = {"task": task, **arguments, **options, **settings.circumstances()["versions"]}

@@ -1,10 +1,11 @@
-"""One of several workers on this machine: `python -m recipes.workflow.worker FOLDER`."""
+"""What one of several workers does: on this machine, `python -m recipes.workflow.worker FOLDER`; or on a cluster."""
 
 from __future__ import annotations
 
 import os
 import pickle
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from toolkit.common.errors import DataError
 from toolkit.distributed.tensorflow_workers import join
 from toolkit.distributed.workers import LOST, LostWorker
 
-__all__ = ["work"]
+__all__ = ["train_as_worker", "work"]
 
 _MISTAKE = 2
 
@@ -40,6 +41,24 @@ def work(folder: Path) -> int:
         (folder / f"{ERROR}-{rank}").write_text(str(error))
         return _MISTAKE
     return 0
+
+
+def train_as_worker(content: bytes) -> bytes:
+    """Train as one of the workers that TF_CONFIG names; return the saved run in the first one, and nothing elsewhere.
+
+    Args:
+        content: The pickled arguments of `recipes.workflow.train.train`.
+    """
+    call = pickle.loads(content)
+    load_keras()
+    rank = join().rank
+    run = train(call.pop("task"), call.pop("data"), **call)
+    if rank:
+        return b""
+    with tempfile.TemporaryDirectory(prefix="logitkit-") as name:
+        path = Path(name) / RUN
+        run.save(path)
+        return path.read_bytes()
 
 
 def _end_with_parent() -> None:

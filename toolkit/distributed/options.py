@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from toolkit.common.checks import check_whole
+from toolkit.common.errors import DataError
 from toolkit.common.options import documented
 
 __all__ = ["WorkersOptions"]
@@ -32,5 +33,19 @@ class WorkersOptions:
         "columns",
     ] = None
 
+    cluster: Annotated[
+        str | None,
+        "The Ray cluster on whose machines the workers train: an address such as 'ray://head:10001', 'auto' for the "
+        "one that this machine belongs to, or 'local' to start Ray on this machine. Needs workers=.",
+        "columns",
+    ] = None
+
     def __post_init__(self) -> None:
         check_whole("workers", self.workers, least=1)
+        if self.cluster is not None and (not isinstance(self.cluster, str) or not self.cluster.strip()):
+            raise DataError(
+                f"cluster={self.cluster!r}: expected the address of a Ray cluster, such as 'ray://head:10001', 'auto' "
+                "or 'local'."
+            )
+        if self.cluster is not None and self.workers is None:
+            raise DataError(f"cluster={self.cluster!r} needs workers=, the number of processes on the cluster.")
