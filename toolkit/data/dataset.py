@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.common.freed_memory import release_freed
 from toolkit.data.codes import code_columns, codes_note
 from toolkit.data.describe import describe, leaks_of, predictive_powers
 from toolkit.data.encoded_windows import LARGEST_MATRIX, EncodedWindows
@@ -22,6 +23,8 @@ from toolkit.data.target import Target
 from toolkit.data.target_form import TargetForm
 
 __all__ = ["Dataset", "SplitData"]
+
+_MANY_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,9 @@ class SplitData:
         elif isinstance(fitted, Preprocessing):
             most = {name: value for name, value in options.items() if name == "most_levels"}
             entries["notes"] = [*notes, *fitted.pooled(train, **most)]
+        if self.rows >= _MANY_ROWS:
+            del train
+            release_freed()
         return Dataset(**entries, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
 
 
