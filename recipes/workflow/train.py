@@ -273,8 +273,9 @@ def read_options(
     by_place = route(options, build, images=images, arguments=arguments)
     EvaluationOptions(**by_place["evaluation"])  # a mistake in them is found before the training
     ReadingOptions(**by_place["reading"])
-    if MemoryOptions(**by_place["memory"]).memory is not None and not may_stream:
-        raise DataError("memory= is for train: a comparison needs all rows in memory. Leave it out.")
+    streaming = {**vars(MemoryOptions(**by_place["memory"])), **vars(WorkersOptions(**by_place["workers"]))}
+    if not may_stream and (names := [name for name, value in streaming.items() if value is not None]):
+        raise DataError(f"{names[0]}= is for train: a comparison needs all rows in memory. Leave it out.")
     in_training = training.Options(**by_place["training"])
     for name in ("callbacks", "metrics"):
         if getattr(in_training, name):

@@ -62,6 +62,14 @@ def test_a_cluster_needs_files_and_a_number_of_workers(table):
             binary.train(table, target="y", workers=2, cluster=cluster)
 
 
+def test_comparisons_refuse_workers_and_clusters_before_reading(table):
+    for function in (binary.compare, binary.cross_validate):
+        with pytest.raises(DataError, match="workers= is for train"):
+            function(table, target="y", workers=2)
+        with pytest.raises(DataError, match="workers= is for train"):
+            function("nowhere.parquet", target="y", workers=2, cluster="local")
+
+
 def test_a_function_of_the_script_can_t_be_passed_on(table):
     with pytest.raises(DataError, match="workers= can't pass on"):
         binary.train(table, target="y", workers=2, cluster="local", build=lambda inputs, units: None)
