@@ -36,6 +36,9 @@ def test_slow_storage_decides_how_long_a_pass_takes():
 def test_the_section_is_found_again_in_the_report():
     facts = {"inputs": 3, "weights": 5, "load": 0.0, "circumstances": ["today."]}
     facts["sums"] = {count: {"64": 0.001} for count in ("1", "2", "4")}
+    facts |= {"passes": {"1": 4e-5, "2": 5e-5}, "cores": 2}
     section = cluster.section(RATES, MACHINE, facts)
+    assert "40 s per million rows" in section
+    assert "50 s by two workers on the same cores, 1.25 times as long" in section.replace("\n", " ")
     assert cluster.split("# Title\n\n| a |\n" + section) == ("# Title\n\n| a |\n", section)
     assert cluster.split("# Title\n") == ("# Title\n", "")

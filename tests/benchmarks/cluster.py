@@ -11,7 +11,7 @@ import os
 import tempfile
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,10 @@ def measure(rows: int) -> None:
         cluster_rates.write_table(folder, rows)
         size = sum(path.stat().st_size for path in folder.iterdir()) / rows
         prepared = cluster_rates.json_of("prepare", str(folder))
-        trained = cluster_rates.json_of("train", str(folder), "{}")
+        trained = cluster_rates.json_of("train", str(folder), json.dumps({"batch_size": _BATCH}))
+        passes_by_workers = {
+            workers: max(cluster_rates.together(workers, "pass", str(folder), str(_BATCH))) for workers in (1, 2)
+        }
     by_workers = {workers: cluster_rates.sums(workers) for workers in (1, 2, 4)}
     smallest, largest = min(by_workers[2]), max(by_workers[2])
     bandwidth = (largest - smallest) / (by_workers[2][largest] - by_workers[2][smallest])
@@ -58,6 +61,7 @@ def measure(rows: int) -> None:
     facts = {"circumstances": measuring.circumstances({}), "load": load, "inputs": prepared["inputs"]}
     busy = trained["cpu"] / trained["clock"] / (os.cpu_count() or 1)
     facts |= {"weights": trained["weights"], "busy": busy, "rates": asdict(rates), "sums": by_workers}
+    facts |= {"passes": passes_by_workers, "cores": os.cpu_count() or 1}
     measuring.write(_RATES, json.dumps(facts, indent=1))
     click.echo(json.dumps(facts, indent=1))
 
@@ -126,6 +130,7 @@ def _about(rates: Rates, machine: Machine, facts: dict[str, Any]) -> list[str]:
     return [
         *_paragraph(simulated),
         *_paragraph(measured),
+        *_paragraph(_check(rates, machine, facts)),
         *_paragraph(assumed),
         "The model, for *m* machines with *w* workers in all, *n* rows and *b* rows per step:",
         "",
@@ -137,6 +142,18 @@ def _about(rates: Rates, machine: Machine, facts: dict[str, Any]) -> list[str]:
         "    a pass     max(storage, computing + calling + adding up)",
         "    dollars    hours * m * price",
     ]
+
+
+def _check(rates: Rates, machine: Machine, facts: dict[str, Any]) -> str:
+    """Return what two workers on this machine took, and what the model says."""
+    one, two = (1e6 * facts["passes"][workers] for workers in ("1", "2"))
+    sizes = [replace(machine, workers=workers, cores=facts["cores"] // workers) for workers in (1, 2)]
+    alone, shared = (one_pass(rates, size, 1e6, 1, _BATCH, grows=False).seconds for size in sizes)
+    return (
+        f"Check: a pass with {_BATCH:,} rows per step took {one:.0f} s per million rows by one process here, "
+        f"and {two:.0f} s by two workers on the same cores, {two / one:.2f} times as long. The model says "
+        f"{shared / alone:.2f} times as long."
+    )
 
 
 def _reading(growing: Sequence[Pass], large: Sequence[Pass], same: Sequence[Pass]) -> list[str]:

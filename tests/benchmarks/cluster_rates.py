@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pyarrow
 import pyarrow.parquet
 
 from tests.benchmarks.measuring import ROOT
+from toolkit.distributed.local import environments
 
 COLUMNS, NUMBERS = 100, 96
 _GROUP, _FILES = 1 << 15, 4
@@ -51,17 +51,14 @@ def json_of(*words: str, environment: Mapping[str, str] | None = None) -> Any:
 
 def sums(workers: int) -> dict[int, float]:
     """Return the seconds of a sum over workers on this machine, by its bytes: the quickest of 60."""
-    ports = []
-    for _ in range(workers):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(f"127.0.0.1:{free.getsockname()[1]}")
-    processes = []
-    for rank in range(workers):
-        config = {"cluster": {"worker": ports}, "task": {"type": "worker", "index": rank}}
-        processes.append(_started(("sums",), {"TF_CONFIG": json.dumps(config)}))
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
-    return {int(size): seconds for size, seconds in json.loads(outputs[0].splitlines()[-1]).items()}
+    return {int(size): seconds for size, seconds in together(workers, "sums")[0].items()}
+
+
+def together(workers: int, *words: str) -> list[Any]:
+    """Return what a command of this module prints in each of several workers on this machine."""
+    processes = [_started(words, entries) for entries in environments(workers)]
+    outputs = [process.communicate(timeout=900)[0] for process in processes]
+    return [json.loads(output.splitlines()[-1]) for output in outputs]
 
 
 def _started(words: tuple[str, ...], environment: Mapping[str, str] | None) -> subprocess.Popen[str]:
@@ -82,7 +79,7 @@ def prepare_rows(folder: str) -> None:
     """Print the CPU seconds per row of reading, and of reading and encoding."""
     from recipes.workflow.train import prepare, read_options
 
-    options = read_options("quick", {"memory": "1GiB"}, images=False)
+    options = read_options("quick", {"memory": "1GiB"}, images=False, may_stream=True)
     dataset, _ = prepare("binary", folder, "y", None, 0, options, may_stream=True)
     rows = dataset.stream
     assert rows is not None
@@ -129,6 +126,18 @@ def train_network(folder: str, options: str) -> None:
         "weights": run.model.count_params(),
     }
     click.echo(json.dumps(facts))
+
+
+@main.command("pass")
+@click.argument("folder")
+@click.argument("batch", type=int)
+def quickest_pass(folder: str, batch: int) -> None:
+    """Print the seconds per row of the quicker one of two passes, alone or as one of the workers of TF_CONFIG."""
+    from recipes import binary
+
+    options: dict[str, Any] = {"effort": "quick", "memory": "1GiB", "progress": False, "baselines": False}
+    run = binary.train(folder, target="y", epochs=3, batch_size=batch, **options)
+    click.echo(json.dumps(float(run.history["seconds"].iloc[1:].min()) / run.dataset.part_sizes["train"]))
 
 
 @main.command("sums")
