@@ -32,6 +32,7 @@ from recipes.cli.parameters import (
 from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import check_writable, is_stream, partial_path, path_to_write
 from toolkit.common.options import Option, options_of
+from toolkit.distributed.tensorflow_workers import rank_here
 
 __all__ = ["RECIPES", "RecipeGroup", "compare", "cross_validate", "demo"]
 
@@ -158,6 +159,8 @@ def _recipe_command(name: str, function: str) -> click.Command:
         several = len(target) > 1 or values.get("task", name) == "multilabel"
         with quietly(quiet):
             result = recipe(file, target=(list(target) or None) if several else next(iter(target), None), **options)
+        if rank_here():
+            return  # worker 0 prints and writes
         if not as_json:
             (show_run if function == "train" else show_comparison)(result, not quiet)
         written: dict[str, Path | None] = {"saved": None, "report": None}

@@ -59,12 +59,13 @@ def joined(options: WorkersOptions, call: Mapping[str, Any]) -> Workers:
     return workers
 
 
-def train_locally(call: Mapping[str, Any], world: int) -> Run:
+def train_locally(call: Mapping[str, Any], world: int, started: Callable[[list[int]], object] = len) -> Run:
     """Train with several workers on this machine, and return the run of the first.
 
     Args:
         call: The arguments of `recipes.workflow.train.train`.
         world: How many workers.
+        started: As for `run_workers`.
 
     Raises:
         DataError: The call can't be passed on to other processes, or a worker failed.
@@ -74,7 +75,7 @@ def train_locally(call: Mapping[str, Any], world: int) -> Run:
         folder = Path(name)
         (folder / CALL).write_bytes(_pickled(call))
         try:
-            run_workers([sys.executable, "-m", "recipes.workflow.worker", name], world, folder)
+            run_workers([sys.executable, "-m", "recipes.workflow.worker", name], world, folder, started)
         except DataError as error:
             mistakes = [folder / f"{ERROR}-{rank}" for rank in range(world)]
             messages = [path.read_text() for path in mistakes if path.exists()]

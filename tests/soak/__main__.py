@@ -9,7 +9,7 @@ import time
 
 #: Each is a module here with `main(seed, count) -> exit status`, which `python -m tests.soak.PART [seed] [count]`
 #: runs. It prints its counts in lines that begin with a number, and "BAD ..." for each attack that did harm.
-PARTS = ("files", "kills", "resume", "pictures", "frames", "pages", "canaries", "memory", "estimators")
+PARTS = ("files", "kills", "resume", "pictures", "frames", "pages", "canaries", "workers", "memory", "estimators")
 
 
 def main(parts: list[str]) -> int:

@@ -1,6 +1,7 @@
 """A small part of the attacks that `make soak` makes.
 
 Too few trainings say nothing of the memory that they keep; `tests/recipes/test_estimators.py` runs some of the checks.
+A worker is killed in `tests/recipes/workflow/test_workers.py`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _attack(part, count, root, capsys):
 
 
 def test_the_other_parts_have_no_small_part_here():
-    assert set(PARTS) - set(SMALL) == {"memory", "estimators"}
+    assert set(PARTS) - set(SMALL) == {"workers", "memory", "estimators"}
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)

@@ -62,6 +62,7 @@ def run_workers(command: Sequence[str], world: int, folder: Path, started: Calla
         DataError: A worker failed; the message says which one, and how to go on.
     """
     processes: list[subprocess.Popen[bytes]] = []
+    printer = threading.Thread(target=_print, args=[processes], daemon=True)
     try:
         for rank, entries in enumerate(environments(world)):
             with (folder / f"output-{rank}").open("wb") as output:
@@ -75,20 +76,23 @@ def run_workers(command: Sequence[str], world: int, folder: Path, started: Calla
                         start_new_session=True,  # Ctrl-C in a terminal comes here alone, and goes on from here
                     )
                 )
-        printer = threading.Thread(target=_print, args=[processes[0]], daemon=True)
         printer.start()
         started([process.pid for process in processes])
         failed = _wait(processes)
-        printer.join(_GRACE)
     finally:
         _end(processes)
+        if printer.is_alive():
+            printer.join()  # until the end of what the first worker printed
+        for pipe in (pipe for process in processes for pipe in (process.stdin, process.stdout)):
+            if pipe is not None:
+                pipe.close()
     if failed is not None:
         raise DataError(_message(failed, processes[failed].returncode, world, folder))
 
 
-def _print(process: subprocess.Popen[bytes]) -> None:
-    """Print what a process prints, line by line."""
-    for line in process.stdout or ():
+def _print(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Print what the first process prints, line by line."""
+    for line in processes[0].stdout or ():
         sys.stderr.write(line.decode(errors="replace"))
         sys.stderr.flush()
 
@@ -131,9 +135,6 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 continue
-    for process in processes:
-        if process.stdin is not None:
-            process.stdin.close()
 
 
 def _message(rank: int, code: int, world: int, folder: Path) -> str:

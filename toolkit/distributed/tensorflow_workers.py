@@ -12,7 +12,7 @@ import numpy as np
 from toolkit.common.errors import DataError
 from toolkit.distributed.workers import LostWorker, Workers
 
-__all__ = ["TensorFlowWorkers", "cluster_size", "join"]
+__all__ = ["TensorFlowWorkers", "cluster_size", "join", "rank_here"]
 
 _EXAMPLE = '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -71,6 +71,11 @@ def join() -> Workers:
     return _joined[key]
 
 
+def rank_here() -> int:
+    """Return the number of this process among the workers that it joined; 0 where it joined none."""
+    return next((workers.rank for workers in _joined.values()), 0)
+
+
 class TensorFlowWorkers(Workers):
     """Workers that add up tensors on the CPUs' network, or with NCCL on GPUs: one GPU for each process.
 
@@ -104,7 +109,7 @@ class TensorFlowWorkers(Workers):
                 f"{world} workers have {devices} devices: give each process one GPU of its own, with "
                 "CUDA_VISIBLE_DEVICES."
             )
-        self._total = tf.function(self._summed)
+        self._programs: dict[Any, Any] = {}
 
     def sum(self, values: Any) -> Any:
         """Return the sum of arrays or tensors of one shape and type, one from each worker."""
@@ -121,9 +126,12 @@ class TensorFlowWorkers(Workers):
     def _reduced(self, tensor: Any) -> Any:
         import tensorflow as tf
 
+        key = tf.TensorSpec.from_tensor(tensor)
+        if key not in self._programs:  # each kept by itself: TensorFlow warns of many programs of one function
+            self._programs[key] = tf.function(self._summed).get_concrete_function(key)
         lost = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
         try:
-            return self._total(tensor)
+            return self._programs[key](tensor)
         except (*lost, tf.errors.DeadlineExceededError) as error:
             raise LostWorker(
                 f"worker {self.rank} of {self.world} lost another worker, which was killed or has failed: see what it "
