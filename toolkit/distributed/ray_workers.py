@@ -16,6 +16,8 @@ from toolkit.distributed.workers import LostWorker
 
 __all__ = ["failure", "run_on_ray"]
 
+#: Ray's errors of a worker whose process or machine is gone.
+_DEATHS = ("ActorDiedError", "ActorUnavailableError", "NodeDiedError", "WorkerHealthCheckFailedError")
 _GO_ON = (
     "The same call trains again; with resume= in a folder that all machines share, it goes on after the last epoch "
     "that was saved."
@@ -113,7 +115,7 @@ def failure(by_rank: Mapping[int, BaseException], error: BaseException, world: i
         return DataError(f"Ray could not train ({_first_line(error)}). {_GO_ON}")
     rank = min(others, default=None)
     name = "a worker" if rank is None else f"worker {rank}"
-    if rank is None or type(others[rank]).__name__.endswith("DiedError") or "died" in _first_line(others[rank]):
+    if rank is None or type(others[rank]).__name__ in _DEATHS:
         return DataError(f"{name} of {world} was killed, or its machine was lost: the others were ended. {_GO_ON}")
     return DataError(f"{name} of {world} failed ({type(others[rank]).__name__}: {_first_line(others[rank])}). {_GO_ON}")
 

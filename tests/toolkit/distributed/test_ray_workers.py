@@ -17,6 +17,10 @@ class ActorDiedError(Exception):
     """Named as Ray's error of a process that was killed."""
 
 
+class WorkerHealthCheckFailedError(Exception):
+    """Named as the error of Ray Train of a worker that no longer answers."""
+
+
 def message(by_rank, error=None, world=3):
     return str(failure(by_rank, error or RuntimeError("Training failed"), world))
 
@@ -30,6 +34,12 @@ def test_a_killed_worker_is_named_before_those_that_lost_it():
     text = message({0: LostWorker("worker 0 lost another"), 2: ActorDiedError("The actor died unexpectedly.")})
     assert text.startswith("worker 2 of 3 was killed, or its machine was lost")
     assert "resume=" in text
+
+
+def test_a_worker_that_no_longer_answers_was_killed():
+    assert message({1: WorkerHealthCheckFailedError("A worker health check failed.")}).startswith(
+        "worker 1 of 3 was killed"
+    )
 
 
 def test_other_errors_are_named_with_their_first_line():
@@ -56,17 +66,20 @@ if __name__ == "__main__":
     import logging, ray
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     print(run_on_ray(name, b"rows", 2, "local").decode())
-    try:
-        run_on_ray(name, b"fail", 2, "local")
-    except DataError as error:
-        print(error)
+    for content in (b"fail", b"die"):
+        try:
+            run_on_ray(name, content, 2, "local")
+        except DataError as error:
+            print(error)
     print(ray.is_initialized())
 """
 
 
 @needs_ray
 @pytest.mark.timeout(600)
-def test_two_local_workers_of_ray_see_each_other_and_pass_on_mistakes():
+def test_two_local_workers_of_ray_see_each_other_and_pass_on_mistakes_and_deaths():
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT]
     lines = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True).stdout.splitlines()
-    assert lines[-3:] == ["rows[2, 0, false]", "this row is bad.", "True"]
+    assert lines[-4:-2] == ["rows[2, 0, false]", "this row is bad."]
+    assert "was killed, or its machine was lost" in lines[-2]
+    assert lines[-1] == "True"  # a connection of the caller's own stays
