@@ -36,6 +36,7 @@ def main(seed: int = 0, count: int = 20) -> int:
                     bad.append(f"message {number}: {error}")
             found = digest(train_locally(call, 2))
             same += found == expected
+            print(f"{same} of {number + 1} the same, {kills} kills", file=sys.stderr, flush=True)
             if found != expected:
                 bad.append(f"weights {number}: {found} and not {expected}")
     seconds = time.perf_counter() - start
