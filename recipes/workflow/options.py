@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         pieces: int
         rare: int | None
         most_levels: int | None
+        codes: str | Sequence[str] | None
         log_target: bool
         quantiles: Sequence[float] | None
         class_weight: str | Mapping[Any, float] | None
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         metric: str | None
         metrics: Sequence[Callable[[Any, Any], Any]]
         patience: int | None
+        extra_cycles: int
         time_limit: float | None
         min_gradient_norm: float | None
         callbacks: Sequence[keras.callbacks.Callback]

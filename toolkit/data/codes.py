@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from toolkit.data.features import Features
 from toolkit.data.identifiers import are_integers
+from toolkit.data.level_means import left_out_means
 
-__all__ = ["code_columns", "codes_note"]
+__all__ = ["code_columns", "codes_note", "many_levels", "outputs_of"]
 
 _RANGES, _ROWS_PER_VALUE = 32, 4
-_FOLDS, _PRIOR_ROWS = 5, 10.0
+_FOLDS = 5
 _MOST_ROWS, _MOST_OUTPUTS = 100_000, 20
 # On the benchmark's tables the gain of codes (a manager, a state, a brand's popularity) is 20 to 90 % of what single
 # values tell, at 6 to 22 standard errors; that of measures is below 15 % or within 4 standard errors.
 _LEAST_GAIN, _STANDARD_ERRORS, _LEAST_SHARE = 0.15, 4.0, 0.003
 
 
-def code_columns(features: Features, y: np.ndarray) -> list[str]:
+def code_columns(features: Features, outputs: np.ndarray) -> list[str]:
     """Return the columns of whole numbers whose single values tell clearly more of the target than ranges of them.
 
     The target of rows left out is predicted in two ways: by the mean of the rows with the same value, and by that of
@@ -27,7 +29,7 @@ def code_columns(features: Features, y: np.ndarray) -> list[str]:
 
     Args:
         features: The rows to learn from.
-        y: What a network learns of them: class numbers of type int32 or int64, shape (n,), or numbers, (n, outputs).
+        outputs: What `outputs_of` returns, shape (n, outputs).
 
     Example:
         >>> import pandas as pd
@@ -43,7 +45,7 @@ def code_columns(features: Features, y: np.ndarray) -> list[str]:
     rows = np.arange(len(features))
     if len(rows) > _MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
-    outputs = _outputs(y[rows])
+    outputs = outputs[rows]
     names = [column.name for column in features.columns if column.kind == "number" and column.format is None]
     return [name for name in names if _are_codes(features.frame[name].to_numpy()[rows], outputs)]
 
@@ -58,8 +60,34 @@ def codes_note(names: list[str]) -> str:
     )
 
 
-def _outputs(y: np.ndarray) -> np.ndarray:
-    """Return what is predicted as numbers, (n, outputs): of the largest classes whether a row is of each."""
+def many_levels(features: Features, outputs: np.ndarray) -> list[str]:
+    """Return the categories with more than 32 levels that tell something of the target on rows left out.
+
+    Args:
+        features: The rows to learn from.
+        outputs: What `outputs_of` returns, shape (n, outputs).
+    """
+    names = []
+    for name in (column.name for column in features.columns if column.kind == "category"):
+        groups, levels = pd.factorize(features.frame[name].to_numpy(), use_na_sentinel=False)
+        if _RANGES < len(levels) <= len(groups) / _ROWS_PER_VALUE:
+            folds = np.random.default_rng(0).permutation(len(groups)) % _FOLDS
+            told, total = _told(left_out_means(groups, outputs, folds), outputs, folds)
+            if told.sum() > _LEAST_SHARE * total and _is_clear(told):
+                names.append(name)
+    return names
+
+
+def outputs_of(y: np.ndarray) -> np.ndarray:
+    """Return what is predicted as numbers, (n, outputs): of the largest classes whether a row is of each.
+
+    Args:
+        y: What a network learns: class numbers, shape (n,), or numbers, shape (n, outputs).
+
+    Example:
+        >>> outputs_of(np.array([2, 0, 2])).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
     if y.ndim > 1:
         return y[:, :_MOST_OUTPUTS].astype(np.float64)
     largest = np.argsort(-np.bincount(y), kind="stable")[:_MOST_OUTPUTS]
@@ -77,23 +105,19 @@ def _are_codes(values: np.ndarray, outputs: np.ndarray) -> bool:
     counts = np.bincount(ids)
     ranges = ((np.cumsum(counts) - counts / 2) * (_RANGES / len(ids))).astype(int)
     folds = np.random.default_rng(0).permutation(len(ids)) % _FOLDS
-    by_value, by_range, by_mean = np.zeros((3, len(ids)))
-    for fold in range(_FOLDS):
-        left_out = folds == fold
-        learned, truth = outputs[~left_out], outputs[left_out]
-        mean = learned.mean(axis=0)
-        by_mean[left_out] = np.square(truth - mean).sum(axis=1)
-        for groups, errors in ((ids, by_value), (ranges[ids], by_range)):
-            means = _means(groups[~left_out], learned, mean, int(groups.max()) + 1)
-            errors[left_out] = np.square(truth - means[groups[left_out]]).sum(axis=1)
-    total, gains = by_mean.sum(), by_range - by_value
-    told, gain = total - by_value.sum(), gains.sum()
-    clear = gain > _STANDARD_ERRORS * gains.std() * np.sqrt(len(gains))
-    return bool(clear and told > _LEAST_SHARE * total and gain > _LEAST_GAIN * told)
+    by_value, total = _told(left_out_means(ids, outputs, folds), outputs, folds)
+    by_range, _ = _told(left_out_means(ranges[ids], outputs, folds), outputs, folds)
+    told, gains = by_value.sum(), by_value - by_range
+    return bool(_is_clear(gains) and told > _LEAST_SHARE * total and gains.sum() > _LEAST_GAIN * told)
 
 
-def _means(groups: np.ndarray, outputs: np.ndarray, mean: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean outputs of each group, drawn towards the mean of all rows, shape (groups, outputs)."""
-    rows = np.bincount(groups, minlength=count)
-    sums = np.stack([np.bincount(groups, output, minlength=count) for output in outputs.T], axis=1)
-    return (sums + _PRIOR_ROWS * mean) / (rows + _PRIOR_ROWS)[:, None]
+def _told(predicted: np.ndarray, outputs: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return by how much each row's squared error is smaller than that of the mean, and the sum of the latter."""
+    means = left_out_means(np.zeros(len(folds), int), outputs, folds)
+    by_mean = np.square(outputs - means).sum(axis=1)
+    return by_mean - np.square(outputs - predicted).sum(axis=1), float(by_mean.sum())
+
+
+def _is_clear(gains: np.ndarray) -> bool:
+    """Return whether the sum of the rows' gains is several standard errors above 0."""
+    return bool(gains.sum() > _STANDARD_ERRORS * gains.std() * np.sqrt(len(gains)))

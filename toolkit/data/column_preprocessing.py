@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.rounding import blurred
+from toolkit.data.level_means import LevelMeans
 
 __all__ = [
     "CategoryPreprocessing",
@@ -59,6 +60,7 @@ class NumberPreprocessing:
         bent: Whether outliers are pulled in.
         edges: The ends of the pieces.
         codes: The values, ascending, with an input each that is 1 for just this value.
+        means: The mean target of the rows of each code, or None.
     """
 
     center: float
@@ -68,6 +70,7 @@ class NumberPreprocessing:
     bent: bool = False
     edges: tuple[float, ...] = ()
     codes: tuple[float, ...] = ()
+    means: LevelMeans | None = None
 
     @classmethod
     def fit(cls, values: np.ndarray, scaling: str, pieces: int = 0, rare: int = 1) -> NumberPreprocessing:
@@ -104,7 +107,7 @@ class NumberPreprocessing:
     @property
     def width(self) -> int:
         """The number of inputs."""
-        return 1 + self.missing + len(self.codes) + self.pieces
+        return 1 + self.missing + len(self.codes) + _width(self.means) + self.pieces
 
     @property
     def pieces(self) -> int:
@@ -115,7 +118,7 @@ class NumberPreprocessing:
         """Return what each input stands for."""
         pieces = [f"{column}: {low:g} to {high:g}" for low, high in pairwise(self.edges)]
         codes = [f"{column} = {code:.15g}" for code in self.codes]
-        return [column, *[f"{column} is missing"] * self.missing, *codes, *pieces]
+        return [column, *[f"{column} is missing"] * self.missing, *codes, *_mean_names(column, self.means), *pieces]
 
     def encode(self, values: np.ndarray, inputs: np.ndarray) -> None:
         """Write the inputs of float64 values into an array of zeros, shape (rows, width)."""
@@ -125,18 +128,26 @@ class NumberPreprocessing:
         if self.codes:
             self.mark_codes(values, inputs[:, 1 + self.missing :])
         if self.edges:
-            inputs[:, 1 + self.missing + len(self.codes) :] = self.rises(values)
+            inputs[:, self.width - self.pieces :] = self.rises(values)
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """Return scaled values, shape (rows,)."""
         return scale(values, self.center, self.spread, self.fill, self.bent)
 
     def mark_codes(self, values: np.ndarray, inputs: np.ndarray) -> None:
-        """Write a 1 where a value is one of the codes, into the first inputs of an array of zeros."""
+        """Write a 1 where a value is one of the codes, then its means, into the first inputs of an array of zeros."""
         codes = np.asarray(self.codes)
         place = np.minimum(np.searchsorted(codes, values), len(codes) - 1)
         rows = np.flatnonzero(codes[place] == values)
         inputs[rows, place[rows]] = 1.0
+        if self.means is not None:
+            self.means.write(values, inputs[:, len(codes) : len(codes) + self.means.width])
+
+    @property
+    def mean_inputs(self) -> slice:
+        """Where the means stand among the inputs."""
+        start = 1 + self.missing + len(self.codes)
+        return slice(start, start + _width(self.means))
 
     def with_codes(self, values: np.ndarray, rare: int, most: int) -> NumberPreprocessing:
         """Return the same with an input for each value in at least `rare` rows, the `most` frequent of them."""
@@ -172,8 +183,10 @@ class NumberPreprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was learned, as JSON can hold it."""
-        content = asdict(self)
-        return content | {"centre": content.pop("center"), "edges": list(self.edges), "codes": list(self.codes)}
+        content = asdict(replace(self, means=None))
+        del content["means"]
+        content |= {"centre": content.pop("center"), "edges": list(self.edges), "codes": list(self.codes)}
+        return content | _described_means(self.means)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> NumberPreprocessing:
@@ -181,7 +194,21 @@ class NumberPreprocessing:
         center, spread, fill = content["centre"], content["spread"], content["fill"]
         edges = tuple(content.get("edges", ()))
         codes = tuple(content.get("codes", ()))
-        return cls(center, spread, fill, content["missing"], content.get("bent", False), edges, codes)
+        means = LevelMeans.from_dict(content.get("means"))
+        return cls(center, spread, fill, content["missing"], content.get("bent", False), edges, codes, means)
+
+
+def _width(means: LevelMeans | None) -> int:
+    return 0 if means is None else means.width
+
+
+def _mean_names(column: str, means: LevelMeans | None) -> list[str]:
+    count = _width(means)
+    return [f"{column}: mean target" + (f" {output + 1}" if count > 1 else "") for output in range(count)]
+
+
+def _described_means(means: LevelMeans | None) -> dict[str, Any]:
+    return {} if means is None else {"means": means.to_dict()}
 
 
 @cache
@@ -228,11 +255,13 @@ class CategoryPreprocessing:
         levels: The levels with an input each, sorted.
         other: Whether there is an input for the other levels: training rows had rare ones.
         missing: Whether there is an input for missing cells: training rows had some.
+        means: The mean target of the rows of each level, or None.
     """
 
     levels: tuple[str, ...]
     other: bool
     missing: bool
+    means: LevelMeans | None = None
 
     @classmethod
     def fit(cls, values: np.ndarray, rare: int, most: int) -> CategoryPreprocessing:
@@ -254,18 +283,26 @@ class CategoryPreprocessing:
     @property
     def width(self) -> int:
         """The number of inputs."""
-        return len(self.levels) + self.other + self.missing
+        return len(self.levels) + self.other + self.missing + _width(self.means)
+
+    @property
+    def mean_inputs(self) -> slice:
+        """Where the means stand among the inputs."""
+        return slice(self.width - _width(self.means), self.width)
 
     def names(self, column: str) -> list[str]:
         """Return what each input stands for."""
         levels = [f"{column} = {label}" for label in self.levels]
-        return [*levels, *[f"{column} = {OTHER}"] * self.other, *[f"{column} is missing"] * self.missing]
+        rest = [*[f"{column} = {OTHER}"] * self.other, *[f"{column} is missing"] * self.missing]
+        return [*levels, *rest, *_mean_names(column, self.means)]
 
     def encode(self, values: np.ndarray, inputs: np.ndarray) -> None:
         """Write the inputs of level texts into an array of zeros, shape (rows, width)."""
         slots = self.slots(values)
         rows = np.flatnonzero(slots >= 0)
         inputs[rows, slots[rows]] = 1.0
+        if self.means is not None:
+            self.means.write(values, inputs[:, self.mean_inputs])
 
     def slots(self, values: np.ndarray) -> np.ndarray:
         """Return the input that is 1 in each row, -1 for none."""
@@ -283,12 +320,14 @@ class CategoryPreprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was learned, as JSON can hold it."""
-        return asdict(self) | {"levels": list(self.levels)}
+        content = {"levels": list(self.levels), "other": self.other, "missing": self.missing}
+        return content | _described_means(self.means)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> CategoryPreprocessing:
         """Return the preprocessing that `to_dict` described."""
-        return cls(tuple(content["levels"]), content["other"], content["missing"])
+        means = LevelMeans.from_dict(content.get("means"))
+        return cls(tuple(content["levels"]), content["other"], content["missing"], means)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.freed_memory import release_freed
-from toolkit.data.codes import code_columns, codes_note
+from toolkit.data.codes import code_columns, codes_note, many_levels, outputs_of
 from toolkit.data.describe import describe, leaks_of, predictive_powers
-from toolkit.data.encoded_windows import LARGEST_MATRIX, EncodedWindows
+from toolkit.data.encoded_windows import LARGEST_MATRIX, EncodedWindows, write_own_inputs
 from toolkit.data.features import Features
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.images.stack import Images
@@ -25,6 +25,7 @@ from toolkit.data.target_form import TargetForm
 __all__ = ["Dataset", "SplitData"]
 
 _MANY_ROWS = 100_000
+_MOST_OUTPUTS, _FOLDS = 10, 5  # of target statistics
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,15 @@ class SplitData:
             **target or {},
         )
         options, notes = dict(preprocessing or {}), self.notes
-        if options.get("codes") is None and not isinstance(self.features, Images):
-            options["codes"] = code_columns(train, coded.encode(self.target_frame.iloc[used["train"]]))
+        outputs = np.zeros((0, 0))
+        if not isinstance(self.features, Images):
+            outputs = outputs_of(coded.encode(self.target_frame.iloc[used["train"]]))
+        if options.get("codes") is None and len(outputs):
+            options["codes"] = code_columns(train, outputs)
             notes = [*notes, *[codes_note(options["codes"])] * bool(options["codes"])]
-        fitted = fit_preprocessing(train, **options)
+        fitted, own_inputs = fit_preprocessing(train, **options), None
+        if self.stream is None and isinstance(fitted, Preprocessing):
+            fitted, own_inputs = self._with_level_means(fitted, train, outputs, used["train"], folds)
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
         entries: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(SplitData)}
         entries["folds"] = folds
@@ -179,7 +185,41 @@ class SplitData:
         if self.rows >= _MANY_ROWS:
             del train
             release_freed()
-        return Dataset(**entries, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used)
+        return Dataset(
+            **entries, preprocessing=fitted, target=coded, row_weights=weights, fit_parts=used, own_inputs=own_inputs
+        )
+
+    def _with_level_means(
+        self,
+        fitted: Preprocessing,
+        train: Features,
+        outputs: np.ndarray,
+        rows: np.ndarray,
+        folds: np.ndarray | None,
+    ) -> tuple[Preprocessing, np.ndarray | None]:
+        """Return preprocessing with the target statistics of columns of many levels, and those inputs of its own rows.
+
+        Args:
+            fitted: The preprocessing.
+            train: The training rows.
+            outputs: What is predicted of them, shape (training rows, outputs).
+            rows: Their positions.
+            folds: The fold of each row of the dataset that a network leaves out, or None: then rows are dealt into
+                five, and equal rows together.
+        """
+        names = [*fitted.facts["codes"], *many_levels(train, outputs)]
+        if not names or outputs.shape[1] > _MOST_OUTPUTS:
+            return fitted, None
+        if folds is None:
+            units = self.units[rows]
+            dealt = np.random.default_rng(0).permutation(int(units.max()) + 1) % _FOLDS
+            own_folds = dealt[units]
+        else:
+            own_folds = folds[rows]
+        fitted, inputs = fitted.with_level_means(train, outputs, own_folds, names)
+        own_inputs = np.full((self.rows, inputs.shape[1]), np.nan, np.float32)
+        own_inputs[rows] = inputs
+        return fitted, own_inputs if inputs.size else None
 
 
 @dataclass(frozen=True)
@@ -194,16 +234,26 @@ class Dataset(SplitData):
             count the same.
         fit_parts: `parts`, as training uses them. Where each network leaves out a fold, "train" holds all rows
             outside the test part, and "validation" those of them that some network leaves out.
+        own_inputs: The target statistics of the training rows, learned without each row's fold, shape (rows, inputs
+            where ``preprocessing.is_mean``), NaN for other rows; None where there are none.
     """
 
     preprocessing: Preprocessing | ImagePreprocessing
     target: Target
     row_weights: np.ndarray | None
     fit_parts: dict[str, np.ndarray]
+    own_inputs: np.ndarray | None = None
+
+    def inputs_of(self, rows: np.ndarray) -> Any:
+        """Return the inputs of rows at some positions: an array, or `Pictures`."""
+        x = self.preprocessing.encode(self.features.take(rows))
+        if self.own_inputs is not None and isinstance(self.preprocessing, Preprocessing):
+            write_own_inputs(x, self.own_inputs[rows], self.preprocessing)
+        return x
 
     def x(self, part: str) -> Any:
         """Return the inputs of a part of `fit_parts`, encoded anew at each call: an array, or `Pictures`."""
-        return self.preprocessing.encode(self.features.take(self.fit_parts[part]))
+        return self.inputs_of(self.fit_parts[part])
 
     def training_rows(self, *, in_windows: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Any]:
         """Return x, y, and weights or None of the training rows, and None; or of a sample of them, and a stream of all.
@@ -226,7 +276,10 @@ class Dataset(SplitData):
             return None
         if 4 * fitted.width * len(positions) <= largest:
             return None
-        return EncodedWindows(self.features, positions, self.y("train"), self.weights("train"), fitted)
+        own_inputs = None if self.own_inputs is None else self.own_inputs[positions]
+        return EncodedWindows(
+            self.features, positions, self.y("train"), self.weights("train"), fitted, own_inputs=own_inputs
+        )
 
     def y(self, part: str) -> np.ndarray:
         """Return what the network learns to give for the rows of a part of `fit_parts`."""

@@ -14,7 +14,7 @@ from toolkit.data.features import Features
 from toolkit.data.preprocessing import Preprocessing
 from toolkit.distributed.workers import ReadAlone
 
-__all__ = ["LARGEST_MATRIX", "EncodedWindows"]
+__all__ = ["LARGEST_MATRIX", "EncodedWindows", "write_own_inputs"]
 
 #: Bytes of the matrix of the training rows in memory, beyond which one network takes them in windows.
 LARGEST_MATRIX = 2**28
@@ -33,6 +33,7 @@ class EncodedWindows(ReadAlone):
         weights: The weights of the training rows, or None.
         preprocessing: What turns columns into inputs.
         inputs: Which of the inputs the network takes, shape (inputs,); None takes all.
+        own_inputs: The target statistics of these rows, shape (rows, inputs where ``preprocessing.is_mean``), or None.
         window_bytes: About how many bytes the inputs of a window take. Some four windows are alive.
 
     Example:
@@ -49,6 +50,7 @@ class EncodedWindows(ReadAlone):
     weights: np.ndarray | None
     preprocessing: Preprocessing
     inputs: np.ndarray | None = None
+    own_inputs: np.ndarray | None = None
     window_bytes: int = 2**25
 
     @property
@@ -72,7 +74,7 @@ class EncodedWindows(ReadAlone):
     def sample(self, most: int = 1_000) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return inputs, what is learned, and weights or None of the first rows that count."""
         counted = slice(most) if self.weights is None else np.flatnonzero(self.weights > 0)[:most]
-        x = self.preprocessing.encode(self.features.take(self.positions[counted]))
+        x = self._encoded(np.arange(self.rows)[counted])
         return x, self.y[counted], None if self.weights is None else self.weights[counted]
 
     def window(self, batch: int) -> int:
@@ -94,6 +96,25 @@ class EncodedWindows(ReadAlone):
         size = self.window(batch)
         for start in range(0, self.rows, size):
             chosen = order[start : start + size]
-            x = self.preprocessing.encode(self.features.take(self.positions[chosen]))
+            x = self._encoded(chosen)
             x = x if self.inputs is None else np.ascontiguousarray(x[:, self.inputs])
             yield x, self.y[chosen], None if self.weights is None else self.weights[chosen].astype(np.float32)
+
+    def _encoded(self, chosen: np.ndarray) -> np.ndarray:
+        x = self.preprocessing.encode(self.features.take(self.positions[chosen]))
+        if self.own_inputs is not None:
+            write_own_inputs(x, self.own_inputs[chosen], self.preprocessing)
+        return x
+
+
+def write_own_inputs(x: np.ndarray, own_inputs: np.ndarray, preprocessing: Preprocessing) -> None:
+    """Write the target statistics of training rows into their encoded inputs, shape (n, width).
+
+    Args:
+        x: The inputs.
+        own_inputs: The statistics of these rows, shape (n, inputs where `Preprocessing.is_mean`), NaN where a row is
+            no training row, and keeps what it has.
+        preprocessing: What encoded them.
+    """
+    learned = ~np.isnan(own_inputs).any(axis=1)
+    x[np.ix_(learned, preprocessing.is_mean)] = own_inputs[learned]

@@ -18,9 +18,15 @@ from toolkit.common.rounding import rare_limit
 from toolkit.common.schema import SCHEMA, check_schema
 from toolkit.data import column_preprocessing
 from toolkit.data.cells import is_number
-from toolkit.data.column_preprocessing import CategoryPreprocessing, ColumnPreprocessing, NumberPreprocessing
+from toolkit.data.column_preprocessing import (
+    CategoryPreprocessing,
+    ColumnPreprocessing,
+    DatePreprocessing,
+    NumberPreprocessing,
+)
 from toolkit.data.columns import CLOCK, Column
 from toolkit.data.features import Features
+from toolkit.data.level_means import LevelMeans
 
 __all__ = ["SCALINGS", "Preprocessing", "most_levels_for"]
 
@@ -203,6 +209,43 @@ class Preprocessing:
         counts = [(p.width, p.pieces if isinstance(p, NumberPreprocessing) else 0) for p in self.by_column]
         return np.concatenate([np.arange(width) >= width - pieces for width, pieces in counts])
 
+    @property
+    def is_mean(self) -> np.ndarray:
+        """Which inputs are target statistics, shape (width,)."""
+        mask = np.zeros(self.width, bool)
+        for span, preprocessor in zip(self.spans, self.by_column, strict=True):
+            if not isinstance(preprocessor, DatePreprocessing):
+                mask[span][preprocessor.mean_inputs] = True
+        return mask
+
+    def with_level_means(
+        self, features: Features, outputs: np.ndarray, folds: np.ndarray, names: Sequence[str]
+    ) -> tuple[Preprocessing, np.ndarray]:
+        """Return the same with target statistics of columns, and those inputs of the training rows themselves.
+
+        A column whose frequent levels all have an input of their own gets none.
+
+        Args:
+            features: The training rows.
+            outputs: What is predicted, shape (rows, outputs).
+            folds: The fold of each row: its own inputs are learned from the rows of the other folds.
+            names: The columns: categories, and numbers that are codes.
+
+        Returns:
+            The preprocessing, and float32 of shape (rows, inputs where `is_mean`).
+        """
+        by_column, own = list(self.by_column), [np.zeros((len(features), 0), np.float32)]
+        for index, column in enumerate(self.columns):
+            preprocessor = by_column[index]
+            if column.name not in names or isinstance(preprocessor, DatePreprocessing):
+                continue
+            learned = LevelMeans.fit(features.frame[column.name].to_numpy(), outputs, folds, rare_limit(len(features)))
+            own_levels = preprocessor.codes if isinstance(preprocessor, NumberPreprocessing) else preprocessor.levels
+            if learned is not None and len(learned[0].levels) > len(own_levels):
+                by_column[index] = replace(preprocessor, means=learned[0])
+                own.append(learned[1])
+        return replace(self, by_column=tuple(by_column)), np.concatenate(own, axis=1)
+
     def encode(self, features: Features) -> np.ndarray:
         """Return the inputs of the network for rows of the dataset, float32 of shape (rows, width)."""
         return self.transform(features.frame)
@@ -267,8 +310,9 @@ class Preprocessing:
         return (by_column, *learned, starts, flagged, chosen)
 
     def linear_matrix(self, features: Features) -> np.ndarray:
-        """Return rows as a linear model takes them: the inputs without pieces."""
+        """Return rows as a linear model takes them: the inputs without pieces and target statistics."""
         by_column = tuple(replace(e, edges=()) if isinstance(e, NumberPreprocessing) else e for e in self.by_column)
+        by_column = tuple(replace(e, means=None) if getattr(e, "means", None) else e for e in by_column)
         return replace(self, by_column=by_column).encode(features)
 
     def tree_matrix(self, features: Features) -> tuple[np.ndarray, np.ndarray]:

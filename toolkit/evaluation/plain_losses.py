@@ -56,7 +56,7 @@ def plain_losses(
     if not all(part_weights.any() for part_weights in weights.values()):
         return None
     for part, rows in parts.items():
-        scores = scorer(dataset.preprocessing.encode(dataset.features.take(rows)))
+        scores = scorer(dataset.inputs_of(rows))
         scores = scores[:, None] if training.members is None else scores  # (rows, networks, units)
         used = np.ones(scores.shape[:2], bool)
         if dataset.folds is not None:

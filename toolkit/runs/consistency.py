@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.common.errors import DataError
+from toolkit.data.level_means import LevelMeans
 from toolkit.data.preprocessing import SCALINGS, Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.target import Target
@@ -164,6 +165,16 @@ def _check_shapes(result: Predictor, taken: tuple[Any, ...], given: tuple[Any, .
     _check(given == (None, units), f"the model has outputs of shape {given[1:]}, and its head needs {units}")
 
 
+def _are_means(means: LevelMeans | None) -> bool:
+    """Return whether target statistics have a level and the same number of finite means for each level."""
+    if means is None:
+        return True
+    kinds, widths = {type(level) for level in means.levels}, {len(row) for row in means.means}
+    numbers = all(type(value) is float and math.isfinite(value) for row in means.means for value in row)
+    unique = len(means.levels) == len(set(means.levels)) == len(means.means)
+    return unique and numbers and kinds in ({str}, {float}) and len(widths) == 1 and 0 not in widths
+
+
 def _check_columns(preprocessing: Preprocessing) -> None:
     names = [column.name for column in preprocessing.columns]
     unique = len(set(names)) == len(names) and set(names) <= set(preprocessing.source_columns)
@@ -176,6 +187,7 @@ def _check_columns(preprocessing: Preprocessing) -> None:
         rising = all((np.diff(ends) > 0).all() for number in scaled for ends in (number.edges, number.codes))
         positive = all(number.spread > 0 for number in scaled)
         _check(rising and positive, f"the numbers of column {column.name!r} are damaged")
+        _check(_are_means(getattr(fitted, "means", None)), f"the means of column {column.name!r} are damaged")
         levels = getattr(fitted, "levels", ())
         _check(len(set(levels)) == len(levels), f"column {column.name!r} has a level twice")
         parts = getattr(fitted, "parts", ())

@@ -11,7 +11,7 @@ import pytest
 import toolkit
 from recipes import binary, multiclass, regression
 from toolkit.common.errors import DataError
-from toolkit.data.codes import code_columns
+from toolkit.data.codes import code_columns, outputs_of
 from toolkit.data.columns import Column, Columns
 from toolkit.data.prepare import prepare
 from toolkit.data.preprocessing import Preprocessing
@@ -38,8 +38,10 @@ def test_numbers_without_an_order_are_codes_and_measures_are_not(seed):
     frame = _table(seed)
     y = frame[["y"]].to_numpy()
     assert code_columns(_columns(frame), y) == ["region"]
-    assert code_columns(_columns(frame), (y[:, 0] > 1.5).astype(np.int64)) == ["region"], "two classes"
-    assert code_columns(_columns(frame), pd.qcut(y[:, 0], 4, labels=False).astype(np.int32)) == ["region"], "four"
+    assert code_columns(_columns(frame), outputs_of((y[:, 0] > 1.5).astype(np.int64))) == ["region"], "two classes"
+    assert code_columns(_columns(frame), outputs_of(pd.qcut(y[:, 0], 4, labels=False).astype(np.int32))) == [
+        "region"
+    ], "four"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -47,7 +49,7 @@ def test_values_that_say_nothing_are_no_codes(seed):
     frame = _table(seed)
     noise = np.random.default_rng(seed + 7).normal(size=(ROWS, 1))
     assert code_columns(_columns(frame), noise) == []
-    assert code_columns(_columns(frame), (noise[:, 0] > 0).astype(np.int64)) == []
+    assert code_columns(_columns(frame), outputs_of((noise[:, 0] > 0).astype(np.int64))) == []
 
 
 def test_few_rows_for_each_value_and_few_values_are_left_as_they_are():
