@@ -181,7 +181,7 @@ class SmallEncoder(ImagePreprocessing):
 def test_baselines_of_many_or_large_images_say_what_they_did_not_see():
     dataset = prepare((X, Y), task="multiclass").preprocess()
     dataset = dataclasses.replace(dataset, preprocessing=SmallEncoder(**vars(dataset.preprocessing)))
-    linear, tree = baselines.notes_on_images(dataset)
+    linear, tree = baselines.notes_on_baselines(dataset)
     assert linear.startswith("The linear baseline learns from 100 of 192 images, which")
     assert tree.startswith("The tree baseline learns from 150 of 192 images and the means of 2 x 2 pixels")
     outcomes = baselines.fit_baselines(dataset, dataset.preprocessing, dataset.target, seed=0)
