@@ -220,8 +220,8 @@ def train(
     workers = call_options.workers
     with interrupts.graceful():
         # Worker 0 alone compares with baselines, and writes.
-        further = {"baselines": False, "intervals": False} if workers.rank else {}
-        result = train_and_evaluate(dataset, task_head, call_options, int(seed), before, **further)
+        without = {"baselines": False, "intervals": False} if workers.rank else {}
+        result = train_and_evaluate(dataset, task_head, call_options, int(seed), before, **without)
         about_networks = [*call_options.departures(result.settings["members"]), *call_options.streamed_networks()]
         notes = [*result.notes, *about_networks]
         run = Run(replace(result, settings={**call, **result.settings}, notes=notes))

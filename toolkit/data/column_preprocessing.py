@@ -407,14 +407,16 @@ _BY_KIND = {"category": CategoryPreprocessing, "date": DatePreprocessing}
 
 
 def fit(
-    kind: str, values: np.ndarray, *, scaling: str, pieces: int, rare: int, most_levels: int
+    kind: str, values: np.ndarray, *, scaling: str, pieces: int, rare: int, most_levels: int, are_codes: bool = False
 ) -> ColumnPreprocessing:
     """Learn how a column is preprocessed from its canonical training values; true and false are 1 and 0."""
     if kind == "category":
         return CategoryPreprocessing.fit(values, rare, most_levels)
     if kind == "date":
         return DatePreprocessing.fit(values.astype("datetime64[ns]"), scaling, rare)
-    return NumberPreprocessing.fit(values.astype(np.float64, copy=False), scaling, pieces, rare)
+    numbers = values.astype(np.float64, copy=False)
+    number = NumberPreprocessing.fit(numbers, scaling, pieces, rare)
+    return number.with_codes(numbers, rare, most_levels) if are_codes else number
 
 
 def from_dict(kind: str, content: dict[str, Any]) -> ColumnPreprocessing:

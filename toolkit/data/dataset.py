@@ -180,8 +180,7 @@ class SplitData:
             fitted, coded = rows.preprocessing, rows.target
             entries |= {"stream": rows, "notes": [*notes, *counted]}
         elif isinstance(fitted, Preprocessing):
-            most = {name: value for name, value in options.items() if name == "most_levels"}
-            entries["notes"] = [*notes, *fitted.pooled(train, **most)]
+            entries["notes"] = [*notes, *fitted.pooled(train, options.get("most_levels"))]
         if self.rows >= _MANY_ROWS:
             del train
             release_freed()

@@ -116,5 +116,5 @@ def write_own_inputs(x: np.ndarray, own_inputs: np.ndarray, preprocessing: Prepr
             no training row, and keeps what it has.
         preprocessing: What encoded them.
     """
-    learned = ~np.isnan(own_inputs).any(axis=1)
-    x[np.ix_(learned, preprocessing.is_mean)] = own_inputs[learned]
+    is_training_row = ~np.isnan(own_inputs).any(axis=1)
+    x[np.ix_(is_training_row, preprocessing.is_mean)] = own_inputs[is_training_row]

@@ -45,7 +45,7 @@ class Preprocessing:
     - A number is scaled in float64. A missing one becomes the training median, and there is an input that marks missing
       cells if training rows had some. With pieces it has one input for each piece of the training rows too, which rises
       from -0.5 to 0.5 over the piece.
-      Of a column of codes, such as numbers of regions, frequent values have an input of 0 or 1 each.
+      Frequent values of a column of codes, such as numbers of regions, have an input of 0 or 1 each.
     - True and false are the numbers 1 and 0, scaled.
     - A category has an input of 0 or 1 for each level that is not rare, one for all rare levels, and one for missing
       cells, the last two only if training rows had them. A level never seen counts as rare. Where there is no such
@@ -144,14 +144,11 @@ class Preprocessing:
             most_levels = most_levels_for(features, rare, codes)
         options: dict[str, Any] = {"scaling": scaling, "pieces": pieces, "rare": rare, "most_levels": most_levels}
         by_column = [
-            column_preprocessing.fit(column.kind, features.frame[column.name].to_numpy(), **options)
+            column_preprocessing.fit(
+                column.kind, features.frame[column.name].to_numpy(), are_codes=column.name in codes, **options
+            )
             for column in features.columns
         ]
-        for index, column in enumerate(features.columns):
-            fitted = by_column[index]
-            if column.name in codes and isinstance(fitted, NumberPreprocessing):
-                values = features.frame[column.name].to_numpy(np.float64)
-                by_column[index] = fitted.with_codes(values, rare, most_levels)
         return cls(features.columns, features.source_columns, scaling, tuple(by_column))
 
     def pooled(self, features: Features, most_levels: int | None = None) -> list[str]:
@@ -239,11 +236,13 @@ class Preprocessing:
             preprocessor = by_column[index]
             if column.name not in names or isinstance(preprocessor, DatePreprocessing):
                 continue
-            learned = LevelMeans.fit(features.frame[column.name].to_numpy(), outputs, folds, rare_limit(len(features)))
+            statistics = LevelMeans.fit(
+                features.frame[column.name].to_numpy(), outputs, folds, rare_limit(len(features))
+            )
             own_levels = preprocessor.codes if isinstance(preprocessor, NumberPreprocessing) else preprocessor.levels
-            if learned is not None and len(learned[0].levels) > len(own_levels):
-                by_column[index] = replace(preprocessor, means=learned[0])
-                own.append(learned[1])
+            if statistics is not None and len(statistics[0].levels) > len(own_levels):
+                by_column[index] = replace(preprocessor, means=statistics[0])
+                own.append(statistics[1])
         return replace(self, by_column=tuple(by_column)), np.concatenate(own, axis=1)
 
     def encode(self, features: Features) -> np.ndarray:

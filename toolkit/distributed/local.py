@@ -99,7 +99,7 @@ def _print(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait until all processes have ended, or one has failed; return which one failed first, or None."""
-    asked = False
+    is_stopping = False
     while True:
         try:
             codes = [process.poll() for process in processes]
@@ -111,9 +111,9 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
                 return None
             time.sleep(_POLL)
         except KeyboardInterrupt:
-            if asked:
+            if is_stopping:
                 raise
-            asked = True
+            is_stopping = True
             for process in processes:
                 process.send_signal(signal.SIGINT)
 

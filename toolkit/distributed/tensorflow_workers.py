@@ -43,9 +43,9 @@ def _addresses(environment: Mapping[str, str]) -> tuple[list[str], int]:
         workers, kind, index = list(cluster.get("worker", ())), task.get("type", "worker"), int(task.get("index", 0))
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"TF_CONFIG is {text!r:.200}; expected JSON such as {_EXAMPLE}.") from error
-    further = [name for name, addresses in cluster.items() if name != "worker" and addresses]
-    if further or kind != "worker":
-        raise DataError(f"TF_CONFIG names a {(further or [kind])[0]}; expected workers alone, such as {_EXAMPLE}.")
+    other_jobs = [name for name, addresses in cluster.items() if name != "worker" and addresses]
+    if other_jobs or kind != "worker":
+        raise DataError(f"TF_CONFIG names a {(other_jobs or [kind])[0]}; expected workers alone, such as {_EXAMPLE}.")
     if workers and not 0 <= index < len(workers):
         raise DataError(f"TF_CONFIG gives this worker the index {index}, and names {len(workers)} workers from 0 on.")
     return workers or [""], index

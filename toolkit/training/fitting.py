@@ -153,14 +153,9 @@ def fit(
         raise DataError("folds needs all rows in memory: give validation rows with a stream.")
     plan = Plan(models, head, checked_options, x, left_out, seed, stream)
     rows = rows_on_device(plan, x, y, sample_weight, validation, stream)
-    saved = None
-    if plan.options.resume is not None:
-        arrays = {"the training rows": x, "their targets": y, "their weights": sample_weight, "the folds": folds}
-        arrays |= dict(zip(_VALIDATION, (*(validation or ()), None, None, None), strict=False)) | {
-            "the scales of the targets": scale,
-            "the streamed rows": None if stream is None else stream.fingerprint,
-        }
-        saved = SavedState(plan.options.resume, identity(plan, arrays), plan.workers)
+    arrays = {"the training rows": x, "their targets": y, "their weights": sample_weight, "the folds": folds}
+    arrays |= dict(zip(_VALIDATION, (*(validation or ()), None, None, None), strict=False))
+    saved = _saved_state(plan, arrays | {"the scales of the targets": scale}, stream)
     silenced = pillow_silenced() if isinstance(x, Pictures) else nullcontext()
     with programs(plan, rows.train) as worker, silenced:
         course = run_epochs(worker, plan, rows, scale, saved)
@@ -178,6 +173,14 @@ def fit(
         resumed_seconds=float(course.history["seconds"][: course.resumed_after].sum()),
         waited_seconds=course.waited,
     )
+
+
+def _saved_state(plan: Plan, arrays: dict[str, Any], stream: RowStream | None) -> SavedState | None:
+    """Return the state to go on from and to save, where one is asked for; the arrays tell other trainings apart."""
+    if plan.options.resume is None:
+        return None
+    streamed = {"the streamed rows": None if stream is None else stream.fingerprint}
+    return SavedState(plan.options.resume, identity(plan, arrays | streamed), plan.workers)
 
 
 def held_out(folds: NDArray[Any], members: int) -> NDArray[np.bool_]:

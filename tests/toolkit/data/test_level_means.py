@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ def _table(seed=0, rows=ROWS, noise=0.3, levels=150):
     return pd.DataFrame({"shop": [f"s{number:03}" for number in level], "size": random.normal(size=rows), "y": y})
 
 
-def _prepared(frame, networks=1, task="regression", **options):
+def _prepared(frame, networks=1, task="regression", **options) -> Any:
     return prepare(frame, "y", task=task, seed=0, **options).preprocess(
         networks=networks, preprocessing={"most_levels": 50}
     )
@@ -45,7 +46,8 @@ def test_means_are_drawn_together_as_much_as_an_analysis_of_variance_says():
 def test_rows_of_rare_levels_have_what_new_levels_get():
     values = np.array(["a"] * 8 + ["b"] * 2 + ["c"] * 10, dtype=object)
     outputs = np.array([1.0] * 8 + [0.0] * 2 + [0.5] * 10)[:, None]
-    means, own = LevelMeans.fit(values, outputs, np.arange(20) % 2, rare=3)
+    fitted: Any = LevelMeans.fit(values, outputs, np.arange(20) % 2, rare=3)
+    means, own = fitted
     assert means.levels == ("a", "c")
     assert own[8:10].tolist() == [[0.0], [0.0]]
     assert means.means[0][0] > 0 > means.means[1][0]
@@ -72,9 +74,7 @@ def test_of_permuted_targets_the_training_inputs_tell_nothing(networks):
     correlations, leaks = [], []
     for seed in range(8):
         y = np.random.default_rng(seed).permutation(frame["y"])
-        data = prepare(frame.assign(y=y), "y", task="regression", seed=0).preprocess(
-            networks=networks, preprocessing={"most_levels": 50}
-        )
+        data = _prepared(frame.assign(y=y), networks)
         assert data.own_inputs is None, "what tells nothing on rows left out gets no statistic"
         rows = data.fit_parts["train"]
         train, outputs = data.features.take(rows), data.y("train").astype(np.float64)

@@ -83,8 +83,8 @@ class Tally:
         new_rows: What the cells of all pieces were checked by.
 
     Attributes:
-        counts: Of each column.
-        targets: Of each number that is learned.
+        counts: The counts of each column.
+        targets: The moments of each number that is learned.
         classes: The rows of each class, shape (classes,); one number where there are none.
         totals: The same, each row counted with its weight.
         rows_by_worker: The rows that each worker counted.
