@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -117,6 +118,23 @@ def test_a_worker_without_rows_takes_the_steps_of_the_others():
     for several in both:
         for weights, alone in zip(several.model.get_weights(), expected.model.get_weights(), strict=True):
             np.testing.assert_allclose(weights, alone, atol=1e-5)
+
+
+def test_the_others_wait_for_a_slow_worker(monkeypatch):
+    parts = shards(300, 280)
+    fast = run_together(2, lambda workers: trained(parts, workers))
+    windows = Shards.windows
+
+    def late(self, *arguments, **options):
+        for window in windows(self, *arguments, **options):
+            time.sleep(0.2 * self.workers.rank)
+            yield window
+
+    monkeypatch.setattr(Shards, "windows", late)
+    slow = run_together(2, lambda workers: trained(parts, workers))
+    for weights, expected in zip(slow[0].model.get_weights(), fast[1].model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, expected)
+    assert slow[0].history["seconds"].min() > 0.2
 
 
 def test_all_workers_have_as_many_batches_however_many_rows_they_have():
