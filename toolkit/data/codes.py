@@ -53,10 +53,10 @@ def code_columns(features: Features, outputs: np.ndarray) -> list[str]:
 def codes_note(names: list[str]) -> str:
     """Return the sentence about columns that were found to be codes."""
     quoted = ", ".join(f"'{name}'" for name in names)
-    verb, word = ("is", "value has") if len(names) == 1 else ("are", "values have")
+    verb, whose = ("is", "Its") if len(names) == 1 else ("are", "Their")
     return (
-        f"{quoted} {verb} taken for codes: single values tell more of the target than ranges of them. The frequent "
-        f"{word} an input each beside the number; codes=[] leaves them out."
+        f"{quoted} {verb} taken for codes: single values tell more of the target than ranges of them. {whose} "
+        "frequent values have an input each beside the number; codes=[] leaves them out."
     )
 
 
