@@ -63,7 +63,7 @@ FOREIGN_NAMES = {
     "keep": "include keep_columns force_include",
     "categories": "cat_features categorical categorical_features categorical_feature categorical_columns cat_cols "
     "cat_columns factors",
-    "group": "groups group_column group_col group_id groupby group_by cluster patient subject",
+    "group": "groups group_column group_col group_id groupby group_by patient subject",
     "time": "time_column time_col time_index date date_column timestamp datetime order_by",
     "baselines": "baseline compare_baselines",
     "shift": "augment augmentation data_augmentation random_shift translation",

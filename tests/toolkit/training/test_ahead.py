@@ -11,6 +11,7 @@ import pytest
 
 from toolkit import training
 from toolkit.builders import mlp
+from toolkit.distributed.workers import ReadAlone
 from toolkit.heads import get_head
 from toolkit.training.ahead import Ahead
 
@@ -47,7 +48,7 @@ def test_the_time_without_a_ready_item_is_counted():
     assert 0.05 < items.waited < 5
 
 
-class SlowRows:
+class SlowRows(ReadAlone):
     """Twenty rows that come in two windows, each a while after it was asked for."""
 
     rows, fingerprint = 20, np.zeros(1)
