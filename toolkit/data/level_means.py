@@ -11,6 +11,7 @@ import pandas as pd
 __all__ = ["LevelMeans", "group_means", "left_out_means"]
 
 _MOST_PRIOR = 100.0  # rows
+_BEND = 3.0  # standard deviations that means are drawn into, as numbers are by smooth scaling
 _MOST_LEVELS = 10_000
 _DIGITS = 4  # of a mean that is kept in a file
 
@@ -23,8 +24,8 @@ class LevelMeans:
 
     Attributes:
         levels: The levels that training rows had often enough, sorted: texts or numbers.
-        means: The mean of each level, shape (levels, outputs), about 0 and scaled. All other levels, and missing cells,
-            have 0.
+        means: The mean of each level, shape (levels, outputs), about 0, scaled, and within -3 to 3. All other levels,
+            and missing cells, have 0.
 
     References:
         Micci-Barreca, A Preprocessing Scheme for High-Cardinality Categorical Attributes, SIGKDD Explorations 2001.
@@ -71,9 +72,10 @@ class LevelMeans:
         if not len(chosen) or not (scale > 0).any():
             return None
         scale[scale == 0] = 1.0
-        own = (left_out_means(groups, outputs, folds) - mean) / scale
+        own = _pulled_in((left_out_means(groups, outputs, folds) - mean) / scale)
         own[groups == len(chosen)] = 0.0
-        rounded = [tuple(float(f"{value:.{_DIGITS}g}") for value in row) for row in (means[:-1] / scale).tolist()]
+        scaled = _pulled_in(means[:-1] / scale)
+        rounded = [tuple(float(f"{value:.{_DIGITS}g}") for value in row) for row in scaled.tolist()]
         return cls(tuple(levels[chosen].tolist()), tuple(rounded)), own.astype(np.float32)
 
     @property
@@ -99,6 +101,10 @@ class LevelMeans:
         if content is None:
             return None
         return cls(tuple(content["levels"]), tuple(map(tuple, content["means"])))
+
+
+def _pulled_in(values: np.ndarray) -> np.ndarray:
+    return values / np.hypot(1, values / _BEND)
 
 
 def group_means(groups: np.ndarray, outputs: np.ndarray, count: int) -> np.ndarray:
