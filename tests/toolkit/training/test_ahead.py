@@ -11,7 +11,7 @@ import pytest
 
 from toolkit import training
 from toolkit.builders import mlp
-from toolkit.distributed.workers import ReadAlone
+from toolkit.distributed.workers import ALONE
 from toolkit.heads import get_head
 from toolkit.training.ahead import Ahead
 
@@ -48,10 +48,10 @@ def test_the_time_without_a_ready_item_is_counted():
     assert 0.05 < items.waited < 5
 
 
-class SlowRows(ReadAlone):
+class SlowRows:
     """Twenty rows that come in two windows, each a while after it was asked for."""
 
-    rows, fingerprint = 20, np.zeros(1)
+    rows, rows_by_worker, workers, fingerprint = 20, (20,), ALONE, np.zeros(1)
 
     def window(self, batch):
         return 10
