@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -122,15 +123,15 @@ class Workers:
 ALONE = Workers()
 
 
-class ReadAlone:
+class ReadAlone(ABC):
     """Rows that one process reads: the base of streams that are not divided among workers."""
 
     workers = ALONE
 
     @property
+    @abstractmethod
     def rows(self) -> int:
         """The number of rows."""
-        raise NotImplementedError
 
     @property
     def rows_by_worker(self) -> tuple[int, ...]:
