@@ -166,10 +166,12 @@ class SplitData:
         outputs = np.zeros((0, 0))
         if not isinstance(self.features, Images):
             outputs = outputs_of(coded.encode(self.target_frame.iloc[used["train"]]))
-        if options.get("codes") is None and len(outputs):
+        found = options.get("codes") is None and len(outputs) > 0
+        if found:
             options["codes"] = code_columns(train, outputs)
-            notes = [*notes, *[codes_note(options["codes"])] * bool(options["codes"])]
         fitted, own_inputs = fit_preprocessing(train, **options), None
+        if found and fitted.facts["codes"]:  # those with values in enough rows
+            notes = [*notes, codes_note(fitted.facts["codes"])]
         if self.stream is None and isinstance(fitted, Preprocessing):
             fitted, own_inputs = self._with_level_means(fitted, train, outputs, used["train"], folds)
         weights = row_weights(self.target_frame, coded, self.parts, self.sample_weight, class_weight=class_weight)
