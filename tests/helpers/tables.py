@@ -29,3 +29,11 @@ def typed(values: Any, **options: Any) -> tuple[SplitData, np.ndarray]:
 
 def repeated(values: list[object], rows: int = 12) -> list[object]:
     return list(itertools.islice(itertools.cycle(values), rows))
+
+
+def events(rows, rng):
+    """Return features of every kind, drawn by a generator: `x`, `count`, `city` and `day`."""
+    frame = pd.DataFrame({"x": rng.normal(5, 2, rows).round(4), "count": rng.integers(0, 900, rows)})
+    frame["city"] = rng.choice(["Bern", "Oslo", "Lyon"], rows)
+    frame["day"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
+    return frame

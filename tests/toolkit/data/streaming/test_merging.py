@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.tables import events
 from tests.helpers.thread_workers import run_together
 from toolkit import DataError
 from toolkit.data.memory import MemoryOptions
@@ -22,9 +23,7 @@ MEMORY = MemoryOptions(memory="1MiB")
 
 def table(rows=ROWS, seed=0):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"x": rng.normal(5, 2, rows).round(4), "count": rng.integers(0, 900, rows)})
-    frame["city"] = rng.choice(["Bern", "Oslo", "Lyon"], rows)
-    frame["day"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
+    frame = events(rows, rng)
     frame["kind"] = rng.choice(["a", "b", "c"], rows, p=[0.6, 0.399, 0.001])
     frame["price"] = frame["x"] * 3 + rng.normal(size=rows)
     frame.loc[::50, "x"] = np.nan

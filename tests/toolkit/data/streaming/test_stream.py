@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.tables import events
 from toolkit import DataError
 from toolkit.data.memory import MemoryOptions
 from toolkit.data.prepare import prepare
@@ -22,9 +23,7 @@ MEMORY = MemoryOptions(memory="1MiB")
 
 def table(rows=ROWS, seed=0):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"x": rng.normal(5, 2, rows).round(4), "count": rng.integers(0, 900, rows)})
-    frame["city"] = rng.choice(["Bern", "Oslo", "Lyon"], rows)
-    frame["day"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
+    frame = events(rows, rng)
     frame["y"] = np.where(frame["x"] + (frame["city"] == "Oslo") + rng.normal(size=rows) > 5, "yes", "no")
     frame.loc[::50, "x"] = np.nan
     frame.loc[1::400, "y"] = None
