@@ -208,8 +208,10 @@ class Head:
         decided = self.points(scores) if self.task == "regression" else self.decide(scores)
         return float(metric(y_true, decided))
 
-    def smoothed(self, share: float) -> keras.losses.Loss:
+    def smoothed(self, share: float, *, soft: bool = False) -> keras.losses.Loss:
         """Return the loss with a share (0 to below 1) of each target spread over all classes; 0 is the loss itself.
+
+        With ``soft``, targets are what `soft` returns: probabilities in place of classes.
 
         Raises:
             DataError: The share is out of its range, or the loss is not a cross-entropy.
@@ -219,11 +221,24 @@ class Head:
         """
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
             raise DataError(f"label_smoothing={share!r}: expected a share from 0 to below 1.")
+        if soft and self.link == "softmax":
+            return _loss("keras.losses", "CategoricalCrossentropy", from_logits=True, label_smoothing=share)
         if not share:
             return self.loss()
         if not self.can_be_smoothed:
             raise DataError(f"label_smoothing is for cross-entropy, and the head '{self.name}' has none: leave it out.")
         return self.loss(label_smoothing=share)
+
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether networks can learn from values and probabilities in place of targets: `soft` returns such."""
+        return self.name in ("squared", "logistic", "softmax") and self.task != "multilabel"
+
+    def soft(self, y: NDArray[Any], units: int) -> NDArray[np.float32]:
+        """Return encoded targets as float32 of shape (n, units): class ids as probabilities of 0 and 1."""
+        if self.link != "softmax":
+            return np.asarray(y, np.float32).reshape(-1, units)
+        return np.eye(units, dtype=np.float32)[np.asarray(y).reshape(-1).astype(np.int64)]
 
     @property
     def can_be_smoothed(self) -> bool:

@@ -44,7 +44,7 @@ pd.read_csv(path("wine")).head()
 # ## The network
 #
 # One call reads the columns, splits the rows, encodes them, trains, calibrates, and evaluates the network on test rows
-# that it has never seen. `effort="quick"` trains one network; without it, twelve networks are trained, and
+# that it has never seen. `effort="quick"` trains one network; without it, sixteen networks are trained, and
 # the mean of the best answers.
 
 # %%

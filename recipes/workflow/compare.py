@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from recipes.workflow import settings
+from recipes.workflow.call_options import CallOptions
 from recipes.workflow.train import (
-    CallOptions,
     prepare,
     read_options,
     refuse_own_metrics,

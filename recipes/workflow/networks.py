@@ -1,18 +1,100 @@
-"""Call a builder, and check that it returns a network that can be trained."""
+"""Build the networks of each setting: call a builder, and check that it returns a network that can be trained."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from recipes.workflow import defaults
+from recipes.workflow.call_options import CallOptions
 from toolkit import builders
 from toolkit.common.errors import DataError
+from toolkit.common.options import options_of
+from toolkit.data.dataset import Dataset
+from toolkit.data.preprocessing import Preprocessing
+from toolkit.heads import Head
+from toolkit.metrics.own_metrics import OwnMetric
+from toolkit.training.pack import Setting
+from toolkit.training.teacher import soft_targets
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_network"]
+__all__ = ["build_network", "build_pack"]
+
+_MOST_OUTPUTS = 10  # of networks that learn from trees: trees are grown for each
+
+
+def build_pack(
+    options: CallOptions, dataset: Dataset, head: Head, chosen: Mapping[str, dict[str, Any]], seed: int
+) -> list[Setting]:
+    """Build the networks of each setting; their seeds count on from ``seed``."""
+    preprocessing, declared = dataset.preprocessing, options_of(options.build)
+    is_piece = _pieces_to_choose(options, dataset)
+    units = head.units(dataset.target.units)
+    settings_used = [setting for setting in options.settings() if is_piece.any() or not setting.other_pieces]
+    if dataset.folds is None or not head.takes_soft_targets or units > _MOST_OUTPUTS:
+        settings_used = [setting for setting in settings_used if not setting.trees]
+    count, pack = options.networks(), []
+    for number, setting in enumerate(settings_used):
+        model_options = chosen["model"] | dict(setting.model) | options.by_place["model"]
+        train_options = chosen["training"] | dict(setting.training) | options.by_place["training"]
+        if train_options.get("resume") is not None and len(settings_used) > 1:
+            train_options["resume"] = Path(train_options["resume"]) / f"setting-{number}"
+        if train_options.get("metrics"):
+            train_options["metrics"] = [OwnMetric(metric, dataset.target.decode) for metric in train_options["metrics"]]
+        inputs, width = None, preprocessing.inputs
+        takes = defaults.takes_pieces(setting, len(dataset.parts["train"]))
+        if is_piece.any() and not takes:
+            inputs = ~is_piece
+            width = int(inputs.sum())
+        models = []
+        for network in range(number * count, (number + 1) * count):
+            own_seed = {"seed": seed + network} if "seed" in declared else {}
+            models.append(build_network(options.build, width, units, model_options | own_seed))
+            head.start(models[-1], dataset.y("train"))
+        soft = _soft_targets(setting, dataset, head, count, seed)
+        pack.append(Setting(setting.name, models, train_options, inputs, soft))
+    return pack
+
+
+def _soft_targets(
+    setting: defaults.Setting, dataset: Dataset, head: Head, networks: int, seed: int
+) -> Callable[[], np.ndarray] | None:
+    """Return a function that returns what the networks of a setting learn in place of the targets, if anything."""
+    folds = dataset.folds_of("train")
+    if not setting.trees or folds is None:
+        return None
+
+    def targets() -> np.ndarray:
+        rows, preprocessing = dataset.fit_parts["train"], dataset.preprocessing
+        return soft_targets(
+            head,
+            *preprocessing.tree_matrix(dataset.features.take(rows)),
+            dataset.y("train"),
+            folds,
+            dataset.units[rows],
+            networks=networks,
+            outputs=head.units(dataset.target.units),
+            share=setting.trees,
+            seed=seed,
+            sample_weight=dataset.weights("train"),
+        )
+
+    return targets
+
+
+def _pieces_to_choose(options: CallOptions, dataset: Dataset) -> np.ndarray:
+    """Return which inputs are pieces that some settings take and others don't, shape (inputs,)."""
+    preprocessing = dataset.preprocessing
+    chosen = len(options.settings()) > 1 and "pieces" not in options.by_place["preprocessing"]
+    if chosen and isinstance(preprocessing, Preprocessing):
+        return preprocessing.is_piece
+    return np.zeros(1, bool)
 
 
 def build_network(

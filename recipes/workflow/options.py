@@ -102,7 +102,7 @@ Test = Annotated[
 ]
 Effort = Annotated[
     str,
-    "Time to spend. 'quick' trains one default network, 'default' twelve of three settings and 'best' forty of five. "
+    "Time to spend. 'quick' trains one default network, 'default' sixteen of four settings and 'best' 48 of six. "
     "Those of the best one or two settings answer with the mean of their scores, weighted by how each setting did on "
     "rows left out; for images more effort makes the network wider and trains it longer.",
 ]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from recipes.workflow import defaults, settings
-from recipes.workflow.distributed import joined, local_workers, train_locally, train_on_cluster
-from recipes.workflow.networks import build_network
+from recipes.workflow.call_options import CallOptions, ImageCallOptions
+from recipes.workflow.distributed import local_workers, train_locally, train_on_cluster
+from recipes.workflow.networks import build_pack
 from recipes.workflow.options import current_names, route
 from toolkit import builders, training
 from toolkit.backend import check_process, keep_random_state, load_keras
@@ -21,11 +20,10 @@ from toolkit.common.errors import DataError, nearest
 from toolkit.common.files import path_to_write
 from toolkit.common.options import options_of
 from toolkit.data import prepare as preparing
-from toolkit.data.dataset import Dataset, SplitData
+from toolkit.data.dataset import Dataset
 from toolkit.data.images.stack import ImageSet, holds_images
 from toolkit.data.memory import MemoryOptions, readable
 from toolkit.data.pictures import Pictures
-from toolkit.data.preprocessing import Preprocessing
 from toolkit.data.reading_options import ReadingOptions
 from toolkit.data.source import refuse_labels
 from toolkit.data.streaming.merging import collect_numbers
@@ -33,13 +31,12 @@ from toolkit.data.streaming.prepare import prepare_stream, table_to_stream
 from toolkit.data.streaming.row_groups import RowGroups
 from toolkit.data.target import Target
 from toolkit.distributed.options import WorkersOptions
-from toolkit.distributed.workers import ALONE, Workers, agree
+from toolkit.distributed.workers import Workers, agree
 from toolkit.evaluation.dependence import explained
 from toolkit.evaluation.options import Options as EvaluationOptions
 from toolkit.evaluation.result import Result, check_order, check_threshold_for, evaluate, timed
 from toolkit.heads import Head, get_head
 from toolkit.metrics.own_metrics import OwnMetric
-from toolkit.metrics.score_metric import score_metric
 from toolkit.report.page import check_page, page_path
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
@@ -48,7 +45,6 @@ if TYPE_CHECKING:
     pass
 
 __all__ = [
-    "CallOptions",
     "prepare",
     "read_options",
     "refuse_own_metrics",
@@ -59,118 +55,6 @@ __all__ = [
 
 #: The arguments of each recipe's `train`.
 ARGUMENTS = ("target", "test", "head", "effort", "seed", "report")
-
-
-@dataclass(frozen=True)
-class CallOptions:
-    """The options of one call on a table, sorted by where they act, with the defaults that depend on the data.
-
-    Attributes:
-        build: The builder.
-        effort: The effort.
-        by_place: The options that the user gave, by the places of `recipes.workflow.options.all_options`.
-        one_setting: Train only networks of the default network's first setting, as a comparison of heads does.
-        streamed_rows: The training rows of a table that is read anew in each epoch; 0 where all are in memory.
-        workers: The processes that train together.
-    """
-
-    build: Callable[..., Any]
-    effort: str
-    by_place: dict[str, dict[str, Any]]
-    one_setting: bool = False
-    streamed_rows: int = 0
-    workers: Workers = ALONE
-
-    @property
-    def custom(self) -> bool:
-        """Whether the builder is another than that of the default network."""
-        return self.build is not builders.mlp
-
-    def joining(self, options: WorkersOptions, call: Mapping[str, Any]) -> CallOptions:
-        """Return the options of one of several workers, which were called alike; see `distributed.joined`."""
-        workers = joined(options, call)
-        quiet = {"training": {**self.by_place["training"], "progress": False}} if workers.rank else {}
-        return replace(self, workers=workers, by_place={**self.by_place, **quiet})
-
-    def in_folder(self, name: str) -> CallOptions:
-        """Return the options of one training of several, each of which resumes from a sub-folder of its own."""
-        in_training = self.by_place["training"]
-        if in_training.get("resume") is None:
-            return self
-        folder = Path(in_training["resume"]) / name
-        return replace(self, by_place=self.by_place | {"training": in_training | {"resume": folder}})
-
-    def check_metric(self, *heads: Head) -> None:
-        """Check that what chooses the epoch suits the heads, before any data is read."""
-        metric = self.by_place["training"].get("metric")
-        if metric is not None:
-            for head in heads:
-                score_metric(metric, head)
-
-    def networks(self) -> int:
-        """Return how many networks of each setting are trained."""
-        return defaults.networks(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
-
-    def settings(self) -> tuple[defaults.Setting, ...]:
-        """Return the settings of which networks are trained."""
-        settings_used = defaults.settings(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
-        return settings_used[: 1 if self.one_setting else None]
-
-    def departures(self, networks: int) -> list[str]:
-        """Return a sentence on options that leave the default network, where some were given."""
-        return [] if self.custom else defaults.departures(self.by_place["model"], networks)
-
-    def streamed_networks(self) -> list[str]:
-        """Return a sentence on the networks of streamed rows, if in memory there would be more."""
-        return defaults.streamed_networks(self.effort, self.by_place, self.streamed_rows, custom=self.custom)
-
-    @property
-    def inputs(self) -> int:
-        """The most inputs that a network has for a number: its value, a mark where it is missing, and its pieces."""
-        pieces = self.by_place["preprocessing"].get("pieces", 0 if self.custom or self.by_place["model"] else 32)
-        return 2 + pieces if isinstance(pieces, int) else 2
-
-    @property
-    def takes_windows(self) -> bool:
-        """Whether networks may take their rows in windows: not where a gradient over all rows is asked for."""
-        return self.by_place["training"].get("min_gradient_norm") is None
-
-    def preprocessing(self, data: SplitData) -> dict[str, Any]:
-        """Return the options of the preprocessing."""
-        numbers = sum(column.kind == "number" for column in data.features.columns)
-        several = len(self.settings()) > 1
-        return defaults.preprocessing(
-            self.by_place, len(data.parts["train"]), numbers, custom=self.custom, several=several
-        )
-
-    def chosen(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
-        """Return the options of the builder and of the training: those of the user, and defaults for the rest."""
-        chosen = self.defaults(head, data)
-        return {key: options | self.by_place[key] for key, options in chosen.items()}
-
-    def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
-        """Return the defaults of the options of the builder and of the training."""
-        return defaults.choose(head, self.effort, self.by_place, data.part_sizes["train"], custom=self.custom)
-
-
-class ImageCallOptions(CallOptions):
-    """The options of one call on images, which are not preprocessed and train one network."""
-
-    @property
-    def custom(self) -> bool:
-        """Whether the network is another than the default of a table, as every network of images is."""
-        return True
-
-    def preprocessing(self, data: SplitData) -> dict[str, Any]:
-        """Return no options."""
-        return {}
-
-    def defaults(self, head: Head, data: SplitData) -> dict[str, dict[str, Any]]:
-        """Return the defaults of the options of the builder and of the training."""
-        rows, pixels = len(data.parts["train"]), data.features.pixels
-        builder = next((name for name, function in builders.BUILDERS.items() if function is self.build), "")
-        shape = () if pixels is None else pixels.shape[1:]
-        return defaults.choose_for_images(head, self.effort, self.by_place, rows, shape, builder)
 
 
 def train(
@@ -223,7 +107,7 @@ def train(
         without = {"baselines": False, "intervals": False} if workers.rank else {}
         result = train_and_evaluate(dataset, task_head, call_options, int(seed), before, **without)
         about_networks = [*call_options.departures(result.settings["members"]), *call_options.streamed_networks()]
-        notes = [*result.notes, *about_networks]
+        notes = [*result.notes, *about_networks, *defaults.from_trees(result.pack)]
         run = Run(replace(result, settings={**call, **result.settings}, notes=notes))
         write_report(run, None if workers.rank else report)
         workers.first(None)  # none ends before the others: they would take it for lost
@@ -379,7 +263,7 @@ def train_and_evaluate(
     chosen["model"] |= {
         name: value for name, value in dataset.preprocessing.builder_options.items() if name in declared
     }
-    pack = _pack(options, dataset, head, chosen, seed)
+    pack = build_pack(options, dataset, head, chosen, seed)
     seconds = dict(seconds_before)
     with timed(seconds, "encode"):
         x, y, row_weights, stream = dataset.training_rows(in_windows=options.takes_windows)
@@ -414,46 +298,6 @@ def train_and_evaluate(
     trained = replace(trained, settings=trained.settings | settings.shown(differing["training"]))
     result = evaluate(trained, dataset, head, evaluating, seed=seed, settings=used, seconds=seconds)
     return explained(result) if evaluating.intervals else result
-
-
-def _pack(
-    options: CallOptions, dataset: Dataset, head: Head, chosen: Mapping[str, dict[str, Any]], seed: int
-) -> list[training.Setting]:
-    """Build the networks of each setting; their seeds count on from ``seed``."""
-    preprocessing, declared = dataset.preprocessing, options_of(options.build)
-    is_piece = _pieces_to_choose(options, dataset)
-    settings_used = [setting for setting in options.settings() if is_piece.any() or not setting.other_pieces]
-    count, pack = options.networks(), []
-    for number, setting in enumerate(settings_used):
-        model_options = chosen["model"] | dict(setting.model) | options.by_place["model"]
-        train_options = chosen["training"] | dict(setting.training) | options.by_place["training"]
-        if train_options.get("resume") is not None and len(settings_used) > 1:
-            train_options["resume"] = Path(train_options["resume"]) / f"setting-{number}"
-        if train_options.get("metrics"):
-            train_options["metrics"] = [OwnMetric(metric, dataset.target.decode) for metric in train_options["metrics"]]
-        inputs, width = None, preprocessing.inputs
-        takes = defaults.takes_pieces(setting, len(dataset.parts["train"]))
-        if is_piece.any() and not takes:
-            inputs = ~is_piece
-            width = int(inputs.sum())
-        models = []
-        for network in range(number * count, (number + 1) * count):
-            own_seed = {"seed": seed + network} if "seed" in declared else {}
-            models.append(
-                build_network(options.build, width, head.units(dataset.target.units), model_options | own_seed)
-            )
-            head.start(models[-1], dataset.y("train"))
-        pack.append(training.Setting(setting.name, models, train_options, inputs))
-    return pack
-
-
-def _pieces_to_choose(options: CallOptions, dataset: Dataset) -> np.ndarray:
-    """Return which inputs are pieces that some settings take and others don't, shape (inputs,)."""
-    preprocessing = dataset.preprocessing
-    chosen = len(options.settings()) > 1 and "pieces" not in options.by_place["preprocessing"]
-    if chosen and isinstance(preprocessing, Preprocessing):
-        return preprocessing.is_piece
-    return np.zeros(1, bool)
 
 
 def _settings(options: CallOptions, dataset: Dataset, model_options: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "without pieces": {"pieces": 0},
     "with standard scaling": {"scaling": "standard"},
     "four networks": {"members": 4},
-    "four networks of each of three settings, weighed": {"effort": "default"},
+    "four networks of each of four settings, weighed": {"effort": "default"},
 }
 #: Options of the network itself. The recipes leave all defaults out once one of these is given, so they are given too.
 NETWORK: dict[str, dict[str, Any]] = {

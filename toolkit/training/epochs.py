@@ -375,7 +375,8 @@ class Worker:
             return self._loss(y, scores, sample_weight=w)
         # Members become rows: scores (n, m, units) -> (n * m, units), y (n, ...) -> (n * m, ...), each row m times, and
         # w (n,) or (n, m) -> (n * m,).
-        y = tf.repeat(y, self._members, axis=0)
+        own = y.ndim == scores.ndim  # (n, m, units): each member has targets of its own
+        y = tf.reshape(y, (-1, y.shape[-1])) if own else tf.repeat(y, self._members, axis=0)
         if w is not None:
             w = tf.repeat(w, self._members, axis=0) if w.ndim == 1 else tf.reshape(w, [-1])
         return self._loss(y, tf.reshape(scores, (-1, scores.shape[-1])), sample_weight=w)

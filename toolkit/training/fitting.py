@@ -83,6 +83,7 @@ def fit(
     validation: tuple[Any, ...] | None = None,
     folds: NDArray[Any] | None = None,
     sample_weight: NDArray[Any] | None = None,
+    soft_targets: NDArray[Any] | None = None,
     scale: NDArray[np.float64] | None = None,
     seed: int = 0,
     stream: RowStream | None = None,
@@ -106,6 +107,8 @@ def fit(
         folds: For several networks, in place of ``validation``: the fold of each row, shape (n,), from 0. Network k
             learns from the rows outside fold k (of 5 folds, network 5 leaves out fold 0 again) and is validated on it.
         sample_weight: Weight of each training row, shape (n,), not negative.
+        soft_targets: With ``folds``, what each network learns in place of y, shape (n, networks, units); for classes
+            their probabilities. It is validated on y all the same.
         scale: Standard deviations of regression targets, to show the error in the user's units.
         seed: Seed of the order of the rows.
         stream: The rows to learn from, read anew in each epoch, where they don't fit into memory; x, y and the weights
@@ -144,6 +147,7 @@ def fit(
         validation = (_inputs("validation x", validation[0]), _array("validation y", validation[1]), *validation[2:])
     if folds is not None and (validation is not None or len(models) == 1 or len(folds) != len(x)):
         raise DataError("folds needs several networks and one number per row, and replaces validation.")
+    _check_soft_targets(soft_targets, head, folds, (len(x), len(models), models[0].output_shape[-1]))
     # (n, networks), true where a network leaves a row out of its training to be validated on it.
     left_out = None if folds is None else _left_out(folds, len(models), sample_weight)
     checked_options = Options(**options)
@@ -152,8 +156,10 @@ def fit(
     if stream is not None and left_out is not None:
         raise DataError("folds needs all rows in memory: give validation rows with a stream.")
     plan = Plan(models, head, checked_options, x, left_out, seed, stream)
-    rows = rows_on_device(plan, x, y, sample_weight, validation, stream)
+    plan.soft = soft_targets is not None
+    rows = rows_on_device(plan, x, y, sample_weight, validation, stream, soft_targets)
     arrays = {"the training rows": x, "their targets": y, "their weights": sample_weight, "the folds": folds}
+    arrays |= {"the soft targets": soft_targets}
     arrays |= dict(zip(_VALIDATION, (*(validation or ()), None, None, None), strict=False))
     saved = _saved_state(plan, arrays | {"the scales of the targets": scale}, stream)
     silenced = pillow_silenced() if isinstance(x, Pictures) else nullcontext()
@@ -265,6 +271,18 @@ def _settings(
         "folds": None if folds is None else int(folds.max()) + 1,
         "loop": f"{loop}{window}{by_batch}{networks}",
     }
+
+
+def _check_soft_targets(
+    soft_targets: NDArray[Any] | None, head: Head, folds: NDArray[Any] | None, shape: tuple[int, int, int]
+) -> None:
+    """Check that each network has targets of its own, shape (n, networks, units), and rows that it leaves out."""
+    if soft_targets is None:
+        return
+    if folds is None or not head.takes_soft_targets:
+        raise DataError("soft_targets needs folds, and a head of squared error, logistic or softmax cross-entropy.")
+    if np.shape(soft_targets) != shape or not np.isfinite(soft_targets).all():
+        raise DataError(f"soft_targets has shape {np.shape(soft_targets)}; expected finite numbers, shape {shape}.")
 
 
 def _inputs(name: str, values: Any) -> Any:

@@ -68,6 +68,7 @@ class Turns:
         left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
         rows: Rows per epoch and network, where they leave some out; a network with fewer starts again.
         steps: Steps per epoch and network.
+        soft: Whether the targets (n, networks, units) are those of each network.
     """
 
     def __init__(
@@ -78,9 +79,12 @@ class Turns:
         left_out: NDArray[np.bool_] | None,
         rows: int,
         steps: int,
+        *,
+        soft: bool = False,
     ) -> None:
         self._worker, self._networks, self._axes = worker, networks, axes
         self._left_out, self._rows, self._steps = left_out, rows, steps
+        self._soft = soft
         self._states: list[list[Any]] = []
 
     @property
@@ -139,7 +143,9 @@ class Turns:
         # order: (n,) -> the rows that each network learns from, repeated to (rows,), so that one program fits all.
         left_out = [] if self._left_out is None else [order[~mask[order]] for mask in self._left_out.T]
         orders = [np.resize(rows, self._rows) for rows in left_out] or [order] * len(self._states)
-        pieces = [self._worker.train_in_pieces(data, rows, by_batch=by_batch) for rows in orders]
+        pieces = [
+            self._worker.train_in_pieces(self._own(data, k), rows, by_batch=by_batch) for k, rows in enumerate(orders)
+        ]
         for _ in range(self._steps if by_batch else 1):
             losses = []
             for k, piece in enumerate(pieces):
@@ -171,12 +177,16 @@ class Turns:
         squares = 0.0
         for k, state in enumerate(self._states):
             self._worker.resume(state)
-            part = data
+            part = self._own(data, k)
             if self._left_out is not None:
                 rows = np.flatnonzero(~self._left_out[:, k])
-                part = [None if tensor is None else tf.gather(tensor, rows) for tensor in data]
+                part = [None if tensor is None else tf.gather(tensor, rows) for tensor in part]
             squares += self._worker.gradient_norm(part) ** 2
         return squares**0.5
+
+    def _own(self, data: Sequence[Any], network: int) -> Sequence[Any]:
+        """Return x, y, and weights or None as a network learns from them."""
+        return (data[0], data[1][:, network], *data[2:]) if self._soft else data
 
     def _validate_fold(
         self, data: Sequence[Any], left_out: NDArray[np.bool_], k: int

@@ -70,15 +70,17 @@ def rows_on_device(
     sample_weight: NDArray[Any] | None,
     validation: tuple[Any, ...] | None,
     stream: RowStream | None = None,
+    soft_targets: NDArray[Any] | None = None,
 ) -> Rows:
     """Return the rows as tensors: one transfer per training."""
-    train = _tensors(x, y, sample_weight)
+    train = _tensors(x, y if soft_targets is None else np.asarray(soft_targets, np.float32), sample_weight)
     left_out = plan.left_out
     if left_out is None:
         held_out = None if validation is None else _tensors(*validation)
         return Rows(x, train, held_out, y if validation is None else validation[1], stream)
+    truth = train[1] if soft_targets is None else _tensor(plan.head.soft(y, soft_targets.shape[-1]))
     if plan.in_turns:  # each network picks its own rows
-        return Rows(x, train, list(train), y)
+        return Rows(x, train, [train[0], truth, train[2]], y)
     # Side by side all networks see all rows; weights (n, networks) say who learns from which and who is validated on
     # which. Divided by the mean of its mask, a mean over all n rows is one over the rows that count.
     #
@@ -87,7 +89,7 @@ def rows_on_device(
     train_weights, validation_weights = (
         _tensor((weights * mask / mask.mean(axis=0)).astype(np.float32)) for mask in (~left_out, left_out)
     )
-    return Rows(x, [*train[:2], train_weights], [*train[:2], validation_weights], y)
+    return Rows(x, [*train[:2], train_weights], [train[0], truth, validation_weights], y)
 
 
 def run_epochs(

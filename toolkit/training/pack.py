@@ -42,12 +42,14 @@ class Setting:
             and may differ in dropout.
         options: Options of `toolkit.training.Options`.
         inputs: Which of the inputs its networks take, shape (inputs,); None takes all.
+        soft_targets: Returns what its networks learn in place of the targets, as for `toolkit.training.fit`.
     """
 
     name: str
     models: Sequence[keras.Sequential]
     options: Mapping[str, Any]
     inputs: NDArray[np.bool_] | None = None
+    soft_targets: Callable[[], NDArray[Any]] | None = None
 
     def columns(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the inputs of its networks, shape (n, inputs taken)."""
@@ -108,6 +110,8 @@ def fit_pack(
     def train(setting: Setting) -> Training:
         left_out = None if validation is None else (setting.columns(validation[0]), *validation[1:])
         passed = {**options, **setting.options}
+        if setting.soft_targets is not None:
+            passed["soft_targets"] = setting.soft_targets()
         if passed.get("stream") is not None:
             passed["stream"] = passed["stream"].columns(setting.inputs)
         return fit(setting.models, head, setting.columns(x), y, validation=left_out, **passed)

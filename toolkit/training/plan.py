@@ -74,6 +74,7 @@ class Plan:
         import tensorflow as tf
 
         self.models, self.head, self.options, self.left_out, self.seed = models, head, options, left_out, seed
+        self.soft = False
         n, several, by_name = stream.rows if stream else len(x), len(models) > 1, isinstance(options.optimizer, str)
         self.workers = ALONE if stream is None else stream.workers
         if self.workers.are_several and options.callbacks:
@@ -122,7 +123,7 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     import keras
 
     options, head, networks = plan.options, plan.head, [plan.learner]
-    loss = head.smoothed(options.label_smoothing)
+    loss = head.smoothed(options.label_smoothing, soft=plan.soft)
     settings: dict[str, Any] = {"by_layer": options.layer_rates, "clip_norm": options.clip_norm, "xla": plan.xla}
     settings["tied"] = head.ordered
     fresh: dict[str, Any] = {name: getattr(plan, name) for name in ("optimizer", "override", "planned_by")}
@@ -143,7 +144,7 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
     planned = (plan.learning_rate, plan.epochs * plan.steps)
     rates = (options.optimizer, plan.schedule, options.weight_decay, options.beta_2)
     constants = (plan.workers, plan.override is None, planned if plan.planned_by is None else None, plan.step)
-    loss_key = (structure(networks[0]), head, options.label_smoothing)
+    loss_key = (structure(networks[0]), head, options.label_smoothing, plan.soft)
     key = (*loss_key, *rates, *constants, *settings.values(), *shapes)
     worker = WORKERS.take(key)
     if worker is None:
@@ -152,7 +153,7 @@ def programs(plan: Plan, data: Sequence[Any]) -> Iterator[Worker | Turns]:
         variable.assign(value)
     turns = None
     if plan.in_turns:
-        turns = Turns(worker, networks, plan.member_axes or [], plan.left_out, plan.rows, plan.steps)
+        turns = Turns(worker, networks, plan.member_axes or [], plan.left_out, plan.rows, plan.steps, soft=plan.soft)
     (turns or worker).start(plan.learner)
     yield turns or worker
     WORKERS.keep(key, worker)

@@ -21,7 +21,7 @@ from recipes import (
     regression,
 )
 from recipes.samples import path
-from recipes.workflow import defaults, options
+from recipes.workflow import defaults, networks, options
 from recipes.workflow import train as workflow
 from tests.helpers.ctrl_c import PressesCtrlC
 from tests.helpers.pages import Page
@@ -31,7 +31,7 @@ from toolkit.common.errors import DataError
 from toolkit.common.option_names import FOREIGN_NAMES
 from toolkit.common.options import options_of
 from toolkit.data.stratify import FOLDS
-from toolkit.heads import get_head
+from toolkit.heads import DEFAULT_HEADS, get_head
 from toolkit.training.fitting import unseen
 
 QUICK = {"epochs": 3, "progress": False, "baselines": False, "hidden": (8,)}
@@ -313,9 +313,9 @@ def test_each_of_several_networks_leaves_out_a_fold_and_together_they_learn_from
 
 def test_the_options_of_several_settings_are_told_by_their_names(several):
     pack = several.result.pack
-    assert list(pack["networks"]) == [4, 4, 4]
+    assert list(pack["networks"]) == [4, 4, 4, 4]
     used = [setting for setting, weight in zip(pack["setting"], pack["weight"], strict=True) if weight]
-    values = {"dropout 0.15": 0.15, "no dropout": 0.0, "no dropout, other inputs": 0.0}
+    values = {"dropout 0.15": 0.15, "no dropout": 0.0, "no dropout, other inputs": 0.0, "targets from trees": 0.15}
     told = several.settings["model"]["dropout"]
     assert told == ({name: values[name] for name in used} if len(used) > 1 else values[used[0]])
     assert several.settings["members"] == len(several.members) == 4 * len(used)
@@ -580,14 +580,39 @@ def test_some_networks_take_the_pieces_of_numbers_where_the_others_do_not(rows):
     asked = workflow.read_options("default", {}, images=False)
     dataset, _ = workflow.prepare("regression", (x[:, :2], y), None, None, 0, asked)
     head = get_head("regression", "squared")
-    pack = workflow._pack(asked, dataset, head, asked.chosen(head, dataset), 0)
+    pack = networks.build_pack(asked, dataset, head, asked.chosen(head, dataset), 0)
     widths = [setting.models[0].input_shape[1] for setting in pack]
-    assert widths[-1] != widths[0] == widths[1]
+    assert widths[2] != widths[0] == widths[1]
     assert min(widths) == 2, "the numbers alone"
     assert max(widths) == dataset.preprocessing.width
     one_setting = workflow.read_options("default", {"members": 1}, images=False)
     alone, _ = workflow.prepare("regression", (x[:, :2], y), None, None, 0, one_setting)
     assert alone.preprocessing.width == widths[0]
+
+
+def _pack_of(task, frame, target, head=None, **options):
+    asked = workflow.read_options("default", options, images=False)
+    dataset, _ = workflow.prepare(task, frame, target, None, 0, asked)
+    head = get_head(task, head or DEFAULT_HEADS[task])
+    return dataset, networks.build_pack(asked, dataset, head, asked.chosen(head, dataset), 0)
+
+
+def test_some_networks_learn_in_part_what_trees_predict_where_the_loss_takes_numbers():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.integers(0, 6, 400), "b": rng.integers(0, 6, 400)}).astype(str)
+    frame["y"] = np.where(frame["a"] < frame["b"], "low", "high")
+    dataset, pack = _pack_of("binary", frame, "y")
+    (soft,) = (setting.soft_targets for setting in pack if setting.soft_targets is not None)
+    targets, y = soft(), dataset.y("train")
+    assert targets.shape == (len(y), 4, 1)
+    wrong = np.abs(targets - y[:, None]) > 0.5
+    assert np.abs(targets - y[:, None]).mean() > 0
+    assert wrong.mean() < 0.2
+    for given in ({"head": "hinge"}, {"time": "when"}):
+        if "time" in given:
+            frame = frame.assign(when=pd.date_range("2020-01-01", periods=400).astype(str), number=rng.normal(size=400))
+        _, without = _pack_of("binary", frame, "y", **given)
+        assert not any(setting.soft_targets for setting in without), given
 
 
 def test_the_notes_say_what_the_time_limit_left_out(frame):
