@@ -64,13 +64,13 @@ def build_pack(
 
 def _soft_targets(
     setting: defaults.Setting, dataset: Dataset, head: Head, networks: int, seed: int
-) -> Callable[[], np.ndarray] | None:
+) -> Callable[[float], np.ndarray | None] | None:
     """Return a function that returns what the networks of a setting learn in place of the targets, if anything."""
     folds = dataset.folds_of("train")
     if not setting.trees or folds is None:
         return None
 
-    def targets() -> np.ndarray:
+    def targets(seconds: float) -> np.ndarray | None:
         rows, preprocessing = dataset.fit_parts["train"], dataset.preprocessing
         return soft_targets(
             head,
@@ -83,6 +83,7 @@ def _soft_targets(
             share=setting.trees,
             seed=seed,
             sample_weight=dataset.weights("train"),
+            seconds=seconds,
         )
 
     return targets

@@ -42,14 +42,15 @@ class Setting:
             and may differ in dropout.
         options: Options of `toolkit.training.Options`.
         inputs: Which of the inputs its networks take, shape (inputs,); None takes all.
-        soft_targets: Returns what its networks learn in place of the targets, as for `toolkit.training.fit`.
+        soft_targets: Returns what its networks learn in place of the targets, as for `toolkit.training.fit`, or None if
+            that would take longer than a number of seconds.
     """
 
     name: str
     models: Sequence[keras.Sequential]
     options: Mapping[str, Any]
     inputs: NDArray[np.bool_] | None = None
-    soft_targets: Callable[[], NDArray[Any]] | None = None
+    soft_targets: Callable[[float], NDArray[Any] | None] | None = None
 
     def columns(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the inputs of its networks, shape (n, inputs taken)."""
@@ -110,8 +111,6 @@ def fit_pack(
     def train(setting: Setting) -> Training:
         left_out = None if validation is None else (setting.columns(validation[0]), *validation[1:])
         passed = {**options, **setting.options}
-        if setting.soft_targets is not None:
-            passed["soft_targets"] = setting.soft_targets()
         if passed.get("stream") is not None:
             passed["stream"] = passed["stream"].columns(setting.inputs)
         return fit(setting.models, head, setting.columns(x), y, validation=left_out, **passed)
@@ -164,16 +163,16 @@ def _fit_each(
     started = time.perf_counter()
     for number, setting in enumerate(settings):
         passed = time.perf_counter() - started
-        if limit is not None:
-            # A setting that gets less than half of the time of those before it would be cut short where it learns most.
-            if number and limit - passed < passed / number / 2:
-                break
-            setting_options = {**setting.options, "time_limit": max(limit - passed, 1e-3)}
-            setting = dataclasses.replace(setting, options=setting_options)
+        # A setting that gets less than half of the time of those before it would be cut short where it learns most.
+        if limit is not None and number and limit - passed < passed / number / 2:
+            break
         if progress:
             announce(f"setting {number + 1} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
         try:
-            trainings.append(train(setting))
+            own = _own_options(setting, None if limit is None else started + limit)
+            if own is None:
+                break
+            trainings.append(train(dataclasses.replace(setting, options={**setting.options, **own})))
         except interrupts.Interrupted:
             if not trainings:
                 raise
@@ -181,6 +180,19 @@ def _fit_each(
         if interrupts.requested():
             break
     return trainings
+
+
+def _own_options(setting: Setting, deadline: float | None) -> dict[str, Any] | None:
+    """Return a setting's soft targets and what is left of the time; None if there is too little for its targets."""
+    own: dict[str, Any] = {}
+    if setting.soft_targets is not None:
+        left = math.inf if deadline is None else deadline - time.perf_counter()
+        own["soft_targets"] = setting.soft_targets(left / 2)
+        if own["soft_targets"] is None:
+            return None
+    if deadline is not None:
+        own["time_limit"] = max(deadline - time.perf_counter(), 1e-3)
+    return own
 
 
 def _check_unseen(settings: Sequence[Setting], folds: NDArray[Any] | None, validation: tuple[Any, ...] | None) -> None:

@@ -7,6 +7,8 @@ it is trained.
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from typing import Any
 
@@ -40,7 +42,8 @@ def soft_targets(
     share: float,
     seed: int = 0,
     sample_weight: NDArray[Any] | None = None,
-) -> NDArray[np.float32]:
+    seconds: float = math.inf,
+) -> NDArray[np.float32] | None:
     """Return what each network learns: its targets, mixed with what boosted trees predict for the same rows.
 
     The trees that predict a row for a network have learned neither from that row nor from the fold that the network
@@ -58,10 +61,11 @@ def soft_targets(
         share: Share of the trees' predictions, 0 to 1.
         seed: Seed of the trees, and of the order in which rows are dealt.
         sample_weight: Weight of each row, shape (n,).
+        seconds: The most time to take.
 
     Returns:
         Values, or for classes probabilities, shape (n, networks, outputs). Rows of the fold that a network leaves out
-        keep their targets.
+        keep their targets. None where, by the time of the first trees, all would take too long.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -84,18 +88,20 @@ def soft_targets(
     part = np.random.default_rng((seed, parts)).permutation(int(units.max()) + 1)[units] % parts
     columns = categorical & (np.nanmax(x, axis=0, initial=0) < _BINS)
     options = _TREES | {"categorical_features": columns if columns.any() else None, "random_state": seed}
-    count = int(folds.max()) + 1
+    count, started = int(folds.max()) + 1, time.perf_counter()
+    pairs = [(fold, number) for fold in range(min(count, networks)) for number in range(parts)]
     with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
         warnings.simplefilter("ignore", UserWarning)  # that targets look like many classes
-        for fold in range(min(count, networks)):
-            for number in range(parts):
-                interrupts.check()
-                asked = (folds != fold) & (part == number)
-                learned = (folds != fold) & (part != number)
-                if asked.any() and learned.any():
-                    weights = None if sample_weight is None else sample_weight[learned]
-                    predicted = _predictions(head, x[learned], hard[learned], weights, x[asked], options)
-                    mixed[asked, fold::count] = ((1 - share) * hard[asked] + share * predicted)[:, None]
+        for done, (fold, number) in enumerate(pairs, start=1):
+            interrupts.check()
+            asked = (folds != fold) & (part == number)
+            learned = (folds != fold) & (part != number)
+            if asked.any() and learned.any():
+                weights = None if sample_weight is None else sample_weight[learned]
+                predicted = _predictions(head, x[learned], hard[learned], weights, x[asked], options)
+                mixed[asked, fold::count] = ((1 - share) * hard[asked] + share * predicted)[:, None]
+            if (time.perf_counter() - started) / done * len(pairs) > seconds:
+                return None
     return mixed
 
 

@@ -603,7 +603,7 @@ def test_some_networks_learn_in_part_what_trees_predict_where_the_loss_takes_num
     frame["y"] = np.where(frame["a"] < frame["b"], "low", "high")
     dataset, pack = _pack_of("binary", frame, "y")
     (soft,) = (setting.soft_targets for setting in pack if setting.soft_targets is not None)
-    targets, y = soft(), dataset.y("train")
+    targets, y = soft(np.inf), dataset.y("train")
     assert targets.shape == (len(y), 4, 1)
     wrong = np.abs(targets - y[:, None]) > 0.5
     assert np.abs(targets - y[:, None]).mean() > 0

@@ -288,3 +288,21 @@ def test_one_setting_may_take_some_of_the_inputs_without_rows_to_weigh_it_on():
     kernel = trained.model.layers[0].get_weights()[0]
     assert kernel[:3].all()
     assert not kernel[3:].any()
+
+
+def test_soft_targets_take_of_the_time_limit_and_are_left_out_where_there_is_too_little():
+    seconds: list[float] = []
+
+    def targets(left: float) -> np.ndarray | None:
+        seconds.append(left)
+        return np.repeat(NUMBER[:, None], 4, axis=1) if left > 30 else None
+
+    settings = [_setting("plain", 0), dataclasses.replace(_setting("from trees", 4), soft_targets=targets)]
+    assert list(_fit(settings).pack["networks"]) == [4, 4]
+    assert seconds == [np.inf]
+    limited = _fit(settings, time_limit=1000)
+    assert list(limited.pack["setting"]) == ["plain", "from trees"]
+    assert seconds[-1] < 500  # half of what is left
+    short = _fit(settings, time_limit=20)
+    assert list(short.pack["setting"]) == ["plain"]
+    assert "not trained: from trees" in short.stopped

@@ -107,6 +107,11 @@ def test_a_class_of_one_row_and_rows_of_one_class_are_learned(name):
     assert soft[7, 0, -1 if name == "logistic" else 1] >= 0.5
 
 
+def test_trees_that_would_take_too_long_are_given_up_after_the_first():
+    assert _soft("squared", seconds=1e-3) is None
+    assert _soft("squared", seconds=60.0) is not None
+
+
 def test_missing_numbers_and_categories_of_more_levels_than_bins_are_taken():
     x = np.column_stack([np.where(UNITS % 3, X[:, 0], np.nan), np.arange(ROWS) * 2.0])
     soft = soft_targets(
