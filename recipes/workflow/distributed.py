@@ -21,7 +21,7 @@ from toolkit.heads import Head
 from toolkit.runs.loading import load
 from toolkit.runs.run import Run
 
-__all__ = ["CALL", "ERROR", "RUN", "joined", "local_workers", "train_locally", "train_on_cluster"]
+__all__ = ["CALL", "ERROR", "RUN", "check_alone", "joined", "local_workers", "train_locally", "train_on_cluster"]
 
 #: The files in the folder of several workers on this machine.
 CALL, RUN, ERROR = "call.pickle", "run.keras", "error"
@@ -34,6 +34,20 @@ def local_workers(options: WorkersOptions) -> int:
     """Return how many workers to start on this machine; 0 where none are asked for, or this process is one."""
     count = options.workers or 1
     return count if count > 1 and cluster_size() == 1 else 0
+
+
+def check_alone(what: str) -> None:
+    """Check that this is not one of several workers, each of which would do the same.
+
+    Raises:
+        DataError: TF_CONFIG names several workers.
+    """
+    world = cluster_size()
+    if world > 1:
+        raise DataError(
+            f"{what} in one process, and TF_CONFIG names {world} workers, which would all do the same: unset it, and "
+            "run one of them."
+        )
 
 
 def joined(options: WorkersOptions, call: Mapping[str, Any]) -> Workers:

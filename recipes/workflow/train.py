@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recipes.workflow import defaults, settings
 from recipes.workflow.call_options import CallOptions, ImageCallOptions
-from recipes.workflow.distributed import local_workers, train_locally, train_on_cluster
+from recipes.workflow.distributed import check_alone, local_workers, train_locally, train_on_cluster
 from recipes.workflow.networks import build_pack
 from recipes.workflow.options import current_names, route
 from toolkit import builders, training
@@ -160,6 +160,8 @@ def read_options(
     streaming = {**vars(MemoryOptions(**by_place["memory"])), **vars(WorkersOptions(**by_place["workers"]))}
     if not may_stream and (names := [name for name, value in streaming.items() if value is not None]):
         raise DataError(f"{names[0]}= is for train: a comparison needs all rows in memory. Leave it out.")
+    if images or not may_stream:
+        check_alone("networks of images are trained" if images else "a comparison or a cross-validation is done")
     in_training = training.Options(**by_place["training"])
     for name in ("callbacks", "metrics"):
         if getattr(in_training, name):

@@ -84,3 +84,13 @@ def test_a_number_of_workers_other_than_that_of_tf_config_is_refused(table, monk
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
     with pytest.raises(DataError, match="workers=3, and TF_CONFIG names 2"):
         binary.train(table, target="y", workers=3)
+
+
+def test_what_one_process_does_is_refused_in_several_that_would_all_do_it(table, monkeypatch, tmp_path):
+    config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(DataError, match="images are trained in one process, and TF_CONFIG names 2 workers"):
+        images.train(tmp_path)
+    for recipe in (binary.compare, binary.cross_validate):
+        with pytest.raises(DataError, match=r"in one process, and TF_CONFIG names 2 workers.*unset it"):
+            recipe(table, target="y")
