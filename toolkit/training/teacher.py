@@ -24,7 +24,9 @@ __all__ = ["soft_targets"]
 
 # Fewer parts of many rows, whose trees learn from enough of them.
 _PARTS, _PARTS_OF_MANY, _MANY_ROWS = 5, 3, 20_000
-_TREES = {"learning_rate": 0.1, "max_iter": 200, "early_stopping": True}
+_TREES = {"learning_rate": 0.1, "max_iter": 200, "early_stopping": True, "validation_fraction": 0.1}
+_TREES_OF_FEW = {"early_stopping": False, "max_iter": 50}  # where too few rows are left to see when to stop
+_FEW_ROWS = 20
 _BINS = 255  # a category with more levels is used as a number
 _ONE_THREAD = 5_000_000  # cells below which a second thread gains little
 
@@ -88,6 +90,7 @@ def soft_targets(
     part = np.random.default_rng((seed, parts)).permutation(int(units.max()) + 1)[units] % parts
     columns = categorical & (np.nanmax(x, axis=0, initial=0) < _BINS)
     options = _TREES | {"categorical_features": columns if columns.any() else None, "random_state": seed}
+    counts = np.ones(len(x), bool) if sample_weight is None else np.asarray(sample_weight) > 0
     count, started = int(folds.max()) + 1, time.perf_counter()
     pairs = [(fold, number) for fold in range(min(count, networks)) for number in range(parts)]
     with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
@@ -95,7 +98,7 @@ def soft_targets(
         for done, (fold, number) in enumerate(pairs, start=1):
             interrupts.check()
             asked = (folds != fold) & (part == number)
-            learned = (folds != fold) & (part != number)
+            learned = (folds != fold) & (part != number) & counts
             if asked.any() and learned.any():
                 weights = None if sample_weight is None else sample_weight[learned]
                 predicted = _predictions(head, x[learned], hard[learned], weights, x[asked], options)
@@ -115,21 +118,50 @@ def _predictions(
 ) -> NDArray[np.float32]:
     """Return what trees that learned from rows x (n, columns) and targets (n, outputs) predict for other rows."""
     values = np.zeros((len(asked), targets.shape[1]), np.float32)
-    if head.link is None:
+    classes = None
+    if head.link is not None:
+        classes = (targets[:, 0] if head.task == "binary" else targets.argmax(axis=1)).astype(np.int64)
+    stops_early = _stops_early(len(x), classes)
+    options = options if stops_early else options | _TREES_OF_FEW
+    empty = _empty_columns(x, stops_early=stops_early)
+    if empty.any():
+        x, asked = np.where(empty, 0.0, x), np.where(empty, 0.0, asked)
+    if classes is None:
         for output in range(targets.shape[1]):
             model = HistGradientBoostingRegressor(**options).fit(x, targets[:, output], sample_weight=weights)
             values[:, output] = model.predict(asked)
         return values
-    classes = (targets[:, 0] if head.task == "binary" else targets.argmax(axis=1)).astype(np.int64)
-    present, counts = np.unique(classes, return_counts=True)
+    present = np.unique(classes)
     if len(present) == 1:
         return np.broadcast_to(targets[0], values.shape)
-    if counts.min() < 2:  # to stop early, trees hold out rows of each class
-        options = options | {"early_stopping": False, "max_iter": 50}
-    probabilities = (
-        HistGradientBoostingClassifier(**options).fit(x, classes, sample_weight=weights).predict_proba(asked)
-    )
+    model = HistGradientBoostingClassifier(**options).fit(x, classes, sample_weight=weights)
+    probabilities = model.predict_proba(asked)
     if head.task == "binary":
         return probabilities[:, 1:].astype(np.float32)
     values[:, present] = probabilities
     return values
+
+
+def _stops_early(rows: int, classes: NDArray[np.int64] | None) -> bool:
+    """Return whether trees can hold out rows to see when to stop: of classes (n,) at least one row each."""
+    if rows < _FEW_ROWS:
+        return False
+    if classes is None:
+        return True
+    sizes = np.unique(classes, return_counts=True)[1]
+    return sizes.min() >= 2 and _rows_held_out(rows) >= len(sizes)
+
+
+def _rows_held_out(rows: int) -> int:
+    return math.ceil(_TREES["validation_fraction"] * rows)
+
+
+def _empty_columns(x: NDArray[Any], *, stops_early: bool) -> NDArray[np.bool_]:
+    """Return which columns have too few values, shape (columns,).
+
+    scikit-learn's trees fail on a column without a value: so it may be where the rows with values are held out, or are
+    not among the 200,000 rows that the bins are chosen by.
+    """
+    held_out = _rows_held_out(len(x)) if stops_early else 0
+    fewest = max(min(held_out + 1, 20), len(x) // 10_000)
+    return (~np.isnan(x)).sum(axis=0) < fewest

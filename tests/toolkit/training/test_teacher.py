@@ -100,7 +100,7 @@ def test_rows_of_weight_0_teach_nothing():
         for y in (TARGETS["squared"], _changed("squared", weights == 0))
     )
     kept = (weights > 0) & (FOLDS != 0)
-    np.testing.assert_allclose(before[kept, 0], after[kept, 0], atol=1e-5)
+    np.testing.assert_array_equal(before[kept, 0], after[kept, 0])
 
 
 @pytest.mark.parametrize("name", ["logistic", "softmax"])
@@ -116,6 +116,38 @@ def test_a_class_of_one_row_and_rows_of_one_class_are_learned(name):
 def test_trees_that_would_take_too_long_are_given_up_after_the_first():
     assert _soft("squared", seconds=1e-3) is None
     assert _soft("squared", seconds=60.0) is not None
+
+
+@pytest.mark.parametrize(("name", "rows"), [("squared", 24), ("logistic", 24), ("softmax", 24), ("softmax", 40)])
+def test_few_rows_are_learned_though_a_tenth_of_them_has_not_all_classes(name, rows):
+    few = slice(rows)
+    soft = soft_targets(
+        HEADS[name],
+        X[few],
+        NUMBERS,
+        TARGETS[name][few],
+        FOLDS[few],
+        UNITS[few],
+        networks=4,
+        outputs=OUTPUTS[name],
+        share=0.5,
+    )
+    assert np.isfinite(soft).all()
+    assert (soft[:, 0] != HEADS[name].soft(TARGETS[name][few], OUTPUTS[name])).any()
+
+
+@pytest.mark.parametrize("values", [0, 1, 4, 19, 30])
+def test_a_column_of_few_values_is_taken(values):
+    x = np.column_stack([X[:, 0], np.where(UNITS >= ROWS - values, 1.0, np.nan)])
+    given = {"networks": 4, "outputs": 1, "share": 1.0}
+    soft = soft_targets(HEADS["squared"], x, np.zeros(2, bool), TARGETS["squared"], FOLDS, UNITS, **given)
+    assert np.isfinite(soft).all()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_most_rows_may_have_weight_0(name):
+    soft = _soft(name, sample_weight=(UNITS % 17 == 0).astype(float))
+    assert np.isfinite(soft).all()
 
 
 def test_missing_numbers_and_categories_of_more_levels_than_bins_are_taken():
