@@ -116,10 +116,7 @@ def fit_pack(
         return fit(setting.models, head, setting.columns(x), y, validation=left_out, **passed)
 
     if len(settings) == 1:
-        trained = train(settings[0])
-        if settings[0].inputs is None:
-            return trained
-        return dataclasses.replace(_joined(settings, [trained], head, np.ones(1), [(1.0, math.nan)]), pack=None)
+        return _only(settings[0], train, head)
     _check_unseen(settings, folds, validation)
     rows: tuple[Any, ...] = (x, y, sample_weight) if validation is None else (*validation, None)
     unseen_x, truth, row_weights = rows[:3]
@@ -130,17 +127,19 @@ def fit_pack(
     shared = {"progress": True, **options, **settings[0].options}
     metric, limit = shared.get("metric"), shared.get("time_limit")
     judge = loss if metric is None else _judge(score_metric(metric, head, options.get("scale")), truth)
-    trainings = _fit_each(settings, train, limit=limit, progress=shared["progress"])
+    finished = _fit_each(settings, train, limit=limit, progress=shared["progress"])
+    trainings = [trained for _, trained in finished]
     answers, losses = [], []
-    for setting, trained in zip(settings, trainings, strict=False):
+    for setting, trained in finished:
         scores = unseen(trained, setting.columns(unseen_x), folds)
         scale = 1.0 if head.link is None else best_scale(scores, loss)
         answers.append((scale * scores).astype(np.float32))
         losses.append((scale, loss(answers[-1])))
     weights = greedy_weights(answers, judge, max_answers=_MOST_SETTINGS)
-    joined = _joined(settings[: len(trainings)], trainings, head, weights, losses)
+    joined = _joined([setting for setting, _ in finished], trainings, head, weights, losses)
     early = [trained.stopped for trained in trainings if trained.stopped.startswith(interrupts.BY_HAND)]
-    missing = ", ".join(setting.name for setting in settings[len(trainings) :])
+    names = {setting.name for setting, _ in finished}
+    missing = ", ".join(setting.name for setting in settings if setting.name not in names)
     stopped = early[0] if early else interrupts.BY_HAND if missing and interrupts.requested() else joined.stopped
     # A later setting knows only the seconds that were left for it.
     stopped = re.sub(r"(?<=time limit of )\S+", f"{limit or 0:.3g}", stopped)
@@ -155,44 +154,54 @@ def fit_pack(
     )
 
 
+def _only(setting: Setting, train: Callable[[Setting], Training], head: Head) -> Training:
+    """Train the networks of the only setting, which answer whatever they are worth."""
+    trained = train(_with_soft_targets(setting, None) or setting)
+    if setting.inputs is None:
+        return trained
+    return dataclasses.replace(_joined([setting], [trained], head, np.ones(1), [(1.0, math.nan)]), pack=None)
+
+
 def _fit_each(
     settings: Sequence[Setting], train: Callable[[Setting], Training], *, limit: float | None, progress: bool
-) -> list[Training]:
-    """Train the networks of each setting until the time limit or Ctrl-C; return the trainings so far."""
-    trainings: list[Training] = []
+) -> list[tuple[Setting, Training]]:
+    """Train the networks of each setting until the time limit or Ctrl-C; return the settings that were trained."""
+    finished: list[tuple[Setting, Training]] = []
     started = time.perf_counter()
+    deadline = None if limit is None else started + limit
     for number, setting in enumerate(settings):
         passed = time.perf_counter() - started
         # A setting that gets less than half of the time of those before it would be cut short where it learns most.
-        if limit is not None and number and limit - passed < passed / number / 2:
+        if limit is not None and finished and limit - passed < passed / len(finished) / 2:
             break
         if progress:
             announce(f"setting {number + 1} of {len(settings)}: {len(setting.models)} networks with {setting.name}")
         try:
-            own = _own_options(setting, None if limit is None else started + limit)
-            if own is None:
-                break
-            trainings.append(train(dataclasses.replace(setting, options={**setting.options, **own})))
+            ready = _with_soft_targets(setting, deadline)
+            if ready is not None:
+                finished.append((setting, train(ready)))
         except interrupts.Interrupted:
-            if not trainings:
+            if not finished:
                 raise
             break
         if interrupts.requested():
             break
-    return trainings
+    if not finished:
+        raise DataError(f"time_limit={limit} is too short for the targets of any setting: raise it.")
+    return finished
 
 
-def _own_options(setting: Setting, deadline: float | None) -> dict[str, Any] | None:
-    """Return a setting's soft targets and what is left of the time; None if there is too little for its targets."""
-    own: dict[str, Any] = {}
+def _with_soft_targets(setting: Setting, deadline: float | None) -> Setting | None:
+    """Return a setting with what its networks learn and the time that is left; None if its targets take too long."""
+    options = dict(setting.options)
     if setting.soft_targets is not None:
         left = math.inf if deadline is None else deadline - time.perf_counter()
-        own["soft_targets"] = setting.soft_targets(left / 2)
-        if own["soft_targets"] is None:
+        options["soft_targets"] = setting.soft_targets(left / 2)
+        if options["soft_targets"] is None:
             return None
     if deadline is not None:
-        own["time_limit"] = max(deadline - time.perf_counter(), 1e-3)
-    return own
+        options["time_limit"] = max(deadline - time.perf_counter(), 1e-3)
+    return dataclasses.replace(setting, options=options)
 
 
 def _check_unseen(settings: Sequence[Setting], folds: NDArray[Any] | None, validation: tuple[Any, ...] | None) -> None:

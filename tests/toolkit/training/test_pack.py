@@ -297,7 +297,8 @@ def test_soft_targets_take_of_the_time_limit_and_are_left_out_where_there_is_too
         seconds.append(left)
         return np.repeat(NUMBER[:, None], 4, axis=1) if left > 30 else None
 
-    settings = [_setting("plain", 0), dataclasses.replace(_setting("from trees", 4), soft_targets=targets)]
+    soft = dataclasses.replace(_setting("from trees", 4), soft_targets=targets)
+    settings = [_setting("plain", 0), soft]
     assert list(_fit(settings).pack["networks"]) == [4, 4]
     assert seconds == [np.inf]
     limited = _fit(settings, time_limit=1000)
@@ -306,3 +307,15 @@ def test_soft_targets_take_of_the_time_limit_and_are_left_out_where_there_is_too
     short = _fit(settings, time_limit=20)
     assert list(short.pack["setting"]) == ["plain"]
     assert "not trained: from trees" in short.stopped
+    last = _fit([*settings, _setting("last", 8)], time_limit=20)
+    assert list(last.pack["setting"]) == ["plain", "last"]
+    assert list(last.pack["networks"]) == [4, 4]
+    assert last.stopped.endswith("; not trained: from trees")
+    with pytest.raises(DataError, match="time_limit=20 is too short"):
+        _fit([soft, soft], time_limit=20)
+
+
+def test_the_only_setting_learns_its_soft_targets():
+    far = np.repeat(np.full_like(NUMBER, 9)[:, None], 4, axis=1)
+    only = dataclasses.replace(_setting("far", 0, epochs=30), soft_targets=lambda seconds: far)
+    assert Scorer(_fit([only]).model)(X).mean() > 2 > Scorer(_fit([_setting("plain", 0)]).model)(X).mean()

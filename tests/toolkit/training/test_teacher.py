@@ -138,7 +138,7 @@ def test_few_rows_are_learned_though_a_tenth_of_them_has_not_all_classes(name, r
 
 @pytest.mark.parametrize("values", [0, 1, 4, 19, 30])
 def test_a_column_of_few_values_is_taken(values):
-    x = np.column_stack([X[:, 0], np.where(UNITS >= ROWS - values, 1.0, np.nan)])
+    x = np.column_stack([X[:, 0], np.where(ROWS - values <= UNITS, 1.0, np.nan)])
     given = {"networks": 4, "outputs": 1, "share": 1.0}
     soft = soft_targets(HEADS["squared"], x, np.zeros(2, bool), TARGETS["squared"], FOLDS, UNITS, **given)
     assert np.isfinite(soft).all()
