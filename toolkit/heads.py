@@ -231,8 +231,12 @@ class Head:
 
     @property
     def takes_soft_targets(self) -> bool:
-        """Whether networks can learn from values and probabilities in place of targets: `soft` returns such."""
-        return self.name in ("squared", "logistic", "softmax") and self.task != "multilabel"
+        """Whether networks can learn from values and probabilities in place of targets: `soft` returns such.
+
+        So it is with the loss and the link of the task's default head, but not for several labels.
+        """
+        default = HEADS[self.task, DEFAULT_HEADS[self.task]]
+        return self.task != "multilabel" and self.link == default.link and type(self.loss()) is type(default.loss())
 
     def soft(self, y: NDArray[Any], units: int) -> NDArray[np.float32]:
         """Return encoded targets as float32 of shape (n, units): class ids as probabilities of 0 and 1."""

@@ -45,8 +45,8 @@ def check_alone(what: str) -> None:
     world = cluster_size()
     if world > 1:
         raise DataError(
-            f"{what} in one process, and TF_CONFIG names {world} workers, which would all do the same: unset it, and "
-            "run one of them."
+            f"{what} in one process, and TF_CONFIG names {world} workers, which would each do all of it: unset "
+            "TF_CONFIG, and start one process."
         )
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recipes.workflow import defaults, settings
 from recipes.workflow.call_options import CallOptions, ImageCallOptions
@@ -40,9 +40,6 @@ from toolkit.metrics.own_metrics import OwnMetric
 from toolkit.report.page import check_page, page_path
 from toolkit.runs.comparison import Comparison
 from toolkit.runs.run import Run
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "prepare",

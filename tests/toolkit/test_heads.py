@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from toolkit.heads import (
     Head,
     get_head,
 )
-from toolkit.losses import BinaryHinge
+from toolkit.losses import BinaryHinge, SoftmaxCrossentropy
 
 SCORES = np.random.default_rng(0).normal(scale=3, size=(50, 4))
 
@@ -144,3 +146,12 @@ def test_only_a_cross_entropy_can_be_smoothed():
     with pytest.raises(DataError, match="from 0 to below 1"):
         get_head("binary", "logistic").smoothed(1.0)
     assert not get_head("regression", "squared").can_be_smoothed
+
+
+def test_soft_targets_are_for_the_loss_of_a_default_head_whatever_the_head_is_called():
+    taking = {key for key, head in HEADS.items() if head.takes_soft_targets}
+    assert taking == {("regression", "squared"), ("binary", "logistic"), ("multiclass", "softmax")}
+    softmax = get_head("multiclass", "softmax")
+    assert replace(softmax, name="cross-entropy").takes_soft_targets
+    assert not replace(softmax, loss=SoftmaxCrossentropy).takes_soft_targets  # which takes class ids
+    assert not replace(softmax, link=None).takes_soft_targets

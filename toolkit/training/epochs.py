@@ -375,8 +375,8 @@ class Worker:
             return self._loss(y, scores, sample_weight=w)
         # Members become rows: scores (n, m, units) -> (n * m, units), y (n, ...) -> (n * m, ...), each row m times, and
         # w (n,) or (n, m) -> (n * m,).
-        own = y.ndim == scores.ndim  # (n, m, units): each member has targets of its own
-        y = tf.reshape(y, (-1, y.shape[-1])) if own else tf.repeat(y, self._members, axis=0)
+        by_member = y.ndim == scores.ndim  # (n, m, units): each member has targets of its own
+        y = tf.reshape(y, (-1, y.shape[-1])) if by_member else tf.repeat(y, self._members, axis=0)
         if w is not None:
             w = tf.repeat(w, self._members, axis=0) if w.ndim == 1 else tf.reshape(w, [-1])
         return self._loss(y, tf.reshape(scores, (-1, scores.shape[-1])), sample_weight=w)
@@ -444,6 +444,6 @@ def _scale_rates(
     optimizer.update_step = update_step
 
 
-#: Workers by what they were compiled for: for each of five settings and one more. A training takes one out, so that no
+#: Workers by what they were compiled for: for each of six settings and one more. A training takes one out, so that no
 #: other thread has it meanwhile.
-WORKERS = Recent[Worker](6)
+WORKERS = Recent[Worker](7)

@@ -46,9 +46,10 @@ class Training:
         model: The trained model, compiled: the one that was given, or the one that several were folded into.
         members: For several networks: a model from inputs (n, ...) to each one's raw scores, (n, members, units).
         history: One row per epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (the head's loss, smoothed as asked,
-            without weight penalties), ``val_<metric>`` of the head and of the option ``metric``, ``learning_rate`` (at
-            the end of the epoch), ``seconds`` (without validation; the first epoch includes the compilation), and
-            ``gradient_norm`` where it was asked for. For several networks, their means.
+            without weight penalties; ``loss`` is on soft targets where there are some), ``val_<metric>`` of the head
+            and of the option ``metric``, ``learning_rate`` (at the end of the epoch), ``seconds`` (without validation;
+            the first epoch includes the compilation), and ``gradient_norm`` where it was asked for. For several
+            networks, their means.
         best_epoch: The epoch whose weights the model has, for several networks the mean; 0 where even the first epoch
             failed.
         stopped: Why training ended, as a clause.

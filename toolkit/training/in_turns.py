@@ -144,7 +144,8 @@ class Turns:
         left_out = [] if self._left_out is None else [order[~mask[order]] for mask in self._left_out.T]
         orders = [np.resize(rows, self._rows) for rows in left_out] or [order] * len(self._states)
         pieces = [
-            self._worker.train_in_pieces(self._own(data, k), rows, by_batch=by_batch) for k, rows in enumerate(orders)
+            self._worker.train_in_pieces(self._data_of(k, data), rows, by_batch=by_batch)
+            for k, rows in enumerate(orders)
         ]
         for _ in range(self._steps if by_batch else 1):
             losses = []
@@ -177,14 +178,14 @@ class Turns:
         squares = 0.0
         for k, state in enumerate(self._states):
             self._worker.resume(state)
-            part = self._own(data, k)
+            part = self._data_of(k, data)
             if self._left_out is not None:
                 rows = np.flatnonzero(~self._left_out[:, k])
                 part = [None if tensor is None else tf.gather(tensor, rows) for tensor in part]
             squares += self._worker.gradient_norm(part) ** 2
         return squares**0.5
 
-    def _own(self, data: Sequence[Any], network: int) -> Sequence[Any]:
+    def _data_of(self, network: int, data: Sequence[Any]) -> Sequence[Any]:
         """Return x, y, and weights or None as a network learns from them."""
         return (data[0], data[1][:, network], *data[2:]) if self._soft else data
 

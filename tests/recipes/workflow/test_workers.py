@@ -92,5 +92,5 @@ def test_what_one_process_does_is_refused_in_several_that_would_all_do_it(table,
     with pytest.raises(DataError, match="images are trained in one process, and TF_CONFIG names 2 workers"):
         images.train(tmp_path)
     for recipe in (binary.compare, binary.cross_validate):
-        with pytest.raises(DataError, match=r"in one process, and TF_CONFIG names 2 workers.*unset it"):
+        with pytest.raises(DataError, match=r"in one process, and TF_CONFIG names 2 workers.*unset TF_CONFIG"):
             recipe(table, target="y")
