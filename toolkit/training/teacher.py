@@ -90,7 +90,7 @@ def soft_targets(
     part = np.random.default_rng((seed, parts)).permutation(int(units.max()) + 1)[units] % parts
     columns = categorical & (np.nanmax(x, axis=0, initial=0) < _BINS)
     options = _TREES | {"categorical_features": columns if columns.any() else None, "random_state": seed}
-    counts = np.ones(len(x), bool) if sample_weight is None else np.asarray(sample_weight) > 0
+    weighted = np.ones(len(x), bool) if sample_weight is None else np.asarray(sample_weight) > 0
     count, started = int(folds.max()) + 1, time.perf_counter()
     pairs = [(fold, number) for fold in range(min(count, networks)) for number in range(parts)]
     with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
@@ -98,7 +98,7 @@ def soft_targets(
         for done, (fold, number) in enumerate(pairs, start=1):
             interrupts.check()
             asked = (folds != fold) & (part == number)
-            learned = (folds != fold) & (part != number) & counts
+            learned = (folds != fold) & (part != number) & weighted
             if asked.any() and learned.any():
                 weights = None if sample_weight is None else sample_weight[learned]
                 predicted = _predictions(head, x[learned], hard[learned], weights, x[asked], options)
@@ -157,10 +157,10 @@ def _rows_held_out(rows: int) -> int:
 
 
 def _empty_columns(x: NDArray[Any], *, stops_early: bool) -> NDArray[np.bool_]:
-    """Return which columns have too few values, shape (columns,).
+    """Return which columns have too few values for trees, shape (columns,).
 
-    scikit-learn's trees fail on a column without a value: so it may be where the rows with values are held out, or are
-    not among the 200,000 rows that the bins are chosen by.
+    scikit-learn's trees fail on a column without a value. That can happen where the rows with values are held out, or
+    are not among the 200,000 rows that the bins are chosen by.
     """
     held_out = _rows_held_out(len(x)) if stops_early else 0
     fewest = max(min(held_out + 1, 20), len(x) // 10_000)
