@@ -328,7 +328,11 @@ class Preprocessing:
             parts = preprocessor.tree_columns(features.frame[column.name].to_numpy())
             columns += parts
             categories += [column.kind == "category"] * len(parts)
-        return np.column_stack(columns).astype(np.float64, copy=False), np.array(categories, dtype=bool)
+        # Column by column in memory, and each dropped once it is copied: together they are as large as the matrix.
+        matrix = np.empty((len(columns[0]), len(columns)), order="F")
+        for number in reversed(range(len(columns))):
+            matrix[:, number] = columns.pop()
+        return matrix, np.array(categories, dtype=bool)
 
     def simplified(self, model: str) -> str:
         """Return in words what the `"linear"` model or the `"tree"` sees in place of the columns: nothing else."""
