@@ -99,6 +99,15 @@ def test_settings_of_the_networks_are_told_with_their_losses_and_weights(content
     assert "How much each setting of the networks counts" in page.section("split")
 
 
+def test_networks_that_learned_from_trees_are_explained(contents):
+    from_trees = PACK[2] | {"setting": "targets from trees"}
+    told = "Networks with targets from trees learn in part what boosted trees predict"
+    assert told in Page(render(_with_pack(contents["run", "binary"], [PACK[0], from_trees]))).section("training")
+    page = Page(render(_with_pack(contents["run", "binary"], PACK)))
+    assert told not in page.section("training")
+    assert "computed from them directly. Computed from probabilities" in page.section("model")
+
+
 def test_where_every_setting_has_weight_none_is_left_out(contents):
     section = Page(render(_with_pack(contents["run", "binary"], [PACK[0], PACK[2]]))).section("training")
     assert "Without weight" not in section
