@@ -156,8 +156,7 @@ def fit(
         stream = PictureRows(x, y, sample_weight, checked_options.shift, checked_options.flip)
     if stream is not None and left_out is not None:
         raise DataError("folds needs all rows in memory: give validation rows with a stream.")
-    plan = Plan(models, head, checked_options, x, left_out, seed, stream)
-    plan.soft = soft_targets is not None
+    plan = Plan(models, head, checked_options, x, left_out, seed, stream, soft=soft_targets is not None)
     rows = rows_on_device(plan, x, y, sample_weight, validation, stream, soft_targets)
     arrays = {"the training rows": x, "their targets": y, "their weights": sample_weight, "the folds": folds}
     arrays |= {"the soft targets": soft_targets}

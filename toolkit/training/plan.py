@@ -45,6 +45,7 @@ class Plan:
         left_out: The rows that each network leaves out, to be validated on, shape (n, networks); None leaves out none.
         seed: Seed of the order of the rows.
         stream: The rows of an epoch, where x is only a sample of them.
+        soft: Whether each network learns soft targets of its own.
 
     Attributes:
         learner: The model that callbacks see: the network itself, or all networks side by side.
@@ -70,11 +71,13 @@ class Plan:
         left_out: NDArray[np.bool_] | None = None,
         seed: int = 0,
         stream: RowStream | None = None,
+        *,
+        soft: bool = False,
     ) -> None:
         import tensorflow as tf
 
         self.models, self.head, self.options, self.left_out, self.seed = models, head, options, left_out, seed
-        self.soft = False
+        self.soft = soft
         n, several, by_name = stream.rows if stream else len(x), len(models) > 1, isinstance(options.optimizer, str)
         self.workers = ALONE if stream is None else stream.workers
         if self.workers.are_several and options.callbacks:
