@@ -19,7 +19,7 @@ from toolkit.data.preprocessing import Preprocessing
 from toolkit.heads import Head
 from toolkit.metrics.own_metrics import OwnMetric
 from toolkit.training.pack import Setting
-from toolkit.training.teacher import soft_targets
+from toolkit.training.teacher import TaughtRows, soft_targets
 
 if TYPE_CHECKING:
     import keras
@@ -72,19 +72,14 @@ def _soft_targets(
 
     def targets(seconds: float) -> np.ndarray | None:
         rows, preprocessing = dataset.fit_parts["train"], dataset.preprocessing
-        return soft_targets(
-            head,
+        taught = TaughtRows(
             *preprocessing.tree_matrix(dataset.features.take(rows)),
-            dataset.y("train"),
+            head.soft(dataset.y("train"), head.units(dataset.target.units)),
             folds,
             dataset.units[rows],
-            networks=networks,
-            outputs=head.units(dataset.target.units),
-            share=setting.trees,
-            seed=seed,
-            sample_weight=dataset.weights("train"),
-            seconds=seconds,
+            dataset.weights("train"),
         )
+        return soft_targets(taught, head, networks=networks, share=setting.trees, seed=seed, seconds=seconds)
 
     return targets
 

@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from toolkit.common import interrupts
+from toolkit.common.tree_columns import ONE_THREAD, as_categories, empty_columns
 from toolkit.data.dataset import Dataset, SplitData
 from toolkit.data.images.preprocessing import ImagePreprocessing
 from toolkit.data.preprocessing import Preprocessing
@@ -36,8 +37,6 @@ BASELINES = ("dummy", "linear", "tree")
 # What a tree costs is counted in cells (rows x columns), about 25 ns each on one core. Each column also costs as many
 # cells as this for its histograms, by the number of bins.
 _HISTOGRAM_ROWS = {255: 6_000, 63: 2_500}
-# Below this many cells a second thread gains a second at most, and on a busy machine may lose twenty by waiting.
-_ONE_THREAD = 5_000_000
 _FEWEST_STEPS = 20
 
 
@@ -123,7 +122,7 @@ def fit_baselines(
         if make is None:
             continue
         start = time.perf_counter()
-        with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
+        with warnings.catch_warnings(), threadpool_limits(1 if x.size < ONE_THREAD else None):
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", LinAlgWarning)
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
@@ -175,9 +174,8 @@ def _matrices(
         x = preprocessing.linear_matrix(features)
         return rows, x, preprocessing.linear_matrix(test_features), np.zeros(x.shape[1], bool)
     (x, categorical), (test_x, _) = preprocessing.tree_matrix(features), preprocessing.tree_matrix(test_features)
-    # scikit-learn's trees fail on a column without a value, also in the sample of the rows that they bin by.
-    fewest = 1 if len(x) <= 10_000 else max(20, len(x) // 10_000)
-    empty = (~np.isnan(x)).sum(axis=0) < fewest
+    # scikit-learn's trees hold out a tenth of more than 10,000 rows.
+    empty = empty_columns(x, held_out=0.1 if len(x) > 10_000 else 0.0)
     if empty.any():
         x, test_x = np.where(empty, 0.0, x), np.where(empty, 0.0, test_x)
     return rows, x, test_x, categorical
@@ -231,8 +229,7 @@ def unfitted_model(
         max_iter=rounds,
         learning_rate=float(np.clip(3 / rounds, 0.1, 0.3)),
         max_bins=bins,
-        # A category with more levels than bins is used as a number.
-        categorical_features=categorical & (np.nanmax(x, axis=0, initial=0) < bins) if categorical.any() else None,
+        categorical_features=as_categories(x, categorical, bins),
         random_state=seed,
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,33 +18,41 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from threadpoolctl import threadpool_limits
 
 from toolkit.common import interrupts
+from toolkit.common.tree_columns import ONE_THREAD, as_categories, empty_columns
 from toolkit.heads import Head
 
-__all__ = ["soft_targets"]
+__all__ = ["TaughtRows", "soft_targets"]
 
 # Fewer parts of many rows, whose trees learn from enough of them.
 _PARTS, _PARTS_OF_MANY, _MANY_ROWS = 5, 3, 20_000
 _TREES = {"learning_rate": 0.1, "max_iter": 200, "early_stopping": True, "validation_fraction": 0.1}
 _TREES_OF_FEW = {"early_stopping": False, "max_iter": 50}  # where too few rows are left to see when to stop
 _FEW_ROWS = 20
-_BINS = 255  # a category with more levels is used as a number
-_ONE_THREAD = 5_000_000  # cells below which a second thread gains little
+_BINS = 255
+
+
+class TaughtRows(NamedTuple):
+    """Training rows of which trees predict each from others.
+
+    Attributes:
+        x: Columns as trees take them, shape (n, columns), NaN for missing.
+        categorical: Which columns are categories, shape (columns,).
+        targets: Values, or for classes probabilities, as `toolkit.heads.Head.soft` returns them, shape (n, outputs).
+        folds: The fold of each row, shape (n,), from 0, as for `toolkit.training.fit`.
+        units: The unit of each row, shape (n,), from 0: rows of one unit are predicted by the same trees.
+        sample_weight: Weight of each row, shape (n,), or None.
+    """
+
+    x: NDArray[Any]
+    categorical: NDArray[np.bool_]
+    targets: NDArray[np.float32]
+    folds: NDArray[Any]
+    units: NDArray[Any]
+    sample_weight: NDArray[Any] | None = None
 
 
 def soft_targets(
-    head: Head,
-    x: NDArray[Any],
-    categorical: NDArray[np.bool_],
-    y: NDArray[Any],
-    folds: NDArray[Any],
-    units: NDArray[Any],
-    *,
-    networks: int,
-    outputs: int,
-    share: float,
-    seed: int = 0,
-    sample_weight: NDArray[Any] | None = None,
-    seconds: float = math.inf,
+    rows: TaughtRows, head: Head, *, networks: int, share: float, seed: int = 0, seconds: float = math.inf
 ) -> NDArray[np.float32] | None:
     """Return what each network learns: its targets, mixed with what boosted trees predict for the same rows.
 
@@ -52,17 +60,11 @@ def soft_targets(
     leaves out: the loss on that fold stays one on rows that nothing has been learned from.
 
     Args:
+        rows: The training rows.
         head: What the targets are; one with `toolkit.heads.Head.takes_soft_targets`.
-        x: Columns as trees take them, shape (n, columns), NaN for missing.
-        categorical: Which columns are categories, shape (columns,).
-        y: Encoded targets of the head, first axis n.
-        folds: The fold of each row, shape (n,), from 0, as for `toolkit.training.fit`.
-        units: The unit of each row, shape (n,), from 0: rows of one unit are predicted by the same trees.
         networks: Number of networks.
-        outputs: Number of outputs of a network.
         share: Share of the trees' predictions, 0 to 1.
         seed: Seed of the trees, and of the order in which rows are dealt.
-        sample_weight: Weight of each row, shape (n,).
         seconds: The most time to take.
 
     Returns:
@@ -79,21 +81,20 @@ def soft_targets(
     Example:
         >>> from toolkit.heads import get_head
         >>> x = np.arange(40.0)[:, None]
-        >>> rows = {"y": (x > 19).astype("float32"), "folds": np.arange(40) % 4, "units": np.arange(40)}
-        >>> head, numbers = get_head("binary", "logistic"), np.array([False])
-        >>> soft_targets(head, x, numbers, **rows, networks=4, outputs=1, share=0.5).shape
+        >>> y, folds = (x > 19).astype("float32"), np.arange(40) % 4
+        >>> rows = TaughtRows(x, np.array([False]), y, folds, units=np.arange(40))
+        >>> soft_targets(rows, get_head("binary", "logistic"), networks=4, share=0.5).shape
         (40, 4, 1)
     """
-    hard = head.soft(y, outputs)
+    x, hard, folds, units, sample_weight = rows.x, rows.targets, rows.folds, rows.units, rows.sample_weight
     mixed = np.repeat(hard[:, None], networks, axis=1)
     parts = _PARTS if len(x) < _MANY_ROWS else _PARTS_OF_MANY
     part = np.random.default_rng((seed, parts)).permutation(int(units.max()) + 1)[units] % parts
-    columns = categorical & (np.nanmax(x, axis=0, initial=0) < _BINS)
-    options = _TREES | {"categorical_features": columns if columns.any() else None, "random_state": seed}
+    options = _TREES | {"categorical_features": as_categories(x, rows.categorical, _BINS), "random_state": seed}
     weighted = np.ones(len(x), bool) if sample_weight is None else np.asarray(sample_weight) > 0
     count, started = int(folds.max()) + 1, time.perf_counter()
     pairs = [(fold, number) for fold in range(min(count, networks)) for number in range(parts)]
-    with warnings.catch_warnings(), threadpool_limits(1 if x.size < _ONE_THREAD else None):
+    with warnings.catch_warnings(), threadpool_limits(1 if x.size < ONE_THREAD else None):
         warnings.simplefilter("ignore", UserWarning)  # that targets look like many classes
         for done, (fold, number) in enumerate(pairs, start=1):
             interrupts.check()
@@ -123,7 +124,7 @@ def _predictions(
         classes = (targets[:, 0] if head.task == "binary" else targets.argmax(axis=1)).astype(np.int64)
     stops_early = _stops_early(len(x), classes)
     options = options if stops_early else options | _TREES_OF_FEW
-    empty = _empty_columns(x, stops_early=stops_early)
+    empty = empty_columns(x, held_out=_TREES["validation_fraction"] if stops_early else 0.0)
     if empty.any():
         x, asked = np.where(empty, 0.0, x), np.where(empty, 0.0, asked)
     if classes is None:
@@ -149,19 +150,4 @@ def _stops_early(rows: int, classes: NDArray[np.int64] | None) -> bool:
     if classes is None:
         return True
     sizes = np.unique(classes, return_counts=True)[1]
-    return sizes.min() >= 2 and _rows_held_out(rows) >= len(sizes)
-
-
-def _rows_held_out(rows: int) -> int:
-    return math.ceil(_TREES["validation_fraction"] * rows)
-
-
-def _empty_columns(x: NDArray[Any], *, stops_early: bool) -> NDArray[np.bool_]:
-    """Return which columns have too few values for trees, shape (columns,).
-
-    scikit-learn's trees fail on a column without a value. That can happen where the rows with values are held out, or
-    are not among the 200,000 rows that the bins are chosen by.
-    """
-    held_out = _rows_held_out(len(x)) if stops_early else 0
-    fewest = max(min(held_out + 1, 20), len(x) // 10_000)
-    return (~np.isnan(x)).sum(axis=0) < fewest
+    return sizes.min() >= 2 and math.ceil(_TREES["validation_fraction"] * rows) >= len(sizes)

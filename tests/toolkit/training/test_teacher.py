@@ -12,7 +12,7 @@ from toolkit.builders import mlp
 from toolkit.common.errors import DataError
 from toolkit.heads import get_head
 from toolkit.training import teacher
-from toolkit.training.teacher import soft_targets
+from toolkit.training.teacher import TaughtRows, soft_targets
 
 ROWS = 240
 RNG = np.random.default_rng(0)
@@ -40,8 +40,10 @@ def few_trees(monkeypatch):
 
 
 def _soft(name: str, y: np.ndarray | None = None, **options: Any) -> Any:
-    given = {"networks": 2, "outputs": OUTPUTS[name], "share": 0.5, "units": UNITS} | options
-    return soft_targets(HEADS[name], X, NUMBERS, TARGETS[name] if y is None else y, FOLDS, given.pop("units"), **given)
+    given = {"networks": 2, "share": 0.5} | options
+    units, sample_weight = given.pop("units", UNITS), given.pop("sample_weight", None)
+    hard = HEADS[name].soft(TARGETS[name] if y is None else y, OUTPUTS[name])
+    return soft_targets(TaughtRows(X, NUMBERS, hard, FOLDS, units, sample_weight), HEADS[name], **given)
 
 
 def _changed(name: str, rows: np.ndarray) -> np.ndarray:
@@ -126,17 +128,18 @@ def test_trees_that_would_take_too_long_are_given_up_after_the_first():
 
 @pytest.mark.parametrize(("name", "rows"), [("squared", 24), ("logistic", 24), ("softmax", 24), ("softmax", 40)])
 def test_few_rows_are_learned_though_a_tenth_of_them_has_not_all_classes(name, rows):
-    arrays = (X[:rows], NUMBERS, TARGETS[name][:rows], FOLDS[:rows], UNITS[:rows])
-    soft: Any = soft_targets(HEADS[name], *arrays, networks=4, outputs=OUTPUTS[name], share=0.5)
+    hard = HEADS[name].soft(TARGETS[name][:rows], OUTPUTS[name])
+    taught = TaughtRows(X[:rows], NUMBERS, hard, FOLDS[:rows], UNITS[:rows])
+    soft: Any = soft_targets(taught, HEADS[name], networks=4, share=0.5)
     assert np.isfinite(soft).all()
-    assert (soft[:, 0] != HEADS[name].soft(TARGETS[name][:rows], OUTPUTS[name])).any()
+    assert (soft[:, 0] != hard).any()
 
 
 @pytest.mark.parametrize("values", [0, 1, 4, 19, 30])
 def test_a_column_of_few_values_is_taken(values):
     x = np.column_stack([X[:, 0], np.where(ROWS - values <= UNITS, 1.0, np.nan)])
-    given = {"networks": 4, "outputs": 1, "share": 1.0}
-    soft = soft_targets(HEADS["squared"], x, np.zeros(2, bool), TARGETS["squared"], FOLDS, UNITS, **given)
+    taught = TaughtRows(x, np.zeros(2, bool), TARGETS["squared"], FOLDS, UNITS)
+    soft = soft_targets(taught, HEADS["squared"], networks=4, share=1.0)
     assert np.isfinite(soft).all()
 
 
@@ -148,9 +151,8 @@ def test_most_rows_may_have_weight_0(name):
 
 def test_missing_numbers_and_categories_of_more_levels_than_bins_are_taken():
     x = np.column_stack([np.where(UNITS % 3, X[:, 0], np.nan), np.arange(ROWS) * 2.0])
-    soft = soft_targets(
-        HEADS["squared"], x, np.array([False, True]), TARGETS["squared"], FOLDS, UNITS, networks=4, outputs=1, share=0.5
-    )
+    taught = TaughtRows(x, np.array([False, True]), TARGETS["squared"], FOLDS, UNITS)
+    soft = soft_targets(taught, HEADS["squared"], networks=4, share=0.5)
     assert np.isfinite(soft).all()
 
 
