@@ -279,14 +279,14 @@ def from_trees(pack: pd.DataFrame | None) -> list[str]:
         >>> pack = pd.DataFrame({"setting": [SETTINGS[0].name, SETTINGS[3].name], "networks": [4, 4], "weight": [0, 1]})
         >>> print(*from_trees(pack))  # doctest: +NORMALIZE_WHITESPACE
         4 networks learned targets that are 65 % predictions of boosted trees, which had not seen the rows that they
-        predicted. This helped on rows left out.
+        predicted. With them the answer was better on the rows left out.
     """
     if pack is None:
         return []
     answering = pack[pack["weight"] > 0].set_index("setting")["networks"]
     return [
         f"{answering[setting.name]} networks learned targets that are {100 * setting.trees:g} % predictions of boosted "
-        "trees, which had not seen the rows that they predicted. This helped on rows left out."
+        "trees, which had not seen the rows that they predicted. With them the answer was better on the rows left out."
         for setting in SETTINGS
         if setting.trees and setting.name in answering.index
     ]
